@@ -1,0 +1,34 @@
+"""What can go wrong through no fault of the program: each error is one sentence that says what, where and what to do."""
+
+from __future__ import annotations
+
+
+class CodomainError(Exception):
+    """Base of every error that a user can mend; the command line prints its sentence and exits with code 2."""
+
+
+class PipelineError(CodomainError):
+    """A pipeline expression that cannot be read, names an unknown stage or joins stages that do not fit."""
+
+
+class InputError(CodomainError):
+    """A file, record, vector or argument that cannot be used as it is."""
+
+
+class WhereError(CodomainError):
+    """A filter that cannot be read or does not fit the metadata."""
+
+
+class StoreError(CodomainError):
+    """A collection that is missing, locked, read-only, damaged or made with another encoder."""
+
+
+class MissingExtra(CodomainError):
+    """A stage needs packages that are not installed.
+
+    >>> str(MissingExtra("minilm()", "learn"))
+    "minilm() needs packages that are not installed: run pip install 'codomain[learn]'."
+    """
+
+    def __init__(self, what: str, extra: str) -> None:
+        super().__init__(f"{what} needs packages that are not installed: run pip install 'codomain[{extra}]'.")

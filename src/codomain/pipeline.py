@@ -1,0 +1,203 @@
+"""The pipeline: stages joined by `>>`, checked when built, printed as one line and read back from it.
+
+encoder >> transform* >> index >> ranker*          fuse(branch, branch, ...) >> ranker*
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from codomain.errors import PipelineError
+from codomain.stages import Stage, stage_class
+
+if TYPE_CHECKING:
+    from codomain.vectors import Kind
+
+_LONGEST = 20_000
+
+_KIND_WORDS: dict[str, str] = {
+    "text": "text",
+    "dense": "dense vectors",
+    "codes": "quantised codes",
+    "packed": "packed bits",
+    "sparse": "sparse vectors",
+    "multi": "many vectors per item",
+    "hits": "search hits",
+}
+
+
+class Pipeline:
+    """Stages that fit: each takes what the one before it gives, in kind and in dimensions.
+
+    >>> from codomain import pipeline
+    >>> pipe = pipeline("static() >> truncate( 128 ) >> flat(metric='ip')")
+    >>> str(pipe)
+    "static() >> truncate(128) >> flat('ip')"
+    >>> pipe.gives
+    'hits'
+
+    Raises PipelineError, naming both stages, where two neighbours do not fit.
+    """
+
+    def __init__(self, *stages: Stage) -> None:
+        if not stages:
+            raise PipelineError("a pipeline needs at least one stage.")
+        self.stages = stages
+        self.dim = self._check()
+
+    @property
+    def takes(self) -> tuple[Kind, ...]:
+        """What the first stage takes."""
+        return self.stages[0].takes
+
+    @property
+    def gives(self) -> Kind:
+        """What the last stage gives."""
+        return self.stages[-1].gives
+
+    def __rshift__(self, other: Stage | Pipeline) -> Pipeline:
+        if isinstance(other, Pipeline):
+            return Pipeline(*self.stages, *other.stages)
+        if isinstance(other, Stage):
+            return Pipeline(*self.stages, other)
+        return NotImplemented
+
+    def __iter__(self) -> Iterator[Stage]:
+        return iter(self.stages)
+
+    def __len__(self) -> int:
+        return len(self.stages)
+
+    def __str__(self) -> str:
+        return " >> ".join(str(s) for s in self.stages)
+
+    def __repr__(self) -> str:
+        return f"pipeline({str(self)!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Pipeline) and self.stages == other.stages
+
+    def __hash__(self) -> int:
+        return hash(self.stages)
+
+    def _check(self) -> int | None:
+        """Walk the joints; the dimensions that come out at the end."""
+        dim: int | None = None
+        for before, after in zip((None, *self.stages), self.stages, strict=False):
+            if before is not None and before.gives not in after.takes:
+                wanted = " or ".join(_KIND_WORDS[kind] for kind in after.takes)
+                raise PipelineError(
+                    f"{after} cannot follow {before}: it takes {wanted}, but {before.name}() gives {_KIND_WORDS[before.gives]}."
+                )
+            try:
+                dim = after.output_dim(dim)
+            except ValueError as error:
+                raise PipelineError(f"{after} cannot follow {before}: it {error}, and {before} gives {dim}.") from None
+        return dim
+
+
+def pipeline(expression: str | Stage | Pipeline) -> Pipeline:
+    """Read a pipeline expression; a stage or a pipeline is taken as it is.
+
+    >>> from codomain import pipeline
+    >>> str(pipeline("fuse(static() >> flat(), bm25(), method='rrf')"))
+    "fuse(static() >> flat(), bm25(), method='rrf')"
+
+    Raises PipelineError with one sentence for anything that is not a chain of known stages with literal arguments.
+    """
+    if isinstance(expression, Pipeline):
+        return expression
+    if isinstance(expression, Stage):
+        return Pipeline(expression)
+    return _as_pipeline(_parse(expression), expression)
+
+
+def canonical(expression: str) -> str:
+    """The one spelling of an expression: defaults dropped, the first argument bare, single spaces.
+
+    >>> from codomain.pipeline import canonical
+    >>> canonical("truncate(dim=64)>>int8( )")
+    'truncate(64) >> int8()'
+    """
+    return str(pipeline(expression))
+
+
+def _parse(text: str) -> Any:
+    if len(text) > _LONGEST:
+        raise PipelineError(f"the pipeline expression is {len(text)} characters long; {_LONGEST} are allowed.")
+    if not text.strip():
+        raise PipelineError("the pipeline expression is empty.")
+    try:
+        tree = ast.parse(text.strip(), mode="eval")
+        return _value(tree.body, text)
+    except SyntaxError as error:
+        raise PipelineError(
+            f"cannot read the pipeline {_short(text)}: {error.msg} at character {error.offset}."
+        ) from None
+    except (RecursionError, MemoryError, ValueError) as error:
+        raise PipelineError(f"cannot read the pipeline {_short(text)}: {error or 'nested too deeply'}.") from None
+
+
+def _value(node: ast.expr, text: str) -> Any:
+    """A node's value: a chain of stages, a stage, or a literal."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.RShift):
+        left, right = _value(node.left, text), _value(node.right, text)
+        return _as_pipeline(left, text) >> _as_pipeline(right, text)
+    if isinstance(node, ast.Call):
+        return _call(node, text)
+    if isinstance(node, ast.Name):
+        raise PipelineError(
+            f"{node.id} in {_short(text)} is neither a stage nor a literal: a stage is written {node.id}()."
+        )
+    try:
+        return ast.literal_eval(node)
+    except (ValueError, TypeError, SyntaxError):
+        what = ast.get_source_segment(text.strip(), node) or type(node).__name__
+        raise PipelineError(f"{what} in {_short(text)} is not allowed: stages take literals or other stages.") from None
+
+
+def _call(node: ast.Call, text: str) -> Stage:
+    if not isinstance(node.func, ast.Name):
+        raise PipelineError(f"cannot read the pipeline {_short(text)}: a stage is called by its plain name.")
+    cls = stage_class(node.func.id)
+    if any(isinstance(a, ast.Starred) for a in node.args) or any(k.arg is None for k in node.keywords):
+        raise PipelineError(f"{cls.name}() in {_short(text)} cannot take starred arguments.")
+    arguments = [_value(a, text) for a in node.args]
+    keywords = {str(k.arg): _value(k.value, text) for k in node.keywords}
+    if len(keywords) < len(node.keywords):
+        raise PipelineError(f"{cls.name}() in {_short(text)} is given the same argument twice.")
+    return build_stage(cls, *arguments, **keywords)
+
+
+def build_stage(cls: type[Stage], *arguments: Any, **keywords: Any) -> Stage:
+    """Construct a stage; wrong arguments become a PipelineError that shows the right ones."""
+    signature = inspect.signature(cls)
+    try:
+        signature.bind(*arguments, **keywords)
+    except TypeError as error:
+        raise PipelineError(f"{cls.name}(): {error}; it is written {cls.name}{_usage(signature)}.") from None
+    try:
+        return cls(*arguments, **keywords)
+    except (TypeError, ValueError) as error:
+        raise PipelineError(f"{cls.name}(): {error}.") from None
+
+
+def _usage(signature: inspect.Signature) -> str:
+    plain = [p.replace(annotation=inspect.Parameter.empty) for p in signature.parameters.values()]
+    return str(signature.replace(parameters=plain, return_annotation=inspect.Signature.empty))
+
+
+def _as_pipeline(value: Any, text: str) -> Pipeline:
+    if isinstance(value, Pipeline):
+        return value
+    if isinstance(value, Stage):
+        return Pipeline(value)
+    raise PipelineError(f"cannot read the pipeline {_short(text)}: {value!r} is not a stage.")
+
+
+def _short(text: str) -> str:
+    text = " ".join(text.split())
+    return f'"{text}"' if len(text) <= 80 else f'"{text[:77]}..."'

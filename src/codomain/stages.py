@@ -1,0 +1,281 @@
+"""What a stage is: the base class, the contracts of the five roles, and the registry of names.
+
+A stage is a class whose constructor arguments are literals or stages, each kept as an attribute of the same name.
+That is all that is needed to print a stage as an expression, to read it back and to compare two of them.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, TypeVar
+
+from codomain.errors import PipelineError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from codomain.codecs import Codec
+    from codomain.pipeline import Pipeline
+    from codomain.vectors import Floats, Hits, Kind, Packed, Rows
+
+Progress = Callable[[int], None]
+"""Called with the number of items just finished."""
+
+
+class Stage:
+    """One step of a pipeline, written `name(arguments)`; `a >> b` joins two stages into a pipeline."""
+
+    name: ClassVar[str]
+    summary: ClassVar[str]
+    papers: ClassVar[tuple[int, ...]]
+    takes: ClassVar[tuple[Kind, ...]]
+    gives: ClassVar[Kind]
+
+    def __rshift__(self, other: Stage | Pipeline) -> Pipeline:
+        from codomain.pipeline import Pipeline
+
+        return Pipeline(self) >> other
+
+    def __str__(self) -> str:
+        """The canonical expression: arguments that differ from their default, the first one without its name."""
+        parts: list[str] = []
+        for position, parameter in enumerate(self._parameters()):
+            value = getattr(self, parameter.name)
+            if parameter.kind is parameter.VAR_POSITIONAL:
+                parts += [_literal(v) for v in value]
+            elif parameter.default is parameter.empty or not _same(value, parameter.default):
+                bare = position == 0 and parameter.kind is not parameter.KEYWORD_ONLY
+                parts.append(_literal(value) if bare else f"{parameter.name}={_literal(value)}")
+        return f"{self.name}({', '.join(parts)})"
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and str(self) == str(other)
+
+    def __hash__(self) -> int:
+        return hash(str(self))
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """The constructor's arguments by name, as scikit-learn expects them."""
+        return {p.name: getattr(self, p.name) for p in self._parameters()}
+
+    def output_dim(self, dim: int | None) -> int | None:
+        """The dimensions this stage gives for input of `dim` dimensions; None where unknown or without meaning.
+
+        Raises ValueError, worded as what the stage needs ("needs at least 256 dimensions"), when it cannot take `dim`.
+        """
+        return dim
+
+    @classmethod
+    def _parameters(cls) -> list[inspect.Parameter]:
+        if cls.__init__ is object.__init__:
+            return []
+        return list(inspect.signature(cls).parameters.values())
+
+
+def _literal(value: Any) -> str:
+    return str(value) if isinstance(value, Stage) or hasattr(value, "stages") else repr(value)
+
+
+def _same(value: Any, default: Any) -> bool:
+    return type(value) is type(default) and bool(value == default)
+
+
+# --- contracts -------------------------------------------------------------------------------------------------
+
+
+class Encoder(Protocol):
+    """Items to vectors: text (n,) -> dense (n, dim)."""
+
+    @property
+    def dim(self) -> int: ...
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of everything that decides a vector: weights, tokenizer, settings."""
+
+    def encode_documents(self, texts: Sequence[str], progress: Progress | None = None) -> Floats: ...
+
+    def encode_queries(self, texts: Sequence[str], progress: Progress | None = None) -> Floats: ...
+
+
+class Transform(Protocol):
+    """A scikit-learn estimator, vectors (n, d) -> vectors (n, k), that may also have a compact stored form."""
+
+    def fit(self, X: Floats, y: Any = None) -> Self: ...
+
+    def transform(self, X: Floats) -> Floats:
+        """Float32, always: what the stored form stands for (decode(encode(X)) for a quantiser)."""
+
+    def transform_queries(self, Q: Floats) -> Floats:
+        """Queries stay precise where documents are quantised."""
+
+    @property
+    def needs_fit(self) -> bool:
+        """Whether it learns from a sample: `fit` is required before `transform`."""
+
+    @property
+    def codec(self) -> Codec | None:
+        """How stored rows are written and scored, for a fitted quantiser; None when the output is plain float32."""
+
+    @property
+    def fingerprint(self) -> str: ...
+
+    def state(self) -> dict[str, np.ndarray]:
+        """The fitted arrays by name; `restore(state)` on an instance with equal arguments brings them back."""
+
+    def restore(self, state: dict[str, np.ndarray]) -> Self: ...
+
+
+class Index(Protocol):
+    """Vectors to neighbours. Row numbers are positions in the order of adding; removed rows keep their number."""
+
+    def build(self, vectors: Floats | Packed | np.ndarray, codec: Codec | None = None) -> Self:
+        """Replace the contents; with a codec, `vectors` are its codes (n, width)."""
+
+    def add(self, vectors: Floats | Packed | np.ndarray) -> None:
+        """Append rows in the form that `build` got."""
+
+    def remove(self, rows: Rows) -> None: ...
+
+    def search(self, queries: Floats, k: int, allow: np.ndarray | None = None) -> Hits:
+        """The k best rows of each float32 query (q, d) among `allow` (mask or rows): never fewer than min(k, matches)."""
+
+    def __len__(self) -> int: ...
+
+    @property
+    def nbytes(self) -> int: ...
+
+    def save(self, folder: Path) -> None: ...
+
+    def load(self, folder: Path) -> Self:
+        """Open what `save` wrote, by memory map where possible; raises InputError when files are damaged."""
+
+
+class TextIndex(Protocol):
+    """Text to neighbours without vectors, such as BM25: like an Index, built from and searched with strings."""
+
+    def build(self, texts: Sequence[str], progress: Progress | None = None) -> Self: ...
+
+    def add(self, texts: Sequence[str]) -> None: ...
+
+    def remove(self, rows: Rows) -> None: ...
+
+    def search(self, queries: Sequence[str], k: int, allow: np.ndarray | None = None) -> Hits: ...
+
+    def __len__(self) -> int: ...
+
+    @property
+    def nbytes(self) -> int: ...
+
+    def save(self, folder: Path) -> None: ...
+
+    def load(self, folder: Path) -> Self: ...
+
+
+class Documents(Protocol):
+    """What a ranker may ask about rows."""
+
+    def texts(self, rows: Rows) -> list[str]: ...
+
+    def vectors(self, rows: Rows) -> Floats: ...
+
+
+class Ranker(Protocol):
+    """Neighbours to answers: reorder, cut or replace the hits of each query."""
+
+    def rank(self, queries: Sequence[str], hits: Hits, documents: Documents, k: int) -> Hits: ...
+
+    def depth(self, k: int) -> int:
+        """How many hits it wants to see to give k."""
+
+
+# --- registry --------------------------------------------------------------------------------------------------
+
+_MODULES = {
+    "static": "codomain.encode.static",
+    "st": "codomain.encode.transformer",
+    "minilm": "codomain.encode.transformer",
+    "normalize": "codomain.transform.reduce",
+    "truncate": "codomain.transform.reduce",
+    "pca": "codomain.transform.reduce",
+    "float16": "codomain.transform.quantize",
+    "float8": "codomain.transform.quantize",
+    "int8": "codomain.transform.quantize",
+    "binary": "codomain.transform.quantize",
+    "flat": "codomain.index.flat",
+    "hnsw": "codomain.index.ann",
+    "ivf": "codomain.index.ann",
+    "ivfpq": "codomain.index.ann",
+    "auto": "codomain.index.auto",
+    "bm25": "codomain.index.bm25",
+    "fuse": "codomain.rank.fuse",
+    "diversify": "codomain.rank.diversify",
+}
+"""Where each of codomain's own names is defined, so that only the stages in use are imported."""
+
+_registered: dict[str, type[Stage]] = {}
+
+S = TypeVar("S", bound=Stage)
+
+
+def stage(name: str, *, takes: Sequence[Kind], gives: Kind, papers: Sequence[int] = ()) -> Callable[[type[S]], type[S]]:
+    """Register a class under the name it has in expressions; the first line of its docstring is its summary."""
+
+    def register(cls: type[S]) -> type[S]:
+        cls.name, cls.takes, cls.gives, cls.papers = name, tuple(takes), gives, tuple(papers)
+        cls.summary = (inspect.getdoc(cls) or "").split("\n", 1)[0]
+        _registered[name] = cls
+        return cls
+
+    return register
+
+
+def stage_class(name: str) -> type[Stage]:
+    """The class behind a name: codomain's own, or a plugin's through the entry-point group `codomain.stages`.
+
+    >>> stage_class("flat").gives
+    'hits'
+
+    Raises PipelineError for an unknown name, with the nearest known one.
+    """
+    if name not in _registered:
+        if name in _MODULES:
+            importlib.import_module(_MODULES[name])
+        else:
+            plugin = _plugins().get(name)
+            if plugin is None:
+                known = sorted({*_MODULES, *_plugins()})
+                import difflib
+
+            near = difflib.get_close_matches(name, known, n=1)
+                hint = f"did you mean {near[0]}()?" if near else "codomain stages lists them."
+                raise PipelineError(f"there is no stage {name}(): {hint}")
+            _load_plugin(name, plugin)
+    return _registered[name]
+
+
+def all_stages() -> Iterator[type[Stage]]:
+    """Every known stage class, by name."""
+    for name in sorted({*_MODULES, *_plugins(), *_registered}):
+        yield stage_class(name)
+
+
+def _plugins() -> dict[str, Any]:
+    from importlib.metadata import entry_points
+
+    return {point.name: point for point in entry_points(group="codomain.stages")}
+
+
+def _load_plugin(name: str, plugin: Any) -> None:
+    try:
+        plugin.load()
+    except Exception as error:  # a plugin may fail in any way; the user needs to know which one did
+        raise PipelineError(f"the plugin stage {name}() ({plugin.value}) cannot be loaded: {error}") from error
+    if name not in _registered:
+        raise PipelineError(f"the plugin {plugin.value} was loaded but registers no stage named {name}().")

@@ -1,0 +1,143 @@
+"""The kinds of value that flow between the stages of a pipeline.
+
+Plain arrays serve wherever they can: dense vectors are float arrays (n, d), sparse ones `scipy.sparse.csr_array`.
+The three kinds that one array cannot carry are the named tuples of this file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codomain.errors import InputError
+
+Kind = Literal["text", "dense", "codes", "packed", "sparse", "multi", "hits"]
+
+Floats = NDArray[np.float32]
+Rows = NDArray[np.int64]
+
+
+class Packed(NamedTuple):
+    """Binary vectors, eight dimensions to the byte, first dimension in the highest bit: bits (n, ceil(dim / 8)) uint8."""
+
+    bits: NDArray[np.uint8]
+    dim: int
+
+
+class Ragged(NamedTuple):
+    """Many vectors per item: item i owns `values[offsets[i]:offsets[i + 1]]`; values (sum, d), offsets (n + 1,) int64."""
+
+    values: NDArray[Any]
+    offsets: NDArray[np.int64]
+
+
+class Hits(NamedTuple):
+    """The k best rows of each query, best first: rows (q, k) int64, scores (q, k) float32; row -1 means no hit.
+
+    Higher scores are better, always; a missing hit has the score -inf.
+    """
+
+    rows: Rows
+    scores: Floats
+
+    @classmethod
+    def empty(cls, queries: int, k: int) -> Hits:
+        """No hits at all, shaped (queries, k).
+
+        >>> Hits.empty(1, 2).rows
+        array([[-1, -1]])
+        """
+        return cls(np.full((queries, k), -1, np.int64), np.full((queries, k), -np.inf, np.float32))
+
+    @classmethod
+    def from_lists(cls, rows: Sequence[Sequence[int]], scores: Sequence[Sequence[float]], k: int) -> Hits:
+        """Pad per-query lists, best first, to (q, k).
+
+        >>> Hits.from_lists([[7]], [[0.5]], k=2).rows
+        array([[ 7, -1]])
+        """
+        hits = cls.empty(len(rows), k)
+        for i, (row_list, score_list) in enumerate(zip(rows, scores, strict=True)):
+            n = min(k, len(row_list))
+            hits.rows[i, :n] = row_list[:n]
+            hits.scores[i, :n] = score_list[:n]
+        return hits
+
+
+def top_k(scores: Floats, rows: Rows, k: int) -> tuple[Rows, Floats]:
+    """The k highest of one query's scores (n,), best first, ties by lower row; selects before it sorts.
+
+    >>> top_k(np.array([0.1, 0.9, 0.9], np.float32), np.array([5, 9, 6]), k=2)[0]
+    array([6, 9])
+    """
+    if len(scores) > k:
+        # everything above the k-th score, then the lowest rows among those that tie with it
+        threshold = np.partition(scores, len(scores) - k)[len(scores) - k]
+        above = np.flatnonzero(scores > threshold)
+        ties = np.flatnonzero(scores == threshold)
+        if len(ties) > k - len(above):
+            ties = ties[np.argsort(rows[ties], kind="stable")[: k - len(above)]]
+        chosen = np.concatenate([above, ties])
+        scores, rows = scores[chosen], rows[chosen]
+    order = np.lexsort((rows, -scores))
+    return rows[order], scores[order]
+
+
+def merge_hits(parts: Sequence[Hits], k: int) -> Hits:
+    """The k best over several results for the same queries, comparable scores and disjoint rows.
+
+    >>> a = Hits.from_lists([[1]], [[0.2]], k=1)
+    >>> b = Hits.from_lists([[2]], [[0.7]], k=1)
+    >>> merge_hits([a, b], k=2).rows
+    array([[2, 1]])
+    """
+    rows = np.concatenate([p.rows for p in parts], axis=1)
+    scores = np.concatenate([p.scores for p in parts], axis=1)
+    merged = Hits.empty(len(rows), k)
+    for i in range(len(rows)):
+        hit = rows[i] >= 0
+        best, best_scores = top_k(scores[i, hit], rows[i, hit], k)
+        merged.rows[i, : len(best)] = best
+        merged.scores[i, : len(best)] = best_scores
+    return merged
+
+
+def as_float32(vectors: Any, *, dim: int | None = None, what: str = "vectors") -> Floats:
+    """Check dense vectors (n, d) and give them as contiguous float32.
+
+    Raises InputError when they are not two-dimensional, hold NaN or infinity, or do not have `dim` dimensions.
+
+    >>> as_float32([[1, 2]]).dtype
+    dtype('float32')
+    """
+    array = np.ascontiguousarray(vectors, dtype=np.float32)
+    if array.ndim != 2:
+        raise InputError(f"{what} must be a table of shape (n, d), but have shape {array.shape}.")
+    if dim is not None and array.shape[1] != dim:
+        raise InputError(f"{what} have {array.shape[1]} dimensions where {dim} are needed.")
+    if not np.isfinite(array).all():
+        bad = int(np.flatnonzero(~np.isfinite(array).all(axis=1))[0])
+        raise InputError(f"{what} hold NaN or infinity, first in row {bad}.")
+    return array
+
+
+def allowed_rows(allow: Any, n: int) -> Rows | None:
+    """Turn a filter, a boolean mask (n,) or a list of rows, into sorted rows; None means all of them.
+
+    Raises InputError for a mask of another length; rows outside 0..n-1 are dropped.
+
+    >>> allowed_rows(np.array([True, False, True]), 3)
+    array([0, 2])
+    """
+    if allow is None:
+        return None
+    allow = np.asarray(allow)
+    if allow.dtype == bool:
+        if len(allow) != n:
+            raise InputError(f"the filter mask has {len(allow)} entries for {n} rows.")
+        return np.flatnonzero(allow).astype(np.int64)
+    rows = np.unique(allow.astype(np.int64))
+    return rows[(rows >= 0) & (rows < n)]
