@@ -251,9 +251,9 @@ def stage_class(name: str) -> type[Stage]:
             plugin = _plugins().get(name)
             if plugin is None:
                 known = sorted({*_MODULES, *_plugins()})
-                import difflib
+                    import difflib
 
-            near = difflib.get_close_matches(name, known, n=1)
+                near = difflib.get_close_matches(name, known, n=1)
                 hint = f"did you mean {near[0]}()?" if near else "codomain stages lists them."
                 raise PipelineError(f"there is no stage {name}(): {hint}")
             _load_plugin(name, plugin)
