@@ -251,7 +251,7 @@ def stage_class(name: str) -> type[Stage]:
             plugin = _plugins().get(name)
             if plugin is None:
                 known = sorted({*_MODULES, *_plugins()})
-                    import difflib
+                import difflib
 
                 near = difflib.get_close_matches(name, known, n=1)
                 hint = f"did you mean {near[0]}()?" if near else "codomain stages lists them."
