@@ -10,10 +10,8 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from codomain.pipeline import (
-    Pipeline,
-    pipeline,
-)  # bound here: the submodule of the same name must not hide the function
+# bound at once: the submodule of the same name must not hide the function
+from codomain.pipeline import Pipeline, pipeline
 
 __version__ = "0.1.0"
 
@@ -22,6 +20,7 @@ _HOMES = {
     "Packed": "codomain.vectors",
     "Ragged": "codomain.vectors",
     "CodomainError": "codomain.errors",
+    "Retriever": "codomain.retrieve",
     "Collection": "codomain.store",
     "open": "codomain.store",
     "create": "codomain.store",

@@ -1,0 +1,96 @@
+"""Join the hits of several retrieval branches into one list."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from codomain.errors import PipelineError
+from codomain.pipeline import Pipeline, pipeline
+from codomain.stages import Stage, stage
+from codomain.vectors import Floats, Hits, Rows, top_k
+
+METHODS = ("rrf", "minmax", "zscore")
+
+
+@stage("fuse", takes=("text",), gives="hits")
+class Fuse(Stage):
+    """Several branches searched side by side, their hits joined by rank or by normalised score.
+
+    `rrf` sums 1 / (c + rank) (Cormack et al., Reciprocal Rank Fusion, 2009); `minmax` and `zscore` bring each branch's
+    scores to one scale and take their weighted sum, a branch that missed a document giving its lowest score.
+
+    >>> from codomain import pipeline
+    >>> str(pipeline("fuse(static() >> flat(), bm25(), weights=[2, 1])"))
+    'fuse(static() >> flat(), bm25(), weights=[2, 1])'
+
+    Raises PipelineError for fewer than two branches, a branch that gives no hits, an unknown method or wrong weights.
+    """
+
+    def __init__(
+        self,
+        *branches: Stage | Pipeline,
+        method: str = "zscore",
+        weights: Sequence[float] | None = None,
+        c: int = 60,
+        candidates: int = 100,
+    ) -> None:
+        self.branches = tuple(pipeline(branch) for branch in branches)
+        self.method = method
+        self.weights = weights
+        self.c = c
+        self.candidates = candidates
+        if len(self.branches) < 2:
+            raise PipelineError("fuse(...) needs at least two branches.")
+        for branch in self.branches:
+            if branch.takes != ("text",):
+                raise PipelineError(
+                    f"fuse(...) cannot use the branch {branch}: a branch starts with an encoder or bm25()."
+                )
+        if method not in METHODS:
+            raise PipelineError(f"fuse(...) has no method {method!r}: it knows {', '.join(METHODS)}.")
+        if weights is not None and (len(weights) != len(branches) or min(weights) < 0 or max(weights) <= 0):
+            raise PipelineError(f"fuse(...) needs {len(branches)} weights of 0 or more, one for each branch.")
+        if c < 0 or candidates < 1:
+            raise PipelineError("fuse(...) needs c of 0 or more and 1 or more candidates.")
+
+    def output_dim(self, dim: int | None) -> int | None:
+        """Hits have no dimensions."""
+        return None
+
+    def depth(self, k: int) -> int:
+        """How many hits each branch is asked for to give k."""
+        return max(k, self.candidates)
+
+    def combine(self, parts: Sequence[Hits], k: int) -> Hits:
+        """Join one result per branch, each (q, any), into (q, k)."""
+        weights = np.ones(len(parts)) if self.weights is None else np.asarray(self.weights, float)
+        fused = Hits.empty(len(parts[0].rows), k)
+        for query in range(len(fused.rows)):
+            rows, scores = self._join([(p.rows[query], p.scores[query]) for p in parts], weights)
+            best, best_scores = top_k(scores, rows, k)
+            fused.rows[query, : len(best)] = best
+            fused.scores[query, : len(best)] = best_scores
+        return fused
+
+    def _join(self, parts: Sequence[tuple[Rows, Floats]], weights: Floats) -> tuple[Rows, Floats]:
+        """One query: every row that some branch found, with its joined score."""
+        found = [(rows[rows >= 0], scores[rows >= 0]) for rows, scores in parts]
+        union = np.unique(np.concatenate([rows for rows, _ in found]))
+        total = np.zeros(len(union))
+        for (rows, scores), weight in zip(found, weights, strict=True):
+            if len(rows):
+                values, missing = self._scale(scores)
+                share = np.full(len(union), missing)
+                share[np.searchsorted(union, rows)] = values
+                total += weight * share
+        return union, total.astype(np.float32)
+
+    def _scale(self, scores: Floats) -> tuple[Floats, float]:
+        """One branch's scores, best first, on the common scale, and what a document gets that the branch missed."""
+        if self.method == "rrf":
+            return 1.0 / (self.c + np.arange(1, len(scores) + 1)), 0.0
+        centre, spread = (scores.min(), np.ptp(scores)) if self.method == "minmax" else (scores.mean(), scores.std())
+        scaled = (scores - centre) / (spread or 1.0)
+        return scaled, float(scaled.min())

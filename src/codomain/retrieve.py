@@ -1,0 +1,235 @@
+"""A pipeline at work: the tree of branches behind an expression, and a retriever that holds everything in memory.
+
+`plan` turns a pipeline into a tree. A leaf is one way from text to hits (encoder >> transforms >> index, or a text index
+such as bm25()); a fusion joins several. The durable collections of `codomain.store` run the same tree over their own leaves.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Self, cast
+
+import numpy as np
+
+from codomain.codecs import Codec
+from codomain.errors import InputError, PipelineError
+from codomain.pipeline import Pipeline, pipeline
+from codomain.stages import Documents, Encoder, Index, Progress, Ranker, Stage, TextIndex, Transform, stage_class
+from codomain.vectors import Floats, Hits, Packed, Rows, as_float32
+
+
+@dataclass(eq=False)
+class Leaf:
+    """One retrieval branch: `encoder >> transforms >> index`, or a text index with no encoder."""
+
+    stages: tuple[Stage, ...]
+    rankers: tuple[Ranker, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The branch as an expression, which is also its key in a collection."""
+        return " >> ".join(str(stage) for stage in self.stages)
+
+    @property
+    def encoder(self) -> Encoder | None:
+        """None for a text index."""
+        return cast(Encoder, self.stages[0]) if len(self.stages) > 1 else None
+
+    @property
+    def transforms(self) -> list[Transform]:
+        """The stages between encoder and index."""
+        return [cast(Transform, stage) for stage in self.stages[1:-1]]
+
+    @property
+    def index(self) -> Index | TextIndex:
+        """The last stage."""
+        return cast(Index, self.stages[-1])
+
+    @property
+    def codec(self) -> Codec | None:
+        """How stored rows are written; None for plain float32."""
+        return self.transforms[-1].codec if self.transforms else None
+
+    @property
+    def needs_fit(self) -> bool:
+        """Whether a transform learns from a sample."""
+        return any(transform.needs_fit for transform in self.transforms)
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of all that decides a stored row: the encoder's fingerprint and those of the fitted transforms."""
+        assert self.encoder is not None
+        parts = [self.encoder.fingerprint, *(transform.fingerprint for transform in self.transforms)]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+    def fit(self, vectors: Floats) -> None:
+        """Fit the transforms in order, each on what the ones before it give."""
+        for transform in self.transforms:
+            vectors = transform.fit(vectors).transform(vectors)
+
+    def codes(self, vectors: Floats) -> np.ndarray[Any, Any]:
+        """What is stored for encoder output (n, d): float32 rows, or the codes of the last transform."""
+        *first, last = self.transforms or [None]
+        for transform in first:
+            assert transform is not None
+            vectors = transform.transform(vectors)
+        if last is None:
+            return vectors
+        return last.transform(vectors) if last.codec is None else last.codec.encode(vectors)
+
+    def query_vectors(self, vectors: Floats) -> Floats:
+        """Encoded queries (q, d) on their way to the index: float32, never quantised."""
+        for transform in self.transforms:
+            vectors = transform.transform_queries(vectors)
+        return vectors
+
+    def for_index(self, codes: np.ndarray[Any, Any]) -> np.ndarray[Any, Any] | Packed:
+        """Codes in the form that an index takes."""
+        codec = self.codec
+        return Packed(codes, codec.dim) if codec is not None and codec.kind == "binary" else codes
+
+
+@dataclass(eq=False)
+class Fusion:
+    """Several branches whose hits are joined by a `fuse(...)` stage."""
+
+    fuse: Any
+    nodes: tuple[Node, ...]
+    rankers: tuple[Ranker, ...] = ()
+
+
+Node = Leaf | Fusion
+
+
+def plan(expression: str | Stage | Pipeline) -> Node:
+    """The tree behind a pipeline that leads from text to hits; an encoder without an index is given `auto()`.
+
+    >>> plan("static() >> truncate(64)").name
+    'static() >> truncate(64) >> auto()'
+
+    Raises PipelineError for a pipeline that does not start from text.
+    """
+    pipe = pipeline(expression)
+    if pipe.gives in ("dense", "codes", "packed") and pipe.takes == ("text",):
+        pipe = pipe >> stage_class("auto")()
+    if pipe.takes != ("text",) or pipe.gives != "hits":
+        raise PipelineError(f"{pipe} cannot search: a pipeline starts with an encoder, bm25() or fuse(...).")
+    end = next(i for i, stage in enumerate(pipe) if stage.gives == "hits") + 1
+    rankers = tuple(cast(Ranker, stage) for stage in pipe.stages[end:])
+    head = pipe.stages[0]
+    if hasattr(head, "branches"):
+        return Fusion(head, tuple(plan(branch) for branch in head.branches), rankers)
+    return Leaf(pipe.stages[:end], rankers)
+
+
+def leaves(node: Node) -> Iterator[Leaf]:
+    """All leaves of a tree, left to right."""
+    if isinstance(node, Leaf):
+        yield node
+    else:
+        for child in node.nodes:
+            yield from leaves(child)
+
+
+SearchLeaf = Callable[[Leaf, Sequence[str], int], Hits]
+
+
+@dataclass
+class Trace:
+    """What each leaf answered: `explain` shows a hit's score in every branch."""
+
+    hits: dict[str, Hits] = field(default_factory=dict)
+
+    def scores(self, query: int, row: int) -> dict[str, tuple[int, float]]:
+        """Rank (from 1) and score of a row in each branch that found it."""
+        found = {}
+        for name, hits in self.hits.items():
+            places = np.flatnonzero(hits.rows[query] == row)
+            if len(places):
+                found[name] = (int(places[0]) + 1, float(hits.scores[query, places[0]]))
+        return found
+
+
+def run(
+    node: Node, queries: Sequence[str], k: int, search: SearchLeaf, documents: Documents, trace: Trace | None = None
+) -> Hits:
+    """Search a tree: leaves through `search`, fusions joined, rankers applied in order."""
+    depths = [k]
+    for ranker in reversed(node.rankers):
+        depths.append(max(depths[-1], ranker.depth(depths[-1])))
+    deepest = depths.pop()
+    if isinstance(node, Leaf):
+        hits = search(node, queries, deepest)
+        if trace is not None:
+            trace.hits[node.name] = hits
+    else:
+        deep = node.fuse.depth(deepest)
+        hits = node.fuse.combine([run(n, queries, deep, search, documents, trace) for n in node.nodes], deepest)
+    for ranker in node.rankers:
+        hits = ranker.rank(queries, hits, documents, depths.pop())
+    return hits
+
+
+class Retriever:
+    """A searchable pipeline in memory: `index(texts)` once, then `search(queries, k)`.
+
+    >>> retriever = Retriever("bm25()").index(["a red fox", "a blue whale"])
+    >>> retriever.search(["whales"], k=1).rows
+    array([[1]])
+    """
+
+    def __init__(self, expression: str | Stage | Pipeline) -> None:
+        self.root = plan(expression)
+        self._texts: list[str] = []
+        self._query_cache: dict[str, Floats] = {}
+
+    def index(self, texts: Sequence[str], progress: Progress | None = None) -> Self:
+        """Encode the documents once per distinct encoder, fit the transforms on them and build every index."""
+        self._texts = list(texts)
+        encoded: dict[str, Floats] = {}
+        for leaf in leaves(self.root):
+            if leaf.encoder is None:
+                cast(TextIndex, leaf.index).build(self._texts)
+                continue
+            key = leaf.encoder.fingerprint
+            if key not in encoded:
+                encoded[key] = as_float32(leaf.encoder.encode_documents(self._texts, progress))
+            if leaf.needs_fit:
+                leaf.fit(encoded[key])
+            cast(Index, leaf.index).build(leaf.for_index(leaf.codes(encoded[key])), leaf.codec)
+        return self
+
+    def search(
+        self, queries: Sequence[str], k: int = 10, allow: np.ndarray[Any, Any] | None = None, trace: Trace | None = None
+    ) -> Hits:
+        """The k best documents of each query: rows are positions in the list that was indexed."""
+        if isinstance(queries, str):
+            raise InputError("search takes a list of queries; a single one is written [query].")
+        self._query_cache.clear()
+
+        def search_leaf(leaf: Leaf, texts: Sequence[str], depth: int) -> Hits:
+            if leaf.encoder is None:
+                return cast(TextIndex, leaf.index).search(texts, depth, allow)
+            return cast(Index, leaf.index).search(self._encode(leaf, texts), depth, allow)
+
+        return run(self.root, queries, k, search_leaf, self, trace)
+
+    def _encode(self, leaf: Leaf, queries: Sequence[str]) -> Floats:
+        assert leaf.encoder is not None
+        key = leaf.encoder.fingerprint
+        if key not in self._query_cache:
+            self._query_cache[key] = leaf.encoder.encode_queries(queries)
+        return leaf.query_vectors(self._query_cache[key])
+
+    def texts(self, rows: Rows) -> list[str]:
+        """Documents by row."""
+        return [self._texts[row] for row in rows]
+
+    def vectors(self, rows: Rows) -> Floats:
+        """Vectors (n, d) of documents by row, in the first dense branch's encoder space."""
+        for leaf in leaves(self.root):
+            if leaf.encoder is not None:
+                return leaf.encoder.encode_documents(self.texts(rows))
+        raise PipelineError("this pipeline has no encoder, so its documents have no vectors.")
