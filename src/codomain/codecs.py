@@ -1,0 +1,220 @@
+"""How rows are stored and scored: every codec is an affine reading of its codes, x^ = base + gain * widen(codes).
+
+So the score of a float32 query q against stored codes needs no decoding: <q, x^> = <q * gain, widen(codes)> + <q, base>.
+Queries stay precise, codes are never compared with each other's raw bytes (asymmetric scores).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codomain.errors import InputError
+from codomain.vectors import Floats, as_float32
+
+CodecKind = Literal["float32", "float16", "float8_e4m3", "float8_e5m2", "int8", "binary"]
+
+_DTYPE = {"float32": np.float32, "float16": np.float16}
+"""Storage of the kinds that are not bytes."""
+
+
+class _Small(NamedTuple):
+    """A floating-point format narrower than float32: how its bits sit, sign-extended, inside a float32."""
+
+    integer: type[np.signedinteger[Any]]
+    shift: int  # moves its mantissa to the top of float32's
+    mask: int  # clears what sign extension left in float32's exponent
+    exponent: int  # float32's bias minus its own: the value is 2^exponent times the float32 with these bits
+    largest: float
+
+
+_SMALL = {
+    "float16": _Small(np.int16, 13, 0x8FFFFFFF, 112, 65504.0),
+    "float8_e4m3": _Small(np.int8, 20, 0x87FFFFFF, 120, 448.0),
+    "float8_e5m2": _Small(np.int8, 21, 0x8FFFFFFF, 112, 57344.0),
+}
+
+_ROWS = 1024
+"""Rows encoded at a time: temporaries stay in the cache."""
+
+
+class QueryForm(NamedTuple):
+    """Queries ready for raw codes: score = unit * <weights, widen(codes)> + bias; weights (q, d), unit and bias (q,)."""
+
+    weights: Floats
+    unit: Floats
+    bias: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class Codec:
+    """How vectors of `dim` dimensions become codes (n, width) and back; `scale` and `offset` are per dimension.
+
+    float8 is multiplied by 2^round(log2 sqrt(dim)) first, so that the components of unit vectors use its range
+    (after "Optimization of embeddings storage for RAG systems", 2025). int8 is x = offset + scale * code.
+    binary keeps the sign of x - offset, first dimension in the highest bit, and stands for offset +- scale.
+
+    >>> codec = Codec("float8_e4m3", 4)
+    >>> codec.decode(codec.encode(np.float32([[0.5, -0.25, 0.1, 0.0]])))
+    array([[ 0.5   , -0.25  ,  0.1015625, 0.    ]], dtype=float32)
+    >>> codec.bits_per_vector
+    32
+    """
+
+    kind: CodecKind
+    dim: int
+    scale: Floats | None = None
+    offset: Floats | None = None
+
+    def __post_init__(self) -> None:
+        if self.kind not in get_args(CodecKind):
+            raise InputError(f"there is no codec {self.kind!r}: the kinds are {', '.join(get_args(CodecKind))}.")
+        if self.kind == "int8" and (self.scale is None or self.offset is None):
+            raise InputError("the codec int8 needs a scale and an offset for each dimension: fit int8() on a sample.")
+        for name in ("scale", "offset"):
+            array = getattr(self, name)
+            if array is not None and np.shape(array) != (self.dim,):
+                raise InputError(f"the codec's {name} has shape {np.shape(array)}, not ({self.dim},).")
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Codec):
+            return NotImplemented
+        return (self.kind, self.dim) == (other.kind, other.dim) and all(
+            np.array_equal(getattr(self, name), getattr(other, name))
+            if getattr(self, name) is not None and getattr(other, name) is not None
+            else getattr(self, name) is getattr(other, name)
+            for name in ("scale", "offset")
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.kind, self.dim))
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of a code."""
+        return np.dtype(_DTYPE.get(self.kind, np.uint8))
+
+    @property
+    def width(self) -> int:
+        """Codes per row."""
+        return (self.dim + 7) // 8 if self.kind == "binary" else self.dim
+
+    @property
+    def bits_per_vector(self) -> int:
+        """Storage of one row."""
+        return self.width * self.dtype.itemsize * 8
+
+    def encode(self, vectors: Floats) -> NDArray[Any]:
+        """Vectors (n, dim) to codes (n, width); values outside the range of the format are clipped.
+
+        Raises InputError for another dimension, NaN or infinity.
+        """
+        vectors = as_float32(vectors, dim=self.dim)
+        if self.kind == "float32":
+            return vectors
+        codes = np.empty((len(vectors), self.width), self.dtype)
+        for start in range(0, len(vectors), _ROWS):
+            codes[start : start + _ROWS] = self._encode(vectors[start : start + _ROWS])
+        return codes
+
+    def decode(self, codes: NDArray[Any]) -> Floats:
+        """What codes (n, width) stand for, float32 (n, dim)."""
+        gain, base = self._affine()
+        decoded = self.widen(codes, np.empty((len(codes), self.dim), np.float32))
+        if self.kind == "float32":
+            return decoded.copy()
+        decoded *= gain
+        if base is not None:
+            decoded += base
+        return decoded
+
+    def widen(self, codes: NDArray[Any], out: Floats) -> Floats:
+        """Codes (n, width) to float32 (n, dim) before gain and base, written to `out` unless they are float32 already."""
+        if self.kind == "float32":
+            return codes
+        if self.kind == "binary":
+            out[:] = np.unpackbits(codes, axis=1, count=self.dim)
+        elif self.kind == "int8":
+            out[:] = codes
+        else:
+            small = _SMALL[self.kind]
+            bits = out.view(np.int32)
+            bits[:] = codes.view(small.integer)
+            bits <<= small.shift
+            bits &= np.uint32(small.mask).view(np.int32)
+        return out
+
+    def query_form(self, queries: Floats) -> QueryForm:
+        """Fold gain and base into queries (q, dim), so that raw codes can be scored with one matrix product."""
+        gain, base = self._affine()
+        unit = np.ones(len(queries), np.float32)
+        if self.kind in _SMALL and len(queries):  # gain is near 2^120: bring large queries to one first
+            unit = np.exp2(np.ceil(np.log2(np.abs(queries).max(axis=1).clip(1e-30)))).astype(np.float32)
+        weights = np.ascontiguousarray(queries / unit[:, None] * gain, np.float32)
+        bias = np.zeros(len(queries), np.float32) if base is None else (queries @ base).astype(np.float32)
+        return QueryForm(weights, unit, bias)
+
+    def squared_norms(self, codes: NDArray[Any]) -> Floats:
+        """Squared lengths (n,) of what the codes stand for."""
+        norms = np.empty(len(codes), np.float32)
+        for start in range(0, len(codes), _ROWS):
+            block = self.decode(codes[start : start + _ROWS])
+            norms[start : start + _ROWS] = np.einsum("ij,ij->i", block, block)
+        return norms
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """The calibration by name, without what is not set; `from_state` brings it back."""
+        arrays = {"scale": self.scale, "offset": self.offset}
+        return {name: array for name, array in arrays.items() if array is not None}
+
+    @classmethod
+    def from_state(cls, kind: CodecKind, dim: int, state: dict[str, NDArray[Any]]) -> Codec:
+        """The codec whose `state()` this was.
+
+        >>> Codec.from_state("float16", 3, {}) == Codec("float16", 3)
+        True
+        """
+        return cls(kind, dim, state.get("scale"), state.get("offset"))
+
+    def _encode(self, block: Floats) -> NDArray[Any]:
+        if self.kind == "int8":
+            assert self.scale is not None and self.offset is not None
+            return np.clip(np.rint((block - self.offset) / self.scale), 0, 255).astype(np.uint8)
+        if self.kind == "binary":
+            return np.packbits(block > (0.0 if self.offset is None else self.offset), axis=1)
+        small = _SMALL[self.kind]
+        block = np.clip(block * np.float32(2.0**self._float8_shift), -small.largest, small.largest)
+        return block.astype(np.float16) if self.kind == "float16" else _round_to_byte(block, small)
+
+    @property
+    def _float8_shift(self) -> int:
+        return round(np.log2(np.sqrt(self.dim))) if self.kind.startswith("float8") else 0
+
+    def _affine(self) -> tuple[Any, Floats | None]:
+        """Gain and base; a base of None is zero."""
+        if self.kind == "int8":
+            return self.scale, self.offset
+        if self.kind == "binary":
+            scale = np.full(self.dim, self.dim**-0.5, np.float32) if self.scale is None else self.scale
+            return 2 * scale, -scale if self.offset is None else self.offset - scale
+        if self.kind == "float32":
+            return np.float32(1), None
+        return np.float32(2.0 ** (_SMALL[self.kind].exponent - self._float8_shift)), None
+
+
+def _round_to_byte(block: Floats, small: _Small) -> NDArray[np.uint8]:
+    """Float32 within range to float8, round half to even, bit for bit what torch.float8_* gives."""
+    bits = block.view(np.uint32)
+    sign = (bits >> 24) & 0x80
+    magnitude = bits & 0x7FFFFFFF
+    # normal numbers: add half of the last kept bit, minus one where that bit is even, and rebias the exponent
+    odd = (magnitude >> small.shift) & 1
+    half = np.uint32((1 << (small.shift - 1)) - 1)
+    normal = (magnitude + half + odd - np.uint32(small.exponent << 23)) >> small.shift
+    # subnormal numbers: adding 2^k puts their last bit at float32's last bit, and the hardware rounds
+    magic = np.uint32((small.exponent + 23 - (23 - small.shift) + 1) << 23)
+    subnormal = (magnitude.view(np.float32) + magic.view(np.float32)).view(np.uint32) - magic
+    return (np.where(magnitude < ((small.exponent + 1) << 23), subnormal, normal) | sign).astype(np.uint8)

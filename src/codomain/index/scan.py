@@ -1,0 +1,158 @@
+"""Exact scoring of stored codes, block by block, and the choice of the k best: no matrix is ever decoded whole."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+
+from codomain.codecs import Codec, QueryForm
+from codomain.errors import InputError
+from codomain.vectors import Floats, Hits, Rows, top_k
+
+Metric = Literal["ip", "cosine", "l2", "hamming"]
+
+_BLOCK_ONE = 128
+"""Rows widened at a time for one query: the block stays in the second-level cache."""
+_BLOCK_MANY = 2048
+"""Rows widened at a time for many queries: enough for the matrix product to run at its full speed."""
+_SCORES = 1 << 24
+"""Scores held at a time: queries are taken in groups of this many divided by the rows."""
+_GATHER_BELOW = 0.25
+"""Share of allowed rows below which gathering them is cheaper than scoring all rows."""
+_GROUP = 64
+
+
+def check_metric(metric: str, known: tuple[str, ...] = ("ip", "cosine", "l2", "hamming")) -> None:
+    """Raises ValueError for a metric that is not known."""
+    if metric not in known:
+        raise ValueError(f"needs a metric among {', '.join(known)}, not {metric!r}")
+
+
+def scan(
+    queries: Floats, codes: np.ndarray, codec: Codec, metric: Metric, norms: Floats | None, k: int, rows: Rows | None
+) -> Hits:
+    """The k best rows (all, or the sorted `rows`) of each query (q, d) over codes (n, width); exact, ties by lower row.
+
+    `norms` (n,) are the squared lengths of what the codes stand for; only cosine and l2 read them.
+    """
+    n = len(codes) if rows is None else len(rows)
+    hits = Hits.empty(len(queries), k)
+    if n == 0 or k == 0:
+        return hits
+    everything = rows is None or n > _GATHER_BELOW * len(codes)
+    scored = len(codes) if everything else n
+    group = max(1, _SCORES // scored)
+    for start in range(0, len(queries), group):
+        part = queries[start : start + group]
+        scores = _scores(part, codes, codec, metric, norms, None if everything else rows)
+        for i, row_scores in enumerate(scores, start):
+            if rows is not None and everything:
+                row_scores = row_scores[rows]
+            best, best_scores = best_rows(row_scores, rows, k)
+            hits.rows[i, : len(best)] = best
+            hits.scores[i, : len(best)] = best_scores
+    return hits
+
+
+def best_rows(scores: Floats, rows: Rows | None, k: int) -> tuple[Rows, Floats]:
+    """`top_k` of scores (n,) over `rows`, or over 0..n-1; first drops what cannot be among the k best.
+
+    >>> best_rows(np.float32([0.1, 0.9, 0.9]), None, 2)[0]
+    array([1, 2])
+    """
+    groups = len(scores) // _GROUP
+    if groups >= 4 * k:
+        # the k highest of the maxima of disjoint groups are k scores: the k-th best score is no lower than theirs
+        maxima = scores[: groups * _GROUP].reshape(_GROUP, groups).max(axis=0)
+        candidates = np.flatnonzero(scores >= np.partition(maxima, groups - k)[groups - k])
+        return top_k(scores[candidates], candidates if rows is None else rows[candidates], k)
+    return top_k(scores, np.arange(len(scores)) if rows is None else rows, k)
+
+
+def _scores(
+    queries: Floats, codes: np.ndarray, codec: Codec, metric: Metric, norms: Floats | None, rows: Rows | None
+) -> Floats:
+    """Scores (q, n) of queries against all codes or the chosen rows."""
+    if metric == "hamming":
+        return _hamming(queries, codes, codec, rows)
+    scores = _inner_products(codec.query_form(queries), codes, codec, rows)
+    if metric == "ip":
+        return scores
+    assert norms is not None
+    lengths = norms if rows is None else norms[rows]
+    squared = np.einsum("ij,ij->i", queries, queries)
+    if metric == "cosine":
+        product = np.sqrt(squared)[:, None] * np.sqrt(lengths)
+        return np.divide(scores, product, out=np.zeros_like(scores), where=product > 0)
+    # -|q - x|^2 = 2 <q, x> - |x|^2 - |q|^2
+    scores *= 2
+    scores -= lengths
+    scores -= squared[:, None]
+    return np.minimum(scores, 0, out=scores)
+
+
+def _inner_products(form: QueryForm, codes: np.ndarray, codec: Codec, rows: Rows | None) -> Floats:
+    """<q, x^> (q, n): widen a block of codes, multiply it with the weights of all queries."""
+    weights, unit, bias = form
+    n = len(codes) if rows is None else len(rows)
+    one = len(weights) == 1
+    scores = np.empty((len(weights), n), np.float32)
+    if codec.kind == "float32" and rows is None and one:
+        np.dot(codes, weights[0], out=scores[0])
+        return scores
+    size = _BLOCK_ONE if one else _BLOCK_MANY
+    wide = np.empty((min(size, n), codec.dim), np.float32)
+    for start in range(0, n, size):
+        stop = min(start + size, n)
+        chosen = codes[start:stop] if rows is None else codes[rows[start:stop]]
+        block = codec.widen(chosen, wide[: stop - start])
+        if one:
+            np.dot(block, weights[0], out=scores[0, start:stop])
+        else:
+            scores[:, start:stop] = weights @ block.T
+    if codec.kind != "float32":
+        scores *= unit[:, None]
+        scores += bias[:, None]
+    return scores
+
+
+def _hamming(queries: Floats, codes: np.ndarray, codec: Codec, rows: Rows | None) -> Floats:
+    """Minus the number of differing bits, the queries binarised as the documents were."""
+    bits = Codec("binary", codec.dim, codec.scale, codec.offset).encode(queries)
+    words, query_words = _as_words(codes if rows is None else codes[rows]), _as_words(bits)
+    scores = np.empty((len(queries), len(words)), np.float32)
+    for i, query in enumerate(query_words):
+        scores[i] = np.bitwise_count(words ^ query).sum(axis=1, dtype=np.int32)
+    return np.negative(scores, out=scores)
+
+
+def _as_words(bits: np.ndarray) -> np.ndarray:
+    """Bytes (n, width) as the widest unsigned integers that divide them."""
+    for dtype in (np.uint64, np.uint32, np.uint16):
+        if bits.shape[1] % np.dtype(dtype).itemsize == 0:
+            return np.ascontiguousarray(bits).view(dtype)
+    return bits
+
+
+def codes_of(vectors: Any, codec: Codec | None) -> tuple[np.ndarray, Codec]:
+    """What `build` got, as codes (n, width) with their codec: float32 vectors and packed bits bring their own.
+
+    Raises InputError when the codes do not fit the codec.
+    """
+    from codomain.vectors import Packed, as_float32
+
+    if codec is None:
+        if isinstance(vectors, Packed):
+            codec = Codec("binary", vectors.dim)
+        else:
+            vectors = as_float32(vectors)
+            return vectors, Codec("float32", vectors.shape[1])
+    if codec.kind == "float32":
+        return as_float32(vectors, dim=codec.dim), codec
+    codes = vectors.bits if isinstance(vectors, Packed) else np.asarray(vectors)
+    if codes.dtype != codec.dtype or codes.ndim != 2 or codes.shape[1] != codec.width:
+        raise InputError(
+            f"codes of {codec.kind} must be {codec.dtype} of shape (n, {codec.width}), not {codes.dtype} {codes.shape}."
+        )
+    return np.ascontiguousarray(codes), codec

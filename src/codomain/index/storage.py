@@ -1,0 +1,142 @@
+"""Arrays on disk and in growing memory: what every index saves, checked when it is opened."""
+
+from __future__ import annotations
+
+import json
+import os
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from codomain.codecs import Codec
+from codomain.errors import InputError
+
+_META = "meta.json"
+_FORMAT = 1
+_SMALL = 1 << 16
+"""Files below this many bytes are read, not mapped."""
+
+Arrays = dict[str, np.ndarray]
+
+
+class Growing:
+    """An array (n, ...) that rows are appended to at amortised cost; a mapped file is copied at the first append.
+
+    >>> grown = Growing(np.zeros((0, 2), np.uint8))
+    >>> grown.append(np.ones((3, 2), np.uint8))
+    >>> grown.array.shape
+    (3, 2)
+    """
+
+    def __init__(self, array: np.ndarray) -> None:
+        self._room = array
+        self._used = len(array)
+
+    @property
+    def array(self) -> np.ndarray:
+        """The rows in use; a view that the next `append` may leave behind."""
+        return self._room[: self._used]
+
+    def append(self, rows: np.ndarray) -> None:
+        """Add rows at the end, doubling the room where they do not fit."""
+        needed = self._used + len(rows)
+        if needed > len(self._room) or not self._room.flags.writeable:
+            room = np.empty((max(needed, 2 * self._used), *self._room.shape[1:]), self._room.dtype)
+            room[: self._used] = self.array
+            self._room = room
+        self._room[self._used : needed] = rows
+        self._used = needed
+
+
+def save_arrays(
+    folder: Path, index: str, arrays: Arrays, settings: dict[str, Any], files: tuple[str, ...] = ()
+) -> None:
+    """Write arrays as .npy and, last, meta.json with the size and CRC-32 of each file (`files`: already written).
+
+    Every file is replaced, never written in place, so that one that is mapped by a reader stays whole.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    names = [*files]
+    for name, array in arrays.items():
+        fresh = folder / f"{name}.npy.new"
+        with fresh.open("wb") as file:
+            np.save(file, array, allow_pickle=False)
+        os.replace(fresh, folder / f"{name}.npy")
+        names.append(f"{name}.npy")
+    sizes = {name: {"bytes": (folder / name).stat().st_size, "crc32": _crc(folder / name)} for name in names}
+    meta = {"format": _FORMAT, "index": index, "settings": settings, "files": sizes}
+    fresh = folder / f"{_META}.new"
+    fresh.write_text(json.dumps(meta, indent=1))
+    os.replace(fresh, folder / _META)
+
+
+def open_arrays(folder: Path, index: str) -> tuple[Arrays, dict[str, Any]]:
+    """The arrays by name, memory-mapped, and the settings that `save_arrays` wrote.
+
+    Raises InputError when a file is missing, has another size, or belongs to another index.
+    """
+    folder = Path(folder)
+    meta = _read_meta(folder)
+    if meta["index"] != index:
+        raise InputError(f"{folder} holds a saved {meta['index']} index, not a {index} index.")
+    arrays = {}
+    for name in meta["files"]:
+        if name.endswith(".npy"):
+            path = folder / name
+            try:
+                arrays[name[:-4]] = np.load(path, mmap_mode="r" if path.stat().st_size > _SMALL else None)
+            except (ValueError, EOFError, OSError) as error:
+                raise InputError(f"{path} is damaged ({error}): rebuild the index.") from None
+    return arrays, meta["settings"]
+
+
+def verify(folder: Path) -> None:
+    """Read every file of a saved index and compare its CRC-32; raises InputError that names the first damaged one."""
+    folder = Path(folder)
+    for name, expected in _read_meta(folder)["files"].items():
+        if _crc(folder / name) != expected["crc32"]:
+            raise InputError(f"{folder / name} is damaged (its checksum differs): rebuild the index.")
+
+
+def codec_arrays(codec: Codec) -> tuple[Arrays, dict[str, Any]]:
+    """A codec as arrays and settings to save beside an index's own."""
+    arrays = {f"codec_{name}": array for name, array in codec.state().items()}
+    return arrays, {"codec": codec.kind, "dim": codec.dim}
+
+
+def saved_codec(arrays: Arrays, settings: dict[str, Any]) -> Codec:
+    """The codec that `codec_arrays` took apart."""
+    state = {name.removeprefix("codec_"): a for name, a in arrays.items() if name.startswith("codec_")}
+    return Codec.from_state(settings["codec"], settings["dim"], state)
+
+
+def _read_meta(folder: Path) -> dict[str, Any]:
+    """meta.json, with the size of every file that it names compared to the file's."""
+    try:
+        meta: dict[str, Any] = json.loads((folder / _META).read_text())
+        files = meta["files"].items()
+        form = meta["format"]
+    except FileNotFoundError:
+        raise InputError(f"{folder} holds no saved index: {_META} is missing.") from None
+    except (ValueError, KeyError, AttributeError, TypeError):
+        raise InputError(f"{folder / _META} is damaged: rebuild the index.") from None
+    if form != _FORMAT:
+        raise InputError(f"{folder} was saved in format {form}; this version of codomain reads format {_FORMAT}.")
+    for name, expected in files:
+        path = folder / name
+        size = path.stat().st_size if path.exists() else None
+        if size != expected["bytes"]:
+            found = "is missing" if size is None else f"has {size} bytes instead of {expected['bytes']}"
+            raise InputError(f"{path} {found}: rebuild the index.")
+    return meta
+
+
+def _crc(path: Path) -> int:
+    crc = 0
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            crc = zlib.crc32(block, crc)
+    return crc

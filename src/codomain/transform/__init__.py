@@ -1,0 +1,10 @@
+"""Vectors to vectors: fewer dimensions (`reduce`) and fewer bits (`quantize`), all of them scikit-learn estimators.
+
+Fit on documents, never on test queries. A quantiser's `transform` gives what its codes stand for; what is stored
+is `codec.encode`, and queries stay float32 throughout.
+"""
+
+from codomain.transform.quantize import Binary, Float8, Float16, Int8
+from codomain.transform.reduce import PCA, Normalize, Truncate
+
+__all__ = ["PCA", "Binary", "Float8", "Float16", "Int8", "Normalize", "Truncate"]
