@@ -1,0 +1,212 @@
+"""A record to chunks: pieces that fit an encoder, with exact offsets and the headings they stand under."""
+
+from __future__ import annotations
+
+import bisect
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from codomain.errors import InputError
+from codomain.read.record import Record
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+_BLOCK = 50_000
+"""Longer texts are cut at paragraphs into blocks first: the splitter is quadratic on text without any space."""
+
+_CHARACTERS_A_TOKEN = 4.0
+"""English prose has 4.6 characters a WordPiece token (10,000 Debian descriptions), 3.1 in the densest hundredth."""
+
+
+class Chunk(NamedTuple):
+    """A piece of a document: `text == document.text[start:end]`; headings from the outermost; position from 0."""
+
+    text: str
+    start: int
+    end: int
+    headings: list[str]
+    position: int
+
+
+def chunk(record: Record | str, size: int = 256, overlap: int = 32, tokenizer: Tokenizer | None = None) -> list[Chunk]:
+    """Cut a document into chunks of at most `size` tokens, at the best boundary (section, paragraph, sentence, word).
+
+    With a tokenizer tokens are counted exactly. Without one, the default and much faster, four characters are taken for
+    a token (one, outside ASCII), and a chunk may come out somewhat longer. Neighbours share up to `overlap` tokens.
+    Every character but white space is in some chunk. Blank text has no chunks.
+
+    >>> [piece.text for piece in chunk("One sentence here. Another one there.", size=6, overlap=0)]
+    ['One sentence here.', 'Another one there.']
+    >>> chunk(Record("a", "# Install\\n\\n## Linux\\n\\nRun it.", markdown=True))[0].headings
+    ['Install', 'Linux']
+
+    Raises InputError for a size below one or an overlap that is not smaller than the size.
+    """
+    if size < 1 or not 0 <= overlap < size:
+        raise InputError(f"chunks need size >= 1 and 0 <= overlap < size, but size is {size} and overlap {overlap}.")
+    if isinstance(record, str):
+        record = Record("", record)
+    text = record.text
+    if _fits(text, size, tokenizer):
+        pieces = _whole(text)
+    else:
+        splitter, longest = _splitter_for(text, size, overlap, tokenizer, record.markdown)
+        pieces = _split(text, splitter, longest)
+    if not record.markdown:
+        return [Chunk(text[a:b], a, b, [], i) for i, (a, b) in enumerate(pieces)]
+    outline = _Outline(text)
+    chunks, seen = [], 0
+    for i, (a, b) in enumerate(pieces):
+        # what a chunk repeats of the one before it does not decide where it stands
+        chunks.append(Chunk(text[a:b], a, b, outline.above(max(a, seen), b), i))
+        seen = b
+    return chunks
+
+
+def _fits(text: str, size: int, tokenizer: Tokenizer | None) -> bool:
+    if tokenizer is None:
+        return len(text) <= size * _characters_a_token(text)
+    # no tokenizer makes more tokens than UTF-8 bytes; where that does not settle it, count
+    return len(text.encode()) <= size or (
+        len(text) <= 16 * size and len(tokenizer.encode(text, add_special_tokens=False).ids) <= size
+    )
+
+
+def _characters_a_token(text: str) -> float:
+    if text.isascii():
+        return _CHARACTERS_A_TOKEN
+    ascii_length = len(text.encode("ascii", "ignore"))
+    return len(text) / (ascii_length / _CHARACTERS_A_TOKEN + (len(text) - ascii_length))
+
+
+def _whole(text: str) -> list[tuple[int, int]]:
+    stripped = text.strip()
+    if not stripped:
+        return []
+    start = text.index(stripped[0]) if stripped[0] != text[0] else 0
+    return [(start, start + len(stripped))]
+
+
+def _splitter_for(text: str, size: int, overlap: int, tokenizer: Tokenizer | None, markdown: bool) -> tuple[Any, int]:
+    if tokenizer is not None:
+        return _exact_splitter(size, overlap, tokenizer, markdown), 16 * size
+    ratio = round(_characters_a_token(text), 1)  # one decimal, so that few splitters are made
+    capacity = max(1, int(size * ratio))
+    return _estimating_splitter(capacity, min(int(overlap * ratio), capacity - 1), markdown), capacity
+
+
+@lru_cache(maxsize=16)
+def _estimating_splitter(capacity: int, overlap: int, markdown: bool) -> Any:
+    from semantic_text_splitter import MarkdownSplitter, TextSplitter
+
+    return (MarkdownSplitter if markdown else TextSplitter)(capacity, overlap)
+
+
+_exact: list[tuple[Any, tuple[int, int, bool], Any]] = []
+
+
+def _exact_splitter(size: int, overlap: int, tokenizer: Tokenizer, markdown: bool) -> Any:
+    """The splitter of the last call if it was the same: making one copies the whole tokenizer."""
+    key = (size, overlap, markdown)
+    for known, its_key, splitter in _exact:
+        if known is tokenizer and its_key == key:
+            return splitter
+    from semantic_text_splitter import MarkdownSplitter, TextSplitter
+    from tokenizers import Tokenizer as Plain
+
+    bare = Plain.from_str(tokenizer.to_str())
+    bare.no_truncation()
+    bare.no_padding()
+    splitter = (MarkdownSplitter if markdown else TextSplitter).from_huggingface_tokenizer(bare, size, overlap)
+    _exact[:] = [*_exact[-3:], (tokenizer, key, splitter)]
+    return splitter
+
+
+def _split(text: str, splitter: Any, longest: int) -> list[tuple[int, int]]:
+    pieces = []
+    for start, end in _blocks(text, max(_BLOCK, 4 * longest)):
+        for offset, piece in splitter.chunk_indices(text[start:end]):
+            if piece.strip():
+                pieces.append((start + offset, start + offset + len(piece)))
+    return pieces
+
+
+def _blocks(text: str, length: int) -> Iterator[tuple[int, int]]:
+    """Spans of at most `length` characters that end at a section, else a paragraph, a line, a space, or anywhere."""
+    start = 0
+    while len(text) - start > length:
+        cut = start + length
+        for border, after in (("\n#", 1), ("\n\n", 2), ("\n", 1), (" ", 1)):
+            found = text.rfind(border, start + length // 2, cut)
+            if found >= 0:
+                cut = found + after
+                break
+        yield start, cut
+        start = cut
+    yield start, len(text)
+
+
+_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)")
+_ATX = re.compile(r" {0,3}(#{1,6})(?:[ \t]+(.*?))?(?:[ \t]+#+)?[ \t]*")
+_PARAGRAPH = re.compile(r" {0,3}(?![-*+>|][ \t]|\|)\S")
+_UNDERLINE = re.compile(r" {0,3}(=+|-+)[ \t]*")
+
+
+class _Outline:
+    """Where each Markdown heading of a text begins and its body starts, and the path of headings above any place."""
+
+    def __init__(self, text: str) -> None:
+        self.starts: list[int] = []
+        self.bodies: list[int] = []
+        self.paths: list[list[str]] = []
+        self.text = text
+        path: list[tuple[int, str]] = []
+        for start, body, level, title in _headings(text):
+            path = [*((depth, name) for depth, name in path if depth < level), (level, title)]
+            self.starts.append(start)
+            self.bodies.append(body)
+            self.paths.append([name for _, name in path])
+
+    def above(self, start: int, end: int) -> list[str]:
+        """The headings over the first line of text[start:end] that is not itself a heading."""
+        i = bisect.bisect_right(self.starts, start) - 1
+        here = max(start, self.bodies[i]) if i >= 0 else start
+        while i + 1 < len(self.starts) and self.starts[i + 1] < end:
+            if self.text[here : self.starts[i + 1]].strip():
+                break
+            i += 1
+            here = self.bodies[i]
+        return list(self.paths[i]) if i >= 0 else []
+
+
+def _headings(text: str) -> Iterator[tuple[int, int, int, str]]:
+    """Each heading outside code fences: its start, the end of its lines, its level and its words."""
+    position = _after_front_matter(text)
+    fence, before = "", (0, "")
+    for line in text[position:].split("\n"):
+        start, position = position, position + len(line) + 1
+        bare = line.rstrip("\r")
+        mark = _FENCE.fullmatch(bare)
+        if fence:
+            if mark and mark[1].startswith(fence) and not mark[2].strip():
+                fence = ""
+            continue
+        paragraph, before = before, (start, bare)
+        if mark and not (mark[1][0] == "`" and "`" in mark[2]):
+            fence, before = mark[1], (0, "")
+        elif heading := _ATX.fullmatch(bare):
+            before = (0, "")
+            if heading[2]:
+                yield start, position, len(heading[1]), heading[2].strip()
+        elif (line_under := _UNDERLINE.fullmatch(bare)) and _PARAGRAPH.match(paragraph[1]):
+            before = (0, "")
+            yield paragraph[0], position, 1 if line_under[1][0] == "=" else 2, paragraph[1].strip()
+
+
+def _after_front_matter(text: str) -> int:
+    """Where a text begins behind its block of settings between two lines of ---, if it has one."""
+    front = re.match(r"---[ \t]*\r?\n(?:.*\n)*?---[ \t]*(?:\r?\n|$)", text[:20_000])
+    return front.end() if front else 0

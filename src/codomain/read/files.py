@@ -1,0 +1,152 @@
+"""Which files an input names: folders walked in a fixed order, and a cheap fingerprint to tell what changed."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from codomain.errors import InputError
+
+BadKind = Literal["broken", "empty", "duplicate", "binary", "encoding", "unreadable", "no text"]
+
+SKIPPED_FOLDERS = frozenset({"node_modules", "__pycache__", "venv", "site-packages"})
+"""Folders never walked, beside the hidden ones (.git, .venv, ...)."""
+
+FORMATS = {
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".parquet": "parquet",
+    ".md": "markdown",
+    ".markdown": "markdown",
+    ".html": "html",
+    ".htm": "html",
+    ".pdf": "pdf",
+    ".docx": "docx",
+}
+"""What a suffix says about a file; every other file is read as plain text."""
+
+TABLES = frozenset({"jsonl", "csv", "tsv", "parquet", "lines"})
+"""The formats that hold many records in one file."""
+
+
+@dataclass(frozen=True)
+class Bad:
+    """Something in the input that was not used, or not used as it stands: `line` counts from 1, 0 for a whole file."""
+
+    path: str
+    line: int
+    kind: BadKind
+    reason: str
+
+    def __str__(self) -> str:
+        where = f"{self.path}, line {self.line}" if self.line else self.path
+        return f"{where}: {self.reason}."
+
+
+OnBad = Callable[[Bad], None]
+"""Called with each fault that reading went past."""
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """One file of the input: absolute path, format, and what `stat` says; `root` is the folder that was asked for."""
+
+    path: str
+    format: str
+    size: int
+    mtime_ns: int
+    root: str | None = None
+
+    def sha256(self) -> str:
+        """The hash of the contents, read only now; raises InputError for a file that cannot be read."""
+        try:
+            with open(self.path, "rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise unreadable(self.path, error) from None
+
+
+def unreadable(path: str | Path, error: OSError) -> InputError:
+    """The sentence for a file that is missing, forbidden or broken."""
+    if isinstance(error, FileNotFoundError):
+        return InputError(f"{path} does not exist.")
+    if isinstance(error, PermissionError):
+        return InputError(f"{path} cannot be read: permission denied.")
+    return InputError(f"{path} cannot be read: {error.strerror or error}.")
+
+
+def format_of(path: str | Path) -> str:
+    """The format that a file's name says, whatever the case of its suffix and behind .gz.
+
+    >>> format_of("a/B.JSONL.gz"), format_of("notes.md"), format_of("main.rs")
+    ('jsonl', 'markdown', 'text')
+    """
+    path = Path(path)
+    suffix = path.suffix.lower()
+    if suffix == ".gz":
+        suffix = Path(path.stem).suffix.lower()
+    return FORMATS.get(suffix, "text")
+
+
+def fingerprint(path: str | Path, format: str | None = None, root: str | None = None) -> SourceFile:
+    """Size and modification time of one file, the hash of its contents on demand; unchanged files need no reading.
+
+    >>> fingerprint(__file__).size > 100
+    True
+
+    Raises InputError for a file that does not exist or cannot be looked at.
+    """
+    absolute = os.path.abspath(path)
+    try:
+        stat = os.stat(absolute)
+    except OSError as error:
+        raise unreadable(path, error) from None
+    return SourceFile(absolute, format or format_of(absolute), stat.st_size, stat.st_mtime_ns, root)
+
+
+def expand(
+    paths: Iterable[str | Path], *, format: str | None = None, on_bad: OnBad | None = None
+) -> Iterator[SourceFile]:
+    """The files that paths name: a file itself, a folder's files at every depth in sorted order; "-" is left as it is.
+
+    Hidden files and folders, node_modules, __pycache__, venv and site-packages are not walked. Each file comes once.
+
+    >>> [Path(file.path).name for file in expand([__file__, __file__])]
+    ['files.py']
+
+    Raises InputError for a path that does not exist; unreadable places inside a folder go to `on_bad`.
+    """
+    seen: set[str] = set()
+    for path in paths:
+        if str(path) == "-":
+            yield SourceFile("-", format or "", 0, 0)
+            continue
+        found = _walk(Path(path), format, on_bad) if os.path.isdir(path) else [fingerprint(path, format)]
+        for file in found:
+            if file.path not in seen:
+                seen.add(file.path)
+                yield file
+
+
+def _walk(folder: Path, format: str | None, on_bad: OnBad | None) -> Iterator[SourceFile]:
+    root = os.path.abspath(folder)
+
+    def report(error: OSError) -> None:
+        if on_bad:
+            on_bad(Bad(str(error.filename), 0, "unreadable", f"was skipped: {error.strerror}"))
+
+    if not os.access(root, os.R_OK | os.X_OK):
+        raise unreadable(folder, PermissionError())
+    for here, folders, names in os.walk(root, onerror=report):
+        folders[:] = sorted(f for f in folders if not f.startswith(".") and f not in SKIPPED_FOLDERS)
+        for name in sorted(names):
+            path = os.path.join(here, name)
+            if name.startswith(".") or not os.path.isfile(path):  # dangling links, sockets, pipes
+                continue
+            yield fingerprint(path, format, root)

@@ -1,0 +1,93 @@
+"""A record: one document with its id, text, title and flat metadata, whatever it was read from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+Value = str | int | float | bool | None | list[str]
+
+TEXT_FIELDS = ("text", "body", "content", "contents", "document", "passage", "abstract", "description")
+TITLE_FIELDS = ("title",)
+ID_FIELDS = ("_id", "id", "docid", "doc_id", "document_id", "corpus-id")
+
+
+@dataclass(frozen=True)
+class Record:
+    """One document as it is stored: `source` is the file it came from, `markdown` says how to cut it."""
+
+    id: str
+    text: str
+    title: str | None = None
+    metadata: dict[str, Value] = field(default_factory=dict)
+    source: str = ""
+    markdown: bool = False
+
+    @property
+    def digest(self) -> str:
+        """A hash of all that is stored, equal for equal records: 32 hexadecimal digits.
+
+        >>> Record("1", "a").digest == Record("1", "a", metadata={"year": 2020}).digest
+        False
+        """
+        parts = json.dumps([self.id, self.text, self.title, self.metadata], ensure_ascii=True, sort_keys=True)
+        return hashlib.blake2b(parts.encode(), digest_size=16).hexdigest()
+
+
+def content_id(title: str | None, text: str) -> str:
+    """The id of a row that names none: a hash of its title and text, the same in every run.
+
+    >>> content_id(None, "a text")
+    'd324ad02134418ad'
+    """
+    return hashlib.blake2b(f"{title or ''}\0{text}".encode(), digest_size=8).hexdigest()
+
+
+def clean(text: str) -> str:
+    """Text that every store takes: NUL becomes a space, half of a surrogate pair a question mark."""
+    if "\0" in text:
+        text = text.replace("\0", " ")
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            text = text.encode("utf-8", "replace").decode()
+    return text
+
+
+def flatten(fields: dict[str, Any], prefix: str = "") -> dict[str, Value]:
+    """Metadata for filters: nested objects become dotted names, lists of plain values lists of text, the rest JSON text.
+
+    >>> flatten({"author": {"name": "Ada", "born": 1815}, "tags": ["a", 1], "more": [{"x": 1}]})
+    {'author.name': 'Ada', 'author.born': 1815, 'tags': ['a', '1'], 'more': '[{"x": 1}]'}
+
+    Raises ValueError for NaN, infinity or a value that JSON does not know.
+    """
+    flat: dict[str, Value] = {}
+    for name, value in fields.items():
+        if isinstance(value, dict):
+            flat.update(flatten(value, f"{prefix}{name}."))
+        else:
+            flat[prefix + clean(str(name))] = _plain(name, value)
+    return flat
+
+
+def _plain(name: str, value: Any) -> Value:
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, int):
+        return value if -(2**63) <= value < 2**63 else str(value)
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise ValueError(f'the field "{name}" holds {value}, which no filter can compare')
+        return value
+    if isinstance(value, list):
+        if all(isinstance(item, str | int | float | bool) for item in value):
+            return [clean(item if isinstance(item, str) else json.dumps(item)) for item in value]
+        return clean(json.dumps(value, ensure_ascii=False, default=str))
+    return clean(str(value))

@@ -1,0 +1,180 @@
+"""Files of many rows, as streams of (line number, fields): JSON lines, CSV, Parquet and plain lines."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import math
+import re
+import sys
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from codomain.errors import InputError, MissingExtra
+from codomain.read.files import Bad, OnBad, SourceFile, unreadable
+
+Row = tuple[int, dict[str, Any]]
+Broken = Callable[[int, str], None]
+"""Called with a line and what is wrong with it: raises, or counts and lets reading go on."""
+
+_INTEGER = re.compile(r"-?(0|[1-9]\d{0,17})", re.ASCII)
+_NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
+
+
+def rows(file: SourceFile, broken: Broken, on_bad: OnBad | None = None) -> Iterator[Row]:
+    """The rows of a table file, one in memory at a time; line numbers count from 1.
+
+    Raises InputError for a file that cannot be read or is not what its name says.
+    """
+    if file.format == "parquet":
+        yield from _parquet(file)
+        return
+    try:
+        with _open(file) as stream:
+            lines = _decoded(stream, file.path, on_bad)
+            read = {"jsonl": _jsonl, "lines": _lines, "csv": _csv, "tsv": _tsv, "": _sniffed}[file.format]
+            yield from read(lines, broken)
+    except (gzip.BadGzipFile, zlib.error, EOFError) as error:
+        raise InputError(f"{file.path} cannot be unpacked: {error}.") from None
+    except OSError as error:
+        raise unreadable(file.path, error) from None
+
+
+def _open(file: SourceFile) -> Any:
+    if file.path == "-":
+        return sys.stdin.buffer
+    return gzip.open(file.path) if file.path.lower().endswith(".gz") else open(file.path, "rb")
+
+
+def _decoded(stream: Iterable[bytes], path: str, on_bad: OnBad | None) -> Iterator[str]:
+    """Lines as text: UTF-8 with or without a mark; a line that is not UTF-8 is read as Latin-1, reported once a file."""
+    reported = False
+    for number, raw in enumerate(stream, 1):
+        if number == 1:
+            if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+                yield from io.StringIO((raw + b"".join(stream)).decode("utf-16", "replace"))
+                return
+            if b"\0" in raw[:8192]:
+                raise InputError(f"{path} is a binary file, not text.")
+            raw = raw.removeprefix(b"\xef\xbb\xbf")
+        try:
+            yield raw.decode()
+        except UnicodeDecodeError:
+            if on_bad and not reported:
+                on_bad(Bad(path, number, "encoding", "is not UTF-8 and was read as Latin-1"))
+            reported = True
+            yield raw.decode("latin-1")
+
+
+def _jsonl(lines: Iterable[str], broken: Broken) -> Iterator[Row]:
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            fields = json.loads(line, parse_constant=_no_constant)
+        except (ValueError, RecursionError) as error:
+            broken(number, f"is not JSON ({_why(error)})")
+            continue
+        if isinstance(fields, dict):
+            yield number, fields
+        else:
+            broken(number, f"holds a JSON {type(fields).__name__} where an object is needed")
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not a JSON value")
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, json.JSONDecodeError):
+        return f"{error.msg} at character {error.colno}"
+    return "nested too deeply" if isinstance(error, RecursionError) else str(error)
+
+
+def _lines(lines: Iterable[str], broken: Broken) -> Iterator[Row]:
+    for number, line in enumerate(lines, 1):
+        yield number, {"text": line.rstrip("\r\n")}
+
+
+def _sniffed(lines: Iterator[str], broken: Broken) -> Iterator[Row]:
+    """Standard input of no stated format: JSON lines if its first line opens an object, else one document a line."""
+    first = next(lines, None)
+    if first is None:
+        return
+    whole = (line for part in ([first], lines) for line in part)
+    yield from (_jsonl if first.lstrip().startswith("{") else _lines)(whole, broken)
+
+
+def _tsv(lines: Iterable[str], broken: Broken) -> Iterator[Row]:
+    return _csv(lines, broken, delimiter="\t")
+
+
+def _csv(lines: Iterable[str], broken: Broken, delimiter: str = ",") -> Iterator[Row]:
+    csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
+    reader = csv.reader(lines, delimiter=delimiter)
+    header = next(reader, None)
+    if header is None:
+        return
+    header = [name.strip() for name in header]
+    if len(set(header)) < len(header):
+        twice = next(name for name in header if header.count(name) > 1)
+        broken(1, f'names two columns "{twice}"')
+        return
+    while True:
+        start = reader.line_num + 1
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            broken(start, f"is not a row of the table ({error})")
+            continue
+        if not cells:
+            continue
+        if len(cells) != len(header):
+            broken(start, f"has {len(cells)} cells where the header has {len(header)}")
+            continue
+        yield start, dict(zip(header, cells, strict=True))
+
+
+def typed(cell: str) -> str | int | float | None:
+    """A CSV cell as the plainest value it spells; leading zeros keep it text, an empty cell is None.
+
+    >>> [typed(cell) for cell in ("2020", "3.5", "007", "1e3", "", "nan")]
+    [2020, 3.5, '007', 1000.0, None, 'nan']
+    """
+    if not cell.strip():
+        return None
+    if _INTEGER.fullmatch(cell):
+        return int(cell)
+    if _NUMBER.fullmatch(cell):
+        number = float(cell)
+        return number if math.isfinite(number) else cell
+    return cell
+
+
+def _parquet(file: SourceFile) -> Iterator[Row]:
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ImportError:
+        raise MissingExtra(f"reading {file.path}", "parquet") from None
+    try:
+        with pq.ParquetFile(file.path) as table:
+            number = 0
+            for batch in table.iter_batches(batch_size=1024):
+                for fields in batch.to_pylist():
+                    number += 1
+                    yield number, {name: _without_nan(value) for name, value in fields.items()}
+    except (pa.ArrowException, UnicodeDecodeError) as error:
+        raise InputError(f"{file.path} is not a Parquet file that can be read: {str(error).splitlines()[0]}") from None
+    except OSError as error:
+        raise unreadable(file.path, error) from None
+
+
+def _without_nan(value: Any) -> Any:
+    """Data frames write a missing number as NaN; here it is None."""
+    return None if isinstance(value, float) and math.isnan(value) else value
