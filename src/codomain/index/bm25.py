@@ -1,0 +1,170 @@
+"""Lexical search: BM25 over posting lists of our own, scored with plain numpy and memory-mapped from disk."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+
+from codomain.errors import InputError
+from codomain.index.analyzer import Analyzer, Vocabulary
+from codomain.index.postings import Segment, merge, segment
+from codomain.index.scan import best_rows
+from codomain.index.storage import open_arrays, save_arrays
+from codomain.stages import Progress, Stage, stage
+from codomain.vectors import Floats, Hits, Rows, allowed_rows
+
+_TEXTS = 65_536
+"""Texts in one segment while building: bounds the memory of its sort."""
+
+
+@stage("bm25", takes=["text"], gives="hits")
+class BM25(Stage):
+    """Lexical search with BM25, in Lucene's variant; only documents that hold a word of the query are found.
+
+    "The Probabilistic Relevance Framework: BM25 and Beyond" (2009); the variant after "Which BM25 Do You Mean?" (2020).
+    `stemmer` is a Snowball language such as "english", or None.
+
+    >>> index = BM25().build(["a cat sat", "dogs bark", "the cats of Rome"])
+    >>> index.search(["cat in Rome"], k=3).rows
+    array([[ 2,  0, -1]])
+    """
+
+    def __init__(self, k1: float = 1.2, b: float = 0.75, stemmer: str | None = "english") -> None:
+        if k1 < 0 or not 0 <= b <= 1:
+            raise ValueError(f"needs k1 of at least 0 and b between 0 and 1, not k1={k1}, b={b}")
+        self.k1, self.b, self.stemmer = k1, b, stemmer
+        self._analyzer = Analyzer(stemmer)
+        self._reset([], np.zeros(0, np.int64))
+
+    def build(self, texts: Sequence[str], progress: Progress | None = None) -> Self:
+        """Replace the contents; `progress` is told the number of texts just indexed."""
+        self._reset([], np.zeros(0, np.int64))
+        vocabulary = Vocabulary(self._analyzer)
+        for start in range(0, len(texts), _TEXTS):
+            part = texts[start : start + _TEXTS]
+            self._append(segment(part, start, vocabulary))
+            if progress is not None:
+                progress(len(part))
+        return self
+
+    def add(self, texts: Sequence[str]) -> None:
+        """Append rows as a segment of their own; segments of like size are merged, so there are never many."""
+        if len(texts):
+            self._append(segment(texts, self._stored, Vocabulary(self._analyzer)))
+
+    def remove(self, rows: Rows) -> None:
+        """Leave rows out of every later search and of all statistics."""
+        wanted = allowed_rows(rows, self._stored)
+        assert wanted is not None
+        self._removed = np.union1d(self._removed, wanted)
+        self._saturation = None
+
+    def search(self, queries: Sequence[str], k: int, allow: np.ndarray | None = None) -> Hits:
+        """The k best allowed rows for each query; fewer where fewer rows hold a word of it."""
+        allowed = allowed_rows(allow, self._stored)
+        hits = Hits.empty(len(queries), k)
+        for i, query in enumerate(queries):
+            scores = self._scores(query)
+            best, best_scores = best_rows(scores if allowed is None else scores[allowed], allowed, k)
+            found = int((best_scores > 0).sum())
+            hits.rows[i, :found] = best[:found]
+            hits.scores[i, :found] = best_scores[:found]
+        return hits
+
+    def explain(self, query: str, row: int) -> dict[str, float]:
+        """How much each term of the query adds to the score of a row; raises InputError for a row that is not stored."""
+        if not 0 <= row < self._stored:
+            raise InputError(f"there is no row {row}: the index holds {self._stored}.")
+        parts: dict[str, float] = {}
+        for term, times in Counter(self._analyzer.terms(query)).items():
+            rows, counts = self._postings(term)
+            at = np.searchsorted(rows, row)
+            if at < len(rows) and rows[at] == row:
+                parts[term] = float(times * self._idf(rows) * self._weights(rows[at : at + 1], counts[at : at + 1])[0])
+        return parts
+
+    def analyze(self, text: str) -> list[tuple[str, int, int]]:
+        """The terms of a text with where their words start and end, as indexed: for highlighting.
+
+        >>> BM25().analyze("Two cats")
+        [('two', 0, 3), ('cat', 4, 8)]
+        """
+        return self._analyzer.spans(text)
+
+    def __len__(self) -> int:
+        return self._stored - len(self._removed)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the posting lists."""
+        return sum(array.nbytes for part in self._segments for array in part)
+
+    def save(self, folder: Path) -> None:
+        """Write the segments and the removed rows to a folder."""
+        arrays = {f"{name}_{i}": a for i, part in enumerate(self._segments) for name, a in part._asdict().items()}
+        settings = {"stemmer": self.stemmer, "segments": len(self._segments)}
+        save_arrays(folder, "bm25", arrays | {"removed": self._removed}, settings)
+
+    def load(self, folder: Path) -> Self:
+        """Map what `save` wrote; raises InputError for damaged files or another stemmer."""
+        arrays, settings = open_arrays(folder, "bm25")
+        if settings["stemmer"] != self.stemmer:
+            raise InputError(f"{folder} was saved with stemmer={settings['stemmer']!r}, not by {self}.")
+        parts = [Segment(*(arrays[f"{name}_{i}"] for name in Segment._fields)) for i in range(settings["segments"])]
+        self._reset(parts, arrays["removed"])
+        return self
+
+    def _reset(self, segments: list[Segment], removed: Rows) -> None:
+        self._segments, self._removed = segments, removed
+        self._stored = sum(len(part.lengths) for part in segments)
+        self._saturation: Floats | None = None
+        self._alive: np.ndarray | None = None
+
+    def _append(self, part: Segment) -> None:
+        """Add a segment; merge while the last is at least half as large as the one before it."""
+        segments = [*self._segments, part]
+        while len(segments) > 1 and 2 * len(segments[-1].rows) >= len(segments[-2].rows):
+            last = segments.pop()
+            segments[-1] = merge(segments[-1], last)
+        self._reset(segments, self._removed)
+
+    def _postings(self, term: str) -> tuple[np.ndarray, np.ndarray]:
+        """Rows that hold the term, without the removed ones, and its counts in them."""
+        found = [part.postings(term) for part in self._segments]
+        if not found:
+            return np.zeros(0, np.int32), np.zeros(0, np.uint16)
+        rows, counts = found[0] if len(found) == 1 else (np.concatenate(side) for side in zip(*found, strict=True))
+        if len(self._removed):
+            if self._alive is None or self._saturation is None:
+                self._alive = np.ones(self._stored, bool)
+                self._alive[self._removed] = False
+            kept = self._alive[rows]
+            rows, counts = rows[kept], counts[kept]
+        return rows, counts
+
+    def _scores(self, query: str) -> Floats:
+        """Scores (n,) of all rows; 0 where no term of the query occurs."""
+        scores = np.zeros(self._stored, np.float32)
+        for term, times in Counter(self._analyzer.terms(query)).items():
+            rows, counts = self._postings(term)
+            if len(rows):
+                scores[rows] += np.float32(times * self._idf(rows)) * self._weights(rows, counts)
+        return scores
+
+    def _idf(self, rows: np.ndarray) -> float:
+        # ln(1 + (N - df + 0.5) / (df + 0.5))
+        return float(np.log1p((len(self) - len(rows) + 0.5) / (len(rows) + 0.5)))
+
+    def _weights(self, rows: np.ndarray, counts: np.ndarray) -> Floats:
+        # tf / (tf + k1 (1 - b + b dl / avgdl))
+        if self._saturation is None:
+            lengths = np.concatenate([part.lengths for part in self._segments]).astype(np.float32)
+            average = (lengths.sum(dtype=np.float64) - lengths[self._removed].sum(dtype=np.float64)) / max(len(self), 1)
+            self._saturation = np.float32(self.k1) * (1 - self.b + self.b * lengths / np.float32(max(average, 1e-9)))
+        tf = counts.astype(np.float32)
+        weights: Floats = tf / (tf + self._saturation[rows])
+        return weights
