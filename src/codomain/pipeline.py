@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from codomain.errors import PipelineError
-from codomain.stages import Stage, stage_class
+from codomain.stages import Stage, stage_class, usage
 
 if TYPE_CHECKING:
     from codomain.vectors import Kind
@@ -178,16 +178,11 @@ def build_stage(cls: type[Stage], *arguments: Any, **keywords: Any) -> Stage:
     try:
         signature.bind(*arguments, **keywords)
     except TypeError as error:
-        raise PipelineError(f"{cls.name}(): {error}; it is written {cls.name}{_usage(signature)}.") from None
+        raise PipelineError(f"{cls.name}(): {error}; it is written {cls.name}{usage(cls)}.") from None
     try:
         return cls(*arguments, **keywords)
     except (TypeError, ValueError) as error:
         raise PipelineError(f"{cls.name}(): {error}.") from None
-
-
-def _usage(signature: inspect.Signature) -> str:
-    plain = [p.replace(annotation=inspect.Parameter.empty) for p in signature.parameters.values()]
-    return str(signature.replace(parameters=plain, return_annotation=inspect.Signature.empty))
 
 
 def _as_pipeline(value: Any, text: str) -> Pipeline:

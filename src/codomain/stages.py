@@ -272,6 +272,16 @@ def _plugins() -> dict[str, Any]:
     return {point.name: point for point in entry_points(group="codomain.stages")}
 
 
+def usage(cls: type[Stage]) -> str:
+    """A stage's arguments with their defaults, without types.
+
+    >>> usage(stage_class("truncate"))
+    '(dim)'
+    """
+    parameters = [p.replace(annotation=p.empty) for p in cls._parameters()]
+    return str(inspect.Signature(parameters))
+
+
 def _load_plugin(name: str, plugin: Any) -> None:
     try:
         plugin.load()

@@ -1,0 +1,35 @@
+"""cli: one file per command. Bad input gives one sentence on standard error and exit code 2."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+
+def main() -> None:
+    """Run the command line and exit: 0 done, 1 found nothing or found faults, 2 bad input, 130 interrupted."""
+    from codomain.cli.app import app
+    from codomain.errors import CodomainError
+
+    try:
+        app()
+    except CodomainError as error:
+        _complain(str(error))
+        sys.exit(2)
+    except BrokenPipeError:  # the reader of a pipe has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except KeyboardInterrupt:
+        _complain("interrupted; what was acknowledged is kept, and the same command goes on from there.")
+        sys.exit(130)
+    except MemoryError:
+        _complain("there is not enough memory for this.")
+        sys.exit(2)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        _complain(f"{where}{error.strerror or error}.")
+        sys.exit(2)
+
+
+def _complain(sentence: str) -> None:
+    print(f"codomain: {sentence}", file=sys.stderr)

@@ -1,0 +1,64 @@
+"""The commands by name. A command's module is imported for its signature only; it imports what it needs when it runs."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from codomain.cli import (
+    compact,
+    eval,
+    export,
+    import_,
+    index,
+    info,
+    learn,
+    papers,
+    reindex,
+    rm,
+    search,
+    stages,
+    verify,
+)
+
+app = typer.Typer(
+    name="codomain",
+    help="The whole life of an embedding: index, search and measure your own documents.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+app.command("index")(index.index)
+app.command("search")(search.search)
+app.command("info")(info.info)
+app.command("rm")(rm.rm)
+app.command("export")(export.export)
+app.command("import")(import_.import_)
+app.command("reindex")(reindex.reindex)
+app.command("compact")(compact.compact)
+app.command("verify")(verify.verify)
+app.command("stages")(stages.stages)
+app.command("eval")(eval.eval)
+app.command("papers")(papers.papers)
+app.add_typer(learn.app, name="learn")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from codomain import __version__
+
+        typer.echo(f"codomain {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """The whole life of an embedding: index, search and measure your own documents."""

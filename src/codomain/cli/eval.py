@@ -1,0 +1,42 @@
+"""codomain eval: how good a pipeline is on sets with judgements."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+
+def eval(
+    pipeline: Annotated[str, typer.Argument(help="A pipeline expression.", metavar="PIPELINE")],
+    tasks: Annotated[list[str], typer.Argument(help="Data sets: names or folders in BEIR layout.", metavar="TASK...")],
+    metrics: Annotated[
+        list[str] | None, typer.Option("--metric", "-m", help="nDCG@10, R@100, RR, AP, Success@5, ...")
+    ] = None,
+    run_file: Annotated[
+        str | None, typer.Option("--run", help="Write the ranking as a TREC run file (one task).")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Measure a pipeline on data sets with queries and relevance judgements."""
+    import json
+
+    import codomain as cd
+    from codomain.cli.progress import count_progress
+    from codomain.errors import InputError
+    from codomain.measure import datasets, evaluate
+
+    if run_file is not None and len(tasks) != 1:
+        raise InputError("--run needs exactly one task.")
+    pipe = cd.pipeline(pipeline)
+    for task in tasks:
+        dataset = datasets.load(task)
+        with count_progress(task, len(dataset.documents), quiet=as_json) as advance:
+            outcome = evaluate(pipe, dataset, **({"metrics": tuple(metrics)} if metrics else {}), progress=advance)
+        if run_file is not None:
+            outcome.run.write(run_file)
+        if as_json:
+            typer.echo(json.dumps({"pipeline": str(pipe), "task": task, **outcome.means}, ensure_ascii=False))
+        else:
+            figures = "  ".join(f"{name} {value:.4f}" for name, value in outcome.means.items())
+            typer.echo(f"{task}: {figures}")

@@ -1,0 +1,28 @@
+"""codomain export: documents out of a collection."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def export(
+    name: Annotated[Path, typer.Argument(help="The collection.", metavar="NAME")],
+    to: Annotated[Path, typer.Argument(help="A .jsonl or .parquet file, or - for JSON lines on standard output.")],
+    where: Annotated[str | None, typer.Option("--where", "-w", help="Only what a filter matches.")] = None,
+) -> None:
+    """Write documents with their ids, titles and metadata to a file that codomain import reads."""
+    import codomain as cd
+    from codomain.cli.progress import count_progress
+    from codomain.store.exchange import export_file, export_jsonl
+
+    with cd.open(name) as collection:
+        if str(to) == "-":
+            export_jsonl(collection, sys.stdout, where)
+            return
+        with count_progress("exporting", len(collection)) as advance:
+            count = export_file(collection, to, where, advance)
+    typer.echo(f"{to}: {count:,} documents.")

@@ -1,0 +1,27 @@
+"""codomain import: documents of an export into a collection."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def import_(
+    file: Annotated[Path, typer.Argument(help="A .jsonl or .parquet file that codomain export wrote.")],
+    into: Annotated[Path, typer.Option("--into", "-i", help="The collection: a folder, made if it is not there.")],
+    pipeline: Annotated[str | None, typer.Option("--pipeline", "-p", help="For a new collection.")] = None,
+) -> None:
+    """Add the documents of an export, with ids, titles and metadata as they were."""
+    from codomain.cli.index import open_or_create
+    from codomain.cli.progress import count_progress
+    from codomain.store.exchange import import_file
+
+    with open_or_create(into, [str(file)], pipeline, {}) as collection:
+        with count_progress("importing") as advance:
+            added = import_file(collection, file, advance)
+        collection.reindex()
+        typer.echo(
+            f"{into}: {added.added} new, {added.updated} changed, {added.unchanged} unchanged; {len(collection)} documents."
+        )

@@ -1,0 +1,121 @@
+"""codomain index: files, folders, tables and standard input into a collection."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from codomain.store import Collection
+    from codomain.store.sources import Indexed
+
+
+def index(
+    paths: Annotated[list[str], typer.Argument(help="Files, folders, or - for standard input.", metavar="PATH...")],
+    into: Annotated[Path, typer.Option("--into", "-i", help="The collection: a folder, made if it is not there.")],
+    pipeline: Annotated[
+        str | None, typer.Option("--pipeline", "-p", help="For a new collection; see codomain stages.")
+    ] = None,
+    format: Annotated[
+        str | None, typer.Option("--format", help="Read every file as this: jsonl, csv, markdown, ...")
+    ] = None,
+    text_field: Annotated[
+        str | None, typer.Option("--text-field", help="The field or column that holds the text.")
+    ] = None,
+    id_field: Annotated[str | None, typer.Option("--id-field", help="The field or column that holds the id.")] = None,
+    title_field: Annotated[
+        str | None, typer.Option("--title-field", help="The field or column that holds the title.")
+    ] = None,
+    chunk_size: Annotated[
+        int | None, typer.Option("--chunk-size", help="Tokens a chunk, for a new collection.")
+    ] = None,
+    overlap: Annotated[int | None, typer.Option("--overlap", help="Tokens that neighbouring chunks share.")] = None,
+    situate: Annotated[
+        float | None, typer.Option("--situate", help="Share of the document in a chunk's vector.")
+    ] = None,
+    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Count broken lines and files, and go on.")] = False,
+    no_reindex: Annotated[
+        bool, typer.Option("--no-reindex", help="Leave the indexes; new rows are searched exactly.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
+) -> None:
+    """Read documents into a collection: new and changed ones are encoded, vanished ones removed, the rest left alone."""
+    from codomain.store.sources import index_files
+
+    started = time.perf_counter()
+    settings = {"chunk_size": chunk_size, "overlap": overlap, "situate": situate}
+    fields = {"format": format, "text_field": text_field, "id_field": id_field, "title_field": title_field}
+    from codomain.cli.progress import bytes_progress
+
+    with open_or_create(into, paths, pipeline, {k: v for k, v in settings.items() if v is not None}) as collection:
+        with bytes_progress("indexing", quiet=as_json) as (start, advance):
+            report = index_files(collection, paths, progress=advance, on_start=start, skip_bad=skip_bad, **fields)
+        if not no_reindex:
+            collection.reindex()
+        _show(report, collection, time.perf_counter() - started, as_json)
+
+
+def open_or_create(into: Path, paths: list[str], pipeline: str | None, settings: dict[str, Any]) -> Collection:
+    """The collection that is there, if it is as asked for; else a new one, made only when the input can be found."""
+    import codomain as cd
+    from codomain.errors import StoreError
+    from codomain.read import expand
+    from codomain.store import DEFAULT_PIPELINE
+    from codomain.store.schema import DATABASE
+
+    if not (into / DATABASE).exists():
+        for _ in expand(paths):
+            break
+        return cd.create(into, pipeline or DEFAULT_PIPELINE, **settings)
+    collection = cd.open(into)
+    if pipeline is not None and cd.pipeline(pipeline) != collection.pipeline:
+        collection.close()
+        raise StoreError(f"{into} was made with {collection.pipeline}: another pipeline needs another collection.")
+    for name, value in settings.items():
+        if getattr(collection.settings, name) != value:
+            collection.close()
+            raise StoreError(
+                f"{into} was made with {name} {getattr(collection.settings, name)}: another value needs another collection."
+            )
+    return collection
+
+
+def _show(report: Indexed, collection: Collection, seconds: float, as_json: bool) -> None:
+    import json
+    from collections import Counter
+
+    added = report.documents
+    if as_json:
+        bad = [{"path": b.path, "line": b.line, "kind": b.kind, "reason": b.reason} for b in report.bad]
+        outcome = {
+            "files": report.files,
+            "unchanged_files": report.unchanged_files,
+            "added": added.added,
+            "updated": added.updated,
+            "unchanged": added.unchanged,
+            "removed": report.removed,
+            "chunks": added.chunks,
+            "documents": len(collection),
+            "seconds": round(seconds, 3),
+            "bad": bad,
+        }
+        typer.echo(json.dumps(outcome, ensure_ascii=False))
+        return
+    for bad in report.bad[:10]:
+        typer.echo(f"note: {bad}", err=True)
+    if len(report.bad) > 10:
+        kinds = ", ".join(f"{n} {kind}" for kind, n in Counter(bad.kind for bad in report.bad).most_common())
+        typer.echo(f"note: {len(report.bad)} such notes in all ({kinds}); --json lists them.", err=True)
+    parts = [
+        f"{added.added} new",
+        f"{added.updated} changed",
+        f"{added.unchanged} unchanged",
+        f"{report.removed} removed",
+    ]
+    if report.unchanged_files:
+        parts.append(f"{report.unchanged_files} of {report.files} files skipped as unchanged")
+    rate = f", {(added.added + added.updated) / seconds:,.0f} documents/s" if added.added + added.updated else ""
+    typer.echo(f"{collection.folder}: {', '.join(parts)}; {len(collection)} documents in {seconds:.2f} s{rate}.")

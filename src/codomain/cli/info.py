@@ -1,0 +1,44 @@
+"""codomain info: what a collection holds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def info(
+    name: Annotated[Path, typer.Argument(help="The collection.", metavar="NAME")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show counts, sizes, the pipeline and the state of the indexes."""
+    import json
+    import time
+
+    import codomain as cd
+
+    with cd.open(name) as collection:
+        facts = collection.info()
+    if as_json:
+        typer.echo(json.dumps(facts, ensure_ascii=False))
+        return
+    settings = ", ".join(f"{key} {value}" for key, value in facts["settings"].items())
+    typer.echo(f"pipeline   {facts['pipeline']}")
+    typer.echo(f"documents  {facts['documents']:,} in {facts['chunks']:,} chunks from {facts['sources']:,} files")
+    typer.echo(f"deleted    {facts['deleted_rows']:,} rows (codomain compact gives back their room)")
+    typer.echo(f"settings   {settings}")
+    typer.echo(f"size       {_megabytes(facts['database_bytes'])} database, {_megabytes(facts['index_bytes'])} indexes")
+    for branch in facts["branches"]:
+        waiting = "" if branch["fitted"] else ", transforms wait for 1,000 rows to be fitted on"
+        typer.echo(
+            f"branch     {branch['expression']}: {branch['rows_in_index']:,} rows in the index, "
+            f"{branch['rows_newer']:,} newer{waiting}"
+        )
+    for event in facts["history"][-5:]:
+        at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(event["at"]))
+        typer.echo(f"history    {at} {event['event']} {event['detail']}")
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:,.1f} MB"

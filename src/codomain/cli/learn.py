@@ -1,0 +1,34 @@
+"""codomain learn: make encoders."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(help="Make better or smaller encoders from data.", no_args_is_help=True, rich_markup_mode=None)
+
+
+@app.callback()
+def _learn() -> None:
+    """Make better or smaller encoders from data."""
+
+
+@app.command("static")
+def static(
+    out: Annotated[Path, typer.Option("--out", "-o", help="The folder for the table.")],
+    teacher: Annotated[str, typer.Option("--teacher", help="minilm, or a sentence-transformers model.")] = "minilm",
+    recipe: Annotated[
+        Path | None, typer.Option("--recipe", help="A TOML file; codomain's own recipe if not given.")
+    ] = None,
+    data: Annotated[Path | None, typer.Option("--data", help="The data folder; CODOMAIN_DATA if not given.")] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of everything random.")] = 0,
+) -> None:
+    """Distil a sentence encoder into a table of token vectors, for use as static("FOLDER")."""
+    from codomain.cli.progress import count_progress
+    from codomain.learn.static import distil_static
+
+    with count_progress("distilling") as advance:
+        distil_static(out, teacher=teacher, recipe=recipe, data=data, seed=seed, progress=advance)
+    typer.echo(f'{out}: use it as static("{out}").')

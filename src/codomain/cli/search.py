@@ -1,0 +1,108 @@
+"""codomain search: a table for people, JSON lines for programs."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from codomain.store import Collection, Hit
+
+
+def search(
+    name: Annotated[Path, typer.Argument(help="The collection.", metavar="NAME")],
+    query: Annotated[str, typer.Argument(help="What to look for; - reads one query a line from standard input.")],
+    k: Annotated[int, typer.Option("--top", "-k", help="How many documents.")] = 10,
+    where: Annotated[
+        str | None, typer.Option("--where", "-w", help="A filter, e.g. \"year > 2020 and tags contains 'x'\".")
+    ] = None,
+    explain: Annotated[bool, typer.Option("--explain", "-e", help="Show the rank and score of every branch.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line and hit.")] = False,
+) -> None:
+    """Search a collection by meaning and by words."""
+    import codomain as cd
+
+    queries = [line.strip() for line in sys.stdin if line.strip()] if query == "-" else [query]
+    if not "".join(queries).strip():
+        raise cd.CodomainError("the query is empty.")
+    found = False
+    with cd.open(name) as collection:
+        for text, hits in zip(queries, collection.search_many(queries, k, where, explain), strict=True):
+            found = found or bool(hits)
+            if as_json:
+                _print_json(hits, text if len(queries) > 1 else None, explain)
+            else:
+                _print_table(hits, text, collection, explain)
+    if not found:
+        raise typer.Exit(1)
+
+
+def _print_json(hits: list[Hit], query: str | None, explain: bool) -> None:
+    import json
+
+    for rank, hit in enumerate(hits, 1):
+        line = {
+            "rank": rank,
+            "id": hit.id,
+            "score": round(hit.score, 6),
+            "title": hit.title,
+            "text": hit.text,
+            "source": hit.source,
+            "start": hit.start,
+            "end": hit.end,
+            "headings": list(hit.headings),
+            "metadata": hit.metadata,
+        }
+        if query is not None:
+            line["query"] = query
+        if explain:
+            line["branches"] = {b: {"rank": r, "score": round(s, 6)} for b, (r, s) in hit.branches.items()}
+        typer.echo(json.dumps(line, ensure_ascii=False))
+
+
+def _print_table(hits: list[Hit], query: str, collection: Collection, explain: bool) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from codomain.rank.snippet import snippet
+
+    # a table that is piped is not cut to the width of a terminal that is not there
+    console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
+    if not hits:
+        console.print(f"Nothing found for {query!r}.", markup=False)
+        return
+    table = Table(show_header=True, header_style="bold", box=None, padding=(0, 1))
+    table.add_column("#", justify="right")
+    table.add_column("score", justify="right")
+    names = [branch.leaf.name for branch in collection.branches] if explain else []
+    for name in names:
+        table.add_column(Text(name), justify="right", max_width=18)
+    table.add_column("document", overflow="fold", ratio=1)
+    for rank, hit in enumerate(hits, 1):
+        cells = [
+            f"{r}: {s:.4f}"
+            if (r := hit.branches.get(n, (0, 0.0))[0]) and (s := hit.branches[n][1]) is not None
+            else "-"
+            for n in names
+        ]
+        table.add_row(str(rank), f"{hit.score:.4f}", *cells, _entry(hit, query, snippet, Text))
+    console.print(table)
+
+
+def _entry(hit: Hit, query: str, snippet, Text):  # type: ignore[no-untyped-def]
+    """Title and id, where it stands, and the passage with the words of the query marked."""
+    title = hit.title or hit.id
+    entry = Text(title, style="bold")
+    if hit.id != title:
+        entry.append(f"  {hit.id}", style="dim not bold")
+    if hit.headings:
+        entry.append("\n" + " > ".join(hit.headings), style="not bold italic")
+    shown, marks = snippet(hit.text, query)
+    body = Text("\n" + shown, style="not bold")
+    for start, end in marks:
+        body.stylize("bold yellow", start + 1, end + 1)
+    return entry.append_text(body)

@@ -1,0 +1,36 @@
+"""codomain stages: what a pipeline can be made of."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+
+def stages(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """List every stage with its arguments, what it takes and gives, and its papers."""
+    import inspect
+    import json
+
+    from codomain.stages import all_stages, usage
+
+    known = list(all_stages())
+    if as_json:
+        rows = [
+            {
+                "name": cls.name,
+                "usage": cls.name + usage(cls),
+                "summary": cls.summary,
+                "takes": list(cls.takes),
+                "gives": cls.gives,
+                "papers": list(cls.papers),
+                "module": inspect.getmodule(cls).__name__,  # type: ignore[union-attr]
+            }
+            for cls in known
+        ]
+        typer.echo(json.dumps(rows, ensure_ascii=False))
+        return
+    for cls in known:
+        typer.echo(f"{cls.name}{usage(cls)}")
+        papers = f"  [papers {', '.join(map(str, cls.papers))}]" if cls.papers else ""
+        typer.echo(f"    {' or '.join(cls.takes)} -> {cls.gives}: {cls.summary}{papers}")

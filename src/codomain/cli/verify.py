@@ -1,0 +1,22 @@
+"""codomain verify: check a collection against itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def verify(name: Annotated[Path, typer.Argument(help="The collection.", metavar="NAME")]) -> None:
+    """Check database, documents, vectors and indexes; exit code 1 when there is a fault."""
+    import codomain as cd
+
+    with cd.open(name) as collection:
+        faults = collection.verify()
+        count = 0 if faults else len(collection)
+    for fault in faults:
+        typer.echo(fault)
+    if faults:
+        raise typer.Exit(1)
+    typer.echo(f"{name}: {count:,} documents, no fault found.")

@@ -1,0 +1,360 @@
+"""One retrieval branch of a collection: its vectors in the database, its index beside it, and the rows newer than the index.
+
+The blocks in the database are the truth. The folder `derived/` holds what `reindex` built from them; each of its folders
+names the rows, the fingerprint and the epoch that it covers, appears whole by a rename, and may be deleted at any time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import sqlite3
+import uuid
+import zlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+
+from codomain.errors import CodomainError, StoreError
+from codomain.pipeline import pipeline
+from codomain.retrieve import Leaf
+from codomain.stages import Index, TextIndex, stage_class
+from codomain.vectors import Floats, Hits, Rows, merge_hits
+
+LEAST_TO_FIT = 1_000
+MOST_TO_FIT = 50_000
+
+Array = np.ndarray[Any, Any]
+
+
+class Branch:
+    """A leaf of the pipeline at work in a collection: `sync` to the database, then `search`."""
+
+    def __init__(self, leaf: Leaf, folder: Path, db: sqlite3.Connection) -> None:
+        self.leaf = leaf
+        self.folder = folder
+        self.db = db
+        self.derived = folder / "derived"
+        self.name = hashlib.sha256(leaf.name.encode()).hexdigest()[:12]
+        self.id: int | None = None
+        self.fitted = not leaf.needs_fit
+        self._checked = False
+        self.forget()
+
+    def forget(self) -> None:
+        """Drop the index and the tail; the next `sync` opens what is there then."""
+        self.index: Index | TextIndex | None = None
+        self.tail: Index | None = None
+        self._opened = 0  # rows in the index as it was loaded
+        self.covered = 0  # rows in the index now: a text index takes in newer rows itself
+        self.synced = 0  # rows in index and tail
+        self.removed: Rows = np.empty(0, np.int64)
+
+    # --- what the database knows ---------------------------------------------------------------------------------
+
+    def register(self) -> None:
+        """Enter the branch into a new collection."""
+        encoder = self.leaf.encoder
+        fingerprint = encoder.fingerprint if encoder else self.leaf.name
+        self.db.execute("INSERT INTO branches (expression, encoder) VALUES (?, ?)", [self.leaf.name, fingerprint])
+        self._checked = True
+
+    def refresh(self) -> None:
+        """Read the branch's entry: its number, and the transforms if somebody has fitted them since."""
+        row = self.db.execute("SELECT id, state FROM branches WHERE expression = ?", [self.leaf.name]).fetchone()
+        if row is None:
+            raise StoreError(f"the collection {self.folder} does not know its own branch {self.leaf.name}.")
+        self.id = row[0]
+        if row[1] is not None and not self.fitted:
+            self._restore(row[1])
+        elif row[1] is None:
+            self.fitted = not self.leaf.needs_fit  # also after a fit whose transaction did not come through
+
+    def check_encoder(self) -> None:
+        """Refuse to mix vectors: the encoder must be the one that the collection was made with."""
+        encoder = self.leaf.encoder
+        if encoder is None or self._checked:
+            return
+        (made_with,) = self.db.execute("SELECT encoder FROM branches WHERE id = ?", [self.id]).fetchone()
+        if encoder.fingerprint != made_with:
+            raise StoreError(
+                f"the vectors of {self.folder} were made with another version of {encoder}, and vectors of two encoders "
+                f"cannot be mixed: index the documents again into a new collection (codomain export keeps the texts)."
+            )
+        self._checked = True
+
+    def _restore(self, blob: bytes) -> None:
+        from safetensors.numpy import load
+
+        arrays = load(blob)
+        for place, transform in enumerate(self.leaf.transforms):
+            prefix = f"{place}."
+            transform.restore({k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)})
+        self.fitted = True
+
+    def fit(self, rows: int) -> bool:
+        """Fit the transforms on a sample of the stored rows and write every raw row as codes; inside a transaction.
+
+        Gives False, and changes nothing, while there is nothing to fit or too little to fit it on.
+        """
+        self.refresh()
+        if self.fitted or rows < LEAST_TO_FIT:
+            return False
+        from safetensors.numpy import save
+
+        raw = np.concatenate([vectors for _, vectors in self.blocks(0)])
+        sample = raw if len(raw) <= MOST_TO_FIT else raw[np.random.default_rng(0).choice(len(raw), MOST_TO_FIT, False)]
+        self.leaf.fit(sample)
+        self.fitted = True
+        state = {
+            f"{place}.{k}": np.ascontiguousarray(v)
+            for place, t in enumerate(self.leaf.transforms)
+            for k, v in t.state().items()
+        }
+        self.db.execute("UPDATE branches SET state = ? WHERE id = ?", [save(state), self.id])
+        for first, count in self.db.execute("SELECT first, count FROM blocks WHERE branch = ?", [self.id]).fetchall():
+            self.db.execute("DELETE FROM blocks WHERE branch = ? AND first = ?", [self.id, first])
+            self.append(first, raw[first : first + count])
+        self.forget()
+        return True
+
+    def append(self, first: int, vectors: Floats) -> None:
+        """Store encoder output (n, d) as rows first, first + 1, ...; inside a transaction."""
+        self.append_stored(first, self.leaf.codes(vectors) if self.fitted else vectors)
+
+    def append_stored(self, first: int, rows: Array) -> None:
+        """Store rows in the form that `blocks` gives them; inside a transaction."""
+        data = np.ascontiguousarray(rows).tobytes()
+        self.db.execute(
+            "INSERT INTO blocks VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [self.id, first, len(rows), self.row_fingerprint, not self.fitted, zlib.crc32(data), data],
+        )
+
+    @property
+    def row_fingerprint(self) -> str:
+        """What stored rows are stamped with: encoder and fitted transforms, or the encoder alone before the fit."""
+        return self.leaf.fingerprint if self.fitted else cast(Any, self.leaf.encoder).fingerprint
+
+    @property
+    def _row_form(self) -> tuple[np.dtype[Any], int]:
+        """Type and width of a stored row."""
+        if self.fitted and (codec := self.leaf.codec) is not None:
+            return np.dtype(codec.dtype), codec.width
+        encoder = cast(Any, self.leaf.encoder)
+        width = encoder.dim
+        if self.fitted:
+            width = pipeline(self.leaf.name).dim or width
+        return np.dtype(np.float32), width
+
+    def blocks(self, start: int) -> Iterator[tuple[int, Array]]:
+        """The stored rows from `start` on, block by block: (first row, codes or raw vectors)."""
+        dtype, width = self._row_form
+        query = "SELECT first, count, data FROM blocks WHERE branch = ? AND first + count > ? ORDER BY first"
+        for first, count, data in self.db.execute(query, [self.id, start]):
+            if len(data) != count * width * dtype.itemsize:
+                raise StoreError(
+                    f"the vectors from row {first} on in {self.folder} are damaged: codomain verify shows more."
+                )
+            rows = np.frombuffer(data, dtype).reshape(count, width)
+            yield max(first, start), rows[max(0, start - first) :]
+
+    def vectors(self, rows: Rows) -> Floats:
+        """Stored vectors (n, d) by row, decoded to float32; reads only the rows asked for."""
+        dtype, width = self._row_form
+        size = width * dtype.itemsize
+        found = np.empty((len(rows), width), dtype)
+        starts = self.db.execute(
+            "SELECT first, rowid FROM blocks WHERE branch = ? ORDER BY first", [self.id]
+        ).fetchall()
+        firsts = np.array([first for first, _ in starts])
+        blocks = np.searchsorted(firsts, rows, side="right") - 1
+        for block in np.unique(blocks):
+            with self.db.blobopen("blocks", "data", starts[block][1], readonly=True) as blob:
+                for place in np.flatnonzero(blocks == block):
+                    blob.seek(int(rows[place] - firsts[block]) * size)
+                    found[place] = np.frombuffer(blob.read(size), dtype)
+        codec = self.leaf.codec if self.fitted else None
+        return found if codec is None else codec.decode(found)
+
+    # --- index and tail --------------------------------------------------------------------------------------------
+
+    def sync(self, rows: int, epoch: int) -> None:
+        """Bring index and tail up to the `rows` rows that the current transaction sees."""
+        self.refresh()
+        self._open_index(rows, epoch)
+        if rows > self.synced:
+            self._extend(rows)
+        self._remove_dead()
+
+    def _open_index(self, rows: int, epoch: int) -> None:
+        """Load the index that covers most, if it covers more than the one at hand."""
+        if not self.fitted:
+            return
+        for covers, path in self._indexes(epoch):
+            if self._opened < covers["rows"] <= rows:
+                try:
+                    index = self._fresh_index().load(path)
+                except (CodomainError, OSError):
+                    continue  # damaged or just replaced: the next one, or none, and the rows are searched exactly
+                self.forget()
+                self.index = index
+                self.covered = self.synced = self._opened = covers["rows"]
+                return
+
+    def _indexes(self, epoch: int) -> list[tuple[dict[str, Any], Path]]:
+        """Usable index folders, the one that covers most first."""
+        wanted = self._index_fingerprint
+        found = []
+        for path in self.derived.glob(f"{self.name}.*/covers.json"):
+            try:
+                covers = json.loads(path.read_text())
+            except (OSError, ValueError):
+                continue
+            if covers.get("fingerprint") == wanted and covers.get("epoch") == epoch:
+                found.append((covers, path.parent))
+        return sorted(found, key=lambda pair: -pair[0]["rows"])
+
+    @property
+    def _index_fingerprint(self) -> str:
+        vectors = self.leaf.fingerprint if self.leaf.encoder else ""
+        return hashlib.sha256(f"{self.leaf.name}\n{vectors}".encode()).hexdigest()
+
+    def _fresh_index(self) -> Any:
+        """An index like the leaf's, with nothing in it."""
+        return pipeline(str(self.leaf.stages[-1])).stages[0]
+
+    def _extend(self, rows: int) -> None:
+        """Take in the rows that came after the index: text into the text index, vectors into an exact tail."""
+        if self.leaf.encoder is None:
+            texts = passages(self.db, self.synced, rows)
+            if self.index is None:
+                self.index = self._fresh_index().build(texts)
+            else:
+                cast(TextIndex, self.index).add(texts)
+            self.covered = self.synced = rows
+            return
+        codec = self.leaf.codec if self.fitted else None
+        for first, codes in self.blocks(self.synced):
+            stored = self.leaf.for_index(codes[: rows - first]) if self.fitted else codes[: rows - first]
+            if self.tail is None:
+                metric = getattr(self.leaf.index, "metric", "ip")
+                self.tail = cast(Index, stage_class("flat")(metric=metric)).build(stored, codec)  # type: ignore[call-arg]
+            else:
+                self.tail.add(stored)
+        self.synced = rows
+
+    def _remove_dead(self) -> None:
+        (count,) = self.db.execute("SELECT count(*) FROM tombstones").fetchone()
+        if count == len(self.removed):
+            return
+        dead = np.array([row for (row,) in self.db.execute("SELECT row FROM tombstones ORDER BY row")], np.int64)
+        new = np.setdiff1d(dead, self.removed)
+        if self.index is not None:
+            self.index.remove(new[new < self.covered])
+        if self.tail is not None:
+            self.tail.remove(new[new >= self.covered] - self.covered)
+        self.removed = dead
+
+    def search(self, queries: Sequence[str] | Floats, k: int, allow: Array | None) -> Hits:
+        """The k best rows over index and tail; `queries` are texts for a text index, else encoder output (q, d)."""
+        parts = []
+        if self.index is not None and self.covered:
+            inside = None if allow is None else allow[: self.covered]
+            vectors = queries if self.leaf.encoder is None else self.leaf.query_vectors(cast(Floats, queries))
+            parts.append(self.index.search(cast(Any, vectors), k, inside))
+        if self.tail is not None:
+            inside = None if allow is None else allow[self.covered :]
+            vectors = self.leaf.query_vectors(cast(Floats, queries)) if self.fitted else queries
+            hits = self.tail.search(cast(Floats, vectors), k, inside)
+            parts.append(Hits(np.where(hits.rows >= 0, hits.rows + self.covered, -1), hits.scores))
+        if not parts:
+            return Hits.empty(len(queries), k)
+        return parts[0] if len(parts) == 1 else merge_hits(parts, k)
+
+    def reindex(self, rows: int, epoch: int) -> bool:
+        """Write an index that covers all rows; False when there is one already. Call after `sync`."""
+        if not self.fitted or (any(c["rows"] == rows for c, _ in self._indexes(epoch)) and self.covered == rows):
+            return False
+        index: Any = self.index
+        if self.leaf.encoder is None:
+            index = index if index is not None else self._fresh_index().build([])
+        elif index is None or self.covered < rows / 2 or self.leaf.index.name == "auto":
+            codes = [codes for _, codes in self.blocks(0)]
+            everything = np.concatenate(codes) if codes else np.empty((0, self._row_form[1]), self._row_form[0])
+            index = self._fresh_index().build(self.leaf.for_index(everything), self.leaf.codec)
+            index.remove(self.removed)
+        else:
+            for _, newer in self.blocks(self.covered):
+                index.add(self.leaf.for_index(newer))
+            index.remove(self.removed)
+        self._publish(index, rows, epoch)
+        self.forget()
+        return True
+
+    def _publish(self, index: Any, rows: int, epoch: int) -> None:
+        """Write the index beside the others, rename it into place, then drop those that it replaces."""
+        target = self.derived / f"{self.name}.{rows}.{uuid.uuid4().hex[:8]}"
+        temporary = self.derived / f"new.{os.getpid()}.{target.name}"
+        try:
+            temporary.mkdir(parents=True)
+            index.save(temporary)
+            covers = {"rows": rows, "fingerprint": self._index_fingerprint, "epoch": epoch, "branch": self.leaf.name}
+            (temporary / "covers.json").write_text(json.dumps(covers))
+            temporary.rename(target)
+        except OSError as error:
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise StoreError(
+                f"cannot write the index of {self.folder}: {error.strerror or error}; the documents are safe and are searched without it."
+            ) from None
+        for old in self.derived.glob(f"{self.name}.*"):
+            if old != target:
+                shutil.rmtree(old, ignore_errors=True)
+
+    def index_faults(self) -> Iterator[str]:
+        """A sentence for each index folder whose files are not what was written; they are rebuilt by `reindex`."""
+        from codomain.index import verify
+
+        for path in self.derived.glob(f"{self.name}.*"):
+            try:
+                verify(path)
+            except (CodomainError, OSError) as error:
+                yield f"{self.leaf.name}: the index is damaged and not used ({error}); codomain reindex builds it anew."
+
+    def info(self) -> dict[str, Any]:
+        """The branch's state in plain values; call after `sync`."""
+        (stored,) = self.db.execute(
+            "SELECT ifnull(sum(length(data)), 0) FROM blocks WHERE branch = ?", [self.id]
+        ).fetchone()
+        return {
+            "expression": self.leaf.name,
+            "rows_in_index": self._opened,
+            "rows_newer": self.synced - self._opened,
+            "fitted": self.fitted,
+            "vector_bytes": stored,
+        }
+
+
+def passages(db: sqlite3.Connection, start: int, stop: int) -> list[str]:
+    """What each row from start to stop - 1 says, as encoders and text indexes see it; "" for deleted rows."""
+    texts = [""] * (stop - start)
+    query = (
+        "SELECT c.row, d.title, c.headings, substr(d.text, c.start + 1, c.stop - c.start) "
+        "FROM chunks c JOIN documents d ON d.id = c.document WHERE c.row >= ? AND c.row < ?"
+    )
+    for row, title, headings, text in db.execute(query, [start, stop]):
+        texts[row - start] = passage(title, json.loads(headings) if headings else (), text)
+    return texts
+
+
+def passage(title: str | None, headings: Sequence[str], text: str) -> str:
+    """A chunk with what it stands under: title, headings, text.
+
+    >>> passage("Guide", ["Install", "Linux"], "Run make.")
+    'Guide\\nInstall > Linux\\nRun make.'
+    """
+    above = " > ".join(heading for heading in headings if heading != title)
+    return "\n".join(part for part in (title, above, text) if part)

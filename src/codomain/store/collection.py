@@ -1,0 +1,424 @@
+"""A durable, searchable collection of documents in one folder."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from codomain.errors import InputError, PipelineError, StoreError
+from codomain.pipeline import Pipeline, pipeline
+from codomain.retrieve import Leaf, Trace, leaves, plan, run
+from codomain.stages import Progress, Stage
+from codomain.store.branch import MOST_TO_FIT, Branch, passage
+from codomain.store.ingest import Added, Item, add_records, delete_documents, next_row
+from codomain.store.schema import DATABASE, connect, create_database, sentences, writing
+from codomain.store.where import Where, parse_where
+from codomain.store.where_sql import to_sql
+from codomain.vectors import Floats, Hits, Rows
+
+DEFAULT_PIPELINE = "fuse(static() >> float16() >> auto(), bm25())"
+
+_REMEMBERED_FILTERS = 16
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How documents become chunks: tokens a chunk, tokens shared by neighbours, share of the document in a chunk's vector."""
+
+    chunk_size: int = 256
+    overlap: int = 32
+    situate: float = 0.5
+
+    def __post_init__(self) -> None:
+        if self.chunk_size < 8:
+            raise InputError(f"a chunk of {self.chunk_size} tokens is too small: 8 is the least.")
+        if not 0 <= self.overlap < self.chunk_size:
+            raise InputError(f"the overlap of {self.overlap} tokens must be less than the chunk of {self.chunk_size}.")
+        if not 0 <= self.situate <= 1:
+            raise InputError(f"situate must lie between 0 and 1, not {self.situate}.")
+
+
+@dataclass(frozen=True)
+class Hit:
+    """One answer: the best chunk of a document, with offsets into the document's text."""
+
+    id: str
+    score: float
+    text: str
+    title: str | None
+    metadata: dict[str, Any]
+    source: str | None
+    start: int
+    end: int
+    headings: tuple[str, ...]
+    row: int
+    branches: dict[str, tuple[int, float]] = field(default_factory=dict)
+    """With explain: rank (from 1) and score in each branch that found it."""
+
+
+def create(path: str | Path, pipe: str | Stage | Pipeline = DEFAULT_PIPELINE, **settings: Any) -> Collection:
+    """Make an empty collection in a new or empty folder.
+
+    Raises StoreError when the folder is in use, PipelineError for a pipeline that cannot search.
+    """
+    folder = Path(path)
+    if (folder / DATABASE).exists():
+        raise StoreError(f"there is a collection at {folder} already.")
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise StoreError(f"{folder} is in use: a collection needs a folder of its own.")
+    root = plan(pipe)
+    names = [leaf.name for leaf in leaves(root)]
+    if len(set(names)) < len(names):
+        raise PipelineError(f"{pipeline(pipe)} has the same branch twice.")
+    chosen = Settings(**settings)
+    create_database(folder)
+    db = connect(folder)
+    try:
+        with writing(db, folder):
+            for name, value in {
+                "pipeline": str(pipeline(pipe)),
+                "settings": json.dumps(asdict(chosen)),
+                "epoch": "0",
+            }.items():
+                db.execute("INSERT INTO meta VALUES (?, ?)", [name, value])
+            for leaf in leaves(root):
+                Branch(leaf, folder, db).register()
+            db.execute("INSERT INTO history VALUES (?, 'created', ?)", [time.time(), str(pipeline(pipe))])
+    except BaseException:
+        db.close()
+        (folder / DATABASE).unlink(missing_ok=True)
+        raise
+    db.close()
+    return Collection(folder)
+
+
+def open(path: str | Path) -> Collection:
+    """Open the collection in a folder.
+
+    Raises StoreError when there is none, or it cannot be read.
+    """
+    return Collection(Path(path))
+
+
+class Collection:
+    """Documents with their vectors and indexes: add, update, delete, search. Safe to use from several threads.
+
+    >>> import codomain as cd, tempfile
+    >>> with cd.create(tempfile.mkdtemp() + "/notes", "bm25()") as notes:
+    ...     _ = notes.add([{"id": "a", "text": "a red fox"}, {"id": "b", "text": "a blue whale"}])
+    ...     [hit.id for hit in notes.search("whales")]
+    ['b']
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.lock = threading.RLock()
+        self.db = connect(folder)
+        try:
+            with sentences(folder):
+                meta = dict(self.db.execute("SELECT name, value FROM meta"))
+            self.pipeline = pipeline(meta["pipeline"])
+            self.settings = Settings(**json.loads(meta["settings"]))
+            self.root = plan(self.pipeline)
+        except KeyError as missing:
+            self.db.close()
+            raise StoreError(
+                f"{folder / DATABASE} lacks its entry {missing}: it is not a codomain collection."
+            ) from None
+        except BaseException:
+            self.db.close()
+            raise
+        self.branches = [Branch(leaf, folder, self.db) for leaf in leaves(self.root)]
+        self._filters: OrderedDict[str, np.ndarray[Any, Any]] = OrderedDict()
+        self._version: tuple[int, int] | None = None  # data_version and our own count of changes, as last synced
+        self._changes = 0
+        self._rows = 0
+        self._epoch = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the database; the collection cannot be used afterwards."""
+        self.db.close()
+
+    def __repr__(self) -> str:
+        return f"Collection({str(self.folder)!r})"
+
+    def __len__(self) -> int:
+        with sentences(self.folder):
+            return int(self.db.execute("SELECT count(*) FROM documents").fetchone()[0])
+
+    @property
+    def vector_branches(self) -> list[Branch]:
+        """The branches that store vectors."""
+        return [branch for branch in self.branches if branch.leaf.encoder is not None]
+
+    @property
+    def rows(self) -> int:
+        """Rows that the current snapshot sees, deleted ones included."""
+        return self._rows
+
+    @property
+    def epoch(self) -> int:
+        """How often the rows were renumbered."""
+        return self._epoch
+
+    # --- writing -------------------------------------------------------------------------------------------------
+
+    def add(self, items: Iterable[Item], progress: Progress | None = None) -> Added:
+        """Add documents, or update those whose id is there already; unchanged ones are left alone.
+
+        An item is a text, a dict with `text` and optionally `id`, `title` and `metadata`, or a `Record`. Each batch is
+        acknowledged, through `progress` and by returning, only when it is on disk.
+
+        Raises InputError for an item that cannot be stored, StoreError when the collection cannot be written.
+        """
+        if isinstance(items, str | Mapping):
+            raise InputError("add takes a list of documents; a single one is written [document].")
+        with sentences(self.folder):
+            return add_records(self, items, progress=progress)
+
+    def delete(self, ids: Iterable[str]) -> int:
+        """Delete documents by id; how many there were."""
+        if isinstance(ids, str):
+            ids = [ids]
+        return self._delete("key IN (SELECT value FROM json_each(?))", [json.dumps(list(ids))])
+
+    def delete_where(self, where: str | Mapping[str, Any] | Where) -> int:
+        """Delete the documents that a filter matches; how many there were."""
+        condition, parameters = to_sql(parse_where(where))
+        return self._delete(
+            f"id IN (SELECT d.id FROM documents d LEFT JOIN sources s ON s.id = d.source WHERE {condition})", parameters
+        )
+
+    def _delete(self, condition: str, parameters: Sequence[Any]) -> int:
+        with self.lock, writing(self.db, self.folder):
+            found = [n for (n,) in self.db.execute(f"SELECT id FROM documents WHERE {condition}", parameters)]
+            delete_documents(self.db, found)
+        self.changed()
+        return len(found)
+
+    def changed(self) -> None:
+        """Note that this process has written."""
+        self._changes += 1
+
+    def settle(self, rows: int) -> None:
+        """Fit transforms as soon as the sample that they want is there; inside a transaction."""
+        if rows >= MOST_TO_FIT:
+            for branch in self.vector_branches:
+                branch.fit(rows)
+
+    # --- reading -------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """All reads inside see one state of the database, whatever other processes write."""
+        with self.lock, sentences(self.folder):
+            nested = self.db.in_transaction
+            if not nested:
+                self.db.execute("BEGIN")
+            try:
+                self._sync()
+                yield
+            finally:
+                if not nested and self.db.in_transaction:
+                    self.db.execute("COMMIT")
+
+    def _sync(self) -> None:
+        self.db.execute("SELECT 1 FROM meta LIMIT 1").fetchone()  # the snapshot begins with the first read
+        (seen,) = self.db.execute("PRAGMA data_version").fetchone()
+        if (seen, self._changes) == self._version:
+            return
+        (epoch,) = self.db.execute("SELECT value FROM meta WHERE name = 'epoch'").fetchone()
+        if int(epoch) != self._epoch:
+            for branch in self.branches:
+                branch.forget()
+            self._epoch = int(epoch)
+        self._rows = next_row(self.db)
+        for branch in self.branches:
+            branch.sync(self._rows, self._epoch)
+        self._filters.clear()
+        self._version = (seen, self._changes)
+
+    def search(
+        self, query: str, k: int = 10, where: str | Mapping[str, Any] | Where | None = None, explain: bool = False
+    ) -> list[Hit]:
+        """The k best documents for a query, best first, each with its best chunk.
+
+        `where` filters by metadata (see `codomain.store.where`); `explain` adds each branch's rank and score.
+
+        Raises WhereError for a filter that cannot be read, StoreError when the collection cannot be.
+        """
+        if not isinstance(query, str):
+            raise InputError(f"a query is a text, not {type(query).__name__}.")
+        return self.search_many([query], k, where, explain)[0]
+
+    def search_many(
+        self,
+        queries: Sequence[str],
+        k: int = 10,
+        where: str | Mapping[str, Any] | Where | None = None,
+        explain: bool = False,
+    ) -> list[list[Hit]]:
+        """`search` for several queries at once, encoded together."""
+        if k < 1:
+            raise InputError(f"k must be 1 or more, not {k}.")
+        with self.snapshot():
+            allow = None if where is None else self._allowed(parse_where(where))
+            encoded: dict[str, Floats] = {}
+            depth = k
+            while True:
+                trace = Trace()
+                hits = self._search(queries, min(depth, max(self._rows, 1)), allow, encoded, trace)
+                found = [self._documents(rows, scores, k) for rows, scores in zip(hits.rows, hits.scores, strict=True)]
+                # several chunks of one document count once: look deeper until k documents are there or all rows were seen
+                short = any(len(f) < k and (rows >= 0).all() for f, rows in zip(found, hits.rows, strict=True))
+                if not short or depth >= self._rows:
+                    break
+                depth *= 4
+            return [self._hits(f, trace if explain else None, query) for query, f in enumerate(found)]
+
+    def _search(
+        self,
+        queries: Sequence[str],
+        k: int,
+        allow: np.ndarray[Any, Any] | None,
+        encoded: dict[str, Floats],
+        trace: Trace,
+    ) -> Hits:
+        by_leaf = {branch.leaf.name: branch for branch in self.branches}
+
+        def search_leaf(leaf: Leaf, texts: Sequence[str], depth: int) -> Hits:
+            branch = by_leaf[leaf.name]
+            if leaf.encoder is None:
+                return branch.search(texts, depth, allow)
+            branch.check_encoder()
+            key = leaf.encoder.fingerprint
+            if key not in encoded:
+                encoded[key] = leaf.encoder.encode_queries(texts)
+            return branch.search(encoded[key], depth, allow)
+
+        return run(self.root, queries, k, search_leaf, self, trace)
+
+    def _documents(self, rows: Rows, scores: Floats, k: int) -> dict[int, tuple[int, float]]:
+        """The first k documents among the hits, each with its best row and score."""
+        rows, scores = rows[rows >= 0], scores[: int((rows >= 0).sum())]
+        query = "SELECT row, document FROM chunks WHERE row IN (SELECT value FROM json_each(?))"
+        owner = dict(self.db.execute(query, [json.dumps(rows.tolist())]))
+        found: dict[int, tuple[int, float]] = {}
+        for row, score in zip(rows.tolist(), scores.tolist(), strict=True):
+            if row in owner and owner[row] not in found and len(found) < k:
+                found[owner[row]] = (row, score)
+        return found
+
+    def _hits(self, found: dict[int, tuple[int, float]], trace: Trace | None, query: int) -> list[Hit]:
+        sql = (
+            "SELECT c.row, d.key, substr(d.text, c.start + 1, c.stop - c.start), d.title, d.metadata, s.path, c.start, c.stop, "
+            "c.headings FROM chunks c JOIN documents d ON d.id = c.document LEFT JOIN sources s ON s.id = d.source "
+            "WHERE c.row IN (SELECT value FROM json_each(?))"
+        )
+        rows = {r[0]: r[1:] for r in self.db.execute(sql, [json.dumps([row for row, _ in found.values()])])}
+        hits = []
+        for row, score in found.values():
+            key, text, title, metadata, source, start, stop, headings = rows[row]
+            above = tuple(json.loads(headings)) if headings else ()
+            branches = trace.scores(query, row) if trace is not None else {}
+            hits.append(Hit(key, score, text, title, json.loads(metadata), source, start, stop, above, row, branches))
+        return hits
+
+    def _allowed(self, where: Where) -> np.ndarray[Any, Any]:
+        """Rows whose document the filter matches, as a mask (rows,)."""
+        key = str(where)
+        if key not in self._filters:
+            condition, parameters = to_sql(where)
+            sql = (
+                "SELECT c.row FROM chunks c JOIN documents d ON d.id = c.document "
+                f"LEFT JOIN sources s ON s.id = d.source WHERE {condition}"
+            )
+            mask = np.zeros(self._rows, bool)
+            mask[np.fromiter((row for (row,) in self.db.execute(sql, parameters)), np.int64)] = True
+            self._filters[key] = mask
+            while len(self._filters) > _REMEMBERED_FILTERS:
+                self._filters.popitem(last=False)
+        self._filters.move_to_end(key)
+        return self._filters[key]
+
+    # --- what rankers ask ------------------------------------------------------------------------------------------
+
+    def texts(self, rows: Rows) -> list[str]:
+        """Passages by row."""
+        sql = (
+            "SELECT c.row, d.title, c.headings, substr(d.text, c.start + 1, c.stop - c.start) FROM chunks c "
+            "JOIN documents d ON d.id = c.document WHERE c.row IN (SELECT value FROM json_each(?))"
+        )
+        found = {
+            row: passage(title, json.loads(headings) if headings else (), text)
+            for row, title, headings, text in self.db.execute(sql, [json.dumps(rows.tolist())])
+        }
+        return [found.get(row, "") for row in rows.tolist()]
+
+    def vectors(self, rows: Rows) -> Floats:
+        """Stored vectors (n, d) by row, as the first branch with an encoder holds them."""
+        if not self.vector_branches:
+            raise PipelineError(f"{self.pipeline} has no encoder, so its documents have no vectors.")
+        return self.vector_branches[0].vectors(rows)
+
+    def get(self, id: str) -> dict[str, Any] | None:
+        """A document by id: id, text, title and metadata; None when there is none."""
+        with self.lock, sentences(self.folder):
+            sql = "SELECT key, text, title, metadata FROM documents WHERE key = ?"
+            row = self.db.execute(sql, [id]).fetchone()
+        return None if row is None else {"id": row[0], "text": row[1], "title": row[2], "metadata": json.loads(row[3])}
+
+    # --- maintenance (the work is in store/maintain.py) --------------------------------------------------------------
+
+    def reindex(self) -> bool:
+        """Fit what is not fitted and build the indexes for all rows; False when all was up to date."""
+        from codomain.store.maintain import reindex
+
+        return reindex(self)
+
+    def reindex_in_background(self) -> threading.Thread:
+        """`reindex` in a thread with a connection of its own; searches go on and find the new index when it is there."""
+
+        def work() -> None:
+            with Collection(self.folder) as other:
+                other.reindex()
+
+        thread = threading.Thread(target=work, name=f"reindex {self.folder}", daemon=True)
+        thread.start()
+        return thread
+
+    def compact(self) -> None:
+        """Give back the room of deleted documents: rows are renumbered, vectors and database rewritten."""
+        from codomain.store.maintain import compact
+
+        compact(self)
+
+    def verify(self) -> list[str]:
+        """Check everything against everything; one sentence for each fault, none when all is well."""
+        from codomain.store.maintain import verify
+
+        return verify(self)
+
+    def info(self) -> dict[str, Any]:
+        """Counts, sizes in bytes, pipeline and the state of the indexes."""
+        from codomain.store.maintain import info
+
+        return info(self)
+
+
+__all__ = ["DEFAULT_PIPELINE", "Collection", "Hit", "Settings", "create", "open"]

@@ -1,0 +1,218 @@
+"""The write path: records in, one transaction a batch, each batch whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from codomain.errors import InputError
+from codomain.read.chunks import Chunk, chunk
+from codomain.read.record import Record, content_id, flatten
+from codomain.read.situate import situate
+from codomain.stages import Progress
+from codomain.store.branch import passage
+from codomain.store.schema import writing
+from codomain.vectors import Floats, as_float32
+
+if TYPE_CHECKING:
+    from codomain.store.collection import Collection
+
+BATCH_DOCUMENTS = 2_048
+BATCH_CHARACTERS = 4_000_000
+
+Item = str | Mapping[str, Any] | Record
+
+
+@dataclass
+class Added:
+    """What became of the documents of one `add`."""
+
+    added: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    chunks: int = 0
+
+    @property
+    def documents(self) -> int:
+        """All that were looked at."""
+        return self.added + self.updated + self.unchanged
+
+
+def as_record(item: Item) -> Record:
+    """A document as it was given, as a record: text alone, a dict with `text` and optionally `id`, `title`, `metadata`.
+
+    >>> as_record({"id": "a", "text": "words", "metadata": {"year": 2020}}).metadata
+    {'year': 2020}
+
+    Raises InputError when the text is missing or empty, or a value is not of its type.
+    """
+    if isinstance(item, Record):
+        return item
+    if isinstance(item, str):
+        item = {"text": item}
+    if not isinstance(item, Mapping):
+        raise InputError(f"a document is a text or a dict, not {type(item).__name__}.")
+    unknown = set(item) - {"id", "text", "title", "metadata"}
+    if unknown:
+        raise InputError(
+            f"a document has id, text, title and metadata; {sorted(map(str, unknown))[0]!r} belongs into metadata."
+        )
+    text, title, metadata = item.get("text"), item.get("title"), item.get("metadata") or {}
+    if not isinstance(text, str) or not text.strip():
+        raise InputError(f"the document {item.get('id')!r} has no text.")
+    if title is not None and not isinstance(title, str):
+        raise InputError(f"the title of the document {item.get('id')!r} is not a text.")
+    key = item.get("id")
+    if key is not None and not isinstance(key, str | int):
+        raise InputError(f"the id {key!r:.60} is neither a text nor a whole number.")
+    try:
+        fields = flatten(dict(metadata))
+    except (ValueError, TypeError) as error:
+        raise InputError(f"the metadata of the document {key!r} cannot be stored: {error}.") from None
+    return Record(content_id(title, text) if key is None else str(key), text, title, fields)
+
+
+def add_records(collection: Collection, items: Iterable[Item], progress: Progress | None = None) -> Added:
+    """Add or update documents by id, batch by batch; a document whose content is unchanged is left as it is."""
+    report = Added()
+    for batch in _batches(items):
+        records = {record.id: record for record in batch}  # of two with one id in a batch the later one counts
+        with collection.lock:
+            _add_batch(collection, records, report)
+        if progress is not None:
+            progress(len(batch))
+    return report
+
+
+def _batches(items: Iterable[Item]) -> Iterator[list[Record]]:
+    batch: list[Record] = []
+    size = 0
+    for item in items:
+        record = as_record(item)
+        _check_fields(record)
+        batch.append(record)
+        size += len(record.text)
+        if len(batch) >= BATCH_DOCUMENTS or size >= BATCH_CHARACTERS:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _check_fields(record: Record) -> None:
+    for name in record.metadata:
+        if '"' in name or "`" in name or not name:
+            raise InputError(
+                f"the metadata field {name!r:.60} of the document {record.id!r:.60} has a name with a quote, or none."
+            )
+
+
+@dataclass
+class _Prepared:
+    record: Record
+    chunks: list[Chunk]
+
+
+def _add_batch(collection: Collection, records: dict[str, Record], report: Added) -> None:
+    db = collection.db
+    known = _known(db, list(records))
+    changed = [r for key, r in records.items() if key not in known or known[key][1] != r.digest]
+    prepared = [_Prepared(r, chunk(r, collection.settings.chunk_size, collection.settings.overlap)) for r in changed]
+    encoded = _encode(collection, prepared)  # the long part, before anything is locked
+    with writing(db, collection.folder):
+        known = _known(db, list(records))
+        replaced = [known[p.record.id][0] for p in prepared if p.record.id in known]
+        delete_documents(db, replaced)
+        sources = _sources(db, records.values())
+        for key, (number, _) in known.items():
+            db.execute(
+                "UPDATE documents SET source = ?1 WHERE id = ?2 AND source IS NOT ?1",
+                [sources.get(records[key].source), number],
+            )
+        first = row = next_row(db)
+        for p in prepared:
+            document = _insert(db, p.record, sources.get(p.record.source))
+            db.executemany(
+                "INSERT INTO chunks VALUES (?, ?, ?, ?, ?)",
+                [
+                    (row + i, document, c.start, c.end, json.dumps(list(c.headings)) if c.headings else None)
+                    for i, c in enumerate(p.chunks)
+                ],
+            )
+            row += len(p.chunks)
+        if row > first:
+            for branch in collection.vector_branches:
+                branch.refresh()
+                branch.append(first, encoded[branch.leaf.encoder.fingerprint])  # type: ignore[union-attr]
+        collection.settle(row)
+    report.updated += len(replaced)
+    report.added += len(prepared) - len(replaced)
+    report.unchanged += len(records) - len(prepared)
+    report.chunks += row - first
+    collection.changed()
+
+
+def _known(db: sqlite3.Connection, keys: Sequence[str]) -> dict[str, tuple[int, str]]:
+    """Document number and digest of the ids that are there already."""
+    query = "SELECT key, id, digest FROM documents WHERE key IN (SELECT value FROM json_each(?))"
+    return {key: (number, digest) for key, number, digest in db.execute(query, [json.dumps(keys)])}
+
+
+def _encode(collection: Collection, prepared: Sequence[_Prepared]) -> dict[str, Floats]:
+    """Vectors of all chunks by encoder; each mixed with its document's where a document has several chunks."""
+    texts = [passage(p.record.title, c.headings, c.text) for p in prepared for c in p.chunks]
+    owner = [number for number, p in enumerate(prepared) for _ in p.chunks]
+    encoded: dict[str, Floats] = {}
+    if not texts:
+        return encoded
+    for branch in collection.vector_branches:
+        branch.check_encoder()
+        encoder = branch.leaf.encoder
+        assert encoder is not None
+        if encoder.fingerprint not in encoded:
+            vectors = as_float32(encoder.encode_documents(texts), dim=encoder.dim, what=f"the vectors of {encoder}")
+            if collection.settings.situate and len(owner) > len(prepared):
+                vectors = situate(vectors, owner, collection.settings.situate)
+            encoded[encoder.fingerprint] = vectors
+    return encoded
+
+
+def _insert(db: sqlite3.Connection, record: Record, source: int | None) -> int:
+    metadata = json.dumps(record.metadata, ensure_ascii=False)
+    values = [record.id, source, record.title, record.text, metadata, record.digest, time.time()]
+    cursor = db.execute(
+        "INSERT INTO documents (key, source, title, text, metadata, digest, added) VALUES (?, ?, ?, ?, ?, ?, ?)", values
+    )
+    assert cursor.lastrowid is not None
+    return cursor.lastrowid
+
+
+def next_row(db: sqlite3.Connection) -> int:
+    """The number that the next chunk gets."""
+    (row,) = db.execute(
+        "SELECT max(ifnull((SELECT max(row) FROM chunks), -1), ifnull((SELECT max(row) FROM tombstones), -1)) + 1"
+    ).fetchone()
+    return int(row)
+
+
+def _sources(db: sqlite3.Connection, records: Iterable[Record]) -> dict[str, int]:
+    """The numbers of the files that records come from; a file seen for the first time is entered as not yet complete."""
+    paths = json.dumps(sorted({record.source for record in records} - {"", "-"}))
+    db.execute("INSERT OR IGNORE INTO sources (path) SELECT value FROM json_each(?)", [paths])
+    return dict(db.execute("SELECT path, id FROM sources WHERE path IN (SELECT value FROM json_each(?))", [paths]))
+
+
+def delete_documents(db: sqlite3.Connection, documents: Sequence[int]) -> None:
+    """Delete documents by number and leave tombstones for their rows; inside a transaction."""
+    if not documents:
+        return
+    numbers = [json.dumps(list(documents))]
+    db.execute(
+        "INSERT INTO tombstones SELECT row FROM chunks WHERE document IN (SELECT value FROM json_each(?))", numbers
+    )
+    db.execute("DELETE FROM chunks WHERE document IN (SELECT value FROM json_each(?))", numbers)
+    db.execute("DELETE FROM documents WHERE id IN (SELECT value FROM json_each(?))", numbers)

@@ -1,0 +1,190 @@
+"""Keep a collection in order: build its indexes, give back the room of deleted documents, check it, describe it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+import time
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from codomain.errors import CodomainError
+from codomain.read.record import Record
+from codomain.store.ingest import next_row
+from codomain.store.schema import DATABASE, sentences, writing
+
+if TYPE_CHECKING:
+    from codomain.store.branch import Branch
+    from codomain.store.collection import Collection
+
+_BLOCK = 4_096
+_ABANDONED_SECONDS = 3_600
+
+
+def reindex(collection: Collection) -> bool:
+    """Fit transforms that wait for a sample and write an index over all rows for each branch."""
+    _drop_abandoned(collection.folder / "derived")
+    with collection.lock:
+        if _fit_waiting(collection):
+            collection.changed()
+        with collection.snapshot():
+            rows, epoch = collection.rows, collection.epoch
+            built = [branch.reindex(rows, epoch) for branch in collection.branches]
+        if any(built):
+            with writing(collection.db, collection.folder) as db:
+                # the entry also tells other processes that there is something new to open
+                db.execute("INSERT INTO history VALUES (?, 'reindexed', ?)", [time.time(), f"{rows} rows"])
+            collection.changed()
+    return any(built)
+
+
+def _fit_waiting(collection: Collection) -> bool:
+    if all(not branch.leaf.needs_fit for branch in collection.vector_branches):
+        return False
+    with writing(collection.db, collection.folder) as db:
+        rows = next_row(db)
+        fitted = [branch.fit(rows) for branch in collection.vector_branches]  # all of them, not up to the first
+        return any(fitted)
+
+
+def _drop_abandoned(derived: Path) -> None:
+    """Half-written index folders of processes that were killed."""
+    for folder in derived.glob("new.*"):
+        if time.time() - folder.stat().st_mtime > _ABANDONED_SECONDS:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def compact(collection: Collection) -> None:
+    """Renumber the rows without gaps, rewrite the vectors without deleted rows, and shrink the database."""
+    with collection.lock:
+        with writing(collection.db, collection.folder) as db:
+            live = np.array([row for (row,) in db.execute("SELECT row FROM chunks ORDER BY row")], np.int64)
+            for branch in collection.vector_branches:
+                branch.refresh()
+                _rewrite_blocks(db, branch, live)
+            db.execute("CREATE TEMP TABLE renumber (old INTEGER PRIMARY KEY, new INTEGER)")
+            db.executemany("INSERT INTO renumber VALUES (?, ?)", ((int(old), new) for new, old in enumerate(live)))
+            # by way of negative numbers, so that no two rows have one number in between
+            db.execute("UPDATE chunks SET row = -1 - (SELECT new FROM renumber WHERE old = chunks.row)")
+            db.execute("UPDATE chunks SET row = -1 - row")
+            db.execute("DROP TABLE renumber")
+            db.execute("DELETE FROM tombstones")
+            db.execute("UPDATE meta SET value = CAST(value AS INTEGER) + 1 WHERE name = 'epoch'")
+            db.execute("INSERT INTO history VALUES (?, 'compacted', ?)", [time.time(), f"{len(live)} rows"])
+        collection.changed()
+        with sentences(collection.folder):
+            collection.db.execute("VACUUM")
+            collection.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        shutil.rmtree(collection.folder / "derived", ignore_errors=True)
+        reindex(collection)
+
+
+def _rewrite_blocks(db: sqlite3.Connection, branch: Branch, live: np.ndarray[Any, Any]) -> None:
+    pending: list[np.ndarray[Any, Any]] = []
+    written = waiting = 0
+    kept: list[tuple[int, np.ndarray[Any, Any]]] = []
+    for first, rows in branch.blocks(0):
+        inside = live[np.searchsorted(live, first) : np.searchsorted(live, first + len(rows))] - first
+        pending.append(rows[inside].copy())
+        waiting += len(inside)
+        if waiting >= _BLOCK:
+            kept.append((written, np.concatenate(pending)))
+            written, waiting, pending = written + waiting, 0, []
+    if waiting:
+        kept.append((written, np.concatenate(pending)))
+    db.execute("DELETE FROM blocks WHERE branch = ?", [branch.id])
+    for first, rows in kept:
+        branch.append_stored(first, rows)
+
+
+def verify(collection: Collection) -> list[str]:
+    """Every fault found, a sentence each: database, documents, rows, vectors, indexes."""
+    try:
+        with sentences(collection.folder):
+            check = [line for (line,) in collection.db.execute("PRAGMA integrity_check(10)")]
+        if check != ["ok"]:
+            return [f"the database is damaged: {line}." for line in check]
+        with collection.snapshot():
+            faults = [*_document_faults(collection.db), *_row_faults(collection.db)]
+            for branch in collection.branches:
+                if branch.leaf.encoder is not None:
+                    faults += _block_faults(collection.db, branch, next_row(collection.db))
+                faults += branch.index_faults()
+            return faults
+    except CodomainError as error:
+        return [str(error)]
+
+
+def _document_faults(db: sqlite3.Connection) -> Iterator[str]:
+    for key, title, text, metadata, digest in db.execute("SELECT key, title, text, metadata, digest FROM documents"):
+        try:
+            sound = Record(key, text, title, json.loads(metadata)).digest == digest
+        except ValueError:
+            sound = False
+        if not sound:
+            yield f"the document {key!r} is not what was stored: its digest differs."
+
+
+def _row_faults(db: sqlite3.Connection) -> Iterator[str]:
+    rows = next_row(db)
+    (present,) = db.execute(
+        "SELECT (SELECT count(*) FROM chunks) + (SELECT count(*) FROM tombstones WHERE row NOT IN (SELECT row FROM chunks))"
+    ).fetchone()
+    if present != rows:
+        yield f"{rows - present} of {rows} rows are neither a chunk nor deleted."
+    orphans = "SELECT count(*) FROM chunks WHERE document NOT IN (SELECT id FROM documents)"
+    childless = "SELECT count(*) FROM documents WHERE id NOT IN (SELECT document FROM chunks)"
+    outside = "SELECT count(*) FROM chunks c JOIN documents d ON d.id = c.document WHERE c.start < 0 OR c.stop > length(d.text) OR c.stop <= c.start"
+    for sql, what in (
+        (orphans, "chunks without a document"),
+        (childless, "documents without a chunk"),
+        (outside, "chunks that reach outside their document"),
+    ):
+        (count,) = db.execute(sql).fetchone()
+        if count:
+            yield f"there are {count} {what}."
+
+
+def _block_faults(db: sqlite3.Connection, branch: Branch, rows: int) -> Iterator[str]:
+    expected = 0
+    query = "SELECT first, count, fingerprint, raw, checksum, data FROM blocks WHERE branch = ? ORDER BY first"
+    for first, count, fingerprint, raw, checksum, data in db.execute(query, [branch.id]):
+        if first != expected:
+            yield f"{branch.leaf.name}: rows {expected} to {first - 1} have no vectors."
+        if zlib.crc32(data) != checksum:
+            yield f"{branch.leaf.name}: the vectors of rows {first} to {first + count - 1} are damaged."
+        if bool(raw) == branch.fitted or fingerprint != branch.row_fingerprint:
+            yield f"{branch.leaf.name}: rows {first} to {first + count - 1} come from another encoder or transform."
+        expected = first + count
+    if expected != rows:
+        yield f"{branch.leaf.name}: {rows} rows, but vectors for {expected}."
+
+
+def info(collection: Collection) -> dict[str, Any]:
+    """What there is, in plain values that JSON can hold."""
+    with collection.snapshot():
+        db = collection.db
+        count = lambda table: int(db.execute(f"SELECT count(*) FROM {table}").fetchone()[0])  # noqa: E731
+        history = db.execute("SELECT at, event, detail FROM history ORDER BY at").fetchall()
+        return {
+            "path": str(collection.folder),
+            "pipeline": str(collection.pipeline),
+            "documents": count("documents"),
+            "chunks": count("chunks"),
+            "deleted_rows": count("tombstones"),
+            "sources": count("sources"),
+            "settings": {name: getattr(collection.settings, name) for name in ("chunk_size", "overlap", "situate")},
+            "branches": [branch.info() for branch in collection.branches],
+            "database_bytes": _size(collection.folder / DATABASE) + _size(collection.folder / f"{DATABASE}-wal"),
+            "index_bytes": sum(_size(path) for path in (collection.folder / "derived").rglob("*")),
+            "history": [{"at": at, "event": event, "detail": detail} for at, event, detail in history],
+        }
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.is_file() else 0

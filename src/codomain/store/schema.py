@@ -1,0 +1,151 @@
+"""The database of a collection: its tables, how it is opened, and sentences for what SQLite may say.
+
+`collection.db` is the only truth. Rows are numbered 0, 1, 2, ... in the order of adding and never reused: a chunk's row
+is its position in every index. A deleted chunk leaves its number behind in `tombstones`.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from codomain.errors import StoreError
+
+FORMAT = 1
+DATABASE = "collection.db"
+BUSY_SECONDS = 20.0
+
+_SCHEMA = """
+CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE sources (
+    id INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE,
+    size INTEGER, mtime_ns INTEGER, digest TEXT          -- null until every document of the source is in
+);
+CREATE TABLE documents (
+    id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, source INTEGER REFERENCES sources,
+    title TEXT, text TEXT NOT NULL, metadata TEXT NOT NULL, digest TEXT NOT NULL, added REAL NOT NULL
+);
+CREATE INDEX documents_by_source ON documents (source);
+CREATE TABLE chunks (
+    row INTEGER PRIMARY KEY, document INTEGER NOT NULL REFERENCES documents,
+    start INTEGER NOT NULL, stop INTEGER NOT NULL, headings TEXT
+);
+CREATE INDEX chunks_by_document ON chunks (document);
+CREATE TABLE tombstones (row INTEGER PRIMARY KEY);
+CREATE TABLE branches (
+    id INTEGER PRIMARY KEY, expression TEXT NOT NULL UNIQUE, encoder TEXT NOT NULL,
+    state BLOB                                           -- the fitted transforms as safetensors; null until fitted
+);
+CREATE TABLE blocks (
+    branch INTEGER NOT NULL REFERENCES branches, first INTEGER NOT NULL, count INTEGER NOT NULL,
+    fingerprint TEXT NOT NULL, raw INTEGER NOT NULL,     -- raw: float32 straight from the encoder, before the fit
+    checksum INTEGER NOT NULL, data BLOB NOT NULL,
+    PRIMARY KEY (branch, first)
+);
+CREATE TABLE history (at REAL NOT NULL, event TEXT NOT NULL, detail TEXT NOT NULL);
+"""
+
+
+def create_database(folder: Path) -> None:
+    """Make the folder and an empty database in it; the database appears whole or not at all."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"cannot create the collection {folder}: {error.strerror or error}.") from None
+    temporary = folder / f"{DATABASE}.new"
+    temporary.unlink(missing_ok=True)
+    with sentences(folder):
+        db = sqlite3.connect(temporary, isolation_level=None)
+        db.executescript(_SCHEMA)
+        db.execute("INSERT INTO meta VALUES ('format', ?)", [str(FORMAT)])
+        db.execute("PRAGMA journal_mode = WAL")
+        db.close()
+    temporary.replace(folder / DATABASE)
+
+
+def connect(folder: Path) -> sqlite3.Connection:
+    """Open the database of a collection, for writing where permitted, else for reading only.
+
+    Raises StoreError when it is missing, is not a collection, is damaged or was made by a newer version.
+    """
+    path = folder / DATABASE
+    if not path.exists():
+        raise StoreError(f"there is no collection at {folder}: codomain index FILES --into {folder} makes one.")
+    with sentences(folder):
+        db = _open(path)
+        try:
+            db.execute("PRAGMA synchronous = FULL")
+            db.execute("PRAGMA cache_size = -65536")
+            db.execute("PRAGMA mmap_size = 1073741824")
+            row = db.execute("SELECT value FROM meta WHERE name = 'format'").fetchone()
+        except sqlite3.Error:
+            db.close()
+            raise
+    if row is None or int(row[0]) > FORMAT:
+        db.close()
+        found = "an unknown format" if row is None else f"format {row[0]}"
+        raise StoreError(f"the collection {folder} has {found}; this version of codomain reads up to format {FORMAT}.")
+    return db
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    """Read and write; else read only; else, on a read-only medium without a log to look into, as immutable."""
+    uri = path.resolve().as_uri()
+    error: sqlite3.Error | None = None
+    for mode in ("mode=rw", "mode=ro", "mode=ro&immutable=1"):
+        try:
+            db = sqlite3.connect(
+                f"{uri}?{mode}", uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+            )
+            db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            return db
+        except sqlite3.OperationalError as refused:
+            if refused.sqlite_errorname not in ("SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_READONLY_DIRECTORY"):
+                raise
+            error = refused
+    assert error is not None
+    raise error
+
+
+@contextmanager
+def sentences(folder: Path) -> Iterator[None]:
+    """Turn what SQLite says into one sentence about the collection."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise StoreError(_sentence(folder, error)) from error
+
+
+def _sentence(folder: Path, error: sqlite3.Error) -> str:
+    name = getattr(error, "sqlite_errorname", "") or ""
+    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+        return f"the collection {folder} is being written by another process; try again when it has finished."
+    if name.startswith("SQLITE_READONLY"):
+        return f"the collection {folder} is read-only: it can be searched but not changed."
+    if name.startswith("SQLITE_FULL"):
+        return f"the disk is full: nothing of this step was written to {folder}; free some room and run it again."
+    if name.startswith("SQLITE_IOERR"):
+        return f"the disk failed while using {folder} ({name}): nothing of this step was written."
+    if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+        return f"the database of {folder} is damaged ({error}): restore collection.db from a copy and index again."
+    if name.startswith("SQLITE_CANTOPEN"):
+        return f"the collection {folder} cannot be opened: check that you may read it."
+    if "no such table" in str(error) or "no such column" in str(error):
+        return f"{folder / DATABASE} is a SQLite database but not a codomain collection."
+    return f"the database of {folder} says: {error}."
+
+
+@contextmanager
+def writing(db: sqlite3.Connection, folder: Path) -> Iterator[sqlite3.Connection]:
+    """One transaction that is written whole or not at all; waits for another writer, then gives up with a sentence."""
+    with sentences(folder):
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            yield db
+            db.execute("COMMIT")
+        except BaseException:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+            raise

@@ -1,0 +1,163 @@
+"""Keep a collection like the files it was made from: new and changed ones are read, vanished ones removed.
+
+A source is entered as complete, with its size, time and hash, only when all its documents are on disk. A run that was
+interrupted is repeated: complete files are skipped unread, and of the others only documents that changed are encoded.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from codomain.read import Bad, Record, SourceFile, expand, records
+from codomain.stages import Progress
+from codomain.store.collection import Collection
+from codomain.store.ingest import Added, add_records, delete_documents
+from codomain.store.schema import sentences, writing
+
+
+@dataclass
+class Indexed:
+    """What `index_files` did."""
+
+    files: int = 0
+    unchanged_files: int = 0
+    documents: Added = field(default_factory=Added)
+    removed: int = 0
+    """Documents whose file, or row in a file, is gone."""
+    bad: list[Bad] = field(default_factory=list)
+
+
+def index_files(
+    collection: Collection,
+    paths: Iterable[str | Path],
+    *,
+    progress: Progress | None = None,
+    on_start: Callable[[int], None] | None = None,
+    skip_bad: bool = False,
+    **fields: Any,
+) -> Indexed:
+    """Read files and folders into a collection; see `codomain.read.records` for the formats and `fields`.
+
+    `on_start` is told the number of bytes to read, `progress` the number of bytes read of them so far in each step.
+
+    Raises InputError for input that cannot be read, StoreError when the collection cannot be written. What was
+    acknowledged before stays.
+    """
+    paths = [str(path) for path in paths]
+    report = Indexed()
+    files = list(expand(paths, format=fields.get("format"), on_bad=report.bad.append))
+    reading = _Reading(collection, report, progress, skip_bad, fields)
+    todo = reading.changed(files)
+    report.files, report.unchanged_files = len(files), len(files) - len(todo)
+    if on_start is not None:
+        on_start(sum(file.size for file in todo))
+    with sentences(collection.folder):
+        report.documents = add_records(collection, reading.records(todo), progress=reading.acknowledge)
+    reading.acknowledge(0)
+    report.removed += _remove_vanished(collection, paths, {file.path for file in files})
+    return report
+
+
+class _Reading:
+    """Which files have been read to their end, and which documents they held."""
+
+    def __init__(
+        self, collection: Collection, report: Indexed, progress: Progress | None, skip_bad: bool, fields: dict[str, Any]
+    ) -> None:
+        self.collection = collection
+        self.report = report
+        self.progress = progress
+        self.skip_bad = skip_bad
+        self.fields = fields
+        self.finished: list[tuple[SourceFile, str, set[str]]] = []
+        self.bytes_read = 0
+
+    def changed(self, files: Iterable[SourceFile]) -> list[SourceFile]:
+        """Files whose size or time differs from the last complete reading, and whose contents do, too."""
+        db = self.collection.db
+        known = {
+            p: s for p, *s in db.execute("SELECT path, size, mtime_ns, digest FROM sources WHERE digest IS NOT NULL")
+        }
+        todo, touched = [], []
+        for file in files:
+            size, time, digest = known.get(file.path, (None, None, None))
+            if size != file.size:
+                todo.append(file)
+            elif time != file.mtime_ns:
+                (todo if file.sha256() != digest else touched).append(file)
+        if touched:
+            with writing(db, self.collection.folder):
+                db.executemany(
+                    "UPDATE sources SET mtime_ns = ? WHERE path = ?", [(f.mtime_ns, f.path) for f in touched]
+                )
+        return todo
+
+    def records(self, files: Iterable[SourceFile]) -> Iterator[Record]:
+        """The records of all files; a file is finished when the next one is asked for."""
+        for file in files:
+            keys: set[str] = set()
+            whole = True
+            digest = "" if file.path == "-" else file.sha256()  # before reading: a change meanwhile is seen next time
+
+            def on_bad(bad: Bad) -> None:
+                nonlocal whole
+                whole = whole and bad.kind != "unreadable"
+                self.report.bad.append(bad)
+
+            for record in records([file], skip_bad=self.skip_bad, on_bad=on_bad, **self.fields):
+                keys.add(record.id)
+                yield record
+            if whole and file.path != "-":
+                self.finished.append((file, digest, keys))
+            self.bytes_read += file.size
+
+    def acknowledge(self, _documents: int) -> None:
+        """Called when all that was read so far is on disk: enter the finished files as complete."""
+        if self.finished:
+            with self.collection.lock, writing(self.collection.db, self.collection.folder):
+                for file, digest, keys in self.finished:
+                    self.report.removed += self._complete(file, digest, keys)
+            self.collection.changed()
+            self.finished.clear()
+        if self.progress is not None:
+            self.progress(self.bytes_read)
+            self.bytes_read = 0
+
+    def _complete(self, file: SourceFile, digest: str, keys: set[str]) -> int:
+        """Stamp a file and delete the documents that it no longer holds; how many those were."""
+        db = self.collection.db
+        db.execute("INSERT OR IGNORE INTO sources (path) VALUES (?)", [file.path])
+        stamp = [file.size, file.mtime_ns, digest, file.path]
+        db.execute("UPDATE sources SET size = ?, mtime_ns = ?, digest = ? WHERE path = ?", stamp)
+        held = db.execute(
+            "SELECT d.id, d.key FROM documents d JOIN sources s ON s.id = d.source WHERE s.path = ?", [file.path]
+        )
+        gone = [number for number, key in held.fetchall() if key not in keys]
+        delete_documents(db, gone)
+        return len(gone)
+
+
+def _remove_vanished(collection: Collection, paths: Iterable[str], present: set[str]) -> int:
+    """Remove the documents of files that were once found under these folders and are not there any more."""
+    roots = [os.path.join(os.path.abspath(path), "") for path in paths if os.path.isdir(path)]
+    if not roots:
+        return 0
+    with collection.lock, writing(collection.db, collection.folder) as db:
+        known = db.execute("SELECT id, path FROM sources").fetchall()
+        gone = [number for number, path in known if path not in present and path.startswith(tuple(roots))]
+        if not gone:
+            return 0
+        listing = [json.dumps(gone)]
+        documents = [
+            n
+            for (n,) in db.execute("SELECT id FROM documents WHERE source IN (SELECT value FROM json_each(?))", listing)
+        ]
+        delete_documents(db, documents)
+        db.execute("DELETE FROM sources WHERE id IN (SELECT value FROM json_each(?))", listing)
+    collection.changed()
+    return len(documents)
