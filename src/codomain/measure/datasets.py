@@ -1,0 +1,262 @@
+"""Data sets to measure on: the shipped ones, a folder of them, a user's own files, ir_datasets and the hub."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from codomain.errors import InputError, MissingExtra
+
+Qrels = dict[str, dict[str, int]]
+
+SHIPPED = ("debian", "wordnet", "verses")
+"""The sets inside the package."""
+
+_SIMILARITY = {
+    "stsb_multi": ("en.tsv.gz", "sentence1", "sentence2", "score"),
+    "sick": ("sick.tsv.gz", "sentence_A", "sentence_B", "relatedness"),
+}
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Documents, queries and which documents answer which query; or, of kind "similarity", pairs with a score."""
+
+    name: str
+    kind: Literal["retrieval", "similarity"] = "retrieval"
+    documents: dict[str, str] = field(default_factory=dict)
+    queries: dict[str, str] = field(default_factory=dict)
+    qrels: Qrels = field(default_factory=dict)
+    metadata: dict[str, dict[str, Any]] = field(default_factory=dict)
+    pairs: list[tuple[str, str, float]] = field(default_factory=list)
+
+    def __repr__(self) -> str:
+        if self.kind == "similarity":
+            return f"Dataset({self.name!r}, {len(self.pairs):,} pairs)"
+        return f"Dataset({self.name!r}, {len(self.documents):,} documents, {len(self.queries):,} queries)"
+
+
+def load(name: str | Path, split: str = "test") -> Dataset:
+    """A data set by name or folder, only the queries that are judged.
+
+    Looked for in this order: a shipped set (debian, wordnet, verses), a folder in the BEIR layout, a folder of that name
+    below the one that CODOMAIN_DATA names, "hf:owner/name" on the Hugging Face hub, an ir_datasets id ("beir/scifact/test").
+
+    >>> load("debian")
+    Dataset('debian', 10,000 documents, 1,000 queries)
+
+    Raises InputError when there is no such set, it cannot be fetched or its files do not fit together.
+    """
+    name = str(name)
+    if name in SHIPPED:
+        return read_folder(Path(__file__).parent.parent / "data" / name, name, split)
+    if os.path.isdir(name):
+        return read_folder(Path(name), Path(name).name, split)
+    if name.startswith("hf:"):
+        return _hub(name.removeprefix("hf:"), split)
+    root = os.environ.get("CODOMAIN_DATA")
+    if root:
+        for folder in (Path(root) / name, Path(root) / name.split("-")[0] / name, Path(root) / name / name):
+            if _is_set(folder, name):
+                return _pairs_or_folder(folder, name, split)
+    if "/" in name:
+        return _ir_datasets(name)
+    known = ", ".join(SHIPPED)
+    where = f"in CODOMAIN_DATA ({root})" if root else "elsewhere, as CODOMAIN_DATA names no folder"
+    raise InputError(f'there is no data set "{name}": shipped are {known}, and none of that name is {where}.')
+
+
+def _is_set(folder: Path, name: str) -> bool:
+    found = name in _SIMILARITY or name == "trecqa" or _corpus_file(folder) is not None
+    return found and folder.is_dir()
+
+
+def _pairs_or_folder(folder: Path, name: str, split: str) -> Dataset:
+    if name in _SIMILARITY:
+        file, left, right, score = _SIMILARITY[name]
+        rows = [row for row in _table(folder / file) if row["split"] == split]
+        return Dataset(name, "similarity", pairs=[(row[left], row[right], float(row[score])) for row in rows])
+    if name == "trecqa":
+        return _answer_selection(folder / "trecqa.tsv.gz", name, split)
+    return read_folder(folder, name, split)
+
+
+def _answer_selection(path: Path, name: str, split: str) -> Dataset:
+    """Questions with judged answers, as retrieval among all answers of the split."""
+    documents: dict[str, str] = {}
+    queries: dict[str, str] = {}
+    qrels: Qrels = {}
+    for row in _table(path):
+        if row["split"] == split:
+            answer = documents.setdefault(row["answer"], f"a{len(documents)}")
+            question = queries.setdefault(row["question"], f"q{len(queries)}")
+            if row["label"] == "1":
+                qrels.setdefault(question, {})[answer] = 1
+    asked = {id: text for text, id in queries.items() if id in qrels}
+    return Dataset(name, documents={id: text for text, id in documents.items()}, queries=asked, qrels=qrels)
+
+
+# --- the BEIR layout --------------------------------------------------------------------------------------------
+
+
+def read_folder(folder: Path, name: str | None = None, split: str = "test") -> Dataset:
+    """A folder with corpus.jsonl, queries.jsonl (each perhaps .gz) and qrels: .tsv, .jsonl, or qrels/<split>.tsv.
+
+    Raises InputError when a file is missing, broken, or judges queries or documents that are not there.
+    """
+    corpus = _corpus_file(folder)
+    if corpus is None:
+        raise InputError(f"{folder} holds no corpus.jsonl or corpus.jsonl.gz.")
+    documents: dict[str, str] = {}
+    metadata: dict[str, dict[str, Any]] = {}
+    for row in _json_lines(corpus):
+        id = str(row["_id"])
+        documents[id] = " ".join(part for part in (row.get("title"), row["text"]) if part)
+        metadata[id] = {key: value for key, value in row.items() if key not in ("_id", "title", "text")}
+    queries = read_queries(_first(folder, "queries.jsonl", "queries.jsonl.gz"))
+    stems = (
+        f"qrels.{split}.tsv",
+        f"qrels/{split}.tsv",
+        f"qrels/{split}.jsonl",
+        "qrels.tsv",
+        "qrels.jsonl",
+        "qrels.txt",
+    )
+    qrels = read_qrels(_first(folder, *stems))
+    judged = {query: text for query, text in queries.items() if query in qrels}
+    for query, found in qrels.items():
+        if query not in queries:
+            raise InputError(f'{folder}: the qrels judge the query "{query}", which is not among the queries.')
+        for document in found:
+            if document not in documents:
+                raise InputError(f'{folder}: the qrels judge the document "{document}", which is not in the corpus.')
+    return Dataset(name or folder.name, documents=documents, queries=judged, qrels=qrels, metadata=metadata)
+
+
+def read_queries(path: str | Path) -> dict[str, str]:
+    """Queries by id from JSON lines (_id or id, text), or from lines "id<tab>text".
+
+    Raises InputError for a missing or broken file.
+    """
+    path = Path(path)
+    if ".jsonl" in path.suffixes:
+        return {str(row["_id"]): row["text"] for row in _json_lines(path)}
+    queries = {}
+    for number, line in enumerate(_lines(path), 1):
+        id, tab, text = line.rstrip("\n").partition("\t")
+        if not tab:
+            raise InputError(f"{path}, line {number}: a query is written id<tab>text.")
+        queries[id] = text
+    return queries
+
+
+def read_qrels(path: str | Path) -> Qrels:
+    """Judgements by query: BEIR's three columns with a header, TREC's four, or JSON lines; grades below one are kept.
+
+    Raises InputError for a missing or broken file.
+    """
+    path = Path(path)
+    qrels: Qrels = {}
+    if ".jsonl" in path.suffixes:
+        for row in _json_lines(path, "query-id", "corpus-id"):
+            qrels.setdefault(str(row["query-id"]), {})[str(row["corpus-id"])] = int(row.get("score", 1))
+        return qrels
+    for number, line in enumerate(_lines(path), 1):
+        cells = line.rstrip("\n").split("\t") if "\t" in line else line.split()
+        if not cells or (number == 1 and cells[0] in ("query-id", "query_id", "qid")):
+            continue
+        try:
+            query, document, grade = (cells[0], cells[-2], int(float(cells[-1])))
+            if len(cells) not in (3, 4):
+                raise ValueError
+        except (ValueError, IndexError):
+            raise InputError(f"{path}, line {number}: a judgement is query, document and a whole number.") from None
+        qrels.setdefault(query, {})[document] = grade
+    return qrels
+
+
+def _corpus_file(folder: Path) -> Path | None:
+    names = ("corpus.jsonl", "corpus.jsonl.gz", "corpus.rebuilt.jsonl.gz")
+    return next((folder / name for name in names if (folder / name).is_file()), None)
+
+
+def _first(folder: Path, *names: str) -> Path:
+    for name in names:
+        if (folder / name).is_file():
+            return folder / name
+    raise InputError(f"{folder} holds none of {', '.join(names)}.")
+
+
+def _lines(path: Path) -> Iterator[str]:
+    try:
+        with (
+            gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8-sig") as file
+        ):
+            yield from file
+    except (OSError, EOFError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}.") from None
+
+
+def _json_lines(path: Path, *needed: str) -> Iterator[dict[str, Any]]:
+    for number, line in enumerate(_lines(path), 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+            if "_id" not in row and "id" in row:
+                row["_id"] = row["id"]
+            missing = [name for name in needed or ("_id", "text") if name not in row]
+        except (ValueError, TypeError):
+            raise InputError(f"{path}, line {number}: not a JSON object.") from None
+        if missing:
+            raise InputError(f'{path}, line {number}: the field "{missing[0]}" is missing.')
+        yield row
+
+
+def _table(path: Path) -> Iterator[dict[str, str]]:
+    return csv.DictReader(_lines(path), delimiter="\t", quoting=csv.QUOTE_NONE)
+
+
+# --- elsewhere --------------------------------------------------------------------------------------------------
+
+
+def _ir_datasets(name: str) -> Dataset:
+    try:
+        import ir_datasets
+    except ImportError:
+        raise MissingExtra(f'the data set "{name}"', "measure") from None
+    try:
+        source = ir_datasets.load(name)
+        documents = {d.doc_id: d.default_text() for d in source.docs_iter()}
+        queries = {q.query_id: q.default_text() for q in source.queries_iter()}
+        qrels: Qrels = {}
+        for judgement in source.qrels_iter():
+            qrels.setdefault(judgement.query_id, {})[judgement.doc_id] = judgement.relevance
+    except KeyError:
+        raise InputError(f'ir_datasets knows no data set "{name}".') from None
+    except Exception as error:  # downloads fail in many ways
+        raise InputError(f'the data set "{name}" cannot be had from ir_datasets: {_first_line(error)}.') from None
+    return Dataset(name, documents=documents, queries={q: queries[q] for q in qrels if q in queries}, qrels=qrels)
+
+
+def _hub(name: str, split: str) -> Dataset:
+    try:
+        from huggingface_hub import snapshot_download
+    except ImportError:
+        raise MissingExtra(f'the data set "hf:{name}"', "learn") from None
+    try:
+        wanted = ["corpus.jsonl*", "queries.jsonl*", "qrels*", "qrels/*"]
+        folder = snapshot_download(name, repo_type="dataset", allow_patterns=wanted)
+    except Exception as error:  # downloads fail in many ways
+        raise InputError(f'the data set "hf:{name}" cannot be had from the hub: {_first_line(error)}.') from None
+    return read_folder(Path(folder), name, split)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
