@@ -1,0 +1,277 @@
+"""Approximate indexes: a graph (`hnsw`) and lists around centroids (`ivf`, `ivfpq`), all of them FAISS's."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+
+from codomain.codecs import Codec
+from codomain.index.faissed import Faissed, calibrate, scalar_storage
+from codomain.index.scan import Metric, scan
+from codomain.stages import stage
+from codomain.vectors import Floats, Hits, Rows
+
+_SCAN = 2_000_000
+"""Allowed rows times dimensions up to which scanning them costs no more than a walk at ef_search=64."""
+_EF_MOST = 1024
+
+
+@stage("hnsw", takes=["dense", "codes", "packed"], gives="hits", papers=[21, 125])
+class HNSW(Faissed):
+    """Graph search with HNSW over vectors in their stored form: most of flat's hits in a fraction of its time.
+
+    "Efficient and robust approximate nearest neighbor search using Hierarchical Navigable Small World graphs" (2018).
+    A filter widens the search by the square root of its selectivity; a selective one scans its matches exactly.
+    Packed bits are walked by Hamming distance, four times as deep, and scored again against the float32 query.
+    """
+
+    def __init__(self, m: int = 32, ef_construction: int = 128, ef_search: int = 64, metric: Metric = "ip") -> None:
+        if min(m - 1, ef_construction, ef_search) < 1:
+            raise ValueError(f"needs m of at least 2 and positive efforts, not {m}, {ef_construction}, {ef_search}")
+        super().__init__(metric)
+        self.m, self.ef_construction, self.ef_search = m, ef_construction, ef_search
+
+    def _make(self, codes: np.ndarray) -> Any:
+        import faiss
+
+        dim, codec = self.codec.dim, self.codec
+        if codec.kind == "binary":
+            index = faiss.IndexBinaryHNSW(codec.width * 8, self.m)
+        else:
+            kind = faiss.METRIC_L2 if self.metric == "l2" else faiss.METRIC_INNER_PRODUCT
+            quantizer, _ = scalar_storage(codec, self.metric)
+            if quantizer is None:
+                index = faiss.IndexHNSWFlat(dim, self.m, kind)
+            else:
+                index = faiss.IndexHNSWSQ(dim, getattr(faiss.ScalarQuantizer, quantizer), self.m, kind)
+                storage = faiss.downcast_index(index.storage)
+                if quantizer == "QT_8bit":
+                    calibrate(storage.sq, codec)
+                storage.is_trained = index.is_trained = True
+        index.hnsw.efConstruction = self.ef_construction
+        return index
+
+    def _made(self) -> dict[str, Any]:
+        return {"m": self.m, "ef_construction": self.ef_construction}
+
+    def _parameters(self, chosen: Any, share: float, k: int) -> Any:
+        import faiss
+
+        effort = int(np.ceil(max(self.ef_search, k) / np.sqrt(share)))
+        return faiss.SearchParametersHNSW(sel=chosen, efSearch=max(k, min(effort, _EF_MOST)))
+
+    def _scan_is_cheaper(self, matches: int, k: int) -> bool:
+        components = matches * self.codec.dim / (16 if self.codec.kind == "binary" else 1)
+        return matches == k or components <= _SCAN * max(self.ef_search, k) / 64
+
+    def _near(self, queries: Floats, k: int, rows: Rows | None) -> Hits:
+        if self.codec.kind != "binary":
+            return super()._near(queries, k, rows)
+        from codomain.index.faissed import selector
+
+        depth = min(k if self.metric == "hamming" else 4 * k, self._stored if rows is None else len(rows))
+        share = 1.0 if rows is None else len(rows) / self._stored
+        bits = self.codec.encode(queries)
+        _, found = self._index.search(bits, depth, params=self._parameters(selector(rows, self._stored), share, depth))
+        hits = Hits.empty(len(queries), k)
+        for i, candidates in enumerate(found.astype(np.int64)):
+            best = self._exact(queries[i : i + 1], k, np.sort(candidates[candidates >= 0]))
+            hits.rows[i], hits.scores[i] = best.rows[0], best.scores[0]
+        return hits
+
+    def _exact(self, queries: Floats, k: int, rows: Rows | None) -> Hits:
+        codes, codec = self._stored_codes()
+        if rows is not None:
+            codes = codes[rows]
+        metric: Metric = "ip" if self.metric == "cosine" and codec.kind != "binary" else self.metric
+        norms = codec.squared_norms(codes) if metric in ("l2", "cosine") else None
+        hits = scan(queries, codes, codec, metric, norms, k, None)
+        return hits if rows is None else Hits(np.where(hits.rows >= 0, rows[hits.rows], -1), hits.scores)
+
+    def _stored_codes(self) -> tuple[np.ndarray, Codec]:
+        """FAISS's own copy of the rows, seen without copying it, and how to read it."""
+        import faiss
+
+        if self.codec.kind == "binary":
+            held = faiss.downcast_IndexBinary(self._index.storage).xb
+            codec = self.codec
+        else:
+            held = faiss.downcast_index(self._index.storage).codes
+            _, codec = scalar_storage(self.codec, self.metric)
+        if held.size() == 0:
+            return np.empty((0, codec.width), codec.dtype), codec
+        return faiss.rev_swig_ptr(held.data(), held.size()).view(codec.dtype).reshape(-1, codec.width), codec
+
+    def _vectors(self, codes: np.ndarray) -> np.ndarray:
+        return codes if self.codec.kind == "binary" else super()._vectors(codes)
+
+    def _write(self, path: str) -> None:
+        if self.codec.kind != "binary":
+            super()._write(path)
+            return
+        import faiss
+
+        faiss.write_index_binary(self._index, path)
+
+    def _read(self, path: str) -> Any:
+        if self.codec.kind != "binary":
+            return super()._read(path)
+        import faiss
+
+        return faiss.read_index_binary(path, faiss.IO_FLAG_MMAP_IFC)
+
+    def _serialized(self) -> Any:
+        if self.codec.kind != "binary":
+            return super()._serialized()
+        import faiss
+
+        return faiss.serialize_index_binary(self._index)
+
+    def _copy(self) -> Any:
+        if self.codec.kind != "binary":
+            return super()._copy()
+        import faiss
+
+        return faiss.deserialize_index_binary(self._serialized())
+
+
+@stage("ivf", takes=["dense", "codes"], gives="hits", papers=[21, 70])
+class IVF(Faissed):
+    """Lists around centroids: only the rows of the `nprobe` nearest lists are scored, in their stored form.
+
+    "auto" lists are four times the square root of the rows. Fewer rows than lists need gives fewer lists; rows added
+    later join the lists of the build.
+    """
+
+    def __init__(self, nlist: int | Literal["auto"] = "auto", nprobe: int = 32, metric: Metric = "ip") -> None:
+        _check_lists(nlist, nprobe)
+        super().__init__(metric)
+        self.nlist, self.nprobe = nlist, nprobe
+
+    def output_dim(self, dim: int | None) -> int | None:
+        """Unchanged; raises ValueError for a metric of packed bits."""
+        _check_dense(self.metric)
+        return dim
+
+    def _make(self, codes: np.ndarray) -> Any:
+        import faiss
+
+        centroids, kind = self._centroids(codes)
+        name, _ = scalar_storage(self.codec, self.metric)
+        if name is None:
+            index = faiss.IndexIVFFlat(centroids, self.codec.dim, centroids.ntotal, kind)
+        else:
+            quantizer = getattr(faiss.ScalarQuantizer, name)
+            index = faiss.IndexIVFScalarQuantizer(centroids, self.codec.dim, centroids.ntotal, quantizer, kind, False)
+            if name == "QT_8bit":
+                calibrate(index.sq, self.codec)
+        index.is_trained = True
+        return index
+
+    def _centroids(self, codes: np.ndarray) -> tuple[Any, Any]:
+        """A trained coarse quantiser and FAISS's metric."""
+        import faiss
+
+        dim = self.codec.dim
+        lists = _lists(self.nlist, len(codes))
+        kind = faiss.METRIC_L2 if self.metric == "l2" else faiss.METRIC_INNER_PRODUCT
+        centroids = faiss.IndexFlat(dim, kind)
+        if len(codes) == 0 or lists == 1:
+            centroids.add(np.zeros((1, dim), np.float32))
+            return centroids, kind
+        sample = _sample(len(codes), 64 * lists)
+        means = faiss.Kmeans(dim, lists, niter=10, seed=1234, spherical=self.metric == "cosine", verbose=False)
+        means.cp.min_points_per_centroid = 1
+        means.train(self._vectors(codes[sample]))
+        centroids.add(means.centroids)
+        return centroids, kind
+
+    def _made(self) -> dict[str, Any]:
+        return {"nlist": self.nlist}
+
+    def _parameters(self, chosen: Any, share: float, k: int) -> Any:
+        import faiss
+
+        probes = int(np.ceil(self.nprobe / np.sqrt(share)))
+        return faiss.SearchParametersIVF(sel=chosen, nprobe=min(probes, self._index.nlist))
+
+    def _exact(self, queries: Floats, k: int, rows: Rows | None) -> Hits:
+        """Every list, with the selector."""
+        import faiss
+
+        from codomain.index.faissed import selector
+
+        parameters = faiss.SearchParametersIVF(sel=selector(rows, self._stored), nprobe=self._index.nlist)
+        return self._hits(*self._index.search(queries, k, params=parameters))
+
+    def _scan_is_cheaper(self, matches: int, k: int) -> bool:
+        # the share of the lists that a widened search would visit anyway
+        return matches == k or matches * self.codec.dim <= _SCAN // 4
+
+
+@stage("ivfpq", takes=["dense", "codes"], gives="hits")
+class IVFPQ(IVF):
+    """Lists around centroids with product-quantised rows: one byte for every four dimensions by default.
+
+    "Product Quantization for Nearest Neighbor Search" (2011). Scores are approximate; fewer than 1,000 rows are stored
+    as `ivf` stores them, for want of a sample to learn codebooks from.
+    """
+
+    def __init__(
+        self,
+        m: int | Literal["auto"] = "auto",
+        nlist: int | Literal["auto"] = "auto",
+        nprobe: int = 32,
+        metric: Metric = "ip",
+    ) -> None:
+        super().__init__(nlist, nprobe, metric)
+        if m != "auto" and m < 1:
+            raise ValueError(f"needs m of at least 1, not {m}")
+        self.m = m
+
+    def output_dim(self, dim: int | None) -> int | None:
+        """Unchanged; raises ValueError for dimensions that m does not divide."""
+        _check_dense(self.metric)
+        if dim is not None and self.m != "auto" and dim % self.m:
+            raise ValueError(f"needs a number of dimensions that m={self.m} divides")
+        return dim
+
+    def _make(self, codes: np.ndarray) -> Any:
+        import faiss
+
+        if len(codes) < 1000:
+            return super()._make(codes)
+        dim = self.codec.dim
+        self.output_dim(dim)
+        parts = self.m if self.m != "auto" else max(p for p in range(1, max(dim // 4, 1) + 1) if dim % p == 0)
+        centroids, kind = self._centroids(codes)
+        index = faiss.IndexIVFPQ(centroids, dim, centroids.ntotal, parts, 8, kind)
+        index.train(self._vectors(codes[_sample(len(codes), 50_000)]))
+        return index
+
+    def _made(self) -> dict[str, Any]:
+        return {"m": self.m, "nlist": self.nlist}
+
+
+def _check_lists(nlist: Any, nprobe: int) -> None:
+    if nprobe < 1 or (nlist != "auto" and nlist < 1):
+        raise ValueError(f"needs nlist and nprobe of at least 1, not {nlist} and {nprobe}")
+
+
+def _check_dense(metric: str) -> None:
+    if metric == "hamming":
+        raise ValueError("needs the metric ip, cosine or l2")
+
+
+def _lists(nlist: int | Literal["auto"], rows: int) -> int:
+    """Lists for a number of rows: never more than one for every 39 rows, k-means' own minimum."""
+    wanted = int(4 * np.sqrt(rows)) if nlist == "auto" else nlist
+    return max(1, min(wanted, rows // 39))
+
+
+def _sample(n: int, most: int) -> np.ndarray:
+    """Sorted rows to train on."""
+    if n <= most:
+        return np.arange(n)
+    return np.sort(np.random.default_rng(1234).choice(n, most, replace=False))

@@ -1,0 +1,226 @@
+"""What the approximate indexes share: vectors in a FAISS index in their stored form, filters, and the guarantee.
+
+A search gives min(k, matches) hits whatever the filter: few matches are scanned exactly, and a search that comes back
+short is run again exactly (after "Benchmarking Filtered Approximate Nearest Neighbor Search", 2025).
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from codomain.codecs import Codec
+from codomain.errors import InputError
+from codomain.index.scan import Metric, check_metric, codes_of
+from codomain.index.storage import codec_arrays, open_arrays, save_arrays, saved_codec
+from codomain.stages import Stage
+from codomain.vectors import Floats, Hits, Packed, Rows, allowed_rows, as_float32
+
+_ROWS = 1 << 14
+"""Rows decoded at a time on their way into FAISS."""
+_FILE = "index.faiss"
+
+
+class Faissed(Stage):
+    """An index of FAISS over codes; subclasses say how it is made and how it is asked.
+
+    `_make(n)` gives an empty trained index, `_parameters(selector, share, k)` the settings of one search,
+    `_exact(queries, k, rows)` the exact answer among some rows.
+    """
+
+    metric: Metric
+
+    def __init__(self, metric: Metric) -> None:
+        check_metric(metric)
+        self.metric = metric
+
+    def build(self, vectors: Floats | Packed | np.ndarray, codec: Codec | None = None) -> Self:
+        """Replace the contents by vectors (n, d), or by the codes (n, width) of a codec; raises InputError for others."""
+        codes, codec = codes_of(vectors, codec)
+        if self.metric == "hamming" and codec.kind != "binary":
+            raise InputError(f"{self} needs packed bits, but got {codec.kind}: put binary() before it.")
+        self.codec = codec
+        self._removed = np.zeros(0, np.int64)
+        self._mapped = False
+        self._index: Any = self._make(codes)
+        self._insert(codes)
+        return self
+
+    def add(self, vectors: Floats | Packed | np.ndarray) -> None:
+        """Append rows in the form that `build` got."""
+        codes, _ = codes_of(vectors, self.codec)
+        if len(codes) == 0:
+            return
+        if self._stored == 0:
+            self.build(codes, self.codec)
+            return
+        if self._mapped:  # a mapped index cannot grow: take it into memory
+            self._index, self._mapped = self._copy(), False
+        self._insert(codes)
+
+    def remove(self, rows: Rows) -> None:
+        """Leave rows out of every later search; they stay in the structure until the next build."""
+        wanted = allowed_rows(rows, self._stored)
+        assert wanted is not None
+        self._removed = np.union1d(self._removed, wanted)
+
+    def search(self, queries: Floats, k: int, allow: np.ndarray | None = None) -> Hits:
+        """The k best of the allowed rows for each query (q, d), approximately, and never fewer than min(k, matches)."""
+        queries = as_float32(queries, dim=self.codec.dim, what="queries")
+        rows = allowed_rows(allow, self._stored)
+        if len(self._removed):
+            rows = np.setdiff1d(np.arange(self._stored) if rows is None else rows, self._removed, assume_unique=True)
+        matches = self._stored if rows is None else len(rows)
+        wanted = min(k, matches)
+        hits = Hits.empty(len(queries), k)
+        if wanted == 0 or len(queries) == 0:
+            return hits
+        if self.metric == "cosine":
+            queries = _unit(queries)
+        if self._scan_is_cheaper(matches, wanted):
+            found = self._exact(queries, wanted, rows)
+        else:
+            found = self._near(queries, wanted, rows)
+            short = np.flatnonzero((found.rows < 0).any(axis=1))
+            if len(short):
+                exact = self._exact(queries[short], wanted, rows)
+                found.rows[short], found.scores[short] = exact
+        hits.rows[:, :wanted], hits.scores[:, :wanted] = found
+        return hits
+
+    def __len__(self) -> int:
+        return self._stored - len(self._removed)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the FAISS index as it is saved."""
+        return len(self._serialized()) + self._removed.nbytes
+
+    def save(self, folder: Path) -> None:
+        """Write the FAISS index, the codec and the removed rows to a folder."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        fresh = folder / f"{_FILE}.new"
+        self._write(str(fresh))
+        os.replace(fresh, folder / _FILE)
+        arrays, settings = codec_arrays(self.codec)
+        settings |= {"metric": self.metric, "made": self._made()}
+        save_arrays(folder, self.name, arrays | {"removed": self._removed}, settings, files=(_FILE,))
+
+    def load(self, folder: Path) -> Self:
+        """Map what `save` wrote; raises InputError for damaged files, another metric or other build parameters."""
+        arrays, settings = open_arrays(folder, self.name)
+        if settings["metric"] != self.metric or settings["made"] != self._made():
+            raise InputError(
+                f"{folder} was saved by {self.name}() with other parameters than {self}: rebuild the index."
+            )
+        self.codec = saved_codec(arrays, settings)
+        self._removed = arrays["removed"]
+        try:
+            self._index = self._read(str(Path(folder) / _FILE))
+        except RuntimeError as error:
+            raise InputError(f"{Path(folder) / _FILE} is damaged ({str(error)[:80]}): rebuild the index.") from None
+        self._mapped = True
+        return self
+
+    @property
+    def _stored(self) -> int:
+        return int(self._index.ntotal)
+
+    def _insert(self, codes: np.ndarray) -> None:
+        for start in range(0, len(codes), _ROWS):
+            self._index.add(self._vectors(codes[start : start + _ROWS]))
+
+    def _vectors(self, codes: np.ndarray) -> np.ndarray:
+        """Codes as the float32 vectors that FAISS stores (and encodes to the same codes again)."""
+        vectors = self.codec.decode(codes)
+        return _unit(vectors) if self.metric == "cosine" else vectors
+
+    def _near(self, queries: Floats, k: int, rows: Rows | None) -> Hits:
+        """FAISS's own search, among `rows` only."""
+        share = 1.0 if rows is None else len(rows) / self._stored
+        distances, found = self._index.search(
+            queries, k, params=self._parameters(selector(rows, self._stored), share, k)
+        )
+        return self._hits(distances, found)
+
+    def _hits(self, distances: np.ndarray, found: np.ndarray) -> Hits:
+        scores = -distances if self.metric == "l2" else distances
+        return Hits(found.astype(np.int64), np.where(found < 0, -np.inf, scores).astype(np.float32))
+
+    def _scan_is_cheaper(self, matches: int, k: int) -> bool:
+        return matches == k
+
+    def _make(self, codes: np.ndarray) -> Any:
+        raise NotImplementedError
+
+    def _made(self) -> dict[str, Any]:
+        """The parameters that decide what is saved, as opposed to how it is searched."""
+        raise NotImplementedError
+
+    def _parameters(self, chosen: Any, share: float, k: int) -> Any:
+        raise NotImplementedError
+
+    def _exact(self, queries: Floats, k: int, rows: Rows | None) -> Hits:
+        raise NotImplementedError
+
+    def _write(self, path: str) -> None:
+        import faiss
+
+        faiss.write_index(self._index, path)
+
+    def _read(self, path: str) -> Any:
+        import faiss
+
+        return faiss.read_index(path, faiss.IO_FLAG_MMAP_IFC)
+
+    def _serialized(self) -> Any:
+        import faiss
+
+        return faiss.serialize_index(self._index)
+
+    def _copy(self) -> Any:
+        import faiss
+
+        return faiss.deserialize_index(self._serialized())
+
+
+def scalar_storage(codec: Codec, metric: Metric) -> tuple[str | None, Codec]:
+    """How FAISS stores what a codec stands for: a type of its ScalarQuantizer (None: float32), and our reading of it.
+
+    float8 has no such type and is held as float16, which has every float8 value; so are normalised int8 vectors.
+    """
+    if codec.kind == "float32":
+        return None, codec
+    if codec.kind == "int8" and metric != "cosine":
+        return "QT_8bit", codec
+    return "QT_fp16", Codec("float16", codec.dim)
+
+
+def calibrate(quantizer: Any, codec: Codec) -> None:
+    """Give FAISS's 8-bit quantiser the calibration of our codec, so that it stores the very same codes."""
+    import faiss
+
+    assert codec.scale is not None and codec.offset is not None
+    # FAISS reads vmin + vdiff (c + 1/2) / 255, we read offset + scale c
+    ranges = np.concatenate([codec.offset - codec.scale / 2, codec.scale * 255]).astype(np.float32)
+    faiss.copy_array_to_vector(ranges, quantizer.trained)
+
+
+def selector(rows: Rows | None, n: int) -> Any:
+    """FAISS's selector of the sorted rows among n; None for all. It keeps the bits alive."""
+    if rows is None:
+        return None
+    import faiss
+
+    mask = np.zeros(n, bool)
+    mask[rows] = True
+    return faiss.IDSelectorBitmap(np.packbits(mask, bitorder="little"))
+
+
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / np.where(norms > 0, norms, 1), np.float32)

@@ -1,0 +1,240 @@
+"""What every vector index promises, checked for each index on each kind of stored vector."""
+
+import shutil
+
+import numpy as np
+import pytest
+
+from codomain import pipeline
+from codomain.codecs import Codec
+from codomain.errors import InputError, PipelineError
+from codomain.index import verify
+from codomain.stages import stage_class
+from codomain.transform import Binary, Float8, Float16, Int8
+from codomain.vectors import Packed
+
+DIM = 32
+QUANTIZERS = {
+    "float32": None,
+    "float16": Float16(),
+    "float8": Float8(),
+    "float8_e5m2": Float8("e5m2"),
+    "int8": Int8(),
+    "binary": Binary(),
+    "binary_plain": Binary(center=False),
+}
+EXACT = ["flat()", "auto()"]
+CASES = [
+    (index, metric, kind)
+    for index in ("flat", "auto", "hnsw", "ivf", "ivfpq")
+    for metric in ("ip", "cosine", "l2")
+    for kind in QUANTIZERS
+    if not (index.startswith("ivf") and kind.startswith("binary"))
+]
+
+
+def clustered(n: int, seed: int = 0) -> np.ndarray:
+    """Points around fifty centres, as embeddings are: not the uniform noise on which no index can work."""
+    centres = np.random.default_rng(99).standard_normal((50, DIM))
+    rng = np.random.default_rng(seed)
+    return (centres[rng.integers(50, size=n)] + 0.5 * rng.standard_normal((n, DIM))).astype(np.float32)
+
+
+VECTORS, MORE, QUERIES = clustered(2000), clustered(300, 1), clustered(20, 2)
+
+
+class Case:
+    """An index with what is stored in it, and the slow answer to every search."""
+
+    def __init__(self, index: str, metric: str, kind: str) -> None:
+        self.index = stage_class(index)(metric=metric)
+        self.metric, self.kind = metric, kind
+        self.quantizer = QUANTIZERS[kind]
+        self.codec = None
+        if self.quantizer is not None:
+            self.codec = self.quantizer.fit(VECTORS).codec
+        self.reads = np.zeros((0, DIM), np.float32)
+        self.floor = {"ivfpq": 0.5, "hnsw": 0.85 if kind.startswith("binary") else 0.95}.get(index, 0.95)
+
+    def codes(self, vectors):
+        return vectors if self.quantizer is None else self.quantizer.encode(vectors)
+
+    def build(self, vectors):
+        self.index.build(self.codes(vectors), self.codec)
+        self.reads = self._read(vectors)
+        return self
+
+    def add(self, vectors):
+        self.index.add(self.codes(vectors))
+        self.reads = np.concatenate([self.reads, self._read(vectors)])
+
+    def slow(self, queries, k, allowed=None):
+        """Rows by the definition of the metric, in float64."""
+        q, x = queries.astype(np.float64), self.reads.astype(np.float64)
+        scores = q @ x.T
+        if self.metric == "cosine":
+            product = np.linalg.norm(q, axis=1)[:, None] * np.linalg.norm(x, axis=1)
+            scores = np.divide(scores, product, out=np.zeros_like(scores), where=product > 0)
+        if self.metric == "l2":
+            scores = -((q[:, None] - x) ** 2).sum(axis=2)
+        rows = np.arange(len(x)) if allowed is None else np.asarray(allowed)
+        order = rows[np.argsort(-scores[:, rows], axis=1, kind="stable")[:, :k]]
+        return order, scores
+
+    def check(self, queries, k, allow=None, allowed=None):
+        hits = self.index.search(queries, k, allow)
+        best, scores = self.slow(queries, k, allowed)
+        assert hits.rows.shape == hits.scores.shape == (len(queries), k)
+        n = best.shape[1]
+        assert (hits.rows[:, :n] >= 0).all() and (hits.rows[:, n:] == -1).all()
+        assert (hits.scores[:, n:] == -np.inf).all()
+        if allowed is not None:
+            assert np.isin(hits.rows[:, :n], allowed).all()
+        assert all(len(set(row)) == n for row in hits.rows[:, :n].tolist())
+        assert (np.diff(hits.scores[:, :n], axis=1) <= 1e-5).all()
+        # a row that ties with the k-th best is as good as it
+        reached = np.take_along_axis(scores, hits.rows[:, :n], axis=1)
+        limit = np.take_along_axis(scores, best[:, -1:], axis=1)
+        slack = 2e-3 * (1 + np.abs(limit))
+        recall = (reached >= limit - slack).mean()
+        assert recall >= self.floor, recall
+        if not isinstance(self.index, stage_class("ivfpq")):
+            assert np.allclose(hits.scores[:, :n], reached, rtol=2e-3, atol=2e-2)
+
+    def _read(self, vectors):
+        return vectors if self.quantizer is None else self.quantizer.transform(vectors)
+
+
+@pytest.fixture(params=CASES, ids="-".join)
+def case(request):
+    return Case(*request.param)
+
+
+def test_finds_what_a_slow_scan_finds_and_keeps_doing_so_as_it_changes(case, tmp_path):
+    case.build(VECTORS).check(QUERIES, 10)
+    for share in (0.5, 0.05, 0.003):
+        mask = np.random.default_rng(3).random(len(VECTORS)) < share
+        case.check(QUERIES, 10, mask, np.flatnonzero(mask))
+        case.check(QUERIES[:2], 10, np.flatnonzero(mask)[::-1], np.flatnonzero(mask))
+
+    case.add(MORE)
+    case.check(QUERIES, 10)
+    gone = case.index.search(QUERIES[:5], 10).rows.ravel()
+    case.index.remove(gone)
+    kept = np.setdiff1d(np.arange(2300), gone)
+    assert len(case.index) == len(kept)
+    case.check(QUERIES, 10, None, kept)
+
+    case.index.save(tmp_path / "saved")
+    verify(tmp_path / "saved")
+    before = case.index.search(QUERIES, 10)
+    opened = stage_class(case.index.name)(metric=case.metric).load(tmp_path / "saved")
+    after = opened.search(QUERIES, 10)
+    assert np.array_equal(before.rows, after.rows) and np.allclose(before.scores, after.scores)
+    case.index = opened
+    case.add(QUERIES)
+    case.check(QUERIES, 10, None, np.setdiff1d(np.arange(2320), gone))
+    opened.save(tmp_path / "saved")
+    assert len(stage_class(case.index.name)(metric=case.metric).load(tmp_path / "saved")) == len(opened)
+
+
+def test_odd_collections_give_all_the_hits_there_are(case, tmp_path):
+    empty = case.build(VECTORS[:0])
+    assert len(empty.index) == 0
+    empty.check(QUERIES[:2], 3)
+    empty.index.save(tmp_path / "empty")
+    case.index = stage_class(case.index.name)(metric=case.metric).load(tmp_path / "empty")
+    case.add(VECTORS[:3])
+    case.check(QUERIES[:2], 5)
+    assert (case.index.search(QUERIES[:2], 5, np.zeros(3, bool)).rows == -1).all()
+    assert case.index.search(QUERIES[:0], 5).rows.shape == (0, 5)
+    assert case.index.search(QUERIES[:2], 0).rows.shape == (2, 0)
+
+    duplicates = np.repeat(VECTORS[:1], 100, axis=0)
+    duplicates[50:] = 0
+    case.build(duplicates).check(QUERIES[:2], 60)
+    case.index.search(np.zeros((1, DIM), np.float32), 60)
+    case.index.remove(np.arange(100))
+    assert (case.index.search(QUERIES[:1], 3).rows == -1).all()
+
+
+def test_refuses_what_it_cannot_search(case):
+    case.build(VECTORS)
+    with pytest.raises(InputError, match="32 are needed"):
+        case.index.search(QUERIES[:, :5], 3)
+    with pytest.raises(InputError, match="mask has 7 entries"):
+        case.index.search(QUERIES, 3, np.ones(7, bool))
+    with pytest.raises(InputError):
+        case.index.add(VECTORS[:, :3])
+
+
+@pytest.mark.parametrize("index", ["flat", "hnsw", "ivf", "ivfpq"])
+def test_damaged_files_are_told_by_a_sentence(index, tmp_path):
+    stage_class(index)().build(VECTORS).save(tmp_path / "good")
+    files = sorted(p.name for p in (tmp_path / "good").iterdir())
+    for name in files:
+        bad = tmp_path / f"bad_{name}"
+        shutil.copytree(tmp_path / "good", bad)
+        data = (bad / name).read_bytes()
+        (bad / name).write_bytes(data[: len(data) // 2])
+        with pytest.raises(InputError, match="rebuild"):
+            stage_class(index)().load(bad)
+        (bad / name).unlink()
+        with pytest.raises(InputError):
+            stage_class(index)().load(bad)
+    name = "codes.npy" if index == "flat" else "index.faiss"
+    data = bytearray((tmp_path / "good" / name).read_bytes())
+    data[-9] ^= 1
+    (tmp_path / "good" / name).write_bytes(data)
+    with pytest.raises(InputError, match="checksum"):
+        verify(tmp_path / "good")
+
+
+@pytest.mark.parametrize("index", ["flat", "auto", "hnsw"])
+def test_hamming_counts_the_bits_that_differ(index):
+    quantizer = Binary().fit(VECTORS)
+    codes, asked = quantizer.encode(VECTORS), quantizer.encode(QUERIES)
+    built = stage_class(index)(metric="hamming").build(codes, quantizer.codec)
+    hits = built.search(QUERIES, 10)
+    differing = np.unpackbits(asked[:, None] ^ codes, axis=2).sum(axis=2)
+    assert (np.sort(differing, axis=1)[:, :10] == -hits.scores).mean() > 0.9
+    assert np.array_equal(-hits.scores, np.take_along_axis(differing, hits.rows, axis=1))
+    with pytest.raises(InputError, match="binary"):
+        stage_class(index)(metric="hamming").build(VECTORS)
+
+
+def test_packed_bits_need_no_codec():
+    bits = np.packbits(VECTORS > 0, axis=1)
+    hits = stage_class("flat")().build(Packed(bits, DIM)).search(QUERIES, 5)
+    signs = np.where(VECTORS > 0, 1, -1) / np.sqrt(DIM)
+    assert np.allclose(hits.scores, -np.sort(-(QUERIES @ signs.T), axis=1)[:, :5], atol=1e-4)
+
+
+def test_ties_go_to_the_lower_row():
+    hits = stage_class("flat")().build(np.ones((9, 4), np.float32)).search(np.ones((2, 4), np.float32), 3)
+    assert hits.rows.tolist() == [[0, 1, 2], [0, 1, 2]]
+
+
+def test_wrong_joints_fail_when_the_pipeline_is_built():
+    with pytest.raises(PipelineError, match="packed"):
+        pipeline("binary() >> ivfpq()")
+    with pytest.raises(PipelineError, match="m=5"):
+        pipeline("truncate(64) >> ivfpq(m=5)")
+    with pytest.raises(PipelineError, match="metric"):
+        pipeline("flat('angular')")
+
+
+def test_codes_of_another_type_are_refused():
+    with pytest.raises(InputError, match="float16"):
+        stage_class("flat")().build(VECTORS, Codec("float16", DIM))
+
+
+def test_auto_takes_a_graph_when_a_scan_would_take_long(monkeypatch, tmp_path):
+    import codomain.index.auto as auto
+
+    monkeypatch.setattr(auto, "COMPONENTS", 1000 * DIM)
+    assert auto.Auto().build(VECTORS[:1000]).chosen.name == "flat"
+    large = auto.Auto().build(VECTORS)
+    assert large.chosen.name == "hnsw"
+    large.save(tmp_path / "large")
+    assert auto.Auto().load(tmp_path / "large").chosen.name == "hnsw"
