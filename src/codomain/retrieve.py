@@ -26,6 +26,7 @@ class Leaf:
 
     stages: tuple[Stage, ...]
     rankers: tuple[Ranker, ...] = ()
+    _told: bool = field(default=False, init=False)
 
     @property
     def name(self) -> str:
@@ -50,6 +51,7 @@ class Leaf:
     @property
     def codec(self) -> Codec | None:
         """How stored rows are written; None for plain float32."""
+        self._tell_dimensions()
         return self.transforms[-1].codec if self.transforms else None
 
     @property
@@ -61,6 +63,7 @@ class Leaf:
     def fingerprint(self) -> str:
         """Hash of all that decides a stored row: the encoder's fingerprint and those of the fitted transforms."""
         assert self.encoder is not None
+        self._tell_dimensions()
         parts = [self.encoder.fingerprint, *(transform.fingerprint for transform in self.transforms)]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
@@ -71,6 +74,7 @@ class Leaf:
 
     def codes(self, vectors: Floats) -> np.ndarray[Any, Any]:
         """What is stored for encoder output (n, d): float32 rows, or the codes of the last transform."""
+        self._tell_dimensions()
         *first, last = self.transforms or [None]
         for transform in first:
             assert transform is not None
@@ -81,9 +85,16 @@ class Leaf:
 
     def query_vectors(self, vectors: Floats) -> Floats:
         """Encoded queries (q, d) on their way to the index: float32, never quantised."""
+        self._tell_dimensions()
         for transform in self.transforms:
             vectors = transform.transform_queries(vectors)
         return vectors
+
+    def _tell_dimensions(self) -> None:
+        """Transforms that learn nothing still need to know the dimensions: a single zero vector tells them."""
+        if not self._told and self.encoder is not None and self.transforms and not self.needs_fit:
+            self.fit(np.zeros((1, self.encoder.dim), np.float32))
+        self._told = True
 
     def for_index(self, codes: np.ndarray[Any, Any]) -> np.ndarray[Any, Any] | Packed:
         """Codes in the form that an index takes."""

@@ -250,7 +250,7 @@ def stage_class(name: str) -> type[Stage]:
         else:
             plugin = _plugins().get(name)
             if plugin is None:
-                known = sorted({*_MODULES, *_plugins()})
+                known = sorted({*_MODULES, *_plugins(), *_registered})
                 import difflib
 
                 near = difflib.get_close_matches(name, known, n=1)

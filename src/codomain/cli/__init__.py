@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+from typing import Any, NoReturn
+
+
+class Interrupted(BaseException):
+    """Ctrl-C. Not a KeyboardInterrupt, which the option parser would turn into the word "Aborted!" and exit code 1."""
 
 
 def main() -> None:
@@ -11,6 +17,7 @@ def main() -> None:
     from codomain.cli.app import app
     from codomain.errors import CodomainError
 
+    signal.signal(signal.SIGINT, _interrupt)
     try:
         app()
     except CodomainError as error:
@@ -19,7 +26,7 @@ def main() -> None:
     except BrokenPipeError:  # the reader of a pipe has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
-    except KeyboardInterrupt:
+    except Interrupted:
         _complain("interrupted; what was acknowledged is kept, and the same command goes on from there.")
         sys.exit(130)
     except MemoryError:
@@ -29,6 +36,10 @@ def main() -> None:
         where = f"{error.filename}: " if error.filename else ""
         _complain(f"{where}{error.strerror or error}.")
         sys.exit(2)
+
+
+def _interrupt(_signal: int, _frame: Any) -> NoReturn:
+    raise Interrupted
 
 
 def _complain(sentence: str) -> None:

@@ -79,7 +79,7 @@ class Branch:
         encoder = self.leaf.encoder
         if encoder is None or self._checked:
             return
-        (made_with,) = self.db.execute("SELECT encoder FROM branches WHERE id = ?", [self.id]).fetchone()
+        (made_with,) = self.db.execute("SELECT encoder FROM branches WHERE expression = ?", [self.leaf.name]).fetchone()
         if encoder.fingerprint != made_with:
             raise StoreError(
                 f"the vectors of {self.folder} were made with another version of {encoder}, and vectors of two encoders "
@@ -241,7 +241,7 @@ class Branch:
         for first, codes in self.blocks(self.synced):
             stored = self.leaf.for_index(codes[: rows - first]) if self.fitted else codes[: rows - first]
             if self.tail is None:
-                metric = getattr(self.leaf.index, "metric", "ip")
+                metric = getattr(self.leaf.index, "metric", "ip") if self.fitted else "ip"
                 self.tail = cast(Index, stage_class("flat")(metric=metric)).build(stored, codec)  # type: ignore[call-arg]
             else:
                 self.tail.add(stored)

