@@ -111,7 +111,7 @@ class Branch:
         self.leaf.fit(sample)
         self.fitted = True
         state = {
-            f"{place}.{k}": np.ascontiguousarray(v)
+            f"{place}.{k}": np.asarray(v, order="C")
             for place, t in enumerate(self.leaf.transforms)
             for k, v in t.state().items()
         }

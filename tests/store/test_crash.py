@@ -1,0 +1,70 @@
+"""Kill the writer at random moments: what was acknowledged stays, and the collection is sound."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import codomain as cd
+
+KILLS = 60
+WORKER = Path(__file__).with_name("crash_worker.py")
+
+
+def acknowledged(journal: Path, start: int) -> dict[str, int | None]:
+    """The last acknowledged version of each document of one run; a line cut off by the kill was not acknowledged."""
+    versions: dict[str, int | None] = {}
+    for line in journal.read_bytes()[start:].splitlines(keepends=True):
+        if line.endswith(b"\n"):
+            versions.update(json.loads(line))
+    return versions
+
+
+def test_sixty_kills_lose_nothing_that_was_acknowledged(tmp_path: Path) -> None:
+    folder, journal = tmp_path / "c", tmp_path / "journal"
+    cd.create(folder, "fuse(hashed(64) >> int8() >> auto(), bm25())").close()
+    rng = random.Random(5)
+    state: dict[str, int | None] = {}
+    for kill in range(KILLS):
+        before = journal.stat().st_size if journal.exists() else 0
+        worker = subprocess.Popen([sys.executable, str(WORKER), str(folder), str(journal), str(kill + 1)], stderr=subprocess.PIPE)
+        deadline = time.monotonic() + 30
+        while (not journal.exists() or journal.stat().st_size == before) and time.monotonic() < deadline:
+            time.sleep(0.005)
+        time.sleep(rng.uniform(0, 0.4))
+        worker.send_signal(signal.SIGKILL)
+        _, errors = worker.communicate()
+        assert worker.returncode == -signal.SIGKILL, errors.decode()
+        with cd.open(folder) as collection:
+            assert collection.verify() == [], f"after kill {kill}"
+            state.update(acknowledged(journal, before))
+            check(collection, state, kill, rng)
+    with cd.open(folder) as collection:
+        collection.reindex()
+        assert collection.verify() == [] and len(collection) > 500
+
+
+def check(collection: cd.Collection, versions: dict[str, int | None], kill: int, rng: random.Random) -> None:
+    """Every document is as acknowledged, or as the one step left it that was cut off between disk and journal."""
+    newest = max((version for version in versions.values() if version), default=0)
+    searched = set(rng.sample(sorted(versions), min(25, len(versions))))
+    missing = 0
+    for key, version in versions.items():
+        document = collection.get(key)
+        if document is None:
+            missing += version is not None
+            versions[key] = None
+            continue
+        stored = int(re.search(r"v(\d+)$", document["text"])[1])  # type: ignore[index]
+        assert stored == version or stored > newest, f"{key}: {stored} instead of {version} after kill {kill}"
+        if key in searched:
+            found = collection.search(document["text"], k=3)
+            assert key in [hit.id for hit in found], f"{key} is not found after kill {kill}"
+        versions[key] = stored  # the step that was cut off did come through: from now on it is a fact
+    assert missing <= 10, f"{missing} documents are gone after kill {kill}; one step deletes 10"
