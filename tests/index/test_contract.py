@@ -23,13 +23,13 @@ QUANTIZERS = {
     "binary": Binary(),
     "binary_plain": Binary(center=False),
 }
-EXACT = ["flat()", "auto()"]
 CASES = [
     (index, metric, kind)
     for index in ("flat", "auto", "hnsw", "ivf", "ivfpq")
     for metric in ("ip", "cosine", "l2")
     for kind in QUANTIZERS
     if not (index.startswith("ivf") and kind.startswith("binary"))
+    and (metric == "ip" or kind not in ("float8_e5m2", "binary_plain"))
 ]
 
 
@@ -40,7 +40,7 @@ def clustered(n: int, seed: int = 0) -> np.ndarray:
     return (centres[rng.integers(50, size=n)] + 0.5 * rng.standard_normal((n, DIM))).astype(np.float32)
 
 
-VECTORS, MORE, QUERIES = clustered(2000), clustered(300, 1), clustered(20, 2)
+VECTORS, MORE, QUERIES = clustered(1500), clustered(300, 1), clustered(20, 2)
 
 
 class Case:
@@ -94,6 +94,8 @@ class Case:
         assert (np.diff(hits.scores[:, :n], axis=1) <= 1e-5).all()
         # a row that ties with the k-th best is as good as it
         reached = np.take_along_axis(scores, hits.rows[:, :n], axis=1)
+        if n == 0:
+            return
         limit = np.take_along_axis(scores, best[:, -1:], axis=1)
         slack = 2e-3 * (1 + np.abs(limit))
         recall = (reached >= limit - slack).mean()
@@ -106,7 +108,9 @@ class Case:
 
 
 @pytest.fixture(params=CASES, ids="-".join)
-def case(request):
+def case(request, monkeypatch):
+    # so small a collection would always be scanned: make the graphs and lists work
+    monkeypatch.setattr("codomain.index.ann._SCAN", 0)
     return Case(*request.param)
 
 
@@ -121,7 +125,7 @@ def test_finds_what_a_slow_scan_finds_and_keeps_doing_so_as_it_changes(case, tmp
     case.check(QUERIES, 10)
     gone = case.index.search(QUERIES[:5], 10).rows.ravel()
     case.index.remove(gone)
-    kept = np.setdiff1d(np.arange(2300), gone)
+    kept = np.setdiff1d(np.arange(1800), gone)
     assert len(case.index) == len(kept)
     case.check(QUERIES, 10, None, kept)
 
@@ -133,7 +137,7 @@ def test_finds_what_a_slow_scan_finds_and_keeps_doing_so_as_it_changes(case, tmp
     assert np.array_equal(before.rows, after.rows) and np.allclose(before.scores, after.scores)
     case.index = opened
     case.add(QUERIES)
-    case.check(QUERIES, 10, None, np.setdiff1d(np.arange(2320), gone))
+    case.check(QUERIES, 10, None, np.setdiff1d(np.arange(1820), gone))
     opened.save(tmp_path / "saved")
     assert len(stage_class(case.index.name)(metric=case.metric).load(tmp_path / "saved")) == len(opened)
 
@@ -158,14 +162,15 @@ def test_odd_collections_give_all_the_hits_there_are(case, tmp_path):
     assert (case.index.search(QUERIES[:1], 3).rows == -1).all()
 
 
-def test_refuses_what_it_cannot_search(case):
-    case.build(VECTORS)
+@pytest.mark.parametrize("name", ["flat", "auto", "hnsw", "ivf", "ivfpq"])
+def test_refuses_what_it_cannot_search(name):
+    index = stage_class(name)().build(VECTORS[:200])
     with pytest.raises(InputError, match="32 are needed"):
-        case.index.search(QUERIES[:, :5], 3)
+        index.search(QUERIES[:, :5], 3)
     with pytest.raises(InputError, match="mask has 7 entries"):
-        case.index.search(QUERIES, 3, np.ones(7, bool))
-    with pytest.raises(InputError):
-        case.index.add(VECTORS[:, :3])
+        index.search(QUERIES, 3, np.ones(7, bool))
+    with pytest.raises(InputError, match="3 dimensions"):
+        index.add(VECTORS[:, :3])
 
 
 @pytest.mark.parametrize("index", ["flat", "hnsw", "ivf", "ivfpq"])

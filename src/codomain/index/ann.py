@@ -55,7 +55,7 @@ class HNSW(Faissed):
     def _made(self) -> dict[str, Any]:
         return {"m": self.m, "ef_construction": self.ef_construction}
 
-    def _parameters(self, chosen: Any, share: float, k: int) -> Any:
+    def _effort(self, chosen: Any, share: float, k: int) -> Any:
         import faiss
 
         effort = int(np.ceil(max(self.ef_search, k) / np.sqrt(share)))
@@ -73,7 +73,7 @@ class HNSW(Faissed):
         depth = min(k if self.metric == "hamming" else 4 * k, self._stored if rows is None else len(rows))
         share = 1.0 if rows is None else len(rows) / self._stored
         bits = self.codec.encode(queries)
-        _, found = self._index.search(bits, depth, params=self._parameters(selector(rows, self._stored), share, depth))
+        _, found = self._index.search(bits, depth, params=self._effort(selector(rows, self._stored), share, depth))
         hits = Hits.empty(len(queries), k)
         for i, candidates in enumerate(found.astype(np.int64)):
             best = self._exact(queries[i : i + 1], k, np.sort(candidates[candidates >= 0]))
@@ -190,7 +190,7 @@ class IVF(Faissed):
     def _made(self) -> dict[str, Any]:
         return {"nlist": self.nlist}
 
-    def _parameters(self, chosen: Any, share: float, k: int) -> Any:
+    def _effort(self, chosen: Any, share: float, k: int) -> Any:
         import faiss
 
         probes = int(np.ceil(self.nprobe / np.sqrt(share)))

@@ -27,7 +27,7 @@ _FILE = "index.faiss"
 class Faissed(Stage):
     """An index of FAISS over codes; subclasses say how it is made and how it is asked.
 
-    `_make(n)` gives an empty trained index, `_parameters(selector, share, k)` the settings of one search,
+    `_make(n)` gives an empty trained index, `_effort(selector, share, k)` the settings of one search,
     `_exact(queries, k, rows)` the exact answer among some rows.
     """
 
@@ -142,9 +142,7 @@ class Faissed(Stage):
     def _near(self, queries: Floats, k: int, rows: Rows | None) -> Hits:
         """FAISS's own search, among `rows` only."""
         share = 1.0 if rows is None else len(rows) / self._stored
-        distances, found = self._index.search(
-            queries, k, params=self._parameters(selector(rows, self._stored), share, k)
-        )
+        distances, found = self._index.search(queries, k, params=self._effort(selector(rows, self._stored), share, k))
         return self._hits(distances, found)
 
     def _hits(self, distances: np.ndarray, found: np.ndarray) -> Hits:
@@ -161,7 +159,7 @@ class Faissed(Stage):
         """The parameters that decide what is saved, as opposed to how it is searched."""
         raise NotImplementedError
 
-    def _parameters(self, chosen: Any, share: float, k: int) -> Any:
+    def _effort(self, chosen: Any, share: float, k: int) -> Any:
         raise NotImplementedError
 
     def _exact(self, queries: Floats, k: int, rows: Rows | None) -> Hits:

@@ -13,6 +13,10 @@ from codomain.stages import Stage
 from codomain.vectors import Floats, as_float32
 
 
+class VectorError(InputError, ValueError):
+    """Vectors that cannot be transformed; a ValueError too, which is what scikit-learn expects of its estimators."""
+
+
 class Estimator(Stage):
     """A stage from vectors to vectors that scikit-learn can clone, chain and search over.
 
@@ -26,13 +30,13 @@ class Estimator(Stage):
 
     def fit(self, X: Floats, y: Any = None) -> Self:
         """Learn from vectors (n, d); raises InputError for an empty sample, NaN, or too few dimensions."""
-        X = as_float32(X)
+        X = self._floats(X, None)
         if len(X) == 0 or X.shape[1] == 0:
-            raise InputError(f"{self} cannot be fitted: the sample has shape {X.shape}.")
+            raise VectorError(f"{self} cannot be fitted: the sample has shape {X.shape}.")
         try:
             self.output_dim(X.shape[1])
         except ValueError as error:
-            raise InputError(f"{self} {error}, but the vectors have {X.shape[1]}.") from None
+            raise VectorError(f"{self} {error}, but the vectors have {X.shape[1]}.") from None
         self._fit(X)
         self.n_features_in_ = X.shape[1]
         return self
@@ -106,8 +110,19 @@ class Estimator(Stage):
     def _checked(self, X: Floats) -> Floats:
         dim = getattr(self, "n_features_in_", None)
         if dim is None and self.needs_fit:
-            raise InputError(f"{self} is not fitted yet: call fit with a sample of vectors first.")
-        return as_float32(X, dim=dim, what=f"the vectors given to {self}")
+            raise VectorError(f"{self} is not fitted yet: call fit with a sample of vectors first.")
+        return self._floats(X, dim)
+
+    def _floats(self, X: Floats, dim: int | None) -> Floats:
+        if hasattr(X, "toarray"):
+            raise VectorError(f"{self} takes dense vectors, not a sparse matrix: call its toarray() first.")
+        X = np.asarray(X)
+        if np.iscomplexobj(X):
+            raise VectorError(f"{self} takes real vectors. Complex data not supported.")
+        try:
+            return as_float32(X, dim=dim, what=f"the vectors given to {self}")
+        except InputError as error:
+            raise VectorError(str(error)) from None
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "n_features_in_")

@@ -1,0 +1,113 @@
+"""Codecs against PyTorch's formats, a plain reading of their formulas, and float64 scores."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from codomain.codecs import Codec
+from codomain.errors import InputError
+
+KINDS = ["float32", "float16", "float8_e4m3", "float8_e5m2", "int8", "binary"]
+
+
+def codec(kind: str, dim: int) -> Codec:
+    if kind in ("int8", "binary"):
+        rng = np.random.default_rng(0)
+        return Codec(kind, dim, rng.uniform(0.01, 0.02, dim).astype("f4"), rng.uniform(-1, 0, dim).astype("f4"))
+    return Codec(kind, dim)
+
+
+@pytest.mark.parametrize("kind", ["float8_e4m3", "float8_e5m2"])
+def test_float8_bytes_are_those_of_torch(kind):
+    torch = pytest.importorskip("torch")
+    dtype = {"float8_e4m3": torch.float8_e4m3fn, "float8_e5m2": torch.float8_e5m2}[kind]
+    largest = torch.finfo(dtype).max
+    rng = np.random.default_rng(0)
+    values = rng.standard_normal(200_000) * 10.0 ** rng.uniform(-6, 5, 200_000)
+    edges = [0.0, -0.0, *(m * 2.0**e for m in (1, 1.5, 3, 5, 1.0625) for e in range(-20, 9))]
+    values = np.clip(np.concatenate([values, edges]), -largest, largest).astype(np.float32)
+    one = Codec(kind, 1)  # of one dimension: scaled by 1
+    expected = torch.from_numpy(values).to(dtype)
+    codes = one.encode(values[:, None])
+    assert np.array_equal(codes[:, 0], expected.view(torch.uint8).numpy())
+    assert np.array_equal(one.decode(codes)[:, 0], expected.float().numpy())
+
+
+def test_every_float8_byte_reads_as_torch_reads_it():
+    torch = pytest.importorskip("torch")
+    every = np.arange(256, dtype=np.uint8)[:, None]
+    for kind, dtype in (("float8_e4m3", torch.float8_e4m3fn), ("float8_e5m2", torch.float8_e5m2)):
+        expected = torch.arange(256, dtype=torch.uint8).view(dtype).float().numpy()
+        finite = np.isfinite(expected)
+        assert np.array_equal(Codec(kind, 1).decode(every)[finite, 0], expected[finite])
+
+
+def test_scaling_keeps_the_error_of_float8_small_in_many_dimensions():
+    # relative error 0.0265 for every dimension (unscaled e4m3: 0.027 at 384, 0.051 at 8192)
+    for dim in (64, 384, 8192):
+        vectors = np.random.default_rng(0).standard_normal((50, dim)).astype(np.float32)
+        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+        eight = Codec("float8_e4m3", dim)
+        error = np.linalg.norm(eight.decode(eight.encode(vectors)) - vectors, axis=1).mean()
+        assert error == pytest.approx(0.0265, abs=0.001)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("dim", [1, 7, 64])
+def test_scores_of_raw_codes_are_those_of_decoded_vectors(kind, dim):
+    rng = np.random.default_rng(1)
+    vectors, queries = (rng.standard_normal((n, dim)).astype(np.float32) for n in (40, 6))
+    queries *= np.float32([1, 1e-3, 1e4, 0, 1, 1])[:, None]
+    one = codec(kind, dim)
+    codes = one.encode(vectors)
+    assert codes.shape == (40, one.width) and codes.dtype == one.dtype
+    assert codes.nbytes * 8 == 40 * one.bits_per_vector
+    weights, unit, bias = one.query_form(queries)
+    wide = one.widen(codes, np.empty((40, dim), np.float32))
+    scores = (weights @ wide.T) * unit[:, None] + bias[:, None]
+    decoded = one.decode(codes).astype(np.float64)
+    exact = queries.astype(np.float64) @ decoded.T
+    assert np.allclose(
+        scores, exact, rtol=1e-4, atol=1e-4 * (np.abs(queries) @ np.abs(decoded.T) + 1e-9).max(1)[:, None]
+    )
+    assert np.allclose(one.squared_norms(codes), (decoded**2).sum(1), rtol=1e-4)
+
+
+def test_int8_and_binary_by_their_formulas():
+    vectors = np.random.default_rng(2).standard_normal((30, 9)).astype(np.float32)
+    eight = codec("int8", 9)
+    nearest = np.clip(np.round((vectors - eight.offset) / eight.scale), 0, 255)
+    assert np.array_equal(eight.encode(vectors), nearest)
+    assert np.allclose(eight.decode(eight.encode(vectors)), eight.offset + eight.scale * nearest)
+    bit = codec("binary", 9)
+    expected = bit.offset + bit.scale * np.where(vectors > bit.offset, 1, -1)
+    assert np.allclose(bit.decode(bit.encode(vectors)), expected, atol=1e-6)
+
+
+@given(arrays(np.float32, (3, 5), elements=st.floats(-1e4, 1e4, width=32)), st.sampled_from(KINDS))
+@settings(max_examples=150, deadline=None)
+def test_decoding_is_stable(vectors, kind):
+    one = codec(kind, 5)
+    codes = one.encode(vectors)
+    assert np.array_equal(one.encode(one.decode(codes)) & 0x7F, codes & 0x7F) if codes.dtype == np.uint8 else True
+    assert np.isfinite(one.decode(codes)).all()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_state_brings_a_codec_back(kind):
+    one = codec(kind, 5)
+    assert Codec.from_state(kind, 5, one.state()) == one
+    assert Codec.from_state(kind, 5, one.state()) != Codec("float16" if kind != "float16" else "float32", 5)
+
+
+def test_out_of_range_and_wrong_input():
+    assert Codec("float16", 1).decode(Codec("float16", 1).encode(np.float32([[1e30]]))) == 65504
+    for wrong, message in (([[1, 2]], "2 dimensions"), ([[np.nan]], "NaN"), ([1.0], "shape")):
+        with pytest.raises(InputError, match=message):
+            Codec("float16", 1).encode(np.float32(wrong))
+    with pytest.raises(InputError, match="no codec"):
+        Codec("int3", 4)
+    with pytest.raises(InputError, match="scale"):
+        Codec("int8", 4)

@@ -1,0 +1,174 @@
+"""What every transform promises: scikit-learn's contract, saved state, fingerprints, stored forms."""
+
+import subprocess
+import sys
+import warnings
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.utils.estimator_checks import estimator_checks_generator
+
+from codomain import pipeline
+from codomain.errors import InputError
+from codomain.transform import PCA, Binary, Float8, Float16, Int8, Normalize, Truncate
+
+TRANSFORMS = [
+    Normalize(),
+    Truncate(6),
+    PCA(6),
+    PCA(6, whiten=True),
+    Float16(),
+    Float8(),
+    Float8("e5m2"),
+    Int8(),
+    Binary(),
+    Binary(center=False),
+]
+QUANTIZERS = [t for t in TRANSFORMS if hasattr(t, "encode")]
+RNG = np.random.default_rng(0)
+X = (RNG.standard_normal((200, 10)) * RNG.uniform(0.1, 2, 10) + RNG.standard_normal(10)).astype(np.float32)
+
+
+@pytest.fixture(params=TRANSFORMS, ids=str)
+def transform(request):
+    return clone(request.param)
+
+
+_WORDING = ("check_n_features_in_after_fitting", "check_estimators_empty_data_messages", "check_fit2d_predict1d")
+"""Checks of scikit-learn that want its own words in an error; ours are in test_wrong_input_is_told_by_one_sentence."""
+
+
+def _sklearn_checks():
+    warnings.filterwarnings("ignore", "Estimator .* does not inherit")
+    # its checks bring data of as few as one dimension: ask for no more
+    for one in (Normalize(), Truncate(1), PCA(1), Float16(), Float8(), Int8(), Binary()):
+        for estimator, check in estimator_checks_generator(one, legacy=True):
+            name = getattr(check, "func", check).__name__
+            if name not in _WORDING:
+                yield pytest.param(estimator, check, id=f"{one}-{name}")
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(("estimator", "check"), list(_sklearn_checks()))
+def test_scikit_learns_own_checks(estimator, check):
+    check(estimator)
+
+
+def test_clones_have_the_parameters_and_nothing_learnt(transform):
+    transform.fit(X)
+    copy = clone(transform)
+    assert copy == transform and copy.get_params() == transform.get_params()
+    assert copy.state() == {}
+    for name, value in transform.get_params().items():
+        assert copy.set_params(**{name: value}) is copy
+    with pytest.raises(ValueError, match="Invalid parameter"):
+        copy.set_params(no_such=1)
+
+
+def test_gives_finite_float32_of_the_promised_dimensions(transform):
+    out = transform.fit(X).transform(X)
+    assert out.dtype == np.float32 and out.shape == (200, transform.output_dim(10)) and np.isfinite(out).all()
+    assert transform.n_features_in_ == 10
+    assert np.array_equal(transform.fit_transform(X), out)
+    assert np.array_equal(transform.transform(X.astype(np.float64).tolist()), out)
+    assert np.allclose(np.concatenate([transform.transform(x[None]) for x in X]), out, atol=1e-6)
+    assert transform.transform(X[:0]).shape == (0, out.shape[1])
+    assert transform.transform_queries(X).dtype == np.float32
+
+
+def test_saved_state_gives_the_same_vectors_and_fingerprint(transform, tmp_path):
+    transform.fit(X)
+    np.savez(tmp_path / "state.npz", **transform.state())
+    with np.load(tmp_path / "state.npz", allow_pickle=False) as state:
+        back = clone(transform).restore(dict(state))
+    assert np.array_equal(back.transform(X), transform.transform(X))
+    assert back.fingerprint == transform.fingerprint
+    assert back.codec == transform.codec
+    if transform._fitted:
+        assert clone(transform).fit(X[:50] * 2).fingerprint != transform.fingerprint
+        with pytest.raises(InputError, match="lacks"):
+            clone(transform).restore({"n_features_in_": np.array(10)})
+
+
+def test_different_transforms_have_different_fingerprints():
+    assert len({clone(t).fit(X).fingerprint for t in TRANSFORMS}) == len(TRANSFORMS)
+
+
+def test_wrong_input_is_told_by_one_sentence(transform):
+    if transform.needs_fit:
+        with pytest.raises(InputError, match="not fitted"):
+            transform.transform(X)
+    for wrong, message in ((X[:0], "sample has shape"), (X[0], "shape"), (np.full((3, 10), np.nan), "NaN")):
+        with pytest.raises(InputError, match=message):
+            transform.fit(wrong)
+    if isinstance(transform, (Truncate, PCA)):
+        with pytest.raises(InputError, match="needs at least 6 dimensions"):
+            transform.fit(X[:, :5])
+    transform.fit(X)
+    with pytest.raises(InputError, match="9 dimensions where 10"):
+        transform.transform(X[:, :9])
+
+
+def test_odd_samples_do_no_harm(transform):
+    constant = X.copy()
+    constant[:, 3] = 2.5
+    for sample in (np.zeros((5, 10), np.float32), X[:1], X[:3], constant, np.repeat(X[:1], 20, axis=0)):
+        out = transform.fit(sample).transform(sample)
+        assert np.isfinite(out).all()
+        assert np.isfinite(transform.transform(X)).all()
+    if isinstance(transform, Int8):
+        assert np.allclose(transform.fit(constant).transform(constant)[:, 3], 2.5)
+
+
+@pytest.mark.parametrize("quantizer", QUANTIZERS, ids=str)
+def test_transform_is_what_the_stored_codes_stand_for(quantizer):
+    quantizer = clone(quantizer).fit(X)
+    codes = quantizer.encode(X)
+    assert np.array_equal(quantizer.transform(X), quantizer.codec.decode(codes))
+    assert np.array_equal(quantizer.transform_queries(X), X)
+    assert codes.nbytes * 8 == quantizer.bits_per_vector * len(X)
+    assert pipeline(str(quantizer)).gives == ("packed" if isinstance(quantizer, Binary) else "codes")
+
+
+def test_finer_formats_err_less():
+    def error(t):
+        return float(np.linalg.norm(clone(t).fit(X).transform(X) - X))
+
+    errors = [error(t) for t in (Float16(), Int8(), Float8(), Float8("e5m2"), Binary())]
+    assert errors == sorted(errors)
+
+
+def test_int8_keeps_values_that_a_small_sample_has_not_seen():
+    data = np.random.default_rng(1).standard_normal((5000, 4)).astype(np.float32)
+    small = Int8().fit(data[:100])
+    clipped = np.clip(data, data[:100].min(0), data[:100].max(0))
+    assert np.abs(small.transform(data) - data).max() < np.abs(clipped - data).max()
+
+
+@pytest.mark.parametrize("whiten", [False, True])
+def test_pca_is_that_of_scikit_learn(whiten):
+    from sklearn.decomposition import PCA as Peer
+
+    mine, peer = PCA(6, whiten).fit(X), Peer(6, whiten=whiten, svd_solver="full").fit(X.astype(np.float64))
+    expected = peer.transform(X.astype(np.float64))
+    signs = np.sign((mine.transform(X) * expected).sum(axis=0))
+    assert np.allclose(mine.transform(X) * signs, expected, atol=1e-3)
+    assert np.allclose(mine.explained_variance_, peer.explained_variance_, rtol=1e-4)
+
+
+def test_works_inside_scikit_learns_pipeline_and_grid_search():
+    labels = (X[:, 0] > X[:, 0].mean()).astype(int)
+    search = GridSearchCV(
+        make_pipeline(PCA(2), Int8(), KNeighborsClassifier()), {"pca__dim": [1, 8], "pca__whiten": [False, True]}, cv=3
+    ).fit(X, labels)
+    assert search.best_params_["pca__dim"] == 8 and search.best_score_ > 0.8
+
+
+def test_scikit_learn_is_not_imported():
+    script = "import sys, codomain.transform as t; t.PCA(1).fit([[1., 2.], [2., 1.]]); print('sklearn' in sys.modules)"
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "False"
