@@ -53,7 +53,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(no_learn)
 
 
-WORDS = "river stone cloud bread engine violin harbour signal winter copper ladder meadow".split()
+WORDS = [
+    "river",
+    "stone",
+    "cloud",
+    "bread",
+    "engine",
+    "violin",
+    "harbour",
+    "signal",
+    "winter",
+    "copper",
+    "ladder",
+    "meadow",
+]
 
 
 @pytest.fixture

@@ -60,13 +60,17 @@ def test_any_text_is_a_pipeline_or_one_sentence(text: str) -> None:
 
 
 def test_python_and_text_build_the_same_pipeline() -> None:
-    built = cd.fuse(stages.stage_class("hashed")(64) >> cd.truncate(32) >> cd.flat(), cd.bm25(), method="rrf") >> cd.diversify(0.5)
+    built = cd.fuse(
+        stages.stage_class("hashed")(64) >> cd.truncate(32) >> cd.flat(), cd.bm25(), method="rrf"
+    ) >> cd.diversify(0.5)
     assert built == pipeline("fuse(hashed(64) >> truncate(32) >> flat(), bm25(), method='rrf') >> diversify(0.5)")
     assert pipeline(built) is built
 
 
 def test_chains_join_to_either_side() -> None:
-    assert pipeline("(hashed() >> truncate(8)) >> (int8() >> flat())") == pipeline("hashed() >> truncate(8) >> int8() >> flat()")
+    assert pipeline("(hashed() >> truncate(8)) >> (int8() >> flat())") == pipeline(
+        "hashed() >> truncate(8) >> int8() >> flat()"
+    )
 
 
 def test_dimensions_flow_through() -> None:

@@ -9,10 +9,9 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-import conftest  # noqa: E402, F401  (registers the encoder)
-
-import codomain as cd  # noqa: E402
-from codomain.store import ingest  # noqa: E402
+import codomain as cd
+import conftest  # noqa: F401  (registers the encoder)
+from codomain.store import ingest
 
 BATCH = 40
 

@@ -32,7 +32,9 @@ def as_items(texts: list[str]) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("pipe", PIPELINES)
-def test_each_document_is_its_own_best_answer_before_and_after_reindex(tmp_path: Path, texts: list[str], pipe: str) -> None:
+def test_each_document_is_its_own_best_answer_before_and_after_reindex(
+    tmp_path: Path, texts: list[str], pipe: str
+) -> None:
     with make(tmp_path, pipe) as c:
         c.add(as_items(texts))
         exact = cd.Retriever(pipe.replace("pca(16) >> int8() >> ", "")).index(texts)
@@ -102,7 +104,9 @@ def test_a_filter_gives_all_matches_and_nothing_else(tmp_path: Path, texts: list
         c.add(as_items(texts[:150]))
         c.reindex()
         c.add(as_items(texts)[150:])
-        assert {hit.metadata["n"] for hit in c.search(texts[0], k=200, where="even and n > 100")} == set(range(102, 200, 2))
+        assert {hit.metadata["n"] for hit in c.search(texts[0], k=200, where="even and n > 100")} == set(
+            range(102, 200, 2)
+        )
         assert {hit.id for hit in c.search(texts[0], k=9, where={"n": {"$in": [5, 199]}})} == {"d5", "d199"}
         assert c.search(texts[0], k=5, where="n > 1000") == []
 
@@ -217,7 +221,9 @@ def test_vectors_of_another_encoder_are_refused(tmp_path: Path) -> None:
         assert len(c) == 1
 
 
-@pytest.mark.parametrize(("vectors", "says"), [(np.full((1, 64), np.nan), "NaN"), (np.ones((1, 63)), "63 dimensions where 64")])
+@pytest.mark.parametrize(
+    ("vectors", "says"), [(np.full((1, 64), np.nan), "NaN"), (np.ones((1, 63)), "63 dimensions where 64")]
+)
 def test_impossible_vectors_are_refused_and_nothing_is_stored(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, vectors: np.ndarray, says: str
 ) -> None:
@@ -230,8 +236,19 @@ def test_impossible_vectors_are_refused_and_nothing_is_stored(
 
 @pytest.mark.parametrize(
     "item",
-    ["", "   ", {"text": ""}, {"id": "a"}, {"text": 3}, {"text": "a", "year": 3}, {"text": "a", "title": 3}, {"text": "a", "id": 1.5}]
-    + [{"text": "a", "metadata": {"x": float("nan")}}, {"text": "a", "metadata": {'x"y': 1}}, 7],
+    [
+        "",
+        "   ",
+        {"text": ""},
+        {"id": "a"},
+        {"text": 3},
+        {"text": "a", "year": 3},
+        {"text": "a", "title": 3},
+        {"text": "a", "id": 1.5},
+        {"text": "a", "metadata": {"x": float("nan")}},
+        {"text": "a", "metadata": {'x"y': 1}},
+        7,
+    ],
 )
 def test_an_item_that_cannot_be_stored_is_one_sentence(tmp_path: Path, item: Any) -> None:
     with make(tmp_path, "bm25()") as c:
@@ -295,11 +312,10 @@ def test_a_truncated_database_is_one_sentence(tmp_path: Path, texts: list[str], 
     path = tmp_path / "c" / "collection.db"
     raw = path.read_bytes()
     path.write_bytes(raw[: int(len(raw) * keep)])
-    with pytest.raises(StoreError, match="damaged"):
-        with cd.open(tmp_path / "c") as c:
-            faults = c.verify()
-            assert faults
-            raise StoreError(faults[0])
+    with pytest.raises(StoreError, match="damaged"), cd.open(tmp_path / "c") as c:
+        faults = c.verify()
+        assert faults
+        raise StoreError(faults[0])
 
 
 @pytest.mark.parametrize("harm", ["cut", "flip", "remove"])

@@ -33,7 +33,9 @@ def test_sixty_kills_lose_nothing_that_was_acknowledged(tmp_path: Path) -> None:
     state: dict[str, int | None] = {}
     for kill in range(KILLS):
         before = journal.stat().st_size if journal.exists() else 0
-        worker = subprocess.Popen([sys.executable, str(WORKER), str(folder), str(journal), str(kill + 1)], stderr=subprocess.PIPE)
+        worker = subprocess.Popen(
+            [sys.executable, str(WORKER), str(folder), str(journal), str(kill + 1)], stderr=subprocess.PIPE
+        )
         deadline = time.monotonic() + 30
         while (not journal.exists() or journal.stat().st_size == before) and time.monotonic() < deadline:
             time.sleep(0.005)

@@ -22,7 +22,9 @@ scalars = st.one_of(
     st.sampled_from(["", "a", "ab", "b'\"\\", "1", "true", "é\n"]),
 )
 leaves = st.one_of(
-    st.builds(Compare, st.sampled_from(FIELDS), st.sampled_from(["==", "!=", "<", "<=", ">", ">=", "contains"]), scalars),
+    st.builds(
+        Compare, st.sampled_from(FIELDS), st.sampled_from(["==", "!=", "<", "<=", ">", ">=", "contains"]), scalars
+    ),
     st.builds(Compare, st.sampled_from(FIELDS), st.just("in"), st.lists(scalars, max_size=3).map(tuple)),
     st.builds(IsNull, st.sampled_from(FIELDS)),
 )
@@ -35,7 +37,9 @@ filters = st.recursive(
     ),
     max_leaves=6,
 )
-values = st.one_of(scalars, st.none(), st.lists(st.one_of(st.sampled_from(["a", "ab", "1"]), st.integers(0, 2)), max_size=3))
+values = st.one_of(
+    scalars, st.none(), st.lists(st.one_of(st.sampled_from(["a", "ab", "1"]), st.integers(0, 2)), max_size=3)
+)
 metadata = st.dictionaries(st.sampled_from(FIELDS), values, max_size=4)
 
 
@@ -120,8 +124,27 @@ def test_and_binds_tighter_than_or_and_not_tightest() -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    ["", "  ", "a =", "= 3", "a in 3", "a in [1", "and", "a == 'x' b", "(" * 500 + "a", "a == @", "a == nan", "a < null"]
-    + ["not", "a is 3", "a not 3", "`` == 1", "a == '\\q'", "1 == 1", "a == 99999999999999999999999"],
+    [
+        "",
+        "  ",
+        "a =",
+        "= 3",
+        "a in 3",
+        "a in [1",
+        "and",
+        "a == 'x' b",
+        "(" * 500 + "a",
+        "a == @",
+        "a == nan",
+        "a < null",
+        "not",
+        "a is 3",
+        "a not 3",
+        "`` == 1",
+        "a == '\\q'",
+        "1 == 1",
+        "a == 99999999999999999999999",
+    ],
 )
 def test_a_wrong_expression_is_one_sentence(wrong: str) -> None:
     with pytest.raises(WhereError) as caught:
@@ -131,8 +154,20 @@ def test_a_wrong_expression_is_one_sentence(wrong: str) -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{}, {"$foo": 1}, {"a": {}}, {"a": {"$gt": [1]}}, {"a": {"$in": 3}}, {"$or": []}, {"$not": 3}, {"a": {"$like": "x"}}, 7]
-    + [{'a"b': 1}, {"a": float("nan")}, {"a": {"$gt": None}}],
+    [
+        {},
+        {"$foo": 1},
+        {"a": {}},
+        {"a": {"$gt": [1]}},
+        {"a": {"$in": 3}},
+        {"$or": []},
+        {"$not": 3},
+        {"a": {"$like": "x"}},
+        7,
+        {'a"b': 1},
+        {"a": float("nan")},
+        {"a": {"$gt": None}},
+    ],
 )
 def test_a_wrong_dict_is_one_sentence(wrong: Any) -> None:
     with pytest.raises(WhereError, match=r"\.$"):

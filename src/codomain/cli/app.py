@@ -8,6 +8,7 @@ import typer
 
 from codomain.cli import (
     compact,
+    demo,
     eval,
     export,
     import_,
@@ -43,6 +44,7 @@ app.command("compact")(compact.compact)
 app.command("verify")(verify.verify)
 app.command("stages")(stages.stages)
 app.command("eval")(eval.eval)
+app.command("demo")(demo.demo)
 app.command("papers")(papers.papers)
 app.add_typer(learn.app, name="learn")
 

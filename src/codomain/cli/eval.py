@@ -32,11 +32,18 @@ def eval(
     for task in tasks:
         dataset = datasets.load(task)
         with count_progress(task, len(dataset.documents), quiet=as_json) as advance:
-            outcome = evaluate(pipe, dataset, **({"metrics": tuple(metrics)} if metrics else {}), progress=advance)
+            outcome = (
+                evaluate(pipe, dataset, metrics, progress=advance)
+                if metrics
+                else evaluate(pipe, dataset, progress=advance)
+            )
         if run_file is not None:
             outcome.run.write(run_file)
         if as_json:
-            typer.echo(json.dumps({"pipeline": str(pipe), "task": task, **outcome.means}, ensure_ascii=False))
-        else:
-            figures = "  ".join(f"{name} {value:.4f}" for name, value in outcome.means.items())
-            typer.echo(f"{task}: {figures}")
+            facts = {"pipeline": str(pipe), "task": task, "metrics": outcome.rows(), "seconds": outcome.run.seconds}
+            typer.echo(json.dumps(facts, ensure_ascii=False))
+            continue
+        for row in outcome.rows():
+            typer.echo(
+                f"{task}: {row['metric']} {row['mean']:.4f} [{row['low']:.4f}, {row['high']:.4f}] over {row['queries']:,}"
+            )
