@@ -24,21 +24,21 @@ _TOGETHER = 256
 
 @dataclass
 class Evaluation:
-    """Values by metric and query (by pair, for a similarity set: the cosine found); `mean` and `interval` sum them up."""
+    """Values by metric and query (by pair, for a similarity set: the cosine found); `means` and `intervals` sum them up."""
 
     dataset: str
     pipeline: str
     values: dict[str, dict[str, float]]
     run: Run
-    summary: dict[str, float] = field(default_factory=dict)
+    means: dict[str, float] = field(default_factory=dict)
     intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     def mean(self, metric: str) -> float:
         """The metric over all queries; raises InputError for one that was not measured."""
         try:
-            return self.summary[metric]
+            return self.means[metric]
         except KeyError:
-            raise InputError(f"{metric} was not measured: there is {', '.join(self.summary)}.") from None
+            raise InputError(f"{metric} was not measured: there is {', '.join(self.means)}.") from None
 
     def interval(self, metric: str) -> tuple[float, float]:
         """Its 95% bootstrap interval over queries."""
@@ -47,7 +47,8 @@ class Evaluation:
 
     def against(self, baseline: Evaluation, metric: str) -> Comparison:
         """This minus a baseline on the same retrieval set, paired by query."""
-        self.mean(metric), baseline.mean(metric)
+        for evaluation in (self, baseline):
+            evaluation.mean(metric)
         return compare(baseline.values[metric], self.values[metric])
 
     def rows(self) -> list[dict[str, Any]]:
@@ -98,10 +99,8 @@ def evaluate(
 def measured(run: Run, dataset: Dataset, metrics: Sequence[str] = ("nDCG@10", "R@100")) -> Evaluation:
     """The evaluation of a run that is already there, such as one read from a file."""
     values = per_query(run, dataset.qrels, metrics)
-    summary = {metric: float(np.mean(list(v.values()))) for metric, v in values.items()}
-    return Evaluation(
-        dataset.name, run.name, values, run, summary, {metric: interval(v) for metric, v in values.items()}
-    )
+    means = {metric: float(np.mean(list(v.values()))) for metric, v in values.items()}
+    return Evaluation(dataset.name, run.name, values, run, means, {metric: interval(v) for metric, v in values.items()})
 
 
 def _similarity(pipe: Pipeline, data: Dataset) -> Evaluation:

@@ -1,0 +1,208 @@
+"""Write the generated pages of the documentation from the code, or with --check fail when they are stale.
+
+python docs/generate.py [--check]        docs/papers.md and docs/reference/{stages,python,cli}.md
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+import re
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from codomain.errors import CodomainError
+from codomain.measure.papers import STATUSES, load
+from codomain.pipeline import _KIND_WORDS
+from codomain.stages import _MODULES, Stage, stage_class
+
+DOCS = Path(__file__).parent
+NOTE = "<!-- Written by docs/generate.py: edit the code, not this page. -->\n"
+PUBLIC = ("read", "store", "retrieve", "measure", "vectors", "pipeline", "stages", "errors")
+"""The modules of the Python reference; the stages have a page of their own."""
+
+
+def papers() -> str:
+    """The register as tables, one a theme."""
+    register = load()
+    count = {status: sum(paper.status == status for paper in register) for status in STATUSES}
+    lines = [
+        "# Papers",
+        "",
+        f"{len(register)} papers: {count['works']} work here, {count['disputed']} are disputed, {count['planned']} are planned. "
+        "A paper works here when its component exists and its proof ran and held; it is disputed when a fair measurement "
+        "did not show what it claims. Component names of planned papers may still change.",
+    ]
+    for theme in sorted({paper.theme for paper in register}):
+        lines += [
+            "",
+            f"## {theme.capitalize()}",
+            "",
+            "| no. | paper | status | components | proof |",
+            "|--:|---|---|---|---|",
+        ]
+        for paper in (p for p in register if p.theme == theme):
+            components = ", ".join(f"`{component.removeprefix('codomain.')}`" for component in paper.components)
+            proof = f"[{Path(paper.proof).stem}](../{paper.proof}): {paper.figure}" if paper.proof else ""
+            lines.append(f"| {paper.number} | {_cell(paper.title)} | {paper.status} | {components} | {_cell(proof)} |")
+    return _page(lines)
+
+
+def stages() -> str:
+    """Every stage of the registry that can be imported, by what it gives."""
+    lines = [
+        "# Stages",
+        "",
+        "A pipeline joins stages with `>>`: an encoder, transforms, an index, rankers. See [pipelines](../pipelines.md)."
+        if (DOCS / "pipelines.md").is_file()
+        else "A pipeline joins stages with `>>`: an encoder, transforms, an index, rankers.",
+    ]
+    known: list[type[Stage]] = []
+    for name in sorted(_MODULES):
+        try:
+            known.append(stage_class(name))
+        except (CodomainError, ImportError, KeyError):
+            continue  # a stage whose module is not there yet
+    for cls in known:
+        signature = inspect.signature(cls)
+        plain = [p.replace(annotation=inspect.Parameter.empty) for p in signature.parameters.values()]
+        usage = str(signature.replace(parameters=plain, return_annotation=inspect.Signature.empty))
+        takes = " or ".join(_KIND_WORDS[kind] for kind in cls.takes)
+        lines += ["", f"## `{cls.name}{usage}`", "", f"Takes {takes}, gives {_KIND_WORDS[cls.gives]}."]
+        if cls.papers:
+            numbers = ", ".join(map(str, cls.papers))
+            lines[-1] += f" Papers: {numbers}."
+        lines += ["", _docstring(cls)]
+    return _page(lines)
+
+
+def python() -> str:
+    """Every public function and class of the public modules, from its docstring."""
+    lines = ["# Python", "", "What `import codomain as cd` and its modules offer."]
+    for name in PUBLIC:
+        if importlib.util.find_spec(f"codomain.{name}") is None:
+            continue
+        module = importlib.import_module(f"codomain.{name}")
+        lines += ["", f"## `codomain.{name}`", "", _docstring(module)]
+        for label, thing in _public(module):
+            lines += ["", f"### `{label}{_signature(thing)}`", "", _docstring(thing)]
+            if inspect.isclass(thing):
+                lines += _methods(thing)
+    return _page(lines)
+
+
+def _public(module: ModuleType) -> Iterator[tuple[str, Any]]:
+    """What a module exports, or else defines itself, in the order of the source."""
+    home = module.__name__
+    if hasattr(module, "__all__"):
+        names = list(module.__all__)
+    else:
+        names = [n for n, thing in vars(module).items() if getattr(thing, "__module__", "") == home]
+    for name in names:
+        thing = getattr(module, name)
+        if not name.startswith("_") and (inspect.isclass(thing) or inspect.isfunction(thing)):
+            yield name, thing
+
+
+def _methods(cls: type) -> list[str]:
+    lines: list[str] = []
+    for name, member in vars(cls).items():
+        function = getattr(member, "fget", None) or getattr(member, "__func__", member)
+        if name.startswith("_") or not inspect.isfunction(function) or not function.__doc__:
+            continue
+        shown = "" if isinstance(member, property) else _signature(function)
+        lines += ["", f"**`{name}{shown}`** {_docstring(function)}"]
+    return lines
+
+
+def _signature(thing: Any) -> str:
+    try:
+        text = str(inspect.signature(thing))
+    except (TypeError, ValueError):
+        return ""
+    text = re.sub(r"^\((self|cls)(, )?", "(", text)
+    text = re.sub(r"<([\w. ]+?)( object)? at 0x[0-9a-f]+>", r"<\1>", text)
+    text = re.sub(r"ForwardRef\(('[^']*')[^)]*\)", r"\1", text)
+    return re.sub(r"(: |-> )'([^']*)'", r"\1\2", text)  # annotations are kept as strings
+
+
+def _docstring(thing: Any) -> str:
+    """A docstring with its examples fenced."""
+    out: list[str] = []
+    inside = False
+    for line in (inspect.getdoc(thing) or "").splitlines():
+        if line.startswith(">>>") and not inside:
+            out += ([""] if out and out[-1].strip() else []) + ["```python"]
+            inside = True
+        elif inside and not line.strip():
+            out.append("```")
+            inside = False
+        out.append(line)
+    return "\n".join(out + (["```"] if inside else [])).strip()
+
+
+def cli() -> str:
+    """The help of every command, as the command line prints it."""
+    import typer
+
+    from codomain.cli.app import app
+
+    lines = ["# Command line", ""]
+    root = typer.main.get_command(app)
+
+    def describe(command: Any, path: str) -> None:
+        context = command.context_class(command, info_name=path, terminal_width=100, max_content_width=100)
+        lines.extend([f"## `{path}`", "", "```text", command.get_help(context).rstrip(), "```", ""])
+        for name, part in sorted(getattr(command, "commands", {}).items()):
+            describe(part, f"{path} {name}")
+
+    describe(root, "codomain")
+    return _page(lines)
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "papers.md": papers,
+    "reference/stages.md": stages,
+    "reference/python.md": python,
+    "reference/cli.md": cli,
+}
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ").replace("<SEG>", "`<SEG>`")
+
+
+def _page(lines: list[str]) -> str:
+    return NOTE + "\n" + "\n".join(lines).rstrip() + "\n"
+
+
+def stale() -> list[str]:
+    """The pages that no longer say what the code says."""
+    return [
+        name
+        for name, make in PAGES.items()
+        if not (DOCS / name).is_file() or (DOCS / name).read_text(encoding="utf-8") != make()
+    ]
+
+
+def main() -> int:
+    """Write the pages, or check them."""
+    if "--check" in sys.argv[1:]:
+        old = stale()
+        if old:
+            print(f"stale: {', '.join(old)}; run python docs/generate.py", file=sys.stderr)
+        return 1 if old else 0
+    for name, make in PAGES.items():
+        path = DOCS / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(make(), encoding="utf-8")
+        print(path.relative_to(DOCS.parent))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
