@@ -27,6 +27,7 @@ from codomain.vectors import Floats, Hits, Rows, merge_hits
 
 LEAST_TO_FIT = 1_000
 MOST_TO_FIT = 50_000
+_ROWS_AT_ONCE = 4_096
 
 Array = np.ndarray[Any, Any]
 
@@ -341,12 +342,15 @@ class Branch:
 def passages(db: sqlite3.Connection, start: int, stop: int) -> list[str]:
     """What each row from start to stop - 1 says, as encoders and text indexes see it; "" for deleted rows."""
     texts = [""] * (stop - start)
-    query = (
-        "SELECT c.row, d.title, c.headings, substr(d.text, c.start + 1, c.stop - c.start) "
-        "FROM chunks c JOIN documents d ON d.id = c.document WHERE c.row >= ? AND c.row < ?"
-    )
-    for row, title, headings, text in db.execute(query, [start, stop]):
-        texts[row - start] = passage(title, json.loads(headings) if headings else (), text)
+    for first in range(start, stop, _ROWS_AT_ONCE):
+        last = min(stop, first + _ROWS_AT_ONCE)
+        # each document once, however many chunks it has: a long text is costly to fetch
+        query = "SELECT id, title, text FROM documents WHERE id IN (SELECT document FROM chunks WHERE row >= ? AND row < ?)"
+        documents = {id: (title, text) for id, title, text in db.execute(query, [first, last])}
+        query = "SELECT row, document, start, stop, headings FROM chunks WHERE row >= ? AND row < ?"
+        for row, document, begin, end, headings in db.execute(query, [first, last]):
+            title, text = documents[document]
+            texts[row - start] = passage(title, json.loads(headings) if headings else (), text[begin:end])
     return texts
 
 

@@ -139,11 +139,15 @@ def _row_faults(db: sqlite3.Connection) -> Iterator[str]:
         yield f"{rows - present} of {rows} rows are neither a chunk nor deleted."
     orphans = "SELECT count(*) FROM chunks WHERE document NOT IN (SELECT id FROM documents)"
     childless = "SELECT count(*) FROM documents WHERE id NOT IN (SELECT document FROM chunks)"
-    outside = "SELECT count(*) FROM chunks c JOIN documents d ON d.id = c.document WHERE c.start < 0 OR c.stop > length(d.text) OR c.stop <= c.start"
+    outside = (
+        "SELECT count(*) FROM documents d JOIN (SELECT document, min(start) AS first, max(stop) AS last, "
+        "min(stop - start) AS least FROM chunks GROUP BY document) c ON c.document = d.id "
+        "WHERE c.first < 0 OR c.last > length(d.text) OR c.least <= 0"
+    )
     for sql, what in (
         (orphans, "chunks without a document"),
         (childless, "documents without a chunk"),
-        (outside, "chunks that reach outside their document"),
+        (outside, "documents with a chunk that reaches outside their document"),
     ):
         (count,) = db.execute(sql).fetchone()
         if count:
