@@ -87,11 +87,12 @@ def test_a_folder_in_order_without_hidden_and_binary_files(tmp_path):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         write(tmp_path / name, "# Title\n\ntext\n")
     write(tmp_path / "picture.png", b"\x89PNG\0\0\0")
+    write(tmp_path / "archive.tar.gz", gzip.compress(b"tar\0\0"))
     write(tmp_path / "empty.md", " \n")
     found, bad = read(tmp_path)
     assert [os.path.relpath(r.source, tmp_path) for r in found] == ["a.txt", "b.md", "sub/c.py"]
     assert [r.title for r in found] == [None, "Title", None]
-    assert sorted(b.kind for b in bad) == ["binary", "empty"]
+    assert sorted(b.kind for b in bad) == ["binary", "binary", "empty"]
     assert [r.id for r in read(tmp_path / "b.md")[0]] == [found[1].id]
 
 

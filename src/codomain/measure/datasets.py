@@ -68,8 +68,8 @@ def load(name: str | Path, split: str = "test") -> Dataset:
     if "/" in name:
         return _ir_datasets(name)
     known = ", ".join(SHIPPED)
-    where = f"in CODOMAIN_DATA ({root})" if root else "elsewhere, as CODOMAIN_DATA names no folder"
-    raise InputError(f'there is no data set "{name}": shipped are {known}, and none of that name is {where}.')
+    where = f"{root} holds none of that name" if root else "others are found below the folder that CODOMAIN_DATA names"
+    raise InputError(f'there is no data set "{name}": shipped are {known}, and {where}.')
 
 
 def _is_set(folder: Path, name: str) -> bool:

@@ -25,6 +25,10 @@ class Document(NamedTuple):
     markdown: bool
 
 
+class BinaryFile(InputError):
+    """A file that holds no text: a fault where it was named, passed over inside a folder."""
+
+
 def document(file: SourceFile, on_bad: OnBad | None = None) -> Document:
     """Read one whole file.
 
@@ -50,15 +54,15 @@ def looks_binary(start: bytes) -> bool:
 
 
 def _text(file: SourceFile, on_bad: OnBad | None) -> Document:
-    with open(file.path, "rb") as stream:
-        raw = stream.read()
-    if file.path.lower().endswith(".gz"):
-        try:
-            raw = gzip.decompress(raw)
-        except (gzip.BadGzipFile, zlib.error, EOFError) as error:
-            raise InputError(f"{file.path} cannot be unpacked: {error}.") from None
-    if looks_binary(raw[:8192]):
-        raise InputError(f"{file.path} is a binary file, not text.")
+    packed = file.path.lower().endswith(".gz")
+    try:
+        with gzip.open(file.path) if packed else open(file.path, "rb") as stream:
+            raw = stream.read(8192)
+            if looks_binary(raw):
+                raise BinaryFile(f"{file.path} is a binary file, not text.")
+            raw += stream.read()
+    except (gzip.BadGzipFile, zlib.error, EOFError) as error:
+        raise InputError(f"{file.path} cannot be unpacked: {error}.") from None
     text = _decode(raw, file.path, on_bad)
     if file.format == "html":
         return _html(text, file.path)

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from codomain.errors import InputError, MissingExtra
-from codomain.read.documents import document, looks_binary
-from codomain.read.files import FORMATS, TABLES, Bad, OnBad, SourceFile, expand, unreadable
+from codomain.read.documents import BinaryFile, document
+from codomain.read.files import FORMATS, TABLES, Bad, OnBad, SourceFile, expand
 from codomain.read.record import ID_FIELDS, TEXT_FIELDS, TITLE_FIELDS, Record, clean, content_id, flatten
 from codomain.read.tables import rows, typed
 
@@ -76,16 +76,13 @@ def _report(on_bad: OnBad | None, bad: Bad) -> None:
 
 
 def _document(file: SourceFile, on_bad: OnBad | None) -> Iterator[Record]:
-    if file.root is not None and file.format in ("text", "markdown", "html") and not file.path.endswith(".gz"):
-        try:
-            with open(file.path, "rb") as stream:
-                start = stream.read(8192)
-        except OSError as error:
-            raise unreadable(file.path, error) from None
-        if looks_binary(start):
-            _report(on_bad, Bad(file.path, 0, "binary", "is a binary file and was skipped"))
-            return
-    text, title, markdown = document(file, on_bad)
+    try:
+        text, title, markdown = document(file, on_bad)
+    except BinaryFile:
+        if file.root is None:
+            raise
+        _report(on_bad, Bad(file.path, 0, "binary", "is a binary file and was skipped"))
+        return
     if not text.strip():
         _report(on_bad, Bad(file.path, 0, "empty", "holds no text"))
         return
