@@ -17,16 +17,19 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
-from codomain.errors import CodomainError
+from codomain.errors import InputError
 
 SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z0-9\"'(])")
 WORD = re.compile(r"[A-Za-z][A-Za-z-]{2,}")
 TAGS = re.compile(r"<[^>]+>")
 STOP = frozenset(
-    "the of and to in a is that for it as was with be by on not he his but are at this have from or had an they which one you "
-    "were her all she there would their we him been has when who will more no if out so said what up its about into than them "
-    "can only other new some could time these two may then do first any my now such like our over me even most made after also "
-    "did many before must through where much your way should because each those how between too used use using both see e.g i.e".split()
+    re.findall(
+        r"\S+",
+        "the of and to in a is that for it as was with be by on not he his but are at this have from or had an they which one you "
+        "were her all she there would their we him been has when who will more no if out so said what up its about into than them "
+        "can only other new some could time these two may then do first any my now such like our over me even most made after also "
+        "did many before must through where much your way should because each those how between too used use using both see e.g i.e",
+    )
 )
 
 
@@ -168,7 +171,7 @@ def find(name: str, roots: Sequence[Path]) -> Path:
         if (root / name).exists():
             return root / name
     where = ", ".join(map(str, roots)) or "no folder (set CODOMAIN_DATA)"
-    raise CodomainError(f"the source {name} is not in {where}: get it as the recipe says, or drop it from the recipe")
+    raise InputError(f"the source {name} is not in {where}: get it as the recipe says, or drop it from the recipe")
 
 
 def tidy(text: str) -> str:
@@ -194,7 +197,7 @@ def build(recipe: dict[str, Any], roots: Sequence[Path], seed: int = 0) -> list[
     """All distinct texts of a recipe's `[[source]]` tables, shuffled by the seed; `[words]` adds the commonest words.
 
     The vocabulary words cover short queries (LEAF: Knowledge Distillation of Text Embedding Models, 2025).
-    Raises `CodomainError` when a source is in none of the roots.
+    Raises `InputError` when a source is in none of the roots.
     """
     texts: set[str] = set()
     counts: Counter[str] = Counter()

@@ -1,0 +1,26 @@
+"""Data to vectors: the bundled static table, and transformers through sentence-transformers.
+
+static.py       mean of token rows; ships with codomain, needs neither download nor torch
+wordpiece.py    the tokenizer of static tables, one dictionary look-up a word
+tensors.py      safetensors files as memory maps
+transformer.py  `st(name)` for any sentence-transformers model, `minilm()` for the one that a package carries
+data/static/    the bundled table, its tokenizer and where it comes from
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+_HOMES = {
+    "StaticEncoder": "codomain.encode.static",
+    "TransformerEncoder": "codomain.encode.transformer",
+    "MiniLMEncoder": "codomain.encode.transformer",
+}
+__all__ = ["MiniLMEncoder", "StaticEncoder", "TransformerEncoder"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'codomain.encode' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)

@@ -1,0 +1,126 @@
+"""LEAF for a static student: fit a table of token rows so that their mean points where the teacher's vector points.
+
+LEAF: Knowledge Distillation of Text Embedding Models with Teacher-Aligned Representations (2025): the squared distance of
+unit vectors, `L = || y - y_hat ||^2`, on unlabelled texts; the student lands in the teacher's own space.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Bags:
+    """Texts as weighted sets of token ids: text i owns `ids[offsets[i]:offsets[i + 1]]` and the weights beside them."""
+
+    ids: np.ndarray
+    weights: np.ndarray
+    offsets: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def take(self, rows: np.ndarray) -> Bags:
+        """The chosen texts, in that order."""
+        lengths = np.diff(self.offsets)[rows]
+        offsets = np.concatenate([[0], np.cumsum(lengths)])
+        inside = np.arange(offsets[-1]) - np.repeat(offsets[:-1], lengths)
+        at = np.repeat(self.offsets[rows], lengths) + inside
+        return Bags(self.ids[at], self.weights[at], offsets)
+
+
+def bags(tokenizer: Any, texts: Sequence[str], max_tokens: int, repeat: float) -> Bags:
+    """Distinct tokens of every text, cut where the teacher's view of it ends; n occurrences weigh n ** `repeat`."""
+    from scipy.sparse import csr_array
+
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    runs: list[np.ndarray] = []
+    for start in range(0, len(texts), 4096):
+        encoded = tokenizer.encode_batch(list(texts[start : start + 4096]), add_special_tokens=False)
+        runs += [np.array(e.ids[: max_tokens - 2], np.int32) for e in encoded]
+    ids, ends = np.concatenate(runs), np.concatenate([[0], np.cumsum([len(run) for run in runs])])
+    counts = csr_array((np.ones(len(ids), np.float32), ids, ends), shape=(len(runs), tokenizer.get_vocab_size()))
+    counts.sum_duplicates()
+    return Bags(counts.indices, counts.data**repeat, counts.indptr.astype(np.int64))
+
+
+def initial_table(rows: np.ndarray, texts: Bags, targets: np.ndarray, smooth: float, ridge: float) -> np.ndarray:
+    """Teacher outputs of single tokens (V, d), weighted by a / (a + p(token)) and mapped onto the targets by ridge regression.
+
+    The weights are those of smooth inverse frequency: A Simple but Tough-to-Beat Baseline for Sentence Embeddings (2017).
+    """
+    counts = np.bincount(texts.ids, texts.weights, minlength=len(rows)) + 1.0
+    table = rows * (smooth / (smooth + counts / counts.sum()))[:, None]
+    X = pool(table, texts)
+    X /= np.maximum(np.linalg.norm(X, axis=1, keepdims=True), 1e-9)
+    gram = X.T @ X + ridge * len(X) * np.eye(X.shape[1])
+    return (table @ np.linalg.solve(gram, X.T @ targets)).astype(np.float32)
+
+
+def pool(table: np.ndarray, texts: Bags) -> np.ndarray:
+    """Weighted sum of each text's rows, float32 (n, d); zero for a text without tokens."""
+    from scipy.sparse import csr_array
+
+    shape = (len(texts), len(table))
+    return csr_array((texts.weights, texts.ids, texts.offsets), shape=shape) @ table.astype(np.float32)
+
+
+def train(
+    table: np.ndarray,
+    texts: Bags,
+    targets: np.ndarray,
+    *,
+    epochs: int,
+    batch: int,
+    rate: float,
+    prefixes: Sequence[int] = (),
+    prefix_weight: float = 0.0,
+    axes: np.ndarray | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> np.ndarray:
+    """The trained table, float32 (V, d), each row's norm being the token's pooling weight.
+
+    Loss: squared distance to the teacher + `prefix_weight` x the same distance for each of the first `prefixes` of the
+    principal `axes` (Matryoshka Representation Learning, 2022). Adam, rate falling linearly to zero.
+    """
+    import torch
+    from torch.nn.functional import embedding_bag, normalize
+
+    torch.manual_seed(seed)
+    rng = np.random.default_rng(seed)
+    scale = float(np.linalg.norm(table, axis=1).mean())
+    rows = torch.nn.Parameter(torch.from_numpy(table / scale))
+    rotation = None if axes is None else torch.from_numpy(np.ascontiguousarray(axes, dtype=np.float32))
+    optimiser = torch.optim.Adam([rows], lr=rate, betas=(0.9, 0.98), fused=True)
+    steps = epochs * -(-len(texts) // batch)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: (1 - step / steps) * min(1, (step + 1) / 50))
+    for epoch in range(epochs):
+        order = rng.permutation(len(texts))
+        for start in range(0, len(order), batch):
+            chosen = order[start : start + batch]
+            bag = texts.take(chosen)
+            ids, starts = torch.from_numpy(bag.ids.astype(np.int64)), torch.from_numpy(bag.offsets[:-1])
+            weights = torch.from_numpy(bag.weights)
+            y = normalize(embedding_bag(ids, rows, starts, mode="sum", per_sample_weights=weights), dim=1)
+            y_hat = torch.from_numpy(targets[chosen])
+            loss = ((y - y_hat) ** 2).sum(1).mean()  # L = || y - y_hat ||^2   (LEAF, eq. 1)
+            if prefix_weight and rotation is not None:
+                z, z_hat = y @ rotation, y_hat @ rotation
+                for k in prefixes:
+                    gap = normalize(z[:, :k], dim=1) - normalize(z_hat[:, :k], dim=1)
+                    loss = loss + prefix_weight * (gap**2).sum(1).mean()
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            schedule.step()
+        if progress:
+            progress(epoch + 1, epochs)
+    return rows.detach().numpy() * scale

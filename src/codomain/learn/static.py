@@ -1,0 +1,171 @@
+"""Distil a static table from a transformer: recipe -> texts -> teacher's vectors -> LEAF -> a folder for `static(folder)`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tomllib
+from collections.abc import Callable, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from codomain.errors import InputError, MissingExtra
+from codomain.learn import corpus, distil, vocabulary
+from codomain.learn.teacher import TeacherCache
+
+BUNDLED_RECIPE = Path(__file__).with_name("recipes") / "static.toml"
+Progress = Callable[[str, int, int], None]
+
+
+def distil_static(
+    out: str | Path,
+    teacher: str = "minilm",
+    recipe: str | Path | None = None,
+    data: str | Path | Sequence[str | Path] | None = None,
+    seed: int | None = None,
+    cache: str | Path | None = None,
+    progress: Progress | None = None,
+) -> Path:
+    """Distil a static table into the folder `out`, which `static(out)` then reads; gives the folder back.
+
+    `teacher` is "minilm" or any model that `st()` takes, with an uncased BERT tokenizer. `recipe` is a TOML file naming
+    texts and settings (default: the recipe of the bundled table), `data` the folders its paths are looked up in (default:
+    the environment variable CODOMAIN_DATA, several parted as in PATH). The teacher's vectors are kept under `cache`
+    (default: `out`/cache), so an interrupted run goes on where it stopped. `progress(step, done, total)`.
+    LEAF: Knowledge Distillation of Text Embedding Models with Teacher-Aligned Representations (2025).
+
+    Raises MissingExtra without torch, InputError for a recipe, source or teacher that cannot be used.
+    """
+    if find_spec("torch") is None or find_spec("sentence_transformers") is None:
+        raise MissingExtra("codomain learn static", "learn")
+    settings = read_recipe(recipe)
+    seed = int(settings.get("seed", 0)) if seed is None else seed
+    say = progress or (lambda step, done, total: None)
+    texts = corpus.build(settings, roots(data), seed)
+    say("texts", len(texts), len(texts))
+    return distil_texts(texts, out, teacher, settings, seed, cache, say)
+
+
+def distil_texts(
+    texts: Sequence[str],
+    out: str | Path,
+    teacher: str,
+    settings: dict[str, Any],
+    seed: int = 0,
+    cache: str | Path | None = None,
+    progress: Progress | None = None,
+) -> Path:
+    """The same from a list of texts: settings `max_tokens`, `repeat`, `[vocabulary]` and `[train]` as in the recipe."""
+    out = Path(out)
+    say = progress or (lambda step, done, total: None)
+    model, tokenizer = load_teacher(teacher)
+    vectors = TeacherCache(model, teacher, cache or out / "cache", settings["max_tokens"])
+
+    extra = vocabulary.cut_words(tokenizer, texts, settings["vocabulary"]["words"], settings["vocabulary"]["at_least"])
+    student = vocabulary.student_tokenizer(tokenizer, extra)
+    texts = texts[: settings.get("limit")]  # of a shuffled list: as many as there is time to show the teacher
+    pieces = sorted(student["model"]["vocab"], key=student["model"]["vocab"].get)
+    rows = vectors.embed([vocabulary.as_text(piece) for piece in pieces], lambda a, b: say("vocabulary", a, b))
+    rows[[vocabulary.as_text(piece) == "" for piece in pieces]] = 0
+    targets = vectors.embed(texts, lambda a, b: say("teacher", a, b))
+
+    table, axes = fit(rows, student, texts, targets, settings, seed, say)
+    return save_table(
+        out, table, axes, student, {"teacher": teacher, "repeat": settings["repeat"], "texts": len(texts)}
+    )
+
+
+def fit(
+    rows: np.ndarray,
+    student: dict[str, Any],
+    texts: Sequence[str],
+    targets: np.ndarray,
+    settings: dict[str, Any],
+    seed: int,
+    say: Progress,
+) -> tuple[np.ndarray, np.ndarray]:
+    """The trained table (V, d) and the principal axes (d, d) of the teacher's space, first the widest."""
+    from tokenizers import Tokenizer
+
+    bags = distil.bags(Tokenizer.from_str(vocabulary.dump(student)), texts, settings["max_tokens"], settings["repeat"])
+    start = distil.initial_table(rows, bags, targets, settings["smooth"], settings["ridge"])
+    axes = principal_axes(targets)
+    options = settings["train"]
+    table = distil.train(
+        start, bags, targets, axes=axes, seed=seed, progress=lambda a, b: say("epoch", a, b), **options
+    )
+    table[~rows.any(axis=1)] = 0  # special tokens say nothing
+    return table, axes
+
+
+def principal_axes(vectors: np.ndarray) -> np.ndarray:
+    """Eigenvectors of the second moment as columns, widest first: the best truncation of unit vectors for dot products."""
+    values, axes = np.linalg.eigh(vectors.T @ vectors)
+    return np.ascontiguousarray(axes[:, np.argsort(-values)], dtype=np.float32)
+
+
+def quantise(table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rows as int8 with a float32 scale each: row = scale x int8."""
+    scales = np.abs(table).max(axis=1, keepdims=True) / 127
+    return np.rint(table / np.maximum(scales, 1e-12)).astype(np.int8), scales.astype(np.float32)
+
+
+def save_table(out: Path, table: np.ndarray, axes: np.ndarray, student: dict[str, Any], about: dict[str, Any]) -> Path:
+    """Write table.safetensors, tokenizer.json and config.json; the configuration, written last, makes the folder valid."""
+    from safetensors.numpy import save_file
+
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "config.json").unlink(missing_ok=True)
+    codes, scales = quantise(table)
+    save_file({"rows": codes, "scales": scales[:, 0], "axes": axes.astype(np.float16)}, out / "table.safetensors")
+    (out / "tokenizer.json").write_text(vocabulary.dump(student), encoding="utf-8")
+    from codomain.encode.static import file_hash
+
+    config = {"format": 1, "dim": table.shape[1], "rows": len(table), **about, "sha256": file_hash(out)}
+    unfinished = out / "config.json.tmp"
+    unfinished.write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
+    unfinished.replace(out / "config.json")
+    return out
+
+
+def read_recipe(path: str | Path | None) -> dict[str, Any]:
+    """A recipe file as a dictionary; the bundled table's own when none is named."""
+    path = Path(path) if path else BUNDLED_RECIPE
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"the recipe {path} cannot be read: {error.strerror}.") from None
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"the recipe {path} is not TOML: {error}.") from None
+
+
+def roots(data: str | Path | Sequence[str | Path] | None) -> list[Path]:
+    """The folders that sources are looked up in."""
+    if data is None:
+        data = [part for part in os.environ.get("CODOMAIN_DATA", "").split(os.pathsep) if part]
+    elif isinstance(data, (str, Path)):
+        data = [data]
+    return [Path(part).expanduser() for part in data]
+
+
+def load_teacher(name: str) -> tuple[Any, dict[str, Any]]:
+    """A sentence-transformers model and its tokenizer.json as a dictionary; an uncased WordPiece tokenizer is needed."""
+    from codomain.encode import MiniLMEncoder, TransformerEncoder
+
+    model = (MiniLMEncoder() if name == "minilm" else TransformerEncoder(name))._model
+    backend = getattr(model.tokenizer, "backend_tokenizer", None)
+    tokenizer = json.loads(backend.to_str()) if backend is not None else {}
+    if tokenizer.get("model", {}).get("type") != "WordPiece" or not (tokenizer.get("normalizer") or {}).get(
+        "lowercase"
+    ):
+        raise InputError(f"the teacher {name} has no uncased WordPiece tokenizer, which static tables are made with.")
+    return model, tokenizer
+
+
+def text_hash(texts: Sequence[str]) -> str:
+    """SHA-256 of a list of texts, to say exactly what a table was made from."""
+    return hashlib.sha256("\0".join(texts).encode()).hexdigest()
