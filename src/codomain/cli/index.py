@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -50,7 +52,8 @@ def index(
     fields = {"format": format, "text_field": text_field, "id_field": id_field, "title_field": title_field}
     from codomain.cli.progress import bytes_progress
 
-    with open_or_create(into, paths, pipeline, {k: v for k, v in settings.items() if v is not None}) as collection:
+    chosen = {name: value for name, value in settings.items() if value is not None}
+    with open_or_create(into, paths, pipeline, chosen) as collection:
         with bytes_progress("indexing", quiet=as_json) as (start, advance):
             report = index_files(collection, paths, progress=advance, on_start=start, skip_bad=skip_bad, **fields)
         if not no_reindex:
@@ -58,8 +61,30 @@ def index(
         _show(report, collection, time.perf_counter() - started, as_json)
 
 
-def open_or_create(into: Path, paths: list[str], pipeline: str | None, settings: dict[str, Any]) -> Collection:
-    """The collection that is there, if it is as asked for; else a new one, made only when the input can be found."""
+@contextmanager
+def open_or_create(
+    into: Path, paths: list[str], pipeline: str | None, settings: dict[str, Any]
+) -> Iterator[Collection]:
+    """The collection that is there, if it is as asked for; else a new one, which goes again if nothing comes into it."""
+    import shutil
+
+    from codomain.store.schema import DATABASE
+
+    new = not (into / DATABASE).exists()
+    empty = False
+    try:
+        with _open_or_create(into, paths, pipeline, settings) as collection:
+            try:
+                yield collection
+            except BaseException:
+                empty = len(collection) == 0
+                raise
+    finally:
+        if new and empty:
+            shutil.rmtree(into, ignore_errors=True)
+
+
+def _open_or_create(into: Path, paths: list[str], pipeline: str | None, settings: dict[str, Any]) -> Collection:
     import codomain as cd
     from codomain.errors import StoreError
     from codomain.read import expand

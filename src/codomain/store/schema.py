@@ -16,6 +16,7 @@ from codomain.errors import StoreError
 FORMAT = 1
 DATABASE = "collection.db"
 BUSY_SECONDS = 20.0
+_MODES = ("mode=rw", "mode=ro", "mode=ro&immutable=1")
 
 _SCHEMA = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -94,7 +95,7 @@ def _open(path: Path) -> sqlite3.Connection:
     """Read and write; else read only; else, on a read-only medium without a log to look into, as immutable."""
     uri = path.resolve().as_uri()
     error: sqlite3.Error | None = None
-    for mode in ("mode=rw", "mode=ro", "mode=ro&immutable=1"):
+    for mode in _MODES:
         try:
             db = sqlite3.connect(
                 f"{uri}?{mode}", uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False

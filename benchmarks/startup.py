@@ -1,0 +1,50 @@
+"""Start-up of whole processes, as ratios to `python -c "import numpy"` in the same run, commands in turn.
+
+Budgets: `import codomain` 1.5x, `codomain --help` 2x, `codomain search` on 10,000 documents 4x and 0.8 s.
+"""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROUNDS = 15
+CODOMAIN = str(Path(sys.executable).with_name("codomain"))
+
+
+def seconds(command: list[str]) -> float:
+    start = time.perf_counter()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return time.perf_counter() - start
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run([CODOMAIN, "demo", "--into", f"{folder}/demo"], check=True, stdout=subprocess.DEVNULL)
+        search = [CODOMAIN, "search", f"{folder}/demo", "play chess against the computer"]
+        commands = {
+            "import numpy": ([sys.executable, "-c", "import numpy"], None),
+            "import codomain": ([sys.executable, "-c", "import codomain"], 1.5),
+            "codomain --help": ([CODOMAIN, "--help"], 2.0),
+            "codomain search --json": ([*search, "--json"], 4.0),
+            "codomain search": (search, 4.0),
+        }
+        times: dict[str, list[float]] = {name: [] for name in commands}
+        for round_ in range(ROUNDS + 1):
+            for name, (command, _) in commands.items():
+                taken = seconds(command)
+                if round_:  # the first round warms the caches
+                    times[name].append(taken)
+    base = times["import numpy"]
+    print(f"{'command':<24} {'median s':>9} {'ratio':>6} {'budget':>7}")
+    for name, (_, budget) in commands.items():
+        ratio = statistics.median(a / b for a, b in zip(times[name], base, strict=True))
+        print(f"{name:<24} {statistics.median(times[name]):9.3f} {ratio:6.2f} {budget if budget else '':>7}")
+
+
+if __name__ == "__main__":
+    main()
