@@ -15,9 +15,11 @@ Metric = Literal["ip", "cosine", "l2", "hamming"]
 _BLOCK = 1 << 17
 """Numbers multiplied at a time: the block stays in the cache, and a product of this size runs on the calling thread.
 
-Larger ones wake the threads of BLAS; measured on a busy machine of two cores, waiting for them is up to thirty times
-slower than not using them.
+Larger ones wake the threads of BLAS; measured on a busy machine of two cores, waiting for them block after block is up
+to thirty times slower than not using them.
 """
+_WHOLE = 1 << 24
+"""Stored float32 numbers from which one product over all of them, with all threads, pays for waking them once."""
 _SCORES = 1 << 24
 """Scores held at a time: queries are taken in groups of this many divided by the rows."""
 _GATHER_BELOW = 0.25
@@ -99,6 +101,8 @@ def _inner_products(form: QueryForm, codes: np.ndarray, codec: Codec, rows: Rows
     weights, unit, bias = form
     n = len(codes) if rows is None else len(rows)
     one = len(weights) == 1
+    if codec.kind == "float32" and rows is None and codes.size >= _WHOLE:
+        return weights @ codes.T
     scores = np.empty((len(weights), n), np.float32)
     size = max(1, _BLOCK // max(codec.dim, 1))
     wide = np.empty((min(size, n), codec.dim), np.float32)
