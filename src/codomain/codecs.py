@@ -182,7 +182,8 @@ class Codec:
     def _encode(self, block: Floats) -> NDArray[Any]:
         if self.kind == "int8":
             assert self.scale is not None and self.offset is not None
-            return np.clip(np.rint((block - self.offset) / self.scale), 0, 255).astype(np.uint8)
+            steps: Floats = np.rint((block - self.offset) / self.scale)
+            return steps.clip(0, 255).astype(np.uint8)
         if self.kind == "binary":
             return np.packbits(block > (0.0 if self.offset is None else self.offset), axis=1)
         small = _SMALL[self.kind]
@@ -217,4 +218,5 @@ def _round_to_byte(block: Floats, small: _Small) -> NDArray[np.uint8]:
     # subnormal numbers: adding 2^k puts their last bit at float32's last bit, and the hardware rounds
     magic = np.uint32((small.exponent + 23 - (23 - small.shift) + 1) << 23)
     subnormal = (magnitude.view(np.float32) + magic.view(np.float32)).view(np.uint32) - magic
-    return (np.where(magnitude < ((small.exponent + 1) << 23), subnormal, normal) | sign).astype(np.uint8)
+    rounded = np.where(magnitude < ((small.exponent + 1) << 23), subnormal, normal)
+    return np.asarray(rounded | sign, np.uint8)

@@ -38,6 +38,10 @@ class BM25(Stage):
             raise ValueError(f"needs k1 of at least 0 and b between 0 and 1, not k1={k1}, b={b}")
         self.k1, self.b, self.stemmer = k1, b, stemmer
         self._analyzer = Analyzer(stemmer)
+        self._segments: list[Segment]
+        self._removed: Rows
+        self._stored: int
+        self._saturation: Floats | None
         self._reset([], np.zeros(0, np.int64))
 
     def build(self, texts: Sequence[str], progress: Progress | None = None) -> Self:
@@ -121,7 +125,7 @@ class BM25(Stage):
     def _reset(self, segments: list[Segment], removed: Rows) -> None:
         self._segments, self._removed = segments, removed
         self._stored = sum(len(part.lengths) for part in segments)
-        self._saturation: Floats | None = None
+        self._saturation = None
         self._alive: np.ndarray | None = None
 
     def _append(self, part: Segment) -> None:
@@ -164,7 +168,8 @@ class BM25(Stage):
         if self._saturation is None:
             lengths = np.concatenate([part.lengths for part in self._segments]).astype(np.float32)
             average = (lengths.sum(dtype=np.float64) - lengths[self._removed].sum(dtype=np.float64)) / max(len(self), 1)
-            self._saturation = np.float32(self.k1) * (1 - self.b + self.b * lengths / np.float32(max(average, 1e-9)))
+            ratio = lengths / np.float32(max(average, 1e-9))
+            self._saturation = np.asarray(self.k1 * (1 - self.b + self.b * ratio), np.float32)
         tf = counts.astype(np.float32)
         weights: Floats = tf / (tf + self._saturation[rows])
         return weights

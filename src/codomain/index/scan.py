@@ -88,7 +88,7 @@ def _scores(
     squared = np.einsum("ij,ij->i", queries, queries)
     if metric == "cosine":
         product = np.sqrt(squared)[:, None] * np.sqrt(lengths)
-        return np.divide(scores, product, out=np.zeros_like(scores), where=product > 0)
+        return np.asarray(np.divide(scores, product, out=np.zeros_like(scores), where=product > 0))
     # -|q - x|^2 = 2 <q, x> - |x|^2 - |q|^2
     scores *= 2
     scores -= lengths
@@ -102,7 +102,7 @@ def _inner_products(form: QueryForm, codes: np.ndarray, codec: Codec, rows: Rows
     n = len(codes) if rows is None else len(rows)
     one = len(weights) == 1
     if codec.kind == "float32" and rows is None and codes.size >= _WHOLE:
-        return weights @ codes.T
+        return np.asarray(weights @ codes.T)
     scores = np.empty((len(weights), n), np.float32)
     size = max(1, _BLOCK // max(codec.dim, 1))
     wide = np.empty((min(size, n), codec.dim), np.float32)

@@ -91,13 +91,13 @@ class PCA(Estimator):
             spread = np.sqrt(self.explained_variance_)
             # a direction without variance has nothing to say; dividing by it would make noise of it
             projected *= np.where(spread > 1e-6 * spread.max(initial=0), 1 / spread.clip(1e-30), 0)
-        return projected.astype(np.float32, copy=False)
+        return np.asarray(projected, np.float32)
 
 
 def unit_rows(X: Floats) -> Floats:
     """Rows (n, d) scaled to length one; zero rows stay zero."""
     norms = np.sqrt(np.einsum("ij,ij->i", X, X))[:, None]
-    return X / np.where(norms > 0, norms, 1)
+    return np.asarray(X / np.where(norms > 0, norms, 1), np.float32)
 
 
 def _at_most(wanted: int, dim: int | None) -> int:
