@@ -145,6 +145,7 @@ def test_nothing_to_find():
     assert (index.search(["lift", "", "the"], 3).rows == -1).all() and len(index) == 3
     index.add(["lift"])
     assert index.search(["Lifts"], 3).rows.tolist() == [[3, -1, -1]]
+    assert index.search(["lift"], 0).rows.shape == (1, 0) and index.search([], 3).rows.shape == (0, 3)
 
 
 def test_explanation_adds_up_to_the_score():

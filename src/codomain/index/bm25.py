@@ -71,7 +71,7 @@ class BM25(Stage):
         """The k best allowed rows for each query; fewer where fewer rows hold a word of it."""
         allowed = allowed_rows(allow, self._stored)
         hits = Hits.empty(len(queries), k)
-        for i, query in enumerate(queries):
+        for i, query in enumerate(queries if k else ()):
             scores = self._scores(query)
             best, best_scores = best_rows(scores if allowed is None else scores[allowed], allowed, k)
             found = int((best_scores > 0).sum())
