@@ -6,6 +6,7 @@ import hashlib
 import json
 import math
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 Value = str | int | float | bool | None | list[str]
@@ -13,6 +14,9 @@ Value = str | int | float | bool | None | list[str]
 TEXT_FIELDS = ("text", "body", "content", "contents", "document", "passage", "abstract", "description")
 TITLE_FIELDS = ("title",)
 ID_FIELDS = ("_id", "id", "docid", "doc_id", "document_id", "corpus-id")
+
+
+_JSON = json.JSONEncoder(ensure_ascii=False, sort_keys=True)
 
 
 @dataclass(frozen=True)
@@ -26,15 +30,22 @@ class Record:
     source: str = ""
     markdown: bool = False
 
-    @property
+    @cached_property
+    def fields_json(self) -> str:
+        """The metadata as JSON, in the order of their names."""
+        return _JSON.encode(self.metadata)
+
+    @cached_property
     def digest(self) -> str:
         """A hash of all that is stored, equal for equal records: 32 hexadecimal digits.
 
         >>> Record("1", "a").digest == Record("1", "a", metadata={"year": 2020}).digest
         False
         """
-        parts = json.dumps([self.id, self.text, self.title, self.metadata], ensure_ascii=True, sort_keys=True)
-        return hashlib.blake2b(parts.encode(), digest_size=16).hexdigest()
+        digest = hashlib.blake2b(digest_size=16)
+        for part in (self.id, self.title, self.text, self.fields_json):
+            digest.update(b"\0" if part is None else b"\1" + part.encode() + b"\0")
+        return digest.hexdigest()
 
 
 def content_id(title: str | None, text: str) -> str:
@@ -87,6 +98,8 @@ def _plain(name: str, value: Any) -> Value:
             raise ValueError(f'the field "{name}" holds {value}, which no filter can compare')
         return value
     if isinstance(value, list):
+        if all(isinstance(item, str) for item in value) and clean(joined := "".join(value)) is joined:
+            return value  # by far the most frequent case
         if all(isinstance(item, str | int | float | bool) for item in value):
             return [clean(item if isinstance(item, str) else json.dumps(item)) for item in value]
         return clean(json.dumps(value, ensure_ascii=False, default=str))
