@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Self, cast
 
 import numpy as np
@@ -28,7 +29,7 @@ class Leaf:
     rankers: tuple[Ranker, ...] = ()
     _told: bool = field(default=False, init=False)
 
-    @property
+    @cached_property
     def name(self) -> str:
         """The branch as an expression, which is also its key in a collection."""
         return " >> ".join(str(stage) for stage in self.stages)

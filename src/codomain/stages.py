@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import inspect
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, TypeVar
 
@@ -72,10 +73,11 @@ class Stage:
         return dim
 
     @classmethod
-    def _parameters(cls) -> list[inspect.Parameter]:
+    @cache
+    def _parameters(cls) -> tuple[inspect.Parameter, ...]:
         if cls.__init__ is object.__init__:
-            return []
-        return list(inspect.signature(cls).parameters.values())
+            return ()
+        return tuple(inspect.signature(cls).parameters.values())
 
 
 def _literal(value: Any) -> str:

@@ -133,17 +133,8 @@ def _add_batch(collection: Collection, records: dict[str, Record], report: Added
                 "UPDATE documents SET source = ?1 WHERE id = ?2 AND source IS NOT ?1",
                 [sources.get(records[key].source), number],
             )
-        first = row = next_row(db)
-        for p in prepared:
-            document = _insert(db, p.record, sources.get(p.record.source))
-            db.executemany(
-                "INSERT INTO chunks VALUES (?, ?, ?, ?, ?)",
-                [
-                    (row + i, document, c.start, c.end, json.dumps(list(c.headings)) if c.headings else None)
-                    for i, c in enumerate(p.chunks)
-                ],
-            )
-            row += len(p.chunks)
+        first = next_row(db)
+        row = _insert(db, prepared, sources, first)
         if row > first:
             for branch in collection.vector_branches:
                 branch.refresh()
@@ -181,14 +172,22 @@ def _encode(collection: Collection, prepared: Sequence[_Prepared]) -> dict[str, 
     return encoded
 
 
-def _insert(db: sqlite3.Connection, record: Record, source: int | None) -> int:
-    metadata = json.dumps(record.metadata, ensure_ascii=False)
-    values = [record.id, source, record.title, record.text, metadata, record.digest, time.time()]
-    cursor = db.execute(
-        "INSERT INTO documents (key, source, title, text, metadata, digest, added) VALUES (?, ?, ?, ?, ?, ?, ?)", values
-    )
-    assert cursor.lastrowid is not None
-    return cursor.lastrowid
+def _insert(db: sqlite3.Connection, prepared: Sequence[_Prepared], sources: Mapping[str, int], row: int) -> int:
+    """Write documents and their chunks, the chunks as rows from `row` on; the number after the last row."""
+    (free,) = db.execute("SELECT ifnull(max(id), 0) + 1 FROM documents").fetchone()
+    now = time.time()
+    documents: list[tuple[Any, ...]] = []
+    chunks: list[tuple[Any, ...]] = []
+    for number, p in enumerate(prepared, free):
+        r = p.record
+        documents.append((number, r.id, sources.get(r.source), r.title, r.text, r.fields_json, r.digest, now))
+        for c in p.chunks:
+            headings = json.dumps(list(c.headings), ensure_ascii=False) if c.headings else None
+            chunks.append((row, number, c.start, c.end, headings))
+            row += 1
+    db.executemany("INSERT INTO documents VALUES (?, ?, ?, ?, ?, ?, ?, ?)", documents)
+    db.executemany("INSERT INTO chunks VALUES (?, ?, ?, ?, ?)", chunks)
+    return row
 
 
 def next_row(db: sqlite3.Connection) -> int:
