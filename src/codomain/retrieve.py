@@ -76,12 +76,11 @@ class Leaf:
     def codes(self, vectors: Floats) -> np.ndarray[Any, Any]:
         """What is stored for encoder output (n, d): float32 rows, or the codes of the last transform."""
         self._tell_dimensions()
-        *first, last = self.transforms or [None]
-        for transform in first:
-            assert transform is not None
-            vectors = transform.transform(vectors)
-        if last is None:
+        if not self.transforms:
             return vectors
+        *first, last = self.transforms
+        for transform in first:
+            vectors = transform.transform(vectors)
         return last.transform(vectors) if last.codec is None else last.codec.encode(vectors)
 
     def query_vectors(self, vectors: Floats) -> Floats:

@@ -138,8 +138,9 @@ def allowed_rows(allow: Any, n: int) -> Rows | None:
     if allow.dtype == bool:
         if len(allow) != n:
             raise InputError(f"the filter mask has {len(allow)} entries for {n} rows.")
-        return np.flatnonzero(allow).astype(np.int64)
+        return np.flatnonzero(allow).astype(np.int64, copy=False)
     rows = allow.astype(np.int64)
     if (rows[1:] <= rows[:-1]).any():  # sorting rows that are sorted would cost more than many a search
         rows = np.unique(rows)
-    return rows[(rows >= 0) & (rows < n)]
+    inside: Rows = rows[(rows >= 0) & (rows < n)]
+    return inside

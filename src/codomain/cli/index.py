@@ -86,16 +86,16 @@ def open_or_create(
 
 def _open_or_create(into: Path, paths: list[str], pipeline: str | None, settings: dict[str, Any]) -> Collection:
     import codomain as cd
+    from codomain import store
     from codomain.errors import StoreError
     from codomain.read import expand
-    from codomain.store import DEFAULT_PIPELINE
     from codomain.store.schema import DATABASE
 
     if not (into / DATABASE).exists():
         for _ in expand(paths):
             break
-        return cd.create(into, pipeline or DEFAULT_PIPELINE, **settings)
-    collection = cd.open(into)
+        return store.create(into, pipeline or store.DEFAULT_PIPELINE, **settings)
+    collection = store.open(into)
     if pipeline is not None and cd.pipeline(pipeline) != collection.pipeline:
         collection.close()
         raise StoreError(f"{into} was made with {collection.pipeline}: another pipeline needs another collection.")
@@ -129,8 +129,8 @@ def _show(report: Indexed, collection: Collection, seconds: float, as_json: bool
         }
         typer.echo(json.dumps(outcome, ensure_ascii=False))
         return
-    for bad in report.bad[:10]:
-        typer.echo(f"note: {bad}", err=True)
+    for fault in report.bad[:10]:
+        typer.echo(f"note: {fault}", err=True)
     if len(report.bad) > 10:
         kinds = ", ".join(f"{n} {kind}" for kind, n in Counter(bad.kind for bad in report.bad).most_common())
         typer.echo(f"note: {len(report.bad)} such notes in all ({kinds}); --json lists them.", err=True)

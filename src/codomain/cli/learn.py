@@ -22,13 +22,17 @@ def static(
     recipe: Annotated[
         Path | None, typer.Option("--recipe", help="A TOML file; codomain's own recipe if not given.")
     ] = None,
-    data: Annotated[Path | None, typer.Option("--data", help="The data folder; CODOMAIN_DATA if not given.")] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Seed of everything random.")] = 0,
+    data: Annotated[
+        list[Path] | None, typer.Option("--data", help="A folder with the recipe's texts; may be repeated.")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option("--seed", help="Seed of everything random; the recipe's if not given.")
+    ] = None,
 ) -> None:
     """Distil a sentence encoder into a table of token vectors, for use as static("FOLDER")."""
-    from codomain.cli.progress import count_progress
+    from codomain.cli.progress import steps_progress
     from codomain.learn.static import distil_static
 
-    with count_progress("distilling") as advance:
-        distil_static(out, teacher=teacher, recipe=recipe, data=data, seed=seed, progress=advance)
+    with steps_progress() as say:
+        distil_static(out, teacher=teacher, recipe=recipe, data=data, seed=seed, progress=say)
     typer.echo(f'{out}: use it as static("{out}").')

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from codomain.errors import PipelineError
 from codomain.pipeline import Pipeline, pipeline
@@ -65,7 +67,7 @@ class Fuse(Stage):
 
     def combine(self, parts: Sequence[Hits], k: int) -> Hits:
         """Join one result per branch, each (q, any), into (q, k)."""
-        weights = np.ones(len(parts)) if self.weights is None else np.asarray(self.weights, float)
+        weights = [1.0] * len(parts) if self.weights is None else self.weights
         fused = Hits.empty(len(parts[0].rows), k)
         for query in range(len(fused.rows)):
             rows, scores = self._join([(p.rows[query], p.scores[query]) for p in parts], weights)
@@ -74,7 +76,7 @@ class Fuse(Stage):
             fused.scores[query, : len(best)] = best_scores
         return fused
 
-    def _join(self, parts: Sequence[tuple[Rows, Floats]], weights: Floats) -> tuple[Rows, Floats]:
+    def _join(self, parts: Sequence[tuple[Rows, Floats]], weights: Sequence[float]) -> tuple[Rows, Floats]:
         """One query: every row that some branch found, with its joined score."""
         found = [(rows[rows >= 0], scores[rows >= 0]) for rows, scores in parts]
         union = np.unique(np.concatenate([rows for rows, _ in found]))
@@ -87,7 +89,7 @@ class Fuse(Stage):
                 total += weight * share
         return union, total.astype(np.float32)
 
-    def _scale(self, scores: Floats) -> tuple[Floats, float]:
+    def _scale(self, scores: Floats) -> tuple[NDArray[np.floating[Any]], float]:
         """One branch's scores, best first, on the common scale, and what a document gets that the branch missed."""
         if self.method == "rrf":
             return 1.0 / (self.c + np.arange(1, len(scores) + 1)), 0.0

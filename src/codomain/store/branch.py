@@ -283,7 +283,7 @@ class Branch:
         index: Any = self.index
         if self.leaf.encoder is None:
             index = index if index is not None else self._fresh_index().build([])
-        elif index is None or self.covered < rows / 2 or self.leaf.index.name == "auto":
+        elif index is None or self.covered < rows / 2 or self.leaf.stages[-1].name == "auto":
             codes = [codes for _, codes in self.blocks(0)]
             everything = np.concatenate(codes) if codes else np.empty((0, self._row_form[1]), self._row_form[0])
             index = self._fresh_index().build(self.leaf.for_index(everything), self.leaf.codec)
@@ -345,7 +345,9 @@ def passages(db: sqlite3.Connection, start: int, stop: int) -> list[str]:
     for first in range(start, stop, _ROWS_AT_ONCE):
         last = min(stop, first + _ROWS_AT_ONCE)
         # each document once, however many chunks it has: a long text is costly to fetch
-        query = "SELECT id, title, text FROM documents WHERE id IN (SELECT document FROM chunks WHERE row >= ? AND row < ?)"
+        query = (
+            "SELECT id, title, text FROM documents WHERE id IN (SELECT document FROM chunks WHERE row >= ? AND row < ?)"
+        )
         documents = {id: (title, text) for id, title, text in db.execute(query, [first, last])}
         query = "SELECT row, document, start, stop, headings FROM chunks WHERE row >= ? AND row < ?"
         for row, document, begin, end, headings in db.execute(query, [first, last]):

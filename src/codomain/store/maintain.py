@@ -173,7 +173,10 @@ def info(collection: Collection) -> dict[str, Any]:
     """What there is, in plain values that JSON can hold."""
     with collection.snapshot():
         db = collection.db
-        count = lambda table: int(db.execute(f"SELECT count(*) FROM {table}").fetchone()[0])  # noqa: E731
+
+        def count(table: str) -> int:
+            return int(db.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
+
         history = db.execute("SELECT at, event, detail FROM history ORDER BY at").fetchall()
         return {
             "path": str(collection.folder),

@@ -48,9 +48,9 @@ def index_files(
     Raises InputError for input that cannot be read, StoreError when the collection cannot be written. What was
     acknowledged before stays.
     """
-    paths = [str(path) for path in paths]
+    names = [str(path) for path in paths]
     report = Indexed()
-    files = list(expand(paths, format=fields.get("format"), on_bad=report.bad.append))
+    files = list(expand(names, format=fields.get("format"), on_bad=report.bad.append))
     reading = _Reading(collection, report, progress, skip_bad, fields)
     todo = reading.changed(files)
     report.files, report.unchanged_files = len(files), len(files) - len(todo)
@@ -59,7 +59,7 @@ def index_files(
     with sentences(collection.folder):
         report.documents = add_records(collection, reading.records(todo), progress=reading.acknowledge)
     reading.acknowledge(0)
-    report.removed += _remove_vanished(collection, paths, {file.path for file in files})
+    report.removed += _remove_vanished(collection, names, {file.path for file in files})
     return report
 
 
@@ -83,7 +83,8 @@ class _Reading:
         known = {
             p: s for p, *s in db.execute("SELECT path, size, mtime_ns, digest FROM sources WHERE digest IS NOT NULL")
         }
-        todo, touched = [], []
+        todo: list[SourceFile] = []
+        touched: list[SourceFile] = []
         for file in files:
             size, time, digest = known.get(file.path, (None, None, None))
             if size != file.size:
