@@ -55,7 +55,8 @@ class Codec:
 
     float8 is multiplied by 2^round(log2 sqrt(dim)) first, so that the components of unit vectors use its range
     (after "Optimization of embeddings storage for RAG systems", 2025). int8 is x = offset + scale * code.
-    binary keeps the sign of x - offset, first dimension in the highest bit, and stands for offset +- scale.
+    binary keeps the sign of x - offset, first dimension in the highest bit, and stands for +-scale: a vector of the
+    centred space, to be scored against queries that are centred too.
 
     >>> codec = Codec("float8_e4m3", 4)
     >>> codec.decode(codec.encode(np.float32([[0.5, -0.25, 0.1, 0.0]])))
@@ -200,7 +201,7 @@ class Codec:
             return self.scale, self.offset
         if self.kind == "binary":
             scale = np.full(self.dim, self.dim**-0.5, np.float32) if self.scale is None else self.scale
-            return 2 * scale, -scale if self.offset is None else self.offset - scale
+            return 2 * scale, -scale
         if self.kind == "float32":
             return np.float32(1), None
         return np.float32(2.0 ** (_SMALL[self.kind].exponent - self._float8_shift)), None

@@ -200,7 +200,7 @@ def test_hamming_counts_the_bits_that_differ(index):
     quantizer = Binary().fit(VECTORS)
     codes, asked = quantizer.encode(VECTORS), quantizer.encode(QUERIES)
     built = stage_class(index)(metric="hamming").build(codes, quantizer.codec)
-    hits = built.search(QUERIES, 10)
+    hits = built.search(quantizer.transform_queries(QUERIES), 10)
     differing = np.unpackbits(asked[:, None] ^ codes, axis=2).sum(axis=2)
     assert (np.sort(differing, axis=1)[:, :10] == -hits.scores).mean() > 0.9
     assert np.array_equal(-hits.scores, np.take_along_axis(differing, hits.rows, axis=1))

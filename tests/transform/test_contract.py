@@ -129,7 +129,8 @@ def test_transform_is_what_the_stored_codes_stand_for(quantizer):
     quantizer = clone(quantizer).fit(X)
     codes = quantizer.encode(X)
     assert np.array_equal(quantizer.transform(X), quantizer.codec.decode(codes))
-    assert np.array_equal(quantizer.transform_queries(X), X)
+    centre = X.mean(axis=0) if str(quantizer) == "binary()" else 0
+    assert np.allclose(quantizer.transform_queries(X), X - centre, atol=1e-6)
     assert codes.nbytes * 8 == quantizer.bits_per_vector * len(X)
     assert pipeline(str(quantizer)).gives == ("packed" if isinstance(quantizer, Binary) else "codes")
 

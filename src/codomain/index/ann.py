@@ -72,7 +72,7 @@ class HNSW(Faissed):
 
         depth = min(k if self.metric == "hamming" else 4 * k, self._stored if rows is None else len(rows))
         share = 1.0 if rows is None else len(rows) / self._stored
-        bits = self.codec.encode(queries)
+        bits = np.packbits(queries > 0, axis=1)  # queries come centred
         _, found = self._index.search(bits, depth, params=self._effort(selector(rows, self._stored), share, depth))
         hits = Hits.empty(len(queries), k)
         for i, candidates in enumerate(found.astype(np.int64)):

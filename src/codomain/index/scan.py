@@ -79,7 +79,7 @@ def _scores(
 ) -> Floats:
     """Scores (q, n) of queries against all codes or the chosen rows."""
     if metric == "hamming":
-        return _hamming(queries, codes, codec, rows)
+        return _hamming(queries, codes, rows)
     scores = _inner_products(codec.query_form(queries), codes, codec, rows)
     if metric == "ip":
         return scores
@@ -120,9 +120,9 @@ def _inner_products(form: QueryForm, codes: np.ndarray, codec: Codec, rows: Rows
     return scores
 
 
-def _hamming(queries: Floats, codes: np.ndarray, codec: Codec, rows: Rows | None) -> Floats:
-    """Minus the number of differing bits, the queries binarised as the documents were."""
-    bits = Codec("binary", codec.dim, codec.scale, codec.offset).encode(queries)
+def _hamming(queries: Floats, codes: np.ndarray, rows: Rows | None) -> Floats:
+    """Minus the number of bits that differ from the signs of the queries, which are centred already."""
+    bits = np.packbits(queries > 0, axis=1)
     words, query_words = _as_words(codes if rows is None else codes[rows]), _as_words(bits)
     scores = np.empty((len(queries), len(words)), np.float32)
     for i, query in enumerate(query_words):

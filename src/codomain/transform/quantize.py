@@ -125,8 +125,8 @@ class Int8(Quantizer):
 class Binary(Quantizer):
     """One bit per dimension: the sign after centring on the mean, scored against float32 queries.
 
-    A bit stands for the mean plus or minus the mean distance from it, so scores keep their scale. `center=False`
-    takes the plain sign and needs no sample, but loses more.
+    Queries are centred too, or the direction of the mean drowns the rest; a bit stands for plus or minus the mean
+    distance from the center. `center=False` takes the plain sign and needs no sample, but loses more.
 
     >>> Binary(center=False).encode(np.float32([[0.5, -0.5, 0.1]]))
     array([[160]], dtype=uint8)
@@ -145,6 +145,11 @@ class Binary(Quantizer):
     def _fit(self, X: Floats) -> None:
         self.center_ = X.mean(axis=0) if self.center else np.zeros(X.shape[1], np.float32)
         self.spread_ = np.abs(X - self.center_).mean(axis=0)
+
+    def transform_queries(self, Q: Floats) -> Floats:
+        """Queries (q, d) in the centred space of the bits, float32."""
+        Q = self._checked(Q)
+        return Q - self.center_ if self.center else Q
 
     def _codec(self, dim: int) -> Codec:
         if not self.center:
