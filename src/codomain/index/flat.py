@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Self
 
@@ -37,6 +38,7 @@ class Flat(Stage):
             raise InputError(f"{self} needs packed bits, but got {self.codec.kind}: put binary() before it.")
         self._codes = Growing(codes)
         self._norms = Growing(self._measure(codes))
+        self._longest = self._length(codes)
         self._removed = np.zeros(0, np.int64)
         self._kept: Rows | None = None
         return self
@@ -46,6 +48,7 @@ class Flat(Stage):
         codes, _ = codes_of(vectors, self.codec)
         self._codes.append(codes)
         self._norms.append(self._measure(codes))
+        self._longest = max(self._longest, self._length(codes))
         self._kept = None
 
     def remove(self, rows: Rows) -> None:
@@ -58,7 +61,8 @@ class Flat(Stage):
     def search(self, queries: Floats, k: int, allow: np.ndarray | None = None) -> Hits:
         """The k best of the allowed rows for each query (q, d), exactly; raises InputError for another dimension."""
         queries = as_float32(queries, dim=self.codec.dim, what="queries")
-        return scan(queries, self._codes.array, self.codec, self.metric, self._norms.array, k, self.rows(allow))
+        rows = self.rows(allow)
+        return scan(queries, self._codes.array, self.codec, self.metric, self._norms.array, k, rows, self._longest)
 
     def rows(self, allow: np.ndarray | None) -> Rows | None:
         """The sorted rows that a search may give; None means all that are stored."""
@@ -83,7 +87,7 @@ class Flat(Stage):
         """Write the codes, norms and removed rows to a folder."""
         arrays, settings = codec_arrays(self.codec)
         arrays |= {"codes": self._codes.array, "norms": self._norms.array, "removed": self._removed}
-        save_arrays(folder, "flat", arrays, settings | {"metric": self.metric})
+        save_arrays(folder, "flat", arrays, settings | {"metric": self.metric, "longest": self._longest})
 
     def load(self, folder: Path) -> Self:
         """Map what `save` wrote; raises InputError for damaged files or another metric."""
@@ -92,6 +96,7 @@ class Flat(Stage):
             raise InputError(f"{folder} was saved by flat({settings['metric']!r}), not by {self}.")
         self.codec = saved_codec(arrays, settings)
         self._codes, self._norms = Growing(arrays["codes"]), Growing(arrays["norms"])
+        self._longest = settings["longest"]
         self._removed, self._kept = arrays["removed"], None
         return self
 
@@ -103,3 +108,9 @@ class Flat(Stage):
         if self.metric in ("cosine", "l2"):
             return self.codec.squared_norms(codes)
         return np.zeros(0, np.float32)
+
+    def _length(self, codes: np.ndarray) -> float:
+        """The length of the longest row, for the one format whose scan has a use for it."""
+        if self.codec.kind != "float16" or self.metric != "ip" or not len(codes):
+            return 0.0
+        return math.sqrt(self.codec.squared_norms(codes).max())

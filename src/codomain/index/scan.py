@@ -8,6 +8,7 @@ import numpy as np
 
 from codomain.codecs import Codec, QueryForm
 from codomain.errors import InputError
+from codomain.index import half
 from codomain.vectors import Floats, Hits, Rows, top_k
 
 Metric = Literal["ip", "cosine", "l2", "hamming"]
@@ -34,17 +35,31 @@ def check_metric(metric: str, known: tuple[str, ...] = ("ip", "cosine", "l2", "h
 
 
 def scan(
-    queries: Floats, codes: np.ndarray, codec: Codec, metric: Metric, norms: Floats | None, k: int, rows: Rows | None
+    queries: Floats,
+    codes: np.ndarray,
+    codec: Codec,
+    metric: Metric,
+    norms: Floats | None,
+    k: int,
+    rows: Rows | None,
+    longest: float | None = None,
 ) -> Hits:
     """The k best rows (all, or the sorted `rows`) of each query (q, d) over codes (n, width); exact, ties by lower row.
 
-    `norms` (n,) are the squared lengths of what the codes stand for; only cosine and l2 read them.
+    `norms` (n,) are the squared lengths of what the codes stand for; only cosine and l2 read them. `longest`, the length
+    of the longest row, lets inner products with float16 rows be found in one pass.
     """
     n = len(codes) if rows is None else len(rows)
     hits = Hits.empty(len(queries), k)
     if n == 0 or k == 0:
         return hits
     everything = rows is None or n > _GATHER_BELOW * len(codes)
+    if longest is not None and everything and codec.kind == "float16" and metric == "ip":
+        for i, query in enumerate(queries):
+            best, best_scores = half.best(query, codes, rows, longest, k)
+            hits.rows[i, : len(best)] = best
+            hits.scores[i, : len(best)] = best_scores
+        return hits
     scored = len(codes) if everything else n
     group = max(1, _SCORES // scored)
     for start in range(0, len(queries), group):
@@ -80,7 +95,10 @@ def _scores(
     """Scores (q, n) of queries against all codes or the chosen rows."""
     if metric == "hamming":
         return _hamming(queries, codes, rows)
-    scores = _inner_products(codec.query_form(queries), codes, codec, rows)
+    if codec.kind == "float16":
+        scores = half.products(queries, codes if rows is None else codes[rows])
+    else:
+        scores = _inner_products(codec.query_form(queries), codes, codec, rows)
     if metric == "ip":
         return scores
     assert norms is not None

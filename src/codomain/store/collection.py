@@ -36,7 +36,7 @@ class Settings:
 
     chunk_size: int = 256
     overlap: int = 32
-    situate: float = 0.5
+    situate: float = 0.4
 
     def __post_init__(self) -> None:
         if self.chunk_size < 8:
