@@ -36,7 +36,7 @@ class Fuse(Stage):
         method: str = "zscore",
         weights: Sequence[float] | None = None,
         c: int = 60,
-        candidates: int = 100,
+        candidates: int = 1000,
     ) -> None:
         self.branches = tuple(pipeline(branch) for branch in branches)
         self.method = method

@@ -19,6 +19,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from codomain import __version__
 from codomain.errors import CodomainError, StoreError
 from codomain.pipeline import pipeline
 from codomain.retrieve import Leaf
@@ -221,8 +222,9 @@ class Branch:
 
     @property
     def _index_fingerprint(self) -> str:
+        """What an index must have been made by and for: this version of the code, the expression, encoder and transforms."""
         vectors = self.leaf.fingerprint if self.leaf.encoder else ""
-        return hashlib.sha256(f"{self.leaf.name}\n{vectors}".encode()).hexdigest()
+        return hashlib.sha256(f"{__version__}\n{self.leaf.name}\n{vectors}".encode()).hexdigest()
 
     def _fresh_index(self) -> Any:
         """An index like the leaf's, with nothing in it."""
