@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 Value = str | int | float | bool | None | list[str]
@@ -79,11 +79,23 @@ def flatten(fields: dict[str, Any], prefix: str = "") -> dict[str, Value]:
     """
     flat: dict[str, Value] = {}
     for name, value in fields.items():
-        if isinstance(value, dict):
-            flat.update(flatten(value, f"{prefix}{name}."))
-        else:
-            flat[prefix + clean(str(name))] = _plain(name, value)
+        kind = type(value)
+        # nearly all fields are plain texts and numbers: those are seen to here, without a call
+        if kind is str:
+            if "\0" in value or not value.isascii():
+                value = clean(value)
+        elif isinstance(value, dict):
+            flat.update(flatten(value, f"{prefix}{_clean_name(name)}."))
+            continue
+        elif kind is not int or not -(2**63) <= value < 2**63:
+            value = _plain(name, value)
+        flat[prefix + _clean_name(name)] = value
     return flat
+
+
+@lru_cache(maxsize=4_096, typed=True)
+def _clean_name(name: Any) -> str:
+    return clean(str(name))
 
 
 def _plain(name: str, value: Any) -> Value:
@@ -98,9 +110,15 @@ def _plain(name: str, value: Any) -> Value:
             raise ValueError(f'the field "{name}" holds {value}, which no filter can compare')
         return value
     if isinstance(value, list):
-        if all(isinstance(item, str) for item in value) and clean(joined := "".join(value)) is joined:
-            return value  # by far the most frequent case
-        if all(isinstance(item, str | int | float | bool) for item in value):
-            return [clean(item if isinstance(item, str) else json.dumps(item)) for item in value]
-        return clean(json.dumps(value, ensure_ascii=False, default=str))
+        return _plain_list(value)
     return clean(str(value))
+
+
+def _plain_list(items: list[Any]) -> Value:
+    try:
+        joined = "".join(items)
+    except TypeError:  # something in it is not a text
+        if all(isinstance(item, str | int | float | bool) for item in items):
+            return [clean(item if isinstance(item, str) else json.dumps(item)) for item in items]
+        return clean(json.dumps(items, ensure_ascii=False, default=str))
+    return items if clean(joined) is joined else [clean(item) for item in items]

@@ -13,6 +13,7 @@ from codomain.read.record import ID_FIELDS, TEXT_FIELDS, TITLE_FIELDS, Record, c
 from codomain.read.tables import rows, typed
 
 _KNOWN = sorted({*FORMATS.values(), "text", "lines"})
+_REMEMBERED_ROWS = 256
 
 
 def records(
@@ -152,10 +153,13 @@ def _record(row: dict[str, Any], chosen: _Chosen, file: SourceFile) -> Record | 
             return None
         text = title  # a title alone can still be found
     raw_id = row.get(chosen.id) if chosen.id else None
-    if isinstance(raw_id, float | dict | list | bool):
+    if type(raw_id) is not str and isinstance(raw_id, float | dict | list | bool):
         raise ValueError(f'has an id that is neither text nor a whole number in "{chosen.id}"')
     identity = clean(str(raw_id)) if raw_id not in (None, "") else content_id(title, text)
-    rest = {name: value for name, value in row.items() if name not in chosen}
+    rest = row.copy()
+    for name in chosen:
+        if name is not None:
+            rest.pop(name, None)
     if file.format in ("csv", "tsv"):
         rest = {name: typed(value) for name, value in rest.items()}
     source = file.path if file.path != "-" else ""
@@ -164,10 +168,10 @@ def _record(row: dict[str, Any], chosen: _Chosen, file: SourceFile) -> Record | 
 
 def _words(row: dict[str, Any], name: str | None) -> str | None:
     value = row.get(name) if name else None
-    if value is None:
-        return None
     if isinstance(value, str):
         return clean(value)
+    if value is None:
+        return None
     raise ValueError(f'has {type(value).__name__} in "{name}" where text is needed')
 
 
@@ -184,8 +188,19 @@ class _Fields:
 
     def __init__(self, text: str | None, title: str | None, id: str | None) -> None:
         self.text, self.title, self.id = text, title, id
+        self._chosen: dict[tuple[str, ...], _Chosen] = {}
 
     def choose(self, row: dict[str, Any]) -> _Chosen:
+        """The fields of a row; rows with the same names are looked through once."""
+        names = tuple(row)
+        chosen = self._chosen.get(names)
+        if chosen is None:
+            if len(self._chosen) >= _REMEMBERED_ROWS:
+                self._chosen.clear()
+            chosen = self._chosen[names] = self._choose(row)
+        return chosen
+
+    def _choose(self, row: dict[str, Any]) -> _Chosen:
         def pick(asked: str | None, usual: Sequence[str]) -> str | None:
             return next((name for name in ((asked,) if asked else usual) if name in row), None)
 
