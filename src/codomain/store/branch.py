@@ -1,17 +1,12 @@
 """One retrieval branch of a collection: its vectors in the database, its index beside it, and the rows newer than the index.
 
-The blocks in the database are the truth. The folder `derived/` holds what `reindex` built from them; each of its folders
-names the rows, the fingerprint and the epoch that it covers, appears whole by a rename, and may be deleted at any time.
+The blocks in the database are the truth; `codomain.store.shelf` keeps what `reindex` builds from them.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
-import os
-import shutil
 import sqlite3
-import uuid
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -24,11 +19,12 @@ from codomain.errors import CodomainError, StoreError
 from codomain.pipeline import pipeline
 from codomain.retrieve import Leaf
 from codomain.stages import Index, TextIndex, stage_class
+from codomain.store.passages import passages
+from codomain.store.shelf import Shelf
 from codomain.vectors import Floats, Hits, Rows, merge_hits
 
 LEAST_TO_FIT = 1_000
 MOST_TO_FIT = 50_000
-_ROWS_AT_ONCE = 4_096
 
 Array = np.ndarray[Any, Any]
 
@@ -40,8 +36,7 @@ class Branch:
         self.leaf = leaf
         self.folder = folder
         self.db = db
-        self.derived = folder / "derived"
-        self.name = hashlib.sha256(leaf.name.encode()).hexdigest()[:12]
+        self.shelf = Shelf(folder, leaf.name)
         self.id: int | None = None
         self.fitted = not leaf.needs_fit
         self._checked = False
@@ -196,29 +191,19 @@ class Branch:
         """Load the index that covers most, if it covers more than the one at hand."""
         if not self.fitted:
             return
-        for covers, path in self._indexes(epoch):
-            if self._opened < covers["rows"] <= rows:
+        for covered, path in self._indexes(epoch):
+            if self._opened < covered <= rows:
                 try:
                     index = self._fresh_index().load(path)
                 except (CodomainError, OSError):
                     continue  # damaged or just replaced: the next one, or none, and the rows are searched exactly
                 self.forget()
                 self.index = index
-                self.covered = self.synced = self._opened = covers["rows"]
+                self.covered = self.synced = self._opened = covered
                 return
 
-    def _indexes(self, epoch: int) -> list[tuple[dict[str, Any], Path]]:
-        """Usable index folders, the one that covers most first."""
-        wanted = self._index_fingerprint
-        found = []
-        for path in self.derived.glob(f"{self.name}.*/covers.json"):
-            try:
-                covers = json.loads(path.read_text())
-            except (OSError, ValueError):
-                continue
-            if covers.get("fingerprint") == wanted and covers.get("epoch") == epoch:
-                found.append((covers, path.parent))
-        return sorted(found, key=lambda pair: -pair[0]["rows"])
+    def _indexes(self, epoch: int) -> list[tuple[int, Path]]:
+        return self.shelf.usable(self._index_fingerprint, epoch)
 
     @property
     def _index_fingerprint(self) -> str:
@@ -280,7 +265,7 @@ class Branch:
 
     def reindex(self, rows: int, epoch: int) -> bool:
         """Write an index that covers all rows; False when there is one already. Call after `sync`."""
-        if not self.fitted or (any(c["rows"] == rows for c, _ in self._indexes(epoch)) and self.covered == rows):
+        if not self.fitted or (any(covered == rows for covered, _ in self._indexes(epoch)) and self.covered == rows):
             return False
         index: Any = self.index
         if self.leaf.encoder is None:
@@ -294,38 +279,14 @@ class Branch:
             for _, newer in self.blocks(self.covered):
                 index.add(self.leaf.for_index(newer))
             index.remove(self.removed)
-        self._publish(index, rows, epoch)
+        self.shelf.publish(index, rows, self._index_fingerprint, epoch)
         self.forget()
         return True
 
-    def _publish(self, index: Any, rows: int, epoch: int) -> None:
-        """Write the index beside the others, rename it into place, then drop those that it replaces."""
-        target = self.derived / f"{self.name}.{rows}.{uuid.uuid4().hex[:8]}"
-        temporary = self.derived / f"new.{os.getpid()}.{target.name}"
-        try:
-            temporary.mkdir(parents=True)
-            index.save(temporary)
-            covers = {"rows": rows, "fingerprint": self._index_fingerprint, "epoch": epoch, "branch": self.leaf.name}
-            (temporary / "covers.json").write_text(json.dumps(covers))
-            temporary.rename(target)
-        except OSError as error:
-            shutil.rmtree(temporary, ignore_errors=True)
-            raise StoreError(
-                f"cannot write the index of {self.folder}: {error.strerror or error}; the documents are safe and are searched without it."
-            ) from None
-        for old in self.derived.glob(f"{self.name}.*"):
-            if old != target:
-                shutil.rmtree(old, ignore_errors=True)
-
     def index_faults(self) -> Iterator[str]:
         """A sentence for each index folder whose files are not what was written; they are rebuilt by `reindex`."""
-        from codomain.index import verify
-
-        for path in self.derived.glob(f"{self.name}.*"):
-            try:
-                verify(path)
-            except (CodomainError, OSError) as error:
-                yield f"{self.leaf.name}: the index is damaged and not used ({error}); codomain reindex builds it anew."
+        for fault in self.shelf.faults():
+            yield f"{self.leaf.name}: the index is damaged and not used ({fault}); codomain reindex builds it anew."
 
     def info(self) -> dict[str, Any]:
         """The branch's state in plain values; call after `sync`."""
@@ -339,30 +300,3 @@ class Branch:
             "fitted": self.fitted,
             "vector_bytes": stored,
         }
-
-
-def passages(db: sqlite3.Connection, start: int, stop: int) -> list[str]:
-    """What each row from start to stop - 1 says, as encoders and text indexes see it; "" for deleted rows."""
-    texts = [""] * (stop - start)
-    for first in range(start, stop, _ROWS_AT_ONCE):
-        last = min(stop, first + _ROWS_AT_ONCE)
-        # each document once, however many chunks it has: a long text is costly to fetch
-        query = (
-            "SELECT id, title, text FROM documents WHERE id IN (SELECT document FROM chunks WHERE row >= ? AND row < ?)"
-        )
-        documents = {id: (title, text) for id, title, text in db.execute(query, [first, last])}
-        query = "SELECT row, document, start, stop, headings FROM chunks WHERE row >= ? AND row < ?"
-        for row, document, begin, end, headings in db.execute(query, [first, last]):
-            title, text = documents[document]
-            texts[row - start] = passage(title, json.loads(headings) if headings else (), text[begin:end])
-    return texts
-
-
-def passage(title: str | None, headings: Sequence[str], text: str) -> str:
-    """A chunk with what it stands under: title, headings, text.
-
-    >>> passage("Guide", ["Install", "Linux"], "Run make.")
-    'Guide\\nInstall > Linux\\nRun make.'
-    """
-    above = " > ".join(heading for heading in headings if heading != title)
-    return "\n".join(part for part in (title, above, text) if part)

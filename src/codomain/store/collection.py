@@ -8,7 +8,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
 
@@ -18,51 +18,17 @@ from codomain.errors import InputError, PipelineError, StoreError
 from codomain.pipeline import Pipeline, pipeline
 from codomain.retrieve import Leaf, Trace, leaves, plan, run
 from codomain.stages import Progress, Stage
-from codomain.store.branch import MOST_TO_FIT, Branch, passage
+from codomain.store.answers import Hit, as_hits, best_documents
+from codomain.store.branch import MOST_TO_FIT, Branch
 from codomain.store.ingest import Added, Item, add_records, delete_documents, next_row
+from codomain.store.passages import passages_of
 from codomain.store.schema import DATABASE, connect, create_database, sentences, writing
+from codomain.store.settings import DEFAULT_PIPELINE, Settings
 from codomain.store.where import Where, parse_where
 from codomain.store.where_sql import to_sql
 from codomain.vectors import Floats, Hits, Rows
 
-DEFAULT_PIPELINE = "fuse(static() >> float16() >> auto(), bm25())"
-
 _REMEMBERED_FILTERS = 16
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How documents become chunks: tokens a chunk, tokens shared by neighbours, share of the document in a chunk's vector."""
-
-    chunk_size: int = 256
-    overlap: int = 32
-    situate: float = 0.4
-
-    def __post_init__(self) -> None:
-        if self.chunk_size < 8:
-            raise InputError(f"a chunk of {self.chunk_size} tokens is too small: 8 is the least.")
-        if not 0 <= self.overlap < self.chunk_size:
-            raise InputError(f"the overlap of {self.overlap} tokens must be less than the chunk of {self.chunk_size}.")
-        if not 0 <= self.situate <= 1:
-            raise InputError(f"situate must lie between 0 and 1, not {self.situate}.")
-
-
-@dataclass(frozen=True)
-class Hit:
-    """One answer: the best chunk of a document, with offsets into the document's text."""
-
-    id: str
-    score: float
-    text: str
-    title: str | None
-    metadata: dict[str, Any]
-    source: str | None
-    start: int
-    end: int
-    headings: tuple[str, ...]
-    row: int
-    branches: dict[str, tuple[int, float]] = field(default_factory=dict)
-    """With explain: rank (from 1) and score in each branch that found it."""
 
 
 def create(path: str | Path, pipe: str | Stage | Pipeline = DEFAULT_PIPELINE, **settings: Any) -> Collection:
@@ -283,13 +249,16 @@ class Collection:
             while True:
                 trace = Trace()
                 hits = self._search(queries, min(depth, max(self._rows, 1)), allow, encoded, trace)
-                found = [self._documents(rows, scores, k) for rows, scores in zip(hits.rows, hits.scores, strict=True)]
+                found = [
+                    best_documents(self.db, rows, scores, k)
+                    for rows, scores in zip(hits.rows, hits.scores, strict=True)
+                ]
                 # several chunks of one document count once: look deeper until k documents are there or all rows were seen
                 short = any(len(f) < k and (rows >= 0).all() for f, rows in zip(found, hits.rows, strict=True))
                 if not short or depth >= self._rows:
                     break
                 depth *= 4
-            return [self._hits(f, trace if explain else None, query) for query, f in enumerate(found)]
+            return [as_hits(self.db, f, trace if explain else None, query) for query, f in enumerate(found)]
 
     def _search(
         self,
@@ -313,32 +282,6 @@ class Collection:
 
         return run(self.root, queries, k, search_leaf, self, trace)
 
-    def _documents(self, rows: Rows, scores: Floats, k: int) -> dict[int, tuple[int, float]]:
-        """The first k documents among the hits, each with its best row and score."""
-        rows, scores = rows[rows >= 0], scores[: int((rows >= 0).sum())]
-        query = "SELECT row, document FROM chunks WHERE row IN (SELECT value FROM json_each(?))"
-        owner = dict(self.db.execute(query, [json.dumps(rows.tolist())]))
-        found: dict[int, tuple[int, float]] = {}
-        for row, score in zip(rows.tolist(), scores.tolist(), strict=True):
-            if row in owner and owner[row] not in found and len(found) < k:
-                found[owner[row]] = (row, score)
-        return found
-
-    def _hits(self, found: dict[int, tuple[int, float]], trace: Trace | None, query: int) -> list[Hit]:
-        sql = (
-            "SELECT c.row, d.key, substr(d.text, c.start + 1, c.stop - c.start), d.title, d.metadata, s.path, c.start, c.stop, "
-            "c.headings FROM chunks c JOIN documents d ON d.id = c.document LEFT JOIN sources s ON s.id = d.source "
-            "WHERE c.row IN (SELECT value FROM json_each(?))"
-        )
-        rows = {r[0]: r[1:] for r in self.db.execute(sql, [json.dumps([row for row, _ in found.values()])])}
-        hits = []
-        for row, score in found.values():
-            key, text, title, metadata, source, start, stop, headings = rows[row]
-            above = tuple(json.loads(headings)) if headings else ()
-            branches = trace.scores(query, row) if trace is not None else {}
-            hits.append(Hit(key, score, text, title, json.loads(metadata), source, start, stop, above, row, branches))
-        return hits
-
     def _allowed(self, where: Where) -> np.ndarray[Any, Any]:
         """Rows whose document the filter matches, as a mask (rows,)."""
         key = str(where)
@@ -360,15 +303,7 @@ class Collection:
 
     def texts(self, rows: Rows) -> list[str]:
         """Passages by row."""
-        sql = (
-            "SELECT c.row, d.title, c.headings, substr(d.text, c.start + 1, c.stop - c.start) FROM chunks c "
-            "JOIN documents d ON d.id = c.document WHERE c.row IN (SELECT value FROM json_each(?))"
-        )
-        found = {
-            row: passage(title, json.loads(headings) if headings else (), text)
-            for row, title, headings, text in self.db.execute(sql, [json.dumps(rows.tolist())])
-        }
-        return [found.get(row, "") for row in rows.tolist()]
+        return passages_of(self.db, rows)
 
     def vectors(self, rows: Rows) -> Floats:
         """Stored vectors (n, d) by row, as the first branch with an encoder holds them."""

@@ -14,7 +14,7 @@ from codomain.read.chunks import Chunk, chunk
 from codomain.read.record import Record, content_id, flatten
 from codomain.read.situate import situate
 from codomain.stages import Progress
-from codomain.store.branch import passage
+from codomain.store.passages import passage
 from codomain.store.schema import writing
 from codomain.vectors import Floats, as_float32
 

@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from codomain.store.collection import Collection
 
 _BLOCK = 4_096
-_ABANDONED_SECONDS = 3_600
 
 
 def reindex(collection: Collection) -> bool:
     """Fit transforms that wait for a sample and write an index over all rows for each branch."""
-    _drop_abandoned(collection.folder / "derived")
+    for branch in collection.branches:
+        branch.shelf.drop_abandoned()
     with collection.lock:
         if _fit_waiting(collection):
             collection.changed()
@@ -50,13 +50,6 @@ def _fit_waiting(collection: Collection) -> bool:
         rows = next_row(db)
         fitted = [branch.fit(rows) for branch in collection.vector_branches]  # all of them, not up to the first
         return any(fitted)
-
-
-def _drop_abandoned(derived: Path) -> None:
-    """Half-written index folders of processes that were killed."""
-    for folder in derived.glob("new.*"):
-        if time.time() - folder.stat().st_mtime > _ABANDONED_SECONDS:
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 def compact(collection: Collection) -> None:

@@ -17,7 +17,7 @@ def to_sql(where: Where) -> tuple[str, list[Any]]:
 
     >>> from codomain.store.where import parse_where
     >>> to_sql(parse_where("_id == 'a'"))
-    ("ifnull(d.key = ?, 0)", ['a'])
+    ('ifnull(d.key = ?, 0)', ['a'])
     """
     parameters: list[Any] = []
     return _sql(where, parameters), parameters

@@ -1,0 +1,26 @@
+"""What a collection is made with, once and for all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from codomain.errors import InputError
+
+DEFAULT_PIPELINE = "fuse(static() >> float16() >> auto(), bm25())"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How documents become chunks: tokens a chunk, tokens shared by neighbours, share of the document in a chunk's vector."""
+
+    chunk_size: int = 256
+    overlap: int = 32
+    situate: float = 0.4
+
+    def __post_init__(self) -> None:
+        if self.chunk_size < 8:
+            raise InputError(f"a chunk of {self.chunk_size} tokens is too small: 8 is the least.")
+        if not 0 <= self.overlap < self.chunk_size:
+            raise InputError(f"the overlap of {self.overlap} tokens must be less than the chunk of {self.chunk_size}.")
+        if not 0 <= self.situate <= 1:
+            raise InputError(f"situate must lie between 0 and 1, not {self.situate}.")
