@@ -142,7 +142,7 @@ def test_the_whole_way_from_texts_to_a_table_that_agrees_with_its_teacher(tmp_pa
     rng = np.random.default_rng(0)
     texts = sorted({" ".join(rng.choice(WORDS, rng.integers(1, 5))) for _ in range(300)})
     settings = static.read_recipe(None)
-    settings["train"] = {"epochs": 4, "batch": 32, "rate": 0.01}
+    settings["train"] = {"epochs": 12, "batch": 32, "rate": 0.01}
     settings["vocabulary"] = {"words": 5, "at_least": 1}
     seen = []
     cache = tmp_path / "cache"

@@ -80,16 +80,13 @@ def train(
     epochs: int,
     batch: int,
     rate: float,
-    prefixes: Sequence[int] = (),
-    prefix_weight: float = 0.0,
-    axes: np.ndarray | None = None,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> np.ndarray:
     """The trained table, float32 (V, d), each row's norm being the token's pooling weight.
 
-    Loss: squared distance to the teacher + `prefix_weight` x the same distance for each of the first `prefixes` of the
-    principal `axes` (Matryoshka Representation Learning, 2022). Adam, rate falling linearly to zero.
+    Loss: squared distance to the teacher's unit vector. Adam with a low rate that falls to zero: rows are seen too
+    seldom for more. Holding rows to their start, leaving out tokens and copying similarities within a batch did not help.
     """
     import torch
     from torch.nn.functional import embedding_bag, normalize
@@ -98,7 +95,6 @@ def train(
     rng = np.random.default_rng(seed)
     scale = float(np.linalg.norm(table, axis=1).mean())
     rows = torch.nn.Parameter(torch.from_numpy(table / scale))
-    rotation = None if axes is None else torch.from_numpy(np.ascontiguousarray(axes, dtype=np.float32))
     optimiser = torch.optim.Adam([rows], lr=rate, betas=(0.9, 0.98), fused=True)
     steps = epochs * -(-len(texts) // batch)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: (1 - step / steps) * min(1, (step + 1) / 50))
@@ -112,11 +108,6 @@ def train(
             y = normalize(embedding_bag(ids, rows, starts, mode="sum", per_sample_weights=weights), dim=1)
             y_hat = torch.from_numpy(targets[chosen])
             loss = ((y - y_hat) ** 2).sum(1).mean()  # L = || y - y_hat ||^2   (LEAF, eq. 1)
-            if prefix_weight and rotation is not None:
-                z, z_hat = y @ rotation, y_hat @ rotation
-                for k in prefixes:
-                    gap = normalize(z[:, :k], dim=1) - normalize(z_hat[:, :k], dim=1)
-                    loss = loss + prefix_weight * (gap**2).sum(1).mean()
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()

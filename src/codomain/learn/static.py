@@ -95,9 +95,7 @@ def fit(
     start = distil.initial_table(rows, bags, targets, settings["smooth"], settings["ridge"])
     axes = principal_axes(targets)
     options = settings["train"]
-    table = distil.train(
-        start, bags, targets, axes=axes, seed=seed, progress=lambda a, b: say("epoch", a, b), **options
-    )
+    table = distil.train(start, bags, targets, seed=seed, progress=lambda a, b: say("epoch", a, b), **options)
     table[~rows.any(axis=1)] = 0  # special tokens say nothing
     return table, axes
 
