@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -101,7 +102,9 @@ def _entry(hit: Hit, query: str, snippet, Text):  # type: ignore[no-untyped-def]
         entry.append(f"  {hit.id}", style="dim not bold")
     if hit.headings:
         entry.append("\n" + " > ".join(hit.headings), style="not bold italic")
-    shown, marks = snippet(hit.text, query)
+    # the headings that a chunk begins with stand above it already
+    body_text = re.sub(r"\A(?:\s*#{1,6} [^\n]*\n)+", "", hit.text)
+    shown, marks = snippet(body_text, query)
     body = Text("\n" + shown, style="not bold")
     for start, end in marks:
         body.stylize("bold yellow", start + 1, end + 1)

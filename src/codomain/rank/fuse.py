@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +19,9 @@ METHODS = ("rrf", "minmax", "zscore")
 class Fuse(Stage):
     """Several branches searched side by side, their hits joined by rank or by normalised score.
 
-    `rrf` sums 1 / (c + rank) (Cormack et al., Reciprocal Rank Fusion, 2009); `minmax` and `zscore` bring each branch's
-    scores to one scale and take their weighted sum, a branch that missed a document giving its lowest score.
+    `rrf` sums 1 / (c + rank) (Cormack et al., Reciprocal Rank Fusion, 2009). `zscore` and `minmax` measure how far each
+    score lies above what a missed document has, in standard deviations or in ranges, and take the weighted sum. (Centring
+    on the mean instead would shift all sums alike.)
 
     >>> from codomain import pipeline
     >>> str(pipeline("fuse(static() >> flat(), bm25(), weights=[2, 1])"))
@@ -78,21 +78,23 @@ class Fuse(Stage):
 
     def _join(self, parts: Sequence[tuple[Rows, Floats]], weights: Sequence[float]) -> tuple[Rows, Floats]:
         """One query: every row that some branch found, with its joined score."""
-        found = [(rows[rows >= 0], scores[rows >= 0]) for rows, scores in parts]
-        union = np.unique(np.concatenate([rows for rows, _ in found]))
+        union = np.unique(np.concatenate([rows[rows >= 0] for rows, _ in parts]))
         total = np.zeros(len(union))
-        for (rows, scores), weight in zip(found, weights, strict=True):
-            if len(rows):
-                values, missing = self._scale(scores)
-                share = np.full(len(union), missing)
-                share[np.searchsorted(union, rows)] = values
-                total += weight * share
+        for (rows, scores), weight in zip(parts, weights, strict=True):
+            found = rows >= 0
+            if found.any():
+                total[np.searchsorted(union, rows[found])] += weight * self._scale(scores[found], bool(found.all()))
         return union, total.astype(np.float32)
 
-    def _scale(self, scores: Floats) -> tuple[NDArray[np.floating[Any]], float]:
-        """One branch's scores, best first, on the common scale, and what a document gets that the branch missed."""
+    def _scale(self, scores: Floats, full: bool) -> NDArray[np.float64]:
+        """One branch's scores, best first, on the common scale: 0 is what a document gets that the branch missed.
+
+        Of a full list the lowest score stands for the documents beyond it. A list that is not full has all that the
+        branch can find, and what it missed has the score 0: a lexical match counts even if it is the only one.
+        """
         if self.method == "rrf":
-            return 1.0 / (self.c + np.arange(1, len(scores) + 1)), 0.0
-        centre, spread = (scores.min(), np.ptp(scores)) if self.method == "minmax" else (scores.mean(), scores.std())
-        scaled = (scores - centre) / (spread or 1.0)
-        return scaled, float(scaled.min())
+            return 1.0 / (self.c + np.arange(1.0, len(scores) + 1))
+        floor = float(scores.min()) if full else min(0.0, float(scores.min()))
+        points = np.append(scores, floor).astype(np.float64)
+        spread = float(np.ptp(points) if self.method == "minmax" else points.std())
+        return (points[:-1] - floor) / (spread or 1.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 
 _WIDTH = 240
 
@@ -30,21 +31,34 @@ def snippet(text: str, query: str, width: int = _WIDTH) -> tuple[str, list[tuple
 
 
 def _window(text: str, places: list[tuple[int, int, str]], width: int) -> tuple[int, int]:
-    """Bounds of the stretch with the most different words of the query, from a word's beginning to a word's end."""
+    """Bounds of about `width` characters with the most different words of the query, at spaces where there are some."""
     if len(text) <= width:
         return 0, len(text)
-    best, most = 0, 0
-    for start, _, _ in places:
-        inside = {term for a, b, term in places if a >= start and b <= start + width}
-        if len(inside) > most:
-            best, most = start, len(inside)
-    start = max(0, min(best - width // 4, len(text) - width))
+    first, last = _densest(places, width)
+    before = min(width // 4, width - (last - first))  # what comes before the words, at most
+    start = max(0, min(first - before, len(text) - width))
     if start > 0:
-        start = text.find(" ", start, best) + 1 or best
+        start = text.find(" ", start, first) + 1 or start
     stop = min(len(text), start + width)
-    if stop < len(text):
-        stop = max(text.rfind(" ", start, stop), start + width // 2)
+    if stop < len(text) and (space := text.rfind(" ", start + width // 2, stop + 1)) >= 0:
+        stop = max(space, last)
     return start, stop
+
+
+def _densest(places: list[tuple[int, int, str]], width: int) -> tuple[int, int]:
+    """Where the first stretch of at most `width` characters with the most different terms begins and ends."""
+    best, most = (0, 0), 0
+    inside: Counter[str] = Counter()
+    left = 0
+    for _, end, term in places:
+        inside[term] += 1
+        while left < len(places) and end - places[left][0] > width:
+            inside[places[left][2]] -= 1
+            left += 1
+        different = sum(count > 0 for count in inside.values())
+        if different > most:
+            best, most = (places[left][0], end), different
+    return best
 
 
 def _one_line(text: str) -> tuple[str, list[int]]:
