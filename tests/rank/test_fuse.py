@@ -1,0 +1,150 @@
+"""Fusion against slow versions of what docs/rank.md says, and against ranx."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from codomain.errors import PipelineError
+from codomain.rank import Fuse
+from codomain.vectors import Hits
+
+DEPTH = 8
+
+
+def fuse(parts, k=20, **settings):
+    """One query: each part a list of (row, score), best first, padded to DEPTH; the (row, score) pairs that come out."""
+    lists = [Hits.from_lists([[r for r, _ in part]], [[s for _, s in part]], k=DEPTH) for part in parts]
+    branches = [f"bm25(k1={i + 1}.5)" for i in range(len(parts))]
+    joined = Fuse(*branches, **settings).combine(lists, k)
+    found = joined.rows[0] >= 0
+    return list(zip(joined.rows[0, found].tolist(), joined.scores[0, found].tolist(), strict=True))
+
+
+def rrf(parts, weights, c=60):
+    total = {}
+    for part, weight in zip(parts, weights, strict=True):
+        for rank, (row, _) in enumerate(part, 1):
+            total[row] = total.get(row, 0) + weight / (c + rank)
+    return total
+
+
+def scaled(parts, weights, spread):
+    """How far above what a missed document has, in units of the spread of the candidates and that document."""
+    total = {}
+    for part, weight in zip(parts, weights, strict=True):
+        scores = [score for _, score in part]
+        least = min(scores, default=0.0)
+        if len(part) < DEPTH:
+            least = min(least, 0.0)  # the branch found all that it can: what it missed has no match
+        unit = spread([*scores, least]) or 1.0
+        for row, score in part:
+            total[row] = total.get(row, 0) + weight * (score - least) / unit
+    return total
+
+
+SLOW = {
+    "rrf": rrf,
+    "minmax": lambda parts, weights: scaled(parts, weights, lambda x: max(x) - min(x)),
+    "zscore": lambda parts, weights: scaled(parts, weights, lambda x: float(np.std(x))),
+}
+
+
+@st.composite
+def results(draw):
+    """What some branches found for one query: at most DEPTH different rows each, best first, some scores equal."""
+    parts = []
+    for _ in range(draw(st.integers(2, 4))):
+        rows = draw(st.lists(st.integers(0, 15), max_size=DEPTH, unique=True))
+        scores = sorted((draw(st.integers(-8, 30)) / 4 for _ in rows), reverse=True)
+        parts.append(list(zip(rows, scores, strict=True)))
+    return parts
+
+
+@pytest.mark.parametrize("method", SLOW)
+@given(parts=results(), data=st.data())
+def test_scores_are_those_of_the_slow_version_best_first(method, parts, data):
+    n = len(parts)
+    weights = data.draw(st.none() | st.lists(st.sampled_from([0.0, 0.5, 1.0, 3.0]), min_size=n, max_size=n).filter(any))
+    expected = SLOW[method](parts, weights or [1.0] * n)
+    found = fuse(parts, method=method, weights=weights, k=100)
+    assert sorted(row for row, _ in found) == sorted(expected)
+    for row, score in found:
+        assert score == pytest.approx(expected[row], rel=1e-5, abs=1e-6)
+    assert found == sorted(found, key=lambda pair: (-pair[1], pair[0]))
+    assert fuse(parts, method=method, weights=weights, k=3) == found[:3]
+
+
+@pytest.mark.filterwarnings("ignore:unsafe cast")
+def test_reciprocal_ranks_are_those_of_ranx():
+    ranx = pytest.importorskip("ranx")
+    rng = np.random.default_rng(3)
+    queries = [f"q{i}" for i in range(20)]
+    runs, parts = [], []
+    for _ in range(3):
+        rows = np.array([rng.permutation(40)[:DEPTH] for _ in queries])
+        scores = -np.sort(-rng.random((len(queries), DEPTH)).astype(np.float32), axis=1)
+        parts.append(Hits(rows, scores))
+        runs.append(
+            ranx.Run(
+                {
+                    query: {f"d{row}": float(score) for row, score in zip(*found, strict=True)}
+                    for query, *found in zip(queries, rows, scores, strict=True)
+                }
+            )
+        )
+    theirs = ranx.fuse(runs=runs, norm=None, method="rrf", params={"k": 60}).to_dict()
+    ours = Fuse("bm25()", "bm25(k1=2.5)", "bm25(k1=3.5)", method="rrf").combine(parts, 40)
+    for query, rows, scores in zip(queries, ours.rows, ours.scores, strict=True):
+        found = {f"d{row}": score for row, score in zip(rows, scores, strict=True) if row >= 0}
+        assert found == pytest.approx(theirs[query], rel=1e-5)
+
+
+@pytest.mark.parametrize("method", SLOW)
+def test_an_empty_branch_changes_nothing(method):
+    part = [(4, 3.0), (2, 2.0), (9, 1.0)]
+    assert [row for row, _ in fuse([part, []], method=method)] == [4, 2, 9]
+    assert fuse([[], []], method=method) == []
+
+
+@pytest.mark.parametrize("method", SLOW)
+def test_a_document_that_all_branches_find_first_is_first(method):
+    found = fuse([[(1, 9.0), (2, 8.0), (3, 1.0)], [(1, 0.9), (3, 0.8), (4, 0.1)]], method=method)
+    assert found[0][0] == 1
+
+
+def test_equal_scores_come_in_the_order_of_rows():
+    assert [row for row, _ in fuse([[(7, 1.0)], [(3, 1.0)]], method="rrf")] == [3, 7]
+    assert [row for row, _ in fuse([[(7, 1.0), (5, 1.0)], []], method="zscore")] == [5, 7]
+
+
+def test_the_scale_of_a_branch_does_not_count():
+    part = [(row, float(DEPTH - row)) for row in range(DEPTH)]
+    other = [(row, float(row)) for row in reversed(range(4, 4 + DEPTH))]
+    for method in SLOW:
+        hundredfold = [(row, 100 * score) for row, score in part]
+        found = fuse([part, other], method=method)
+        assert [row for row, _ in fuse([hundredfold, other], method=method)] == [row for row, _ in found]
+
+
+def test_a_weight_of_zero_leaves_a_branch_without_a_say():
+    found = fuse([[(1, 2.0), (2, 1.0)], [(2, 9.0), (1, 1.0)]], method="rrf", weights=[1, 0])
+    assert [row for row, _ in found] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("branches", "settings"),
+    [
+        (["bm25()"], {}),
+        (["bm25()", "pca(8)"], {}),
+        (["bm25()", "bm25(k1=2.0)"], {"method": "mean"}),
+        (["bm25()", "bm25(k1=2.0)"], {"weights": [1]}),
+        (["bm25()", "bm25(k1=2.0)"], {"weights": [0, 0]}),
+        (["bm25()", "bm25(k1=2.0)"], {"weights": [2, -1]}),
+        (["bm25()", "bm25(k1=2.0)"], {"c": -1}),
+        (["bm25()", "bm25(k1=2.0)"], {"candidates": 0}),
+    ],
+)
+def test_wrong_settings_are_refused(branches, settings):
+    with pytest.raises(PipelineError):
+        Fuse(*branches, **settings)
