@@ -194,7 +194,6 @@ class Retriever:
     def __init__(self, expression: str | Stage | Pipeline) -> None:
         self.root = plan(expression)
         self._texts: list[str] = []
-        self._query_cache: dict[str, Floats] = {}
 
     def index(self, texts: Sequence[str], progress: Progress | None = None) -> Self:
         """Encode the documents once per distinct encoder, fit the transforms on them and build every index."""
@@ -218,21 +217,17 @@ class Retriever:
         """The k best documents of each query: rows are positions in the list that was indexed."""
         if isinstance(queries, str):
             raise InputError("search takes a list of queries; a single one is written [query].")
-        self._query_cache.clear()
+        encoded: dict[str, Floats] = {}  # the queries, once per distinct encoder
 
         def search_leaf(leaf: Leaf, texts: Sequence[str], depth: int) -> Hits:
             if leaf.encoder is None:
                 return cast(TextIndex, leaf.index).search(texts, depth, allow)
-            return cast(Index, leaf.index).search(self._encode(leaf, texts), depth, allow)
+            key = leaf.encoder.fingerprint
+            if key not in encoded:
+                encoded[key] = leaf.encoder.encode_queries(texts)
+            return cast(Index, leaf.index).search(leaf.query_vectors(encoded[key]), depth, allow)
 
         return run(self.root, queries, k, search_leaf, self, trace)
-
-    def _encode(self, leaf: Leaf, queries: Sequence[str]) -> Floats:
-        assert leaf.encoder is not None
-        key = leaf.encoder.fingerprint
-        if key not in self._query_cache:
-            self._query_cache[key] = leaf.encoder.encode_queries(queries)
-        return leaf.query_vectors(self._query_cache[key])
 
     def texts(self, rows: Rows) -> list[str]:
         """Documents by row."""
