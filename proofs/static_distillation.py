@@ -77,19 +77,33 @@ def main() -> int:
         D = teacher.embed([data.documents[document] for document in documents])
         Q = teacher.embed([data.queries[query] for query in queries])
 
-    def bags(texts: list[str]) -> distil.Bags:
-        return distil.bags(Tokenizer.from_str(vocabulary.dump(student)), texts, TOKENS, repeat=0.7)
+    cutter = Tokenizer.from_str(vocabulary.dump(student))
+    asked = [data.queries[query] for query in queries]
+    offered = [data.documents[document] for document in documents]
+    everything = distil.bags(cutter, heads + bodies + asked + offered, TOKENS, repeat=0.7)
+    used, ids = np.unique(everything.ids, return_inverse=True)  # rows that no text asks for would only cost time
+    everything, rows = distil.Bags(ids.astype(np.int32), everything.weights, everything.offsets), rows[used]
 
-    q, d = bags([data.queries[query] for query in queries]), bags([data.documents[document] for document in documents])
+    def bags(first: int, n: int) -> distil.Bags:
+        return everything.take(np.arange(first, first + n))
+
+    seen, q, d = bags(0, 2 * TRAIN), bags(2 * TRAIN, TEST), bags(2 * TRAIN + TEST, len(documents))
+    left, right = bags(0, TRAIN), distil.bags(cutter, rests, TOKENS, repeat=0.7)
+    known = np.isin(right.ids, used)
+    right = distil.Bags(
+        np.searchsorted(used, right.ids[known]).astype(np.int32),
+        right.weights[known],
+        np.concatenate([[0], np.cumsum(known)])[right.offsets],
+    )
 
     def quality(queries_: np.ndarray, documents_: np.ndarray) -> dict[str, float]:
         hits = Flat().build(unit(documents_)).search(unit(queries_), 10)
         run = Run.from_hits("", hits, queries, documents)
         return per_query(run, {query: data.qrels[query] for query in queries}, ["nDCG@10"])["nDCG@10"]
 
-    start = distil.initial_table(rows, bags(heads + bodies), targets, 1e-3, 1e-4)
-    leaf = distil.train(start, bags(heads + bodies), targets, epochs=EPOCHS, batch=BATCH, rate=RATE)
-    rivals = [info_nce(start, bags(heads), bags(rests), rate) for rate in (3e-4, 1e-3, 3e-3, 1e-2)]
+    start = distil.initial_table(rows, seen, targets, 3e-4, 1e-4)
+    leaf = distil.train(start, seen, targets, epochs=EPOCHS, batch=BATCH, rate=RATE)
+    rivals = [info_nce(start, left, right, rate) for rate in (3e-4, 1e-3, 3e-3, 1e-2)]
     best = max(rivals, key=lambda table: np.mean(list(quality(distil.pool(table, q), distil.pool(table, d)).values())))
     axes = static.principal_axes(targets)
 
@@ -98,8 +112,8 @@ def main() -> int:
     vectors = {name: (distil.pool(table, q), distil.pool(table, d)) for name, table in sides.items()}
     bundled = StaticEncoder()
     vectors["bundled static()"] = (
-        bundled.encode_queries([data.queries[query] for query in queries]),
-        bundled.encode_documents([data.documents[document] for document in documents]),
+        bundled.encode_queries(asked),
+        bundled.encode_documents(offered),
     )
     vectors["teacher"] = (Q, D)
     found: dict[str, list[dict[str, float]]] = {}
