@@ -68,6 +68,7 @@ class Branch:
         self.id = row[0]
         if row[1] is not None and not self.fitted:
             self._restore(row[1])
+            self.forget()  # another process fitted them: what the tail holds are rows as they were before
         elif row[1] is None:
             self.fitted = not self.leaf.needs_fit  # also after a fit whose transaction did not come through
 
@@ -227,12 +228,14 @@ class Branch:
             return
         codec = self.leaf.codec if self.fitted else None
         for first, codes in self.blocks(self.synced):
-            stored = self.leaf.for_index(codes[: rows - first]) if self.fitted else codes[: rows - first]
+            codes = codes[: rows - first]
+            stored = self.leaf.for_index(codes) if self.fitted else codes
             if self.tail is None:
                 metric = getattr(self.leaf.index, "metric", "ip") if self.fitted else "ip"
                 self.tail = cast(Index, stage_class("flat")(metric=metric)).build(stored, codec)  # type: ignore[call-arg]
             else:
                 self.tail.add(stored)
+            self.synced = first + len(codes)  # block by block: what breaks off goes on from here
         self.synced = rows
 
     def _remove_dead(self) -> None:

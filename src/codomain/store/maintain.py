@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import sqlite3
 import time
 import zlib
@@ -73,7 +72,8 @@ def compact(collection: Collection) -> None:
         with sentences(collection.folder):
             collection.db.execute("VACUUM")
             collection.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        shutil.rmtree(collection.folder / "derived", ignore_errors=True)
+        for branch in collection.branches:
+            branch.shelf.clear()
         reindex(collection)
 
 

@@ -33,13 +33,10 @@ class Shelf:
     def usable(self, fingerprint: str, epoch: int) -> list[tuple[int, Path]]:
         """Rows covered and folder of each index that fits, the one that covers most first."""
         found = []
-        for path in self.folder.glob(f"{self.prefix}.*/covers.json"):
-            try:
-                covers = json.loads(path.read_text())
-            except (OSError, ValueError):
-                continue  # just replaced, or damaged: as good as not there
+        for path in self._named(f"{self.prefix}.*"):
+            covers = _covers(path)
             if covers.get("fingerprint") == fingerprint and covers.get("epoch") == epoch:
-                found.append((int(covers["rows"]), path.parent))
+                found.append((int(covers["rows"]), path))
         return sorted(found, reverse=True)
 
     def publish(self, index: Any, rows: int, fingerprint: str, epoch: int) -> None:
@@ -61,22 +58,58 @@ class Shelf:
                 f"cannot write the index of {self.collection}: {error.strerror or error}; "
                 "the documents are safe and are searched without it."
             ) from None
-        for old in self.folder.glob(f"{self.prefix}.*"):
-            if old != target:
-                shutil.rmtree(old, ignore_errors=True)
+        for old in self._named(f"{self.prefix}.*"):
+            there = _covers(old)
+            # another process may have published one that covers more, or came after a renumbering, in the meantime
+            if old != target and (there.get("epoch", -1), there.get("rows", -1)) <= (epoch, rows):
+                self._drop(old)
+
+    def clear(self) -> None:
+        """Drop all indexes of the branch."""
+        for path in self._named(f"{self.prefix}.*"):
+            self._drop(path)
 
     def faults(self) -> Iterator[str]:
         """What is wrong with the files of each index, by their checksums."""
         from codomain.index import verify
 
-        for path in self.folder.glob(f"{self.prefix}.*"):
+        for path in self._named(f"{self.prefix}.*"):
             try:
                 verify(path)
             except (CodomainError, OSError) as error:
-                yield str(error).rstrip(".")
+                if path.exists():  # else another process has just replaced it
+                    yield str(error).rstrip(".")
 
     def drop_abandoned(self) -> None:
         """Half-written folders of processes that were killed."""
-        for folder in self.folder.glob("new.*"):
-            if time.time() - folder.stat().st_mtime > _ABANDONED_SECONDS:
+        for folder in self._named("new.*") + self._named("old.*"):
+            try:
+                abandoned = time.time() - folder.stat().st_mtime > _ABANDONED_SECONDS
+            except OSError:
+                continue  # its process has just finished with it
+            if abandoned:
                 shutil.rmtree(folder, ignore_errors=True)
+
+    def _named(self, pattern: str) -> list[Path]:
+        try:
+            return list(self.folder.glob(pattern))
+        except OSError:
+            return []  # the folder vanished while it was being listed
+
+    def _drop(self, path: Path) -> None:
+        """Remove an index at once, by a rename, so that no process sees a part of it; then its files."""
+        aside = self.folder / f"old.{uuid.uuid4().hex}"
+        try:
+            path.rename(aside)
+        except OSError:
+            return  # another process was quicker
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _covers(path: Path) -> dict[str, Any]:
+    """What an index folder says it covers; nothing when it is damaged or was just replaced."""
+    try:
+        covers = json.loads((path / "covers.json").read_text())
+    except (OSError, ValueError):
+        return {}
+    return covers if isinstance(covers, dict) else {}
