@@ -33,9 +33,9 @@ class Pipeline:
     """Stages that fit: each takes what the one before it gives, in kind and in dimensions.
 
     >>> from codomain import pipeline
-    >>> pipe = pipeline("static() >> truncate( 128 ) >> flat(metric='ip')")
+    >>> pipe = pipeline("static() >> truncate( 128 ) >> flat(metric='l2')")
     >>> str(pipe)
-    "static() >> truncate(128) >> flat('ip')"
+    "static() >> truncate(128) >> flat('l2')"
     >>> pipe.gives
     'hits'
 

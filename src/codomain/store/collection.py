@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -20,13 +20,16 @@ from codomain.retrieve import Leaf, Trace, leaves, plan, run
 from codomain.stages import Progress, Stage
 from codomain.store.answers import Hit, as_hits, best_documents
 from codomain.store.branch import MOST_TO_FIT, Branch
-from codomain.store.ingest import Added, Item, add_records, delete_documents, next_row
 from codomain.store.passages import passages_of
+from codomain.store.rows import delete_documents, next_row
 from codomain.store.schema import DATABASE, connect, create_database, sentences, writing
 from codomain.store.settings import DEFAULT_PIPELINE, Settings
 from codomain.store.where import Where, parse_where
 from codomain.store.where_sql import to_sql
 from codomain.vectors import Floats, Hits, Rows
+
+if TYPE_CHECKING:
+    from codomain.store.ingest import Added, Item
 
 _REMEMBERED_FILTERS = 16
 
@@ -154,6 +157,8 @@ class Collection:
         """
         if isinstance(items, str | Mapping):
             raise InputError("add takes a list of documents; a single one is written [document].")
+        from codomain.store.ingest import add_records  # readers do without
+
         with sentences(self.folder):
             return add_records(self, items, progress=progress)
 

@@ -15,6 +15,7 @@ from codomain.read.record import Record, content_id, flatten
 from codomain.read.situate import situate
 from codomain.stages import Progress
 from codomain.store.passages import passage
+from codomain.store.rows import delete_documents, next_row
 from codomain.store.schema import writing
 from codomain.vectors import Floats, as_float32
 
@@ -190,28 +191,8 @@ def _insert(db: sqlite3.Connection, prepared: Sequence[_Prepared], sources: Mapp
     return row
 
 
-def next_row(db: sqlite3.Connection) -> int:
-    """The number that the next chunk gets."""
-    (row,) = db.execute(
-        "SELECT max(ifnull((SELECT max(row) FROM chunks), -1), ifnull((SELECT max(row) FROM tombstones), -1)) + 1"
-    ).fetchone()
-    return int(row)
-
-
 def _sources(db: sqlite3.Connection, records: Iterable[Record]) -> dict[str, int]:
     """The numbers of the files that records come from; a file seen for the first time is entered as not yet complete."""
     paths = json.dumps(sorted({record.source for record in records} - {"", "-"}))
     db.execute("INSERT OR IGNORE INTO sources (path) SELECT value FROM json_each(?)", [paths])
     return dict(db.execute("SELECT path, id FROM sources WHERE path IN (SELECT value FROM json_each(?))", [paths]))
-
-
-def delete_documents(db: sqlite3.Connection, documents: Sequence[int]) -> None:
-    """Delete documents by number and leave tombstones for their rows; inside a transaction."""
-    if not documents:
-        return
-    numbers = [json.dumps(list(documents))]
-    db.execute(
-        "INSERT INTO tombstones SELECT row FROM chunks WHERE document IN (SELECT value FROM json_each(?))", numbers
-    )
-    db.execute("DELETE FROM chunks WHERE document IN (SELECT value FROM json_each(?))", numbers)
-    db.execute("DELETE FROM documents WHERE id IN (SELECT value FROM json_each(?))", numbers)

@@ -14,7 +14,7 @@ import numpy as np
 
 from codomain.errors import CodomainError
 from codomain.read.record import Record
-from codomain.store.ingest import next_row
+from codomain.store.rows import next_row
 from codomain.store.schema import DATABASE, sentences, writing
 
 if TYPE_CHECKING:

@@ -16,7 +16,8 @@ from typing import Any
 from codomain.read import Bad, Record, SourceFile, expand, records
 from codomain.stages import Progress
 from codomain.store.collection import Collection
-from codomain.store.ingest import Added, add_records, delete_documents
+from codomain.store.ingest import Added, add_records
+from codomain.store.rows import delete_documents
 from codomain.store.schema import sentences, writing
 
 
