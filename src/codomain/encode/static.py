@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 BUNDLED = Path(__file__).with_name("data") / "static"
 CHUNK_CHARACTERS = 20_000  # a longer text is tokenised in pieces of this size
 BATCH_CHARACTERS = 4_000_000
-FEW_TOKENS = 20_000  # up to here rows are dequantised one by one; beyond it the whole table is, once
+FEW_TOKENS = 2_000  # up to here only the rows that occur are dequantised; beyond it the whole table is, once
 
 
 def file_hash(folder: Path, names: Sequence[str] = ("table.safetensors", "tokenizer.json")) -> str:
@@ -187,18 +188,21 @@ class StaticEncoder(TextEncoder):
         return sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)
 
     def _few(self, ids: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-        """Weighted sums over the rows that occur, dequantised for the occasion."""
+        """Weighted sums over the rows that occur, dequantised for the occasion, text by text."""
         import numpy as np
 
         sums = np.zeros((len(lengths), self._full), np.float32)
-        owners = np.repeat(np.arange(len(lengths)), lengths)
-        keys, counts = np.unique(owners * len(self._scales) + ids, return_counts=True)
-        if len(keys):
-            owners, ids = np.divmod(keys, len(self._scales))
-            at = ids if self._mapping is None else self._mapping[ids]
-            rows = self._table[at] * (self._scales[ids] * counts[:, None].astype(np.float32) ** self._repeat)
-            filled, starts = np.unique(owners, return_index=True)
-            sums[filled] = np.add.reduceat(rows, starts, axis=0)
+        start = 0
+        for i, length in enumerate(lengths.tolist()):
+            counts = Counter(ids[start : start + length].tolist())
+            start += length
+            if counts:
+                tokens = list(counts)
+                weights = (
+                    self._scales[tokens, 0] * np.fromiter(counts.values(), np.float32, len(tokens)) ** self._repeat
+                )
+                at = tokens if self._mapping is None else self._mapping[tokens]
+                sums[i] = weights @ self._table[at].astype(np.float32)
         return sums
 
     def _many(self, ids: np.ndarray, lengths: np.ndarray) -> np.ndarray:
