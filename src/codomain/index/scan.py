@@ -25,6 +25,10 @@ _SCORES = 1 << 24
 """Scores held at a time: queries are taken in groups of this many divided by the rows."""
 _GATHER_BELOW = 0.25
 """Share of allowed rows below which gathering them is cheaper than scoring all rows."""
+_GATHER_HALF_BELOW = 0.15
+"""The same where all rows are scored as they are stored, in one pass."""
+_FEW = 4
+"""Queries up to which float16 rows are read as they are, once a query; for more they are widened, once for all."""
 _GROUP = 64
 
 
@@ -53,8 +57,10 @@ def scan(
     hits = Hits.empty(len(queries), k)
     if n == 0 or k == 0:
         return hits
-    everything = rows is None or n > _GATHER_BELOW * len(codes)
-    if longest is not None and everything and codec.kind == "float16" and metric == "ip":
+    one_pass = longest is not None and codec.kind == "float16" and metric == "ip" and len(queries) <= _FEW
+    everything = rows is None or n > (_GATHER_HALF_BELOW if one_pass else _GATHER_BELOW) * len(codes)
+    if one_pass and everything:
+        assert longest is not None
         for i, query in enumerate(queries):
             best, best_scores = half.best(query, codes, rows, longest, k)
             hits.rows[i, : len(best)] = best
@@ -95,7 +101,7 @@ def _scores(
     """Scores (q, n) of queries against all codes or the chosen rows."""
     if metric == "hamming":
         return _hamming(queries, codes, rows)
-    if codec.kind == "float16":
+    if codec.kind == "float16" and len(queries) <= _FEW:
         scores = half.products(queries, codes if rows is None else codes[rows])
     else:
         scores = _inner_products(codec.query_form(queries), codes, codec, rows)
