@@ -13,7 +13,12 @@ from codomain.errors import InputError
 from codomain.store.exchange import documents, export_file, export_jsonl, import_file
 
 ITEMS = [
-    {"id": "a", "text": "red fox", "title": "Fox", "metadata": {"year": 2020, "tags": ["x", "y"], "deep.name": "é", "no": None}},
+    {
+        "id": "a",
+        "text": "red fox",
+        "title": "Fox",
+        "metadata": {"year": 2020, "tags": ["x", "y"], "deep.name": "é", "no": None},
+    },
     {"id": "b/ü", "text": "blue\nwhale\t", "metadata": {"draft": True, "metadata": "odd"}},
     {"id": "3", "text": "1e5"},
 ]
