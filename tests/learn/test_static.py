@@ -102,11 +102,27 @@ def test_ridge_start_beats_the_bare_rows(tokenizer):
     assert agreement(distil.initial_table(rows, bags, targets, 1e-3, 1e-4)) > agreement(rows) + 0.3
 
 
-def test_principal_axes_keep_more_than_any_other_directions():
-    X = np.random.default_rng(0).normal(size=(500, 6)) * [1, 5, 2, 0.1, 3, 0.5]
-    axes = static.principal_axes(X)
+@pytest.mark.parametrize("exponent", [0.0, 0.25, 0.5])
+def test_spreading_evens_out_the_directions_of_text_vectors(exponent):
+    rng = np.random.default_rng(0)
+    table = (rng.normal(size=(60, 6)) * [4, 3, 2, 1.5, 1, 0.5]).astype(np.float32)
+    ids = rng.integers(0, 60, 4000).astype(np.int32)
+    bags = distil.Bags(ids, np.ones(4000, np.float32), np.arange(0, 4001, 4))
+    spread, axes = distil.spread(table, bags, exponent)
     np.testing.assert_allclose(axes.T @ axes, np.eye(6), atol=1e-5)
-    assert np.linalg.norm(X @ axes[:, :2]) == pytest.approx(np.linalg.svd(X)[1][:2].__pow__(2).sum() ** 0.5, rel=1e-5)
+
+    def unit(rows):  # by hand: four tokens a text
+        sums = rows[ids].reshape(1000, 4, 6).sum(axis=1)
+        return sums / np.linalg.norm(sums, axis=1, keepdims=True)
+
+    before = unit(table)
+    moment = before.T @ before / 1000
+    widths = np.linalg.eigvalsh(moment)[::-1]
+    np.testing.assert_allclose(axes.T @ moment @ axes, np.diag(widths), atol=1e-5)
+    # by hand again: each direction of every row divided by its width to the exponent, up to one common factor
+    expected = (table @ axes) * widths**-exponent
+    found = spread @ axes
+    np.testing.assert_allclose(found / found[0, 0], expected / expected[0, 0], rtol=1e-3, atol=1e-3)
 
 
 def test_int8_rows_are_within_half_a_step():

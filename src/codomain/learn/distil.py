@@ -14,6 +14,9 @@ import numpy as np
 
 Progress = Callable[[int, int], None]
 
+_NARROWEST = 1e-5
+"""Share of the length below which a direction is no wider than its rounding errors."""
+
 
 @dataclass(frozen=True)
 class Bags:
@@ -62,6 +65,21 @@ def initial_table(rows: np.ndarray, texts: Bags, targets: np.ndarray, smooth: fl
     X /= np.maximum(np.linalg.norm(X, axis=1, keepdims=True), 1e-9)
     gram = X.T @ X + ridge * len(X) * np.eye(X.shape[1])
     return (table @ np.linalg.solve(gram, X.T @ targets)).astype(np.float32)
+
+
+def spread(table: np.ndarray, texts: Bags, exponent: float) -> tuple[np.ndarray, np.ndarray]:
+    """The table (V, d) partly whitened, and the principal axes (d, d) of its text vectors, the widest first.
+
+    With M = U diag(l) U' the second moment of the student's unit vectors, rows become r U diag(l ** -exponent) U'; an exponent
+    of 0.5 would whiten. A sum of token rows has more of its length in the few widest directions than the teacher's vectors
+    have, and this gives the others their say. The map is symmetric and has no rotation: the space stays the teacher's.
+    """
+    X = pool(table, texts).astype(np.float64)
+    X /= np.maximum(np.linalg.norm(X, axis=1, keepdims=True), 1e-9)
+    values, axes = np.linalg.eigh(X.T @ X / len(X))
+    values, axes = values[::-1], axes[:, ::-1]
+    gain = (np.maximum(values, _NARROWEST) / np.median(values)) ** -exponent
+    return (table @ (axes * gain) @ axes.T).astype(np.float32), np.ascontiguousarray(axes, np.float32)
 
 
 def pool(table: np.ndarray, texts: Bags) -> np.ndarray:

@@ -88,22 +88,15 @@ def fit(
     seed: int,
     say: Progress,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The trained table (V, d) and the principal axes (d, d) of the teacher's space, first the widest."""
+    """The trained table (V, d) and the principal axes (d, d) of its text vectors, the widest first."""
     from tokenizers import Tokenizer
 
     bags = distil.bags(Tokenizer.from_str(vocabulary.dump(student)), texts, settings["max_tokens"], settings["repeat"])
     start = distil.initial_table(rows, bags, targets, settings["smooth"], settings["ridge"])
-    axes = principal_axes(targets)
     options = settings["train"]
     table = distil.train(start, bags, targets, seed=seed, progress=lambda a, b: say("epoch", a, b), **options)
     table[~rows.any(axis=1)] = 0  # special tokens say nothing
-    return table, axes
-
-
-def principal_axes(vectors: np.ndarray) -> np.ndarray:
-    """Eigenvectors of the second moment as columns, widest first: the best truncation of unit vectors for dot products."""
-    values, axes = np.linalg.eigh(vectors.T @ vectors)
-    return np.ascontiguousarray(axes[:, np.argsort(-values)], dtype=np.float32)
+    return distil.spread(table, bags, settings.get("whiten", 0.0))
 
 
 def quantise(table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
