@@ -160,7 +160,8 @@ class StaticEncoder(TextEncoder):
         import numpy as np
 
         rows = self._table if self._mapping is None else self._table[self._mapping]
-        return np.asarray(rows, np.float32) * self._scales
+        whole: np.ndarray = np.asarray(rows, np.float32) * self._scales
+        return whole
 
     @cached_property
     def _axes(self) -> np.ndarray | None:
@@ -179,13 +180,14 @@ class StaticEncoder(TextEncoder):
         pieces, counts = _pieces(texts)
         ids, lengths = self._tokenizer.ids(pieces)
         if len(pieces) > len(texts):
-            lengths = np.add.reduceat(lengths, np.cumsum(counts) - counts)
+            lengths = np.add.reduceat(lengths, np.cumsum(counts) - np.asarray(counts))
         if len(ids) and int(ids.max()) >= len(self._scales):
             raise InputError(f"{self._folder}: the tokenizer knows more tokens than the table has rows.")
         sums = self._few(ids, lengths) if len(ids) <= FEW_TOKENS else self._many(ids, lengths)
         if self._axes is not None:
             sums = sums @ self._axes
-        return sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)
+        unit: np.ndarray = sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)
+        return unit
 
     def _few(self, ids: np.ndarray, lengths: np.ndarray) -> np.ndarray:
         """Weighted sums over the rows that occur, dequantised for the occasion, text by text."""
@@ -215,7 +217,7 @@ class StaticEncoder(TextEncoder):
         if self._repeat != 1:
             counts.sum_duplicates()
             counts.data **= np.float32(self._repeat)
-        return counts @ self._floats
+        return np.asarray(counts @ self._floats)
 
 
 def _pieces(texts: Sequence[str]) -> tuple[Sequence[str], list[int]]:

@@ -102,7 +102,8 @@ class WordPiece:
             ids, lengths = self._slow(texts)
             return self._known(ids, lengths)
         if self._cache is None or len(self._cache) > MOST_WORDS:
-            self._cache = WordCache(self.vocab, int(self.unknown))
+            assert self.unknown is not None
+            self._cache = WordCache(self.vocab, self.unknown)
         words: list[str] = []
         lengths = np.zeros(len(texts), np.int64)
         odd = []

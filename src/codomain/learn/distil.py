@@ -64,7 +64,7 @@ def initial_table(rows: np.ndarray, texts: Bags, targets: np.ndarray, smooth: fl
     X = pool(table, texts)
     X /= np.maximum(np.linalg.norm(X, axis=1, keepdims=True), 1e-9)
     gram = X.T @ X + ridge * len(X) * np.eye(X.shape[1])
-    return (table @ np.linalg.solve(gram, X.T @ targets)).astype(np.float32)
+    return np.asarray(table @ np.linalg.solve(gram, X.T @ targets), np.float32)
 
 
 def spread(table: np.ndarray, texts: Bags, exponent: float) -> tuple[np.ndarray, np.ndarray]:
@@ -87,7 +87,7 @@ def pool(table: np.ndarray, texts: Bags) -> np.ndarray:
     from scipy.sparse import csr_array
 
     shape = (len(texts), len(table))
-    return csr_array((texts.weights, texts.ids, texts.offsets), shape=shape) @ table.astype(np.float32)
+    return np.asarray(csr_array((texts.weights, texts.ids, texts.offsets), shape=shape) @ table.astype(np.float32))
 
 
 def train(
@@ -127,7 +127,7 @@ def train(
             y_hat = torch.from_numpy(targets[chosen])
             loss = ((y - y_hat) ** 2).sum(1).mean()  # L = || y - y_hat ||^2   (LEAF, eq. 1)
             optimiser.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
             schedule.step()
         if progress:
