@@ -202,9 +202,9 @@ def test_another_connection_sees_what_was_written(tmp_path: Path, texts: list[st
 def test_reindex_in_background_ends_with_an_index_that_covers_all(tmp_path: Path, texts: list[str]) -> None:
     with make(tmp_path, HYBRID) as c:
         c.add(as_items(texts))
-        thread = c.reindex_in_background()
+        future = c.reindex_in_background()
         assert c.search(texts[3], k=1)[0].id == "d3"
-        thread.join(30)
+        assert future.result(30) is True
         assert c.search(texts[3], k=1)[0].id == "d3"
         assert [branch["rows_newer"] for branch in c.info()["branches"]] == [0, 0]
 
@@ -264,8 +264,13 @@ def test_wrong_arguments_of_search_are_one_sentence(tmp_path: Path) -> None:
         assert c.search("anything") == []
         with pytest.raises(InputError):
             c.search("a", k=0)
+        for wrong in (3, "", "  ", None):
+            with pytest.raises(InputError):
+                c.search(wrong)  # type: ignore[arg-type]
         with pytest.raises(InputError):
-            c.search(3)  # type: ignore[arg-type]
+            c.search("a", k=2.5)  # type: ignore[arg-type]
+        with pytest.raises(InputError):
+            c.search_many("abc")
 
 
 def test_a_collection_needs_a_folder_of_its_own(tmp_path: Path) -> None:
@@ -319,29 +324,88 @@ def test_a_truncated_database_is_one_sentence(tmp_path: Path, texts: list[str], 
 
 
 @pytest.mark.parametrize("harm", ["cut", "flip", "remove"])
-def test_a_damaged_index_is_found_and_the_answers_stay(tmp_path: Path, texts: list[str], harm: str) -> None:
-    with make(tmp_path, HYBRID) as c:
+@pytest.mark.parametrize("pipe", [HYBRID, "hashed(64) >> hnsw()", "hashed(64) >> ivf()"])
+def test_a_damaged_index_is_found_and_not_used_and_mended(
+    tmp_path: Path, texts: list[str], pipe: str, harm: str
+) -> None:
+    with make(tmp_path, pipe) as c:
         c.add(as_items(texts))
+        expected = [[hit.id for hit in found] for found in c.search_many(texts[:10], k=5)]  # no index yet: exact
         c.reindex()
-        expected = [[hit.id for hit in found] for found in c.search_many(texts[:10], k=5)]
-    for path in (tmp_path / "c" / "derived").rglob("*.npy"):
+    for path in sorted((tmp_path / "c" / "derived").rglob("*")):
+        if path.suffix == ".json" or not path.is_file():
+            continue
         raw = bytearray(path.read_bytes())
         if harm == "cut":
             path.write_bytes(raw[: len(raw) // 2])
         elif harm == "remove":
             path.unlink()
-        elif len(raw) > 200:
-            raw[-1] ^= 0xFF
+        else:
+            for place in range(len(raw) // 2, len(raw), max(1, len(raw) // 7)):
+                raw[place] ^= 0xFF
             path.write_bytes(raw)
     with cd.open(tmp_path / "c") as c:
-        assert any("index is damaged" in fault for fault in c.verify())
-        if harm != "flip":
-            assert [[hit.id for hit in found] for found in c.search_many(texts[:10], k=5)] == expected
-        shutil.rmtree(tmp_path / "c" / "derived")
-    with cd.open(tmp_path / "c") as c:
-        assert c.reindex() is True
         assert [[hit.id for hit in found] for found in c.search_many(texts[:10], k=5)] == expected
+        assert any("index is damaged" in fault for fault in c.verify())
+        assert c.reindex() is True
         assert c.verify() == []
+    with cd.open(tmp_path / "c") as c:
+        assert [branch["rows_newer"] for branch in c.info()["branches"]] == [0] * len(c.branches)
+        assert c.reindex() is False
+
+
+def test_derived_files_may_be_deleted_at_any_time(tmp_path: Path, texts: list[str]) -> None:
+    with make(tmp_path, HYBRID) as c:
+        c.add(as_items(texts))
+        expected = [[hit.id for hit in found] for found in c.search_many(texts[:10], k=5)]
+        c.reindex()
+        shutil.rmtree(tmp_path / "c" / "derived")
+        assert [[hit.id for hit in found] for found in c.search_many(texts[:10], k=5)] == expected
+    with cd.open(tmp_path / "c") as c:
+        assert [[hit.id for hit in found] for found in c.search_many(texts[:10], k=5)] == expected
+        assert c.reindex() is True and c.verify() == []
+
+
+def test_of_several_creators_one_wins_and_the_others_say_so(tmp_path: Path) -> None:
+    import threading
+
+    outcomes: list[str] = []
+
+    def work() -> None:
+        try:
+            cd.create(tmp_path / "c", "bm25()").close()
+            outcomes.append("made")
+        except StoreError as error:
+            outcomes.append(str(error))
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert outcomes.count("made") == 1 and all("already" in outcome for outcome in outcomes if outcome != "made")
+    assert [path.name for path in (tmp_path / "c").iterdir()] == ["collection.db"]
+
+
+def test_a_creation_that_was_killed_does_not_block_the_next(tmp_path: Path) -> None:
+    (tmp_path / "c").mkdir()
+    (tmp_path / "c" / "collection.db.new0123").write_bytes(b"half")
+    (tmp_path / "c" / "collection.db.new0123-journal").write_bytes(b"half")
+    with make(tmp_path, "bm25()") as c:
+        c.add(["fox"])
+        assert len(c.search("fox")) == 1
+
+
+def test_a_collection_stays_where_it_is_when_the_process_goes_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sub").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with cd.create("c", "bm25()") as c:
+        c.add(["fox"])
+        monkeypatch.chdir(tmp_path / "sub")
+        assert c.reindex() is True and c.reindex_in_background().result(30) is False
+    assert (tmp_path / "c" / "derived").is_dir() and not list((tmp_path / "sub").iterdir())
 
 
 @pytest.mark.parametrize(

@@ -70,3 +70,31 @@ def check(collection: cd.Collection, versions: dict[str, int | None], kill: int,
             assert key in [hit.id for hit in found], f"{key} is not found after kill {kill}"
         versions[key] = stored  # the step that was cut off did come through: from now on it is a fact
     assert missing <= 10, f"{missing} documents are gone after kill {kill}; one step deletes 10"
+
+
+def test_an_index_command_killed_at_any_moment_is_simply_repeated(tmp_path: Path) -> None:
+    """From nothing: the kill may come before, while or after the collection is made, its index written, or all is done."""
+    with (tmp_path / "rows.jsonl").open("w") as file:
+        for number in range(9000):
+            file.write(json.dumps({"id": str(number), "text": f"unique{number} stone river cloud"}) + "\n")
+    command = [sys.executable, "-c", "from codomain.cli import main; main()", "index", "rows.jsonl", "--into", "c"]
+    started = time.monotonic()
+    subprocess.run([*command[:-1], "whole"], cwd=tmp_path, check=True, capture_output=True)
+    whole = time.monotonic() - started
+    rng = random.Random(11)
+    killed = 0
+    for _ in range(12):
+        process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        time.sleep(rng.uniform(0.1, 0.9) * whole)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        killed += process.returncode == -signal.SIGKILL
+        if (tmp_path / "c" / "collection.db").exists():
+            with cd.open(tmp_path / "c") as collection:
+                assert collection.verify() == []
+    assert killed > 0
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    with cd.open(tmp_path / "c") as collection:
+        assert len(collection) == 9000 and collection.verify() == []
+        assert collection.search("unique8999", k=1)[0].id == "8999"

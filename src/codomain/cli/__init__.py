@@ -14,10 +14,18 @@ class Interrupted(BaseException):
 
 def main() -> None:
     """Run the command line and exit: 0 done, 1 found nothing or found faults, 2 bad input, 130 interrupted."""
+    signal.signal(signal.SIGINT, _interrupt)
+    try:
+        _run()
+    except Interrupted:
+        _complain("interrupted; what was acknowledged is kept, and the same command goes on from there.")
+        sys.exit(130)
+
+
+def _run() -> None:
     from codomain.cli.app import app
     from codomain.errors import CodomainError
 
-    signal.signal(signal.SIGINT, _interrupt)
     try:
         app()
     except CodomainError as error:
@@ -26,9 +34,6 @@ def main() -> None:
     except BrokenPipeError:  # the reader of a pipe has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
-    except Interrupted:
-        _complain("interrupted; what was acknowledged is kept, and the same command goes on from there.")
-        sys.exit(130)
     except MemoryError:
         _complain("there is not enough memory for this.")
         sys.exit(2)

@@ -14,11 +14,11 @@ def import_(
     pipeline: Annotated[str | None, typer.Option("--pipeline", "-p", help="For a new collection.")] = None,
 ) -> None:
     """Add the documents of an export, with ids, titles and metadata as they were."""
-    from codomain.cli.index import open_or_create
+    from codomain.cli.opening import open_or_create
     from codomain.cli.progress import count_progress
     from codomain.store.exchange import import_file
 
-    with open_or_create(into, [str(file)], pipeline, {}) as collection:
+    with open_or_create(into, [str(file)], pipeline, {}, {}) as collection:
         with count_progress("importing") as advance:
             added = import_file(collection, file, advance)
         collection.reindex()

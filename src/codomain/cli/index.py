@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
-    from codomain.store import Collection
     from codomain.store.sources import Indexed
 
 
@@ -45,70 +42,23 @@ def index(
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
 ) -> None:
     """Read documents into a collection: new and changed ones are encoded, vanished ones removed, the rest left alone."""
+    from codomain.cli.opening import open_or_create
+    from codomain.cli.progress import bytes_progress
     from codomain.store.sources import index_files
 
     started = time.perf_counter()
     settings = {"chunk_size": chunk_size, "overlap": overlap, "situate": situate}
     fields = {"format": format, "text_field": text_field, "id_field": id_field, "title_field": title_field}
-    from codomain.cli.progress import bytes_progress
-
     chosen = {name: value for name, value in settings.items() if value is not None}
-    with open_or_create(into, paths, pipeline, chosen) as collection:
+    with open_or_create(into, paths, pipeline, chosen, fields | {"skip_bad": skip_bad}) as collection:
         with bytes_progress("indexing", quiet=as_json) as (start, advance):
             report = index_files(collection, paths, progress=advance, on_start=start, skip_bad=skip_bad, **fields)
         if not no_reindex:
             collection.reindex()
-        _show(report, collection, time.perf_counter() - started, as_json)
+        _show(report, into, len(collection), time.perf_counter() - started, as_json)
 
 
-@contextmanager
-def open_or_create(
-    into: Path, paths: list[str], pipeline: str | None, settings: dict[str, Any]
-) -> Iterator[Collection]:
-    """The collection that is there, if it is as asked for; else a new one, which goes again if nothing comes into it."""
-    import shutil
-
-    from codomain.store.schema import DATABASE
-
-    new = not (into / DATABASE).exists()
-    empty = False
-    try:
-        with _open_or_create(into, paths, pipeline, settings) as collection:
-            try:
-                yield collection
-            except BaseException:
-                empty = len(collection) == 0
-                raise
-    finally:
-        if new and empty:
-            shutil.rmtree(into, ignore_errors=True)
-
-
-def _open_or_create(into: Path, paths: list[str], pipeline: str | None, settings: dict[str, Any]) -> Collection:
-    import codomain as cd
-    from codomain import store
-    from codomain.errors import StoreError
-    from codomain.read import expand
-    from codomain.store.schema import DATABASE
-
-    if not (into / DATABASE).exists():
-        for _ in expand(paths):
-            break
-        return store.create(into, pipeline or store.DEFAULT_PIPELINE, **settings)
-    collection = store.open(into)
-    if pipeline is not None and cd.pipeline(pipeline) != collection.pipeline:
-        collection.close()
-        raise StoreError(f"{into} was made with {collection.pipeline}: another pipeline needs another collection.")
-    for name, value in settings.items():
-        if getattr(collection.settings, name) != value:
-            collection.close()
-            raise StoreError(
-                f"{into} was made with {name} {getattr(collection.settings, name)}: another value needs another collection."
-            )
-    return collection
-
-
-def _show(report: Indexed, collection: Collection, seconds: float, as_json: bool) -> None:
+def _show(report: Indexed, into: Path, documents: int, seconds: float, as_json: bool) -> None:
     import json
     from collections import Counter
 
@@ -123,7 +73,7 @@ def _show(report: Indexed, collection: Collection, seconds: float, as_json: bool
             "unchanged": added.unchanged,
             "removed": report.removed,
             "chunks": added.chunks,
-            "documents": len(collection),
+            "documents": documents,
             "seconds": round(seconds, 3),
             "bad": bad,
         }
@@ -143,4 +93,4 @@ def _show(report: Indexed, collection: Collection, seconds: float, as_json: bool
     if report.unchanged_files:
         parts.append(f"{report.unchanged_files} of {report.files} files skipped as unchanged")
     rate = f", {(added.added + added.updated) / seconds:,.0f} documents/s" if added.added + added.updated else ""
-    typer.echo(f"{collection.folder}: {', '.join(parts)}; {len(collection)} documents in {seconds:.2f} s{rate}.")
+    typer.echo(f"{into}: {', '.join(parts)}; {documents} documents in {seconds:.2f} s{rate}.")

@@ -20,6 +20,6 @@ def rm(
         raise cd.CodomainError("rm needs either ids or --where.")
     with cd.open(name) as collection:
         gone = collection.delete(ids) if ids else collection.delete_where(where or "")
-        typer.echo(f"{collection.folder}: {gone} deleted, {len(collection)} documents left.")
+        typer.echo(f"{name}: {gone} deleted, {len(collection)} documents left.")
     if not gone:
         raise typer.Exit(1)

@@ -268,8 +268,12 @@ class Branch:
 
     def reindex(self, rows: int, epoch: int) -> bool:
         """Write an index that covers all rows; False when there is one already. Call after `sync`."""
-        if not self.fitted or (any(covered == rows for covered, _ in self._indexes(epoch)) and self.covered == rows):
+        damaged = self.shelf.drop_damaged()
+        if not self.fitted or (not damaged and self._opened == rows and self._indexes(epoch)):
             return False
+        if damaged:  # and what was read from it with it
+            self.forget()
+            self.sync(rows, epoch)
         index: Any = self.index
         if self.leaf.encoder is None:
             index = index if index is not None else self._fresh_index().build([])

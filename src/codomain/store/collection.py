@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -16,7 +18,8 @@ import numpy as np
 
 from codomain.errors import InputError, PipelineError, StoreError
 from codomain.pipeline import Pipeline, pipeline
-from codomain.retrieve import Leaf, Trace, leaves, plan, run
+from codomain.read.record import clean
+from codomain.retrieve import Leaf, Node, Trace, leaves, plan, run
 from codomain.stages import Progress, Stage
 from codomain.store.answers import Hit, as_hits, best_documents
 from codomain.store.branch import MOST_TO_FIT, Branch
@@ -39,35 +42,24 @@ def create(path: str | Path, pipe: str | Stage | Pipeline = DEFAULT_PIPELINE, **
 
     Raises StoreError when the folder is in use, PipelineError for a pipeline that cannot search.
     """
-    folder = Path(path)
-    if (folder / DATABASE).exists():
-        raise StoreError(f"there is a collection at {folder} already.")
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise StoreError(f"{folder} is in use: a collection needs a folder of its own.")
+    folder = Path(path).absolute()
     root = plan(pipe)
     names = [leaf.name for leaf in leaves(root)]
     if len(set(names)) < len(names):
         raise PipelineError(f"{pipeline(pipe)} has the same branch twice.")
-    chosen = Settings(**settings)
-    create_database(folder)
-    db = connect(folder)
-    try:
-        with writing(db, folder):
-            for name, value in {
-                "pipeline": str(pipeline(pipe)),
-                "settings": json.dumps(asdict(chosen)),
-                "epoch": "0",
-            }.items():
-                db.execute("INSERT INTO meta VALUES (?, ?)", [name, value])
-            for leaf in leaves(root):
-                Branch(leaf, folder, db).register()
-            db.execute("INSERT INTO history VALUES (?, 'created', ?)", [time.time(), str(pipeline(pipe))])
-    except BaseException:
-        db.close()
-        (folder / DATABASE).unlink(missing_ok=True)
-        raise
-    db.close()
-    return Collection(folder)
+    unknown = set(settings) - {field.name for field in fields(Settings)}
+    if unknown:
+        raise InputError(f"a collection has no setting {sorted(unknown)[0]!r}.")
+    meta = {"pipeline": str(pipeline(pipe)), "settings": json.dumps(asdict(Settings(**settings))), "epoch": "0"}
+
+    def fill(db: sqlite3.Connection) -> None:
+        db.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
+        for leaf in leaves(root):
+            Branch(leaf, folder, db).register()
+        db.execute("INSERT INTO history VALUES (?, 'created', ?)", [time.time(), meta["pipeline"]])
+
+    create_database(folder, fill)
+    return Collection(folder, root)
 
 
 def open(path: str | Path) -> Collection:
@@ -75,7 +67,7 @@ def open(path: str | Path) -> Collection:
 
     Raises StoreError when there is none, or it cannot be read.
     """
-    return Collection(Path(path))
+    return Collection(Path(path).absolute())
 
 
 class Collection:
@@ -88,7 +80,7 @@ class Collection:
     ['b']
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, root: Node | None = None) -> None:
         self.folder = folder
         self.lock = threading.RLock()
         self.db = connect(folder)
@@ -97,7 +89,7 @@ class Collection:
                 meta = dict(self.db.execute("SELECT name, value FROM meta"))
             self.pipeline = pipeline(meta["pipeline"])
             self.settings = Settings(**json.loads(meta["settings"]))
-            self.root = plan(self.pipeline)
+            self.root = plan(self.pipeline) if root is None else root  # planned once: models are slow to load
         except KeyError as missing:
             self.db.close()
             raise StoreError(
@@ -233,8 +225,6 @@ class Collection:
 
         Raises WhereError for a filter that cannot be read, StoreError when the collection cannot be.
         """
-        if not isinstance(query, str):
-            raise InputError(f"a query is a text, not {type(query).__name__}.")
         return self.search_many([query], k, where, explain)[0]
 
     def search_many(
@@ -245,8 +235,16 @@ class Collection:
         explain: bool = False,
     ) -> list[list[Hit]]:
         """`search` for several queries at once, encoded together."""
-        if k < 1:
-            raise InputError(f"k must be 1 or more, not {k}.")
+        if isinstance(k, bool) or not isinstance(k, int) or k < 1:
+            raise InputError(f"k must be a whole number of 1 or more, not {k!r}.")
+        if isinstance(queries, str):
+            raise InputError("search_many takes a list of queries; a single one is for search.")
+        for query in queries:
+            if not isinstance(query, str):
+                raise InputError(f"a query is a text, not {type(query).__name__}.")
+            if not query.strip():
+                raise InputError("the query is empty.")
+        queries = [clean(query) for query in queries]
         with self.snapshot():
             allow = None if where is None else self._allowed(parse_where(where))
             encoded: dict[str, Floats] = {}
@@ -263,7 +261,7 @@ class Collection:
                 if not short or depth >= self._rows:
                     break
                 depth *= 4
-            return [as_hits(self.db, f, trace if explain else None, query) for query, f in enumerate(found)]
+            return [as_hits(self.db, f, trace if explain else None, number) for number, f in enumerate(found)]
 
     def _search(
         self,
@@ -320,7 +318,7 @@ class Collection:
         """A document by id: id, text, title and metadata; None when there is none."""
         with self.lock, sentences(self.folder):
             sql = "SELECT key, text, title, metadata FROM documents WHERE key = ?"
-            row = self.db.execute(sql, [id]).fetchone()
+            row = self.db.execute(sql, [clean(id)]).fetchone()
         return None if row is None else {"id": row[0], "text": row[1], "title": row[2], "metadata": json.loads(row[3])}
 
     # --- maintenance (the work is in store/maintain.py) --------------------------------------------------------------
@@ -331,16 +329,20 @@ class Collection:
 
         return reindex(self)
 
-    def reindex_in_background(self) -> threading.Thread:
-        """`reindex` in a thread with a connection of its own; searches go on and find the new index when it is there."""
+    def reindex_in_background(self) -> Future[bool]:
+        """`reindex` in a thread with a connection of its own; searches go on and find the new index when it is there.
 
-        def work() -> None:
+        The future's result is that of `reindex`, or raises what it raised.
+        """
+
+        def work() -> bool:
             with Collection(self.folder) as other:
-                other.reindex()
+                return other.reindex()
 
-        thread = threading.Thread(target=work, name=f"reindex {self.folder}", daemon=True)
-        thread.start()
-        return thread
+        threads = ThreadPoolExecutor(max_workers=1, thread_name_prefix="reindex")
+        future = threads.submit(work)
+        threads.shutdown(wait=False)
+        return future
 
     def compact(self) -> None:
         """Give back the room of deleted documents: rows are renumbered, vectors and database rewritten."""

@@ -6,8 +6,10 @@ is its position in every index. A deleted chunk leaves its number behind in `tom
 
 from __future__ import annotations
 
+import os
 import sqlite3
-from collections.abc import Iterator
+import uuid
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from codomain.errors import StoreError
 FORMAT = 1
 DATABASE = "collection.db"
 BUSY_SECONDS = 20.0
+_UNFINISHED = f"{DATABASE}.new"
 _MODES = ("mode=rw", "mode=ro", "mode=ro&immutable=1")
 
 _SCHEMA = """
@@ -49,21 +52,44 @@ CREATE TABLE history (at REAL NOT NULL, event TEXT NOT NULL, detail TEXT NOT NUL
 """
 
 
-def create_database(folder: Path) -> None:
-    """Make the folder and an empty database in it; the database appears whole or not at all."""
+def create_database(folder: Path, fill: Callable[[sqlite3.Connection], None]) -> None:
+    """Make the folder and a database in it that `fill` has filled; it appears whole or not at all.
+
+    Raises StoreError when there is a collection already, another process was quicker, or the folder holds other files.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        there = [path.name for path in folder.iterdir()]
     except OSError as error:
         raise StoreError(f"cannot create the collection {folder}: {error.strerror or error}.") from None
-    temporary = folder / f"{DATABASE}.new"
-    temporary.unlink(missing_ok=True)
-    with sentences(folder):
-        db = sqlite3.connect(temporary, isolation_level=None)
-        db.executescript(_SCHEMA)
-        db.execute("INSERT INTO meta VALUES ('format', ?)", [str(FORMAT)])
-        db.execute("PRAGMA journal_mode = WAL")
-        db.close()
-    temporary.replace(folder / DATABASE)
+    if DATABASE in there:
+        raise StoreError(f"there is a collection at {folder} already.")
+    if any(not name.startswith(_UNFINISHED) for name in there):  # those are left from a creation that was killed
+        raise StoreError(f"{folder} is in use: a collection needs a folder of its own.")
+    temporary = folder / f"{_UNFINISHED}{uuid.uuid4().hex}"
+    try:
+        with sentences(folder):
+            db = sqlite3.connect(temporary, isolation_level=None)
+            try:
+                db.executescript(_SCHEMA)
+                db.execute("INSERT INTO meta VALUES ('format', ?)", [str(FORMAT)])
+                fill(db)
+                db.execute("PRAGMA journal_mode = WAL")
+            finally:
+                db.close()
+        _publish(temporary, folder)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _publish(temporary: Path, folder: Path) -> None:
+    """Give the finished database its name, unless one has that name by now."""
+    try:
+        os.link(temporary, folder / DATABASE)
+    except FileExistsError:
+        raise StoreError(f"there is a collection at {folder} already.") from None
+    except OSError:  # a file system without hard links
+        temporary.rename(folder / DATABASE)
 
 
 def connect(folder: Path) -> sqlite3.Connection:

@@ -69,8 +69,19 @@ class Shelf:
         for path in self._named(f"{self.prefix}.*"):
             self._drop(path)
 
+    def drop_damaged(self) -> bool:
+        """Drop indexes whose files are not what was written; whether there were any."""
+        damaged = [path for path, _ in self._damaged()]
+        for path in damaged:
+            self._drop(path)
+        return bool(damaged)
+
     def faults(self) -> Iterator[str]:
         """What is wrong with the files of each index, by their checksums."""
+        for _, fault in self._damaged():
+            yield fault
+
+    def _damaged(self) -> Iterator[tuple[Path, str]]:
         from codomain.index import verify
 
         for path in self._named(f"{self.prefix}.*"):
@@ -78,7 +89,7 @@ class Shelf:
                 verify(path)
             except (CodomainError, OSError) as error:
                 if path.exists():  # else another process has just replaced it
-                    yield str(error).rstrip(".")
+                    yield path, str(error).rstrip(".")
 
     def drop_abandoned(self) -> None:
         """Half-written folders of processes that were killed."""
