@@ -173,6 +173,31 @@ def test_refuses_what_it_cannot_search(name):
         index.add(VECTORS[:, :3])
 
 
+@pytest.mark.parametrize("index", ["flat", "auto", "hnsw", "ivf", "ivfpq", "bm25"])
+def test_a_flipped_byte_in_any_file_is_noticed(index, tmp_path):
+    content = [f"river number{i}" for i in range(300)] if index == "bm25" else VECTORS[:300]
+    stage_class(index)().build(content).save(tmp_path)
+    stage_class(index)().load(tmp_path)
+    for path in sorted(tmp_path.iterdir()):
+        content = path.read_bytes()
+        for at in (0, len(content) // 2, len(content) - 1):
+            path.write_bytes(content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :])
+            with pytest.raises(InputError, match="rebuild the index|reads format|holds a saved"):
+                stage_class(index)().load(tmp_path)
+        path.write_bytes(content)
+
+
+@pytest.mark.parametrize("index", ["hnsw", "ivf", "ivfpq"])
+def test_faiss_never_reads_a_damaged_file_however_large(index, tmp_path, monkeypatch):
+    monkeypatch.setattr("codomain.index.storage._CHECKED", 0)
+    stage_class(index)().build(VECTORS[:300]).save(tmp_path)
+    path = tmp_path / "index.faiss"
+    content = path.read_bytes()
+    path.write_bytes(content[:-100] + bytes([content[-100] ^ 255]) + content[-99:])
+    with pytest.raises(InputError, match=r"index\.faiss is damaged"):
+        stage_class(index)().load(tmp_path)
+
+
 @pytest.mark.parametrize("index", ["flat", "hnsw", "ivf", "ivfpq"])
 def test_damaged_files_are_told_by_a_sentence(index, tmp_path):
     stage_class(index)().build(VECTORS).save(tmp_path / "good")

@@ -17,6 +17,8 @@ _META = "meta.json"
 _FORMAT = 1
 _SMALL = 1 << 16
 """Files below this many bytes are read, not mapped."""
+_CHECKED = 1 << 26
+"""Bytes up to which an index is read whole when it is opened, to compare checksums: a second reads more than 1 GB."""
 
 Arrays = dict[str, np.ndarray]
 
@@ -68,6 +70,7 @@ def save_arrays(
         names.append(f"{name}.npy")
     sizes = {name: {"bytes": (folder / name).stat().st_size, "crc32": _crc(folder / name)} for name in names}
     meta = {"format": _FORMAT, "index": index, "settings": settings, "files": sizes}
+    meta["crc32"] = _meta_crc(meta)
     fresh = folder / f"{_META}.new"
     fresh.write_text(json.dumps(meta, indent=1))
     os.replace(fresh, folder / _META)
@@ -76,12 +79,15 @@ def save_arrays(
 def open_arrays(folder: Path, index: str) -> tuple[Arrays, dict[str, Any]]:
     """The arrays by name, memory-mapped, and the settings that `save_arrays` wrote.
 
-    Raises InputError when a file is missing, has another size, or belongs to another index.
+    Checksums are compared where that costs little, and always for what is no array: FAISS may crash on damaged files.
+    Raises InputError when a file is missing or damaged, or belongs to another index.
     """
     folder = Path(folder)
     meta = _read_meta(folder)
     if meta["index"] != index:
         raise InputError(f"{folder} holds a saved {meta['index']} index, not a {index} index.")
+    small = sum(expected["bytes"] for expected in meta["files"].values()) <= _CHECKED
+    _compare(folder, {n: e for n, e in meta["files"].items() if small or not n.endswith(".npy")})
     arrays = {}
     for name in meta["files"]:
         if name.endswith(".npy"):
@@ -96,9 +102,7 @@ def open_arrays(folder: Path, index: str) -> tuple[Arrays, dict[str, Any]]:
 def verify(folder: Path) -> None:
     """Read every file of a saved index and compare its CRC-32; raises InputError that names the first damaged one."""
     folder = Path(folder)
-    for name, expected in _read_meta(folder)["files"].items():
-        if _crc(folder / name) != expected["crc32"]:
-            raise InputError(f"{folder / name} is damaged (its checksum differs): rebuild the index.")
+    _compare(folder, _read_meta(folder)["files"])
 
 
 def codec_arrays(codec: Codec) -> tuple[Arrays, dict[str, Any]]:
@@ -117,8 +121,10 @@ def _read_meta(folder: Path) -> dict[str, Any]:
     """meta.json, with the size of every file that it names compared to the file's."""
     try:
         meta: dict[str, Any] = json.loads((folder / _META).read_text())
-        files = meta["files"].items()
         form = meta["format"]
+        if form == _FORMAT and meta.pop("crc32") != _meta_crc(meta):
+            raise ValueError
+        files = meta["files"].items()
     except FileNotFoundError:
         raise InputError(f"{folder} holds no saved index: {_META} is missing.") from None
     except (ValueError, KeyError, AttributeError, TypeError):
@@ -132,6 +138,16 @@ def _read_meta(folder: Path) -> dict[str, Any]:
             found = "is missing" if size is None else f"has {size} bytes instead of {expected['bytes']}"
             raise InputError(f"{path} {found}: rebuild the index.")
     return meta
+
+
+def _compare(folder: Path, files: dict[str, Any]) -> None:
+    for name, expected in files.items():
+        if _crc(folder / name) != expected["crc32"]:
+            raise InputError(f"{folder / name} is damaged (its checksum differs): rebuild the index.")
+
+
+def _meta_crc(meta: dict[str, Any]) -> int:
+    return zlib.crc32(json.dumps(meta, sort_keys=True).encode())
 
 
 def _crc(path: Path) -> int:
