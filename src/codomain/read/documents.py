@@ -5,10 +5,13 @@ from __future__ import annotations
 import gzip
 import re
 import zlib
-from typing import NamedTuple
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from codomain.errors import InputError, MissingExtra
-from codomain.read.files import Bad, OnBad, SourceFile, unreadable
+from codomain.read.files import Bad, OnBad, SourceFile, label, unreadable
+from codomain.read.front_matter import front_matter
 
 _BLOCKS = re.compile(
     "p|div|section|article|header|footer|main|aside|nav|ul|ol|li|dl|dt|dd|table|tr|blockquote|pre|figure|figcaption|h[1-6]|br|hr"
@@ -18,11 +21,12 @@ _TITLE = re.compile(r"^#[ \t]+(.+?)[ \t]*#*[ \t]*$", re.MULTILINE)
 
 
 class Document(NamedTuple):
-    """A file's text; `markdown` where it has Markdown headings."""
+    """A file's text; `markdown` where it has Markdown headings, `fields` from its front matter."""
 
     text: str
     title: str | None
     markdown: bool
+    fields: Mapping[str, Any] = MappingProxyType({})
 
 
 class BinaryFile(InputError):
@@ -59,16 +63,18 @@ def _text(file: SourceFile, on_bad: OnBad | None) -> Document:
         with gzip.open(file.path) if packed else open(file.path, "rb") as stream:
             raw = stream.read(8192)
             if looks_binary(raw):
-                raise BinaryFile(f"{file.path} is a binary file, not text.")
+                raise BinaryFile(f"{file.label} is a binary file, not text.")
             raw += stream.read()
     except (gzip.BadGzipFile, zlib.error, EOFError) as error:
-        raise InputError(f"{file.path} cannot be unpacked: {error}.") from None
+        raise InputError(f"{file.label} cannot be unpacked: {error}.") from None
     text = _decode(raw, file.path, on_bad)
     if file.format == "html":
         return _html(text, file.path)
     if file.format == "markdown":
-        title = _TITLE.search(text)
-        return Document(text, title.group(1) if title else None, True)
+        fields, text = front_matter(text)
+        heading = _TITLE.search(text)
+        title = fields.pop("title", None) or (heading.group(1) if heading else None)
+        return Document(text, None if title is None else str(title), True, fields)
     return Document(text, None, False)
 
 
@@ -79,7 +85,7 @@ def _decode(raw: bytes, path: str, on_bad: OnBad | None) -> str:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError:
         if on_bad:
-            on_bad(Bad(path, 0, "encoding", "is not UTF-8 and was read as Latin-1"))
+            on_bad(Bad(label(path), 0, "encoding", "is not UTF-8 and was read as Latin-1"))
         return raw.decode("latin-1")
 
 
@@ -87,7 +93,7 @@ def _html(markup: str, path: str) -> Document:
     try:
         from bs4 import BeautifulSoup
     except ImportError:
-        raise MissingExtra(f"reading {path}", "files") from None
+        raise MissingExtra(f"reading {label(path)}", "files") from None
     soup = BeautifulSoup(markup, "html.parser")
     title = soup.title.get_text(" ", strip=True) if soup.title else None
     for tag in soup.find_all([*_DROPPED, "title"]):
@@ -105,7 +111,7 @@ def _pdf(path: str) -> Document:
     try:
         import pypdf
     except ImportError:
-        raise MissingExtra(f"reading {path}", "files") from None
+        raise MissingExtra(f"reading {label(path)}", "files") from None
     try:
         with open(path, "rb") as stream:
             reader = pypdf.PdfReader(stream)
@@ -114,7 +120,7 @@ def _pdf(path: str) -> Document:
     except OSError:
         raise
     except Exception as error:  # a damaged or locked file fails in many ways inside the parser
-        raise InputError(f"{path} is not a PDF that can be read: {_first_line(error)}.") from None
+        raise InputError(f"{label(path)} is not a PDF that can be read: {_first_line(error)}.") from None
     return Document(text, title or None, False)
 
 
@@ -122,14 +128,14 @@ def _docx(path: str) -> Document:
     try:
         import docx
     except ImportError:
-        raise MissingExtra(f"reading {path}", "files") from None
+        raise MissingExtra(f"reading {label(path)}", "files") from None
     try:
         with open(path, "rb") as stream:
             word = docx.Document(stream)
     except OSError:
         raise
     except Exception as error:  # damaged archives fail in many ways inside the parser
-        raise InputError(f"{path} is not a Word document that can be read: {_first_line(error)}.") from None
+        raise InputError(f"{label(path)} is not a Word document that can be read: {_first_line(error)}.") from None
     parts = []
     for block in word.iter_inner_content():
         if hasattr(block, "rows"):

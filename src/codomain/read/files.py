@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
+import stat as modes
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +13,13 @@ from typing import Literal
 
 from codomain.errors import InputError
 
-BadKind = Literal["broken", "empty", "duplicate", "binary", "encoding", "unreadable", "no text"]
+BadKind = Literal["broken", "empty", "duplicate", "binary", "encoding", "unreadable", "no text", "link"]
 
 SKIPPED_FOLDERS = frozenset({"node_modules", "__pycache__", "venv", "site-packages"})
 """Folders never walked, beside the hidden ones (.git, .venv, ...)."""
+
+COLLECTION = "collection.db"
+"""A folder with this file is a collection: its files are no documents."""
 
 FORMATS = {
     ".jsonl": "jsonl",
@@ -55,13 +60,22 @@ OnBad = Callable[[Bad], None]
 
 @dataclass(frozen=True)
 class SourceFile:
-    """One file of the input: absolute path, format, and what `stat` says; `root` is the folder that was asked for."""
+    """One file of the input: absolute path, format, and what `stat` says; `root` is the folder that was asked for.
+
+    A file that is not `regular`, such as a pipe, can be read once only and has no hash.
+    """
 
     path: str
     format: str
     size: int
     mtime_ns: int
     root: str | None = None
+    regular: bool = True
+
+    @property
+    def label(self) -> str:
+        """The path as text that prints and stores, also where the file system's bytes are not UTF-8."""
+        return label(self.path)
 
     def sha256(self) -> str:
         """The hash of the contents, read only now; raises InputError for a file that cannot be read."""
@@ -72,8 +86,18 @@ class SourceFile:
             raise unreadable(self.path, error) from None
 
 
+def label(path: str | Path) -> str:
+    """A path as text: bytes that are not UTF-8 are written as escapes, so that different paths stay different.
+
+    >>> label(os.fsdecode(b"caf\\xe9.md"))
+    'caf\\\\xe9.md'
+    """
+    return re.sub("[\ud800-\udfff\0]", lambda m: f"\\x{ord(m[0]) & 0xFF:02x}", str(path))
+
+
 def unreadable(path: str | Path, error: OSError) -> InputError:
     """The sentence for a file that is missing, forbidden or broken."""
+    path = label(path)
     if isinstance(error, FileNotFoundError):
         return InputError(f"{path} does not exist.")
     if isinstance(error, PermissionError):
@@ -107,7 +131,10 @@ def fingerprint(path: str | Path, format: str | None = None, root: str | None = 
         stat = os.stat(absolute)
     except OSError as error:
         raise unreadable(path, error) from None
-    return SourceFile(absolute, format or format_of(absolute), stat.st_size, stat.st_mtime_ns, root)
+    except ValueError:  # a NUL, or half of a surrogate pair
+        raise InputError(f"{label(path)} does not exist.") from None
+    kind, regular = format or format_of(absolute), modes.S_ISREG(stat.st_mode)
+    return SourceFile(absolute, kind, stat.st_size if regular else 0, stat.st_mtime_ns, root, regular)
 
 
 def expand(
@@ -115,12 +142,13 @@ def expand(
 ) -> Iterator[SourceFile]:
     """The files that paths name: a file itself, a folder's files at every depth in sorted order; "-" is left as it is.
 
-    Hidden files and folders, node_modules, __pycache__, venv and site-packages are not walked. Each file comes once.
+    Hidden files and folders, node_modules, __pycache__, venv, site-packages and collections are not walked, links to
+    folders neither, which is reported; pipes and devices count only where they are named. Each file comes once.
 
     >>> [Path(file.path).name for file in expand([__file__, __file__])]
     ['files.py']
 
-    Raises InputError for a path that does not exist; unreadable places inside a folder go to `on_bad`.
+    Raises InputError for a path that does not exist or is a collection; unreadable places inside a folder go to `on_bad`.
     """
     seen: set[str] = set()
     for path in paths:
@@ -139,14 +167,28 @@ def _walk(folder: Path, format: str | None, on_bad: OnBad | None) -> Iterator[So
 
     def report(error: OSError) -> None:
         if on_bad:
-            on_bad(Bad(str(error.filename), 0, "unreadable", f"was skipped: {error.strerror}"))
+            on_bad(Bad(label(error.filename or root), 0, "unreadable", f"was skipped: {error.strerror}"))
 
     if not os.access(root, os.R_OK | os.X_OK):
         raise unreadable(folder, PermissionError())
+    if os.path.exists(os.path.join(root, COLLECTION)):
+        raise InputError(f"{label(folder)} is a collection, not a folder of documents.")
     for here, folders, names in os.walk(root, onerror=report):
+        if COLLECTION in names:
+            folders.clear()
+            continue
         folders[:] = sorted(f for f in folders if not f.startswith(".") and f not in SKIPPED_FOLDERS)
+        for name in folders:
+            if on_bad and os.path.islink(path := os.path.join(here, name)):
+                on_bad(Bad(label(path), 0, "link", "is a link to a folder and was not followed"))
         for name in sorted(names):
             path = os.path.join(here, name)
-            if name.startswith(".") or not os.path.isfile(path):  # dangling links, sockets, pipes
+            if name.startswith("."):
                 continue
-            yield fingerprint(path, format, root)
+            try:
+                if modes.S_ISREG(os.stat(path).st_mode):
+                    yield fingerprint(path, format, root)
+            except FileNotFoundError:
+                continue  # a link to nowhere, or gone since the folder was listed
+            except OSError as error:  # it is there, but may not be looked at
+                report(error)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any
@@ -15,6 +16,9 @@ TEXT_FIELDS = ("text", "body", "content", "contents", "document", "passage", "ab
 TITLE_FIELDS = ("title",)
 ID_FIELDS = ("_id", "id", "docid", "doc_id", "document_id", "corpus-id")
 
+
+ODD_NAME = re.compile(r'["`\\\x00-\x1f\x7f]|\A\Z')
+"""What no name of a metadata field has: quotes, backslashes and control characters; nor is it empty."""
 
 _JSON = json.JSONEncoder(ensure_ascii=False, sort_keys=True)
 
@@ -69,14 +73,39 @@ def clean(text: str) -> str:
     return text
 
 
-def flatten(fields: dict[str, Any], prefix: str = "") -> dict[str, Value]:
+def plain_names(fields: dict[str, Value]) -> dict[str, Value]:
+    """Metadata under names that a filter can spell: odd characters become "_", a field without a name is dropped.
+
+    >>> plain_names({"": 0, 'a"b': 1, "a_b": 2})
+    {'a_b': 2, 'a_b_': 1}
+    """
+    if "" not in fields and not ODD_NAME.search("|".join(fields)):
+        return fields
+    plain = {name: value for name, value in fields.items() if not ODD_NAME.search(name)}
+    for name, value in fields.items():
+        if name and name not in plain:
+            new = ODD_NAME.sub("_", name)
+            while new in plain:
+                new += "_"
+            plain[new] = value
+    return plain
+
+
+def flatten(fields: dict[str, Any]) -> dict[str, Value]:
     """Metadata for filters: nested objects become dotted names, lists of plain values lists of text, the rest JSON text.
 
     >>> flatten({"author": {"name": "Ada", "born": 1815}, "tags": ["a", 1], "more": [{"x": 1}]})
     {'author.name': 'Ada', 'author.born': 1815, 'tags': ['a', '1'], 'more': '[{"x": 1}]'}
 
-    Raises ValueError for NaN, infinity or a value that JSON does not know.
+    Raises ValueError for NaN, infinity, a value that JSON does not know, or one that is nested too deeply.
     """
+    try:
+        return _flatten(fields, "")
+    except RecursionError:
+        raise ValueError("holds metadata that is nested too deeply") from None
+
+
+def _flatten(fields: dict[str, Any], prefix: str) -> dict[str, Value]:
     flat: dict[str, Value] = {}
     for name, value in fields.items():
         kind = type(value)
@@ -85,7 +114,7 @@ def flatten(fields: dict[str, Any], prefix: str = "") -> dict[str, Value]:
             if "\0" in value or not value.isascii():
                 value = clean(value)
         elif isinstance(value, dict):
-            flat.update(flatten(value, f"{prefix}{_clean_name(name)}."))
+            flat.update(_flatten(value, f"{prefix}{_clean_name(name)}."))
             continue
         elif kind is not int or not -(2**63) <= value < 2**63:
             value = _plain(name, value)

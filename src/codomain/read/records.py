@@ -9,7 +9,16 @@ from typing import Any, NamedTuple
 from codomain.errors import InputError, MissingExtra
 from codomain.read.documents import BinaryFile, document
 from codomain.read.files import FORMATS, TABLES, Bad, OnBad, SourceFile, expand
-from codomain.read.record import ID_FIELDS, TEXT_FIELDS, TITLE_FIELDS, Record, clean, content_id, flatten
+from codomain.read.record import (
+    ID_FIELDS,
+    TEXT_FIELDS,
+    TITLE_FIELDS,
+    Record,
+    clean,
+    content_id,
+    flatten,
+    plain_names,
+)
 from codomain.read.tables import rows, typed
 
 _KNOWN = sorted({*FORMATS.values(), "text", "lines"})
@@ -54,11 +63,11 @@ def records(
         except MissingExtra as error:
             if file.root is None:
                 raise
-            _report(on_bad, Bad(file.path, 0, "unreadable", f"was skipped: {str(error).rstrip('.')}"))
+            _report(on_bad, Bad(file.label, 0, "unreadable", f"was skipped: {str(error).rstrip('.')}"))
         except InputError as error:
             if not skip_bad:
                 raise
-            _report(on_bad, Bad(file.path, 0, "unreadable", str(error).rstrip(".")))
+            _report(on_bad, Bad(file.label, 0, "unreadable", _reason(error, file)))
 
 
 def _source_files(
@@ -71,6 +80,10 @@ def _source_files(
             yield from expand([path], format=format, on_bad=on_bad)
 
 
+def _reason(error: InputError, file: SourceFile) -> str:
+    return str(error).removeprefix(f"{file.label} ").rstrip(".")
+
+
 def _report(on_bad: OnBad | None, bad: Bad) -> None:
     if on_bad:
         on_bad(bad)
@@ -78,27 +91,32 @@ def _report(on_bad: OnBad | None, bad: Bad) -> None:
 
 def _document(file: SourceFile, on_bad: OnBad | None) -> Iterator[Record]:
     try:
-        text, title, markdown = document(file, on_bad)
+        text, title, markdown, fields = document(file, on_bad)
     except BinaryFile:
         if file.root is None:
             raise
-        _report(on_bad, Bad(file.path, 0, "binary", "is a binary file and was skipped"))
+        _report(on_bad, Bad(file.label, 0, "binary", "is a binary file and was skipped"))
         return
+    text, title = clean(text), clean(title) if title else None
     if not text.strip():
-        _report(on_bad, Bad(file.path, 0, "empty", "holds no text"))
-        return
+        if not fields or not title:
+            _report(on_bad, Bad(file.label, 0, "empty", "holds no text"))
+            return
+        text = title  # front matter alone can still be found
+    own = {"name": Path(file.label).name, "type": file.format}
+    given = {f"front.{name}" if name in own else name: value for name, value in fields.items()}
     yield Record(
-        id=clean(file.path),
-        text=clean(text),
-        title=clean(title) if title else None,
-        metadata={"name": clean(Path(file.path).name), "type": file.format},
-        source=file.path,
+        id=file.label if file.regular else content_id(title, text),
+        text=text,
+        title=title,
+        metadata={**own, **plain_names(flatten(given))},
+        source=file.label if file.regular else "",
         markdown=markdown,
     )
 
 
 def _table(file: SourceFile, fields: _Fields, skip_bad: bool, on_bad: OnBad | None) -> Iterator[Record]:
-    name = "standard input" if file.path == "-" else file.path
+    name = "standard input" if file.path == "-" else file.label
 
     some = False  # a row, or a fault in its place
 
@@ -162,8 +180,8 @@ def _record(row: dict[str, Any], chosen: _Chosen, file: SourceFile) -> Record | 
             rest.pop(name, None)
     if file.format in ("csv", "tsv"):
         rest = {name: typed(value) for name, value in rest.items()}
-    source = file.path if file.path != "-" else ""
-    return Record(identity, text, title, flatten(rest), source)
+    source = file.label if file.regular and file.path != "-" else ""
+    return Record(identity, text, title, plain_names(flatten(rest)), source)
 
 
 def _words(row: dict[str, Any], name: str | None) -> str | None:

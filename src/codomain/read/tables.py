@@ -37,11 +37,11 @@ def rows(file: SourceFile, broken: Broken, on_bad: OnBad | None = None) -> Itera
         return
     try:
         with _open(file) as stream:
-            lines = _decoded(stream, file.path, on_bad)
+            lines = _decoded(stream, file.label, on_bad)
             read = {"jsonl": _jsonl, "lines": _lines, "csv": _csv, "tsv": _tsv, "": _sniffed}[file.format]
             yield from read(lines, broken)
     except (gzip.BadGzipFile, zlib.error, EOFError) as error:
-        raise InputError(f"{file.path} cannot be unpacked: {error}.") from None
+        raise InputError(f"{file.label} cannot be unpacked: {error}.") from None
     except OSError as error:
         raise unreadable(file.path, error) from None
 
@@ -136,8 +136,9 @@ def _csv(lines: Iterable[str], broken: Broken, delimiter: str = ",") -> Iterator
     if header is None:
         return
     header = [name.strip() for name in header]
-    if len(set(header)) < len(header):
-        twice = next(name for name in header if header.count(name) > 1)
+    named = [name for name in header if name]  # data frames write their index as a column without a name
+    if len(set(named)) < len(named):
+        twice = next(name for name in named if named.count(name) > 1)
         broken(1, f'names two columns "{twice}"')
         return
     while True:
@@ -178,7 +179,7 @@ def _parquet(file: SourceFile) -> Iterator[Row]:
         import pyarrow as pa
         import pyarrow.parquet as pq
     except ImportError:
-        raise MissingExtra(f"reading {file.path}", "parquet") from None
+        raise MissingExtra(f"reading {file.label}", "parquet") from None
     try:
         with pq.ParquetFile(file.path) as table:
             number = 0
@@ -187,7 +188,7 @@ def _parquet(file: SourceFile) -> Iterator[Row]:
                     number += 1
                     yield number, {name: _without_nan(value) for name, value in fields.items()}
     except (pa.ArrowException, UnicodeDecodeError) as error:
-        raise InputError(f"{file.path} is not a Parquet file that can be read: {str(error).splitlines()[0]}") from None
+        raise InputError(f"{file.label} is not a Parquet file that can be read: {str(error).splitlines()[0]}") from None
     except OSError as error:
         raise unreadable(file.path, error) from None
 
