@@ -1,11 +1,12 @@
 """Keep a collection like the files it was made from: new and changed ones are read, vanished ones removed.
 
-A source is entered as complete, with its size, time and hash, only when all its documents are on disk. A run that was
+A source is entered as complete, with its size, time and stamp (the hash of its contents and of how it was read), only when all its documents are on disk. A run that was
 interrupted is repeated: complete files are skipped unread, and of the others only documents that changed are encoded.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -13,7 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from codomain.errors import InputError
 from codomain.read import Bad, Record, SourceFile, expand, records
+from codomain.read.files import TABLES, format_of, label
 from codomain.stages import Progress
 from codomain.store.collection import Collection
 from codomain.store.ingest import Added, add_records
@@ -60,7 +63,9 @@ def index_files(
     with sentences(collection.folder):
         report.documents = add_records(collection, reading.records(todo), progress=reading.acknowledge)
     reading.acknowledge(0)
-    report.removed += _remove_vanished(collection, names, {file.path for file in files})
+    # what may not be looked at has not vanished
+    hidden = [bad.path for bad in report.bad if bad.kind == "unreadable"]
+    report.removed += _remove_vanished(collection, names, {file.label for file in files}, hidden)
     return report
 
 
@@ -87,15 +92,16 @@ class _Reading:
         todo: list[SourceFile] = []
         touched: list[SourceFile] = []
         for file in files:
-            size, time, digest = known.get(file.path, (None, None, None))
-            if size != file.size:
+            size, time, stamp = known.get(file.label, (None, None, ""))
+            options = self._options(file)
+            if size != file.size or not file.regular or stamp.partition(" ")[2] != options:
                 todo.append(file)
             elif time != file.mtime_ns:
-                (todo if file.sha256() != digest else touched).append(file)
+                (touched if self._stamp(file) == stamp else todo).append(file)
         if touched:
             with writing(db, self.collection.folder):
                 db.executemany(
-                    "UPDATE sources SET mtime_ns = ? WHERE path = ?", [(f.mtime_ns, f.path) for f in touched]
+                    "UPDATE sources SET mtime_ns = ? WHERE path = ?", [(f.mtime_ns, f.label) for f in touched]
                 )
         return todo
 
@@ -104,7 +110,7 @@ class _Reading:
         for file in files:
             keys: set[str] = set()
             whole = True
-            digest = "" if file.path == "-" else file.sha256()  # before reading: a change meanwhile is seen next time
+            stamp = self._stamp(file)  # before reading: a change meanwhile is seen next time
 
             def on_bad(bad: Bad) -> None:
                 nonlocal whole
@@ -114,44 +120,69 @@ class _Reading:
             for record in records([file], skip_bad=self.skip_bad, on_bad=on_bad, **self.fields):
                 keys.add(record.id)
                 yield record
-            if whole and file.path != "-":
-                self.finished.append((file, digest, keys))
+            if whole and stamp is not None:
+                self.finished.append((file, stamp, keys))
             self.bytes_read += file.size
+
+    def _stamp(self, file: SourceFile) -> str | None:
+        """The hash of a file's contents and of how it is read; None for a stream, and for what cannot be read."""
+        if file.path == "-" or not file.regular:
+            return None
+        try:
+            return f"{file.sha256()} {self._options(file)}".rstrip()
+        except InputError:
+            return None  # reading it will say why
+
+    def _options(self, file: SourceFile) -> str:
+        """A hash of the options that decide what documents a file holds; empty for a file read as its name says."""
+        names = ("text_field", "id_field", "title_field") if file.format in TABLES else ()
+        chosen = [self.fields.get(name) for name in names]
+        if not any(chosen) and (file.path == "-" or file.format == format_of(file.path)):
+            return ""
+        return hashlib.sha256(json.dumps([file.format, *chosen]).encode()).hexdigest()[:16]
 
     def acknowledge(self, _documents: int) -> None:
         """Called when all that was read so far is on disk: enter the finished files as complete."""
         if self.finished:
             with self.collection.lock, writing(self.collection.db, self.collection.folder):
-                for file, digest, keys in self.finished:
-                    self.report.removed += self._complete(file, digest, keys)
+                for file, stamp, keys in self.finished:
+                    self.report.removed += self._complete(file, stamp, keys)
             self.collection.changed()
             self.finished.clear()
         if self.progress is not None:
             self.progress(self.bytes_read)
             self.bytes_read = 0
 
-    def _complete(self, file: SourceFile, digest: str, keys: set[str]) -> int:
+    def _complete(self, file: SourceFile, stamp: str, keys: set[str]) -> int:
         """Stamp a file and delete the documents that it no longer holds; how many those were."""
         db = self.collection.db
-        db.execute("INSERT OR IGNORE INTO sources (path) VALUES (?)", [file.path])
-        stamp = [file.size, file.mtime_ns, digest, file.path]
-        db.execute("UPDATE sources SET size = ?, mtime_ns = ?, digest = ? WHERE path = ?", stamp)
+        db.execute("INSERT OR IGNORE INTO sources (path) VALUES (?)", [file.label])
+        values = [file.size, file.mtime_ns, stamp, file.label]
+        db.execute("UPDATE sources SET size = ?, mtime_ns = ?, digest = ? WHERE path = ?", values)
         held = db.execute(
-            "SELECT d.id, d.key FROM documents d JOIN sources s ON s.id = d.source WHERE s.path = ?", [file.path]
+            "SELECT d.id, d.key FROM documents d JOIN sources s ON s.id = d.source WHERE s.path = ?", [file.label]
         )
         gone = [number for number, key in held.fetchall() if key not in keys]
         delete_documents(db, gone)
         return len(gone)
 
 
-def _remove_vanished(collection: Collection, paths: Iterable[str], present: set[str]) -> int:
-    """Remove the documents of files that were once found under these folders and are not there any more."""
-    roots = [os.path.join(os.path.abspath(path), "") for path in paths if os.path.isdir(path)]
+def _remove_vanished(collection: Collection, paths: Iterable[str], present: set[str], hidden: Iterable[str]) -> int:
+    """Remove the documents of files that were once found under these folders and are not there any more.
+
+    What lies below hidden paths is left alone.
+    """
+    roots = [os.path.join(label(os.path.abspath(path)), "") for path in paths if os.path.isdir(path)]
+    kept = tuple(os.path.join(path, "") for path in hidden)
     if not roots:
         return 0
     with collection.lock, writing(collection.db, collection.folder) as db:
         known = db.execute("SELECT id, path FROM sources").fetchall()
-        gone = [number for number, path in known if path not in present and path.startswith(tuple(roots))]
+        gone = [
+            number
+            for number, path in known
+            if path not in present and path.startswith(tuple(roots)) and not f"{path}/".startswith(kept)
+        ]
         if not gone:
             return 0
         listing = [json.dumps(gone)]
