@@ -6,12 +6,12 @@ import json
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from codomain.errors import InputError
 from codomain.read.chunks import Chunk, chunk
-from codomain.read.record import Record, content_id, flatten
+from codomain.read.record import ODD_NAME, Record, clean, content_id, flatten
 from codomain.read.situate import situate
 from codomain.stages import Progress
 from codomain.store.passages import passage
@@ -52,7 +52,7 @@ def as_record(item: Item) -> Record:
     Raises InputError when the text is missing or empty, or a value is not of its type.
     """
     if isinstance(item, Record):
-        return item
+        return _cleaned(item)
     if isinstance(item, str):
         item = {"text": item}
     if not isinstance(item, Mapping):
@@ -63,7 +63,7 @@ def as_record(item: Item) -> Record:
             f"a document has id, text, title and metadata; {sorted(map(str, unknown))[0]!r} belongs into metadata."
         )
     text, title, metadata = item.get("text"), item.get("title"), item.get("metadata") or {}
-    if not isinstance(text, str) or not text.strip():
+    if not isinstance(text, str) or not (text := clean(text)).strip():
         raise InputError(f"the document {item.get('id')!r} has no text.")
     if title is not None and not isinstance(title, str):
         raise InputError(f"the title of the document {item.get('id')!r} is not a text.")
@@ -74,7 +74,23 @@ def as_record(item: Item) -> Record:
         fields = flatten(dict(metadata))
     except (ValueError, TypeError) as error:
         raise InputError(f"the metadata of the document {key!r} cannot be stored: {error}.") from None
-    return Record(content_id(title, text) if key is None else str(key), text, title, fields)
+    title = None if title is None else clean(title)
+    return Record(content_id(title, text) if key is None else clean(str(key)), text, title, fields)
+
+
+def _cleaned(record: Record) -> Record:
+    """A record without what no database takes: NUL characters and halves of surrogate pairs."""
+    parts = (record.id, record.text, record.title or "", record.source, record.fields_json)
+    if all(clean(part) is part for part in parts) and "\\u0000" not in record.fields_json:
+        return record
+    return replace(
+        record,
+        id=clean(record.id),
+        text=clean(record.text),
+        title=None if record.title is None else clean(record.title),
+        source=clean(record.source),
+        metadata=flatten(record.metadata),
+    )
 
 
 def add_records(collection: Collection, items: Iterable[Item], progress: Progress | None = None) -> Added:
@@ -106,9 +122,10 @@ def _batches(items: Iterable[Item]) -> Iterator[list[Record]]:
 
 def _check_fields(record: Record) -> None:
     for name in record.metadata:
-        if '"' in name or "`" in name or not name:
+        if ODD_NAME.search(name):
             raise InputError(
-                f"the metadata field {name!r:.60} of the document {record.id!r:.60} has a name with a quote, or none."
+                f"the metadata field {name!r:.60} of the document {record.id!r:.60} "
+                "has a name with a quote, a backslash or a control character, or none."
             )
 
 
