@@ -5,7 +5,7 @@
 
 Logic has two values: a comparison with a missing field or with a value of another type is false, and `not` is its
 complement. `x is null` is true when the field is missing or null. Fields of the document itself are `_id`, `_title`
-and `_source`.
+and `_source`. A text that begins with { is the dict as JSON.
 """
 
 from __future__ import annotations
@@ -17,10 +17,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from codomain.errors import WhereError
+from codomain.read.record import ODD_NAME, clean
 
 Scalar = str | int | float | bool
 
 DEEPEST = 100
+MOST_TERMS = 2_000
 
 
 @dataclass(frozen=True)
@@ -88,15 +90,45 @@ def parse_where(where: str | Mapping[str, Any] | Where) -> Where:
 
     Raises WhereError with one sentence that says what was expected and where.
     """
+    if isinstance(where, str) and where.lstrip().startswith("{"):
+        where = _from_json(where)
     if isinstance(where, str):
         from codomain.store.where_parser import parse_expression
 
-        return parse_expression(where)
+        return _checked_size(parse_expression(clean(where)))
     if isinstance(where, Mapping):
-        return _from_dict(where, 0)
+        return _checked_size(_from_dict(where, 0))
     if isinstance(where, Where):
-        return where
+        return _checked_size(where)
     raise WhereError(f"a filter is an expression or a dict, not {type(where).__name__}.")
+
+
+def _from_json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise WhereError(f"the filter begins like JSON but is none: {error}.") from None
+
+
+def _checked_size(where: Where) -> Where:
+    """The same filter; raises WhereError for one that the database could not hold."""
+    terms, row = 0, [where]
+    for _ in range(DEEPEST + 1):
+        if not row:
+            break
+        terms += sum(isinstance(part, Compare | IsNull) for part in row)
+        row = [inner for part in row for inner in _inside(part)]
+    if row:
+        raise WhereError("the filter is nested too deeply.")
+    if terms > MOST_TERMS:
+        raise WhereError(f"the filter has {terms:,} terms, more than {MOST_TERMS:,}: `in` takes a list of any length.")
+    return where
+
+
+def _inside(where: Where) -> tuple[Where, ...]:
+    if isinstance(where, And | Or):
+        return where.parts
+    return (where.inner,) if isinstance(where, Not) else ()
 
 
 # --- printing --------------------------------------------------------------------------------------------------
@@ -131,6 +163,8 @@ def _from_dict(where: Mapping[str, Any], depth: int) -> Where:
         raise WhereError("the filter is an empty dict.")
     parts: list[Where] = []
     for key, value in where.items():
+        if not isinstance(key, str):
+            raise WhereError(f"{key!r:.60} in the filter is not a field name.")
         if key in ("$and", "$or", "$nor"):
             if not isinstance(value, list | tuple) or not value or not all(isinstance(v, Mapping) for v in value):
                 raise WhereError(f"{key} in the filter needs a list of one or more dicts.")
@@ -148,6 +182,8 @@ def _from_dict(where: Mapping[str, Any], depth: int) -> Where:
 
 
 def _conditions(field: str, value: Any, depth: int) -> Iterator[Where]:
+    if depth > DEEPEST:
+        raise WhereError("the filter is nested too deeply.")
     if not isinstance(value, Mapping):
         yield IsNull(field) if value is None else Compare(field, "==", scalar(value, field))
         return
@@ -155,7 +191,7 @@ def _conditions(field: str, value: Any, depth: int) -> Iterator[Where]:
         raise WhereError(f"the condition on {field} is an empty dict.")
     for op, operand in value.items():
         if op == "$not":
-            yield Not(join(And, tuple(_conditions(field, operand, depth))))
+            yield Not(join(And, tuple(_conditions(field, operand, depth + 1))))
         elif op in ("$in", "$nin"):
             if not isinstance(operand, list | tuple):
                 raise WhereError(f"{op} on {field} needs a list.")
@@ -183,13 +219,15 @@ def scalar(value: Any, field: str) -> Scalar:
         raise WhereError(f"the value for {field} is not a finite number.")
     if isinstance(value, int) and not isinstance(value, bool) and not -(2**63) <= value < 2**63:
         raise WhereError(f"the value for {field} is too large a number.")
-    if isinstance(value, str | int | float | bool):
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, int | float | bool):
         return value
     raise WhereError(f"the value for {field} is neither text, a number, true nor false: {value!r:.60}.")
 
 
 def checked_field(field: str) -> str:
     """A field's name; raises WhereError for one that no metadata can have."""
-    if not field or '"' in field or "`" in field or "\0" in field:
-        raise WhereError(f"{field!r:.60} is not a field name: it is empty or holds a quote.")
-    return field
+    if ODD_NAME.search(field):
+        raise WhereError(f"{field!r:.60} is no field name: it is empty or has a quote, backslash or control character.")
+    return clean(field)

@@ -1,13 +1,23 @@
-"""Filters as SQL over the `documents` table: every value and every field name travels as a parameter."""
+"""Filters as SQL over the `documents` table: every value and every field name travels as a parameter.
+
+SQLite takes expressions of at most 1000 levels, and its parser stacks 100 symbols. So negation is moved down to the
+terms, long chains are cut into groups, and of several parts the deepest comes first, where it needs the least stack.
+"""
 
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, NamedTuple
 
-from codomain.store.where import And, Compare, IsNull, Not, Or, Scalar, Where
+from codomain.errors import WhereError
+from codomain.read.record import clean
+from codomain.store.where import And, Compare, IsNull, Not, Or, Scalar, Where, checked_field
 
 _COLUMNS = {"_id": "d.key", "_title": "d.title", "_source": "s.path"}
+
+_GROUP = 16
+_MOST_BRACKETS = 40
+_MOST_LEVELS = 900
 
 _SQL_OPS = {"==": "=", "!=": "<>", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 
@@ -19,25 +29,63 @@ def to_sql(where: Where) -> tuple[str, list[Any]]:
     >>> to_sql(parse_where("_id == 'a'"))
     ('ifnull(d.key = ?, 0)', ['a'])
     """
-    parameters: list[Any] = []
-    return _sql(where, parameters), parameters
+    made = _sql(where, False)
+    if made.brackets > _MOST_BRACKETS or made.levels > _MOST_LEVELS:
+        raise WhereError("the filter is nested too deeply.")
+    return made.text, made.parameters
 
 
-def _sql(where: Where, parameters: list[Any]) -> str:
+class _Sql(NamedTuple):
+    """A condition, and what it asks of SQLite: levels of its tree, and the brackets open at once while it is read."""
+
+    text: str
+    parameters: list[Any]
+    levels: int
+    brackets: int
+
+
+def _sql(where: Where, negated: bool) -> _Sql:
     match where:
-        case And(parts):
-            return "(" + " AND ".join(_sql(part, parameters) for part in parts) + ")"
-        case Or(parts):
-            return "(" + " OR ".join(_sql(part, parameters) for part in parts) + ")"
+        case And(parts) | Or(parts):
+            word = "AND" if isinstance(where, And) != negated else "OR"  # not (a and b) is not a or not b
+            return _joined([_sql(part, negated) for part in parts], word)
         case Not(inner):
-            return f"(NOT {_sql(inner, parameters)})"
-        case IsNull(field):
-            if field in _COLUMNS:
-                return f"({_COLUMNS[field]} IS NULL)"
-            parameters.append(_path(field))
-            return "(ifnull(json_type(d.metadata, ?), 'null') = 'null')"
-        case Compare(field, op, value):
-            return _compare(field, op, value, parameters)
+            return _sql(inner, not negated)
+        case Compare() | IsNull():
+            parameters: list[Any] = []
+            text = _term(where, parameters)
+            return _Sql(f"(NOT {text})" if negated else text, parameters, 10, 0)
+
+
+def _joined(parts: list[_Sql], word: str) -> _Sql:
+    if not parts:
+        return _Sql("1" if word == "AND" else "0", [], 1, 0)
+    while len(parts) > 1:
+        parts = sorted(parts, key=lambda part: -part.brackets)
+        parts = [_group(parts[i : i + _GROUP], word) for i in range(0, len(parts), _GROUP)]
+    return parts[0]
+
+
+def _group(parts: list[_Sql], word: str) -> _Sql:
+    if len(parts) == 1:
+        return parts[0]
+    text = "(" + f" {word} ".join(part.text for part in parts) + ")"
+    # an operator stands on the stack, with what is before it, while a part that is not the first is read
+    brackets = max(1 + part.brackets + (2 if i else 0) for i, part in enumerate(parts))
+    parameters = [value for part in parts for value in part.parameters]
+    return _Sql(text, parameters, max(part.levels for part in parts) + len(parts), brackets)
+
+
+def _term(where: Compare | IsNull, parameters: list[Any]) -> str:
+    if isinstance(where, IsNull):
+        if where.field in _COLUMNS:
+            return f"({_COLUMNS[where.field]} IS NULL)"
+        parameters.append(_path(where.field))
+        return "(ifnull(json_type(d.metadata, ?), 'null') = 'null')"
+    value = where.value
+    if isinstance(value, tuple):
+        value = tuple(clean(v) if isinstance(v, str) else v for v in value)
+    return _compare(where.field, where.op, clean(value) if isinstance(value, str) else value, parameters)
 
 
 def _compare(field: str, op: str, value: Scalar | tuple[Scalar, ...], parameters: list[Any]) -> str:
@@ -106,4 +154,4 @@ def _same_type(left: str, right: str) -> str:
 
 def _path(field: str) -> str:
     """The JSON path of a field: metadata is flat, so a dot is part of the name."""
-    return f'$."{field}"'
+    return f'$."{checked_field(field)}"'
