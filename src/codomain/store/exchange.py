@@ -4,31 +4,55 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NoReturn
 
 from codomain.errors import InputError, MissingExtra
-from codomain.read import Record, records
+from codomain.read import Record, SourceFile, fingerprint
+from codomain.read.record import flatten
+from codomain.read.tables import rows
 from codomain.stages import Progress
 from codomain.store.collection import Collection
 from codomain.store.ingest import Added
+from codomain.store.schema import connect, sentences
 from codomain.store.where import Where, parse_where
 from codomain.store.where_sql import to_sql
 
 _ROWS_A_GROUP = 4_096
+_TEXTS = ("id", "title", "text", "source")
+_WITH_HEADINGS = ("markdown", "html", "docx")
 
 
 def documents(collection: Collection, where: str | Mapping[str, Any] | Where | None = None) -> Iterator[dict[str, Any]]:
-    """Every document, or those that a filter matches, as plain values: id, title, text, metadata, source."""
+    """Every document, or those that a filter matches, as plain values: id, title, text, metadata, source, markdown.
+
+    They come as they are when the first is asked for; the collection may be changed meanwhile.
+    """
     condition, parameters = ("1", []) if where is None else to_sql(parse_where(where))
     sql = (
         "SELECT d.key, d.title, d.text, d.metadata, s.path FROM documents d "
         f"LEFT JOIN sources s ON s.id = d.source WHERE {condition} ORDER BY d.id"
     )
-    with collection.snapshot():
-        for key, title, text, metadata, source in collection.db.execute(sql, parameters):
-            yield {"id": key, "title": title, "text": text, "metadata": json.loads(metadata), "source": source}
+    # a connection of its own: one state from the first document to the last, and nobody is kept from writing
+    with sentences(collection.folder), closing(connect(collection.folder)) as db:
+        for key, title, text, metadata, source in db.execute(sql, parameters):
+            fields = json.loads(metadata)
+            yield {
+                "id": key,
+                "title": title,
+                "text": text,
+                "metadata": fields,
+                "source": source,
+                "markdown": _has_headings(key, fields),
+            }
+
+
+def _has_headings(key: str, metadata: Mapping[str, Any]) -> bool:
+    """Whether a document was a file of a format with Markdown headings, which its chunks follow."""
+    name = metadata.get("name")
+    return metadata.get("type") in _WITH_HEADINGS and isinstance(name, str) and os.path.basename(key) == name
 
 
 def export_jsonl(
@@ -71,7 +95,7 @@ def _export_parquet(rows: Iterable[dict[str, Any]], path: Path, progress: Progre
     except ImportError:
         raise MissingExtra("writing Parquet", "parquet") from None
     names = ("id", "title", "text", "metadata", "source")
-    schema = pa.schema([(name, pa.string()) for name in names])
+    schema = pa.schema([*((name, pa.string()) for name in names), ("markdown", pa.bool_())])
     count = 0
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
         group: list[dict[str, Any]] = []
@@ -100,15 +124,34 @@ def import_file(collection: Collection, path: Path, progress: Progress | None = 
 
 
 def _exported(path: Path) -> Iterator[Record]:
-    for record in records([path]):
-        fields = {name: value for name, value in record.metadata.items() if name != "source"}
-        if "metadata" in fields:  # Parquet: one column of JSON text
-            try:
-                fields = json.loads(str(fields["metadata"]))
-            except ValueError:
-                raise InputError(
-                    f"{path} is not an export of codomain: the metadata of {record.id!r} is not JSON."
-                ) from None
-        else:  # JSON lines: the nested object comes back flat, under dotted names
-            fields = {name.removeprefix("metadata."): value for name, value in fields.items()}
-        yield Record(record.id, record.text, record.title, fields)
+    file = fingerprint(path)
+    if file.format not in ("jsonl", "parquet"):
+        raise InputError(f"{file.label} is not an export of codomain: those are .jsonl or .parquet.")
+
+    def refuse(line: int, reason: str) -> NoReturn:
+        raise InputError(f"{file.label} is not an export of codomain: line {line} {reason}.")
+
+    for line, row in rows(file, refuse):
+        yield _as_exported(file, line, row, refuse)
+
+
+def _as_exported(file: SourceFile, line: int, row: dict[str, Any], refuse: Callable[[int, str], NoReturn]) -> Record:
+    """The document of one row; refused where it is not what `documents` gives."""
+    missing = {*_TEXTS, "metadata"} - set(row)
+    if missing:
+        refuse(line, f"has no {min(missing)}")
+    metadata, markdown = row["metadata"], row.get("markdown") or False
+    try:
+        if file.format == "parquet" and isinstance(metadata, str):
+            metadata = json.loads(metadata)
+        if not isinstance(metadata, dict) or not isinstance(markdown, bool):
+            refuse(line, "has metadata of another form")
+        fields = flatten(metadata)
+    except (ValueError, RecursionError):
+        refuse(line, "has metadata of another form")
+    id, title, text, source = (row[name] for name in _TEXTS)
+    if not isinstance(id, str) or not isinstance(text, str) or not text.strip():
+        refuse(line, "has no id or no text")
+    if not all(isinstance(value, str | None) for value in (title, source)):
+        refuse(line, "has a title or a source that is not a text")
+    return Record(id, text, title, fields, markdown=markdown)
