@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from rich.text import Text
+
     from codomain.store import Collection, Hit
 
 
@@ -18,15 +20,16 @@ def search(
     query: Annotated[str, typer.Argument(help="What to look for; - reads one query a line from standard input.")],
     k: Annotated[int, typer.Option("--top", "-k", help="How many documents.")] = 10,
     where: Annotated[
-        str | None, typer.Option("--where", "-w", help="A filter, e.g. \"year > 2020 and tags contains 'x'\".")
+        str | None, typer.Option("--where", "-w", help="A filter, e.g. \"year > 2020 and tags contains 'x'\", or JSON.")
     ] = None,
     explain: Annotated[bool, typer.Option("--explain", "-e", help="Show the rank and score of every branch.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line and hit.")] = False,
 ) -> None:
     """Search a collection by meaning and by words."""
     import codomain as cd
+    from codomain.read.record import clean
 
-    queries = [line.strip() for line in sys.stdin if line.strip()] if query == "-" else [query]
+    queries = _from_stdin() if query == "-" else [clean(query)]
     if not "".join(queries).strip():
         raise cd.CodomainError("the query is empty.")
     found = False
@@ -39,6 +42,14 @@ def search(
                 _print_table(hits, text, collection, explain)
     if not found:
         raise typer.Exit(1)
+
+
+def _from_stdin() -> list[str]:
+    """The lines of standard input, whatever bytes are in them."""
+    from codomain.read.record import clean
+
+    lines = sys.stdin.buffer.read().decode("utf-8-sig", "replace").split("\n")
+    return [clean(line.strip()) for line in lines if line.strip()]
 
 
 def _print_json(hits: list[Hit], query: str | None, explain: bool) -> None:
@@ -69,8 +80,6 @@ def _print_table(hits: list[Hit], query: str, collection: Collection, explain: b
     from rich.table import Table
     from rich.text import Text
 
-    from codomain.rank.snippet import snippet
-
     # a table that is piped is not cut to the width of a terminal that is not there
     console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
     if not hits:
@@ -84,18 +93,25 @@ def _print_table(hits: list[Hit], query: str, collection: Collection, explain: b
         table.add_column(Text(name), justify="right", max_width=18)
     table.add_column("document", overflow="fold", ratio=1)
     for rank, hit in enumerate(hits, 1):
-        cells = [
-            f"{r}: {s:.4f}"
-            if (r := hit.branches.get(n, (0, 0.0))[0]) and (s := hit.branches[n][1]) is not None
-            else "-"
-            for n in names
-        ]
-        table.add_row(str(rank), f"{hit.score:.4f}", *cells, _entry(hit, query, snippet, Text))
+        cells = [_place(hit, branch) for branch in names]
+        table.add_row(str(rank), f"{hit.score:.4f}", *cells, _entry(hit, query))
     console.print(table)
 
 
-def _entry(hit: Hit, query: str, snippet, Text):  # type: ignore[no-untyped-def]
+def _place(hit: Hit, branch: str) -> str:
+    """Rank and score of a hit in one branch, a dash where that branch did not find it."""
+    if branch not in hit.branches:
+        return "-"
+    rank, score = hit.branches[branch]
+    return f"{rank}: {score:.4f}"
+
+
+def _entry(hit: Hit, query: str) -> Text:
     """Title and id, where it stands, and the passage with the words of the query marked."""
+    from rich.text import Text
+
+    from codomain.rank.snippet import snippet
+
     title = hit.title or hit.id
     entry = Text(title, style="bold")
     if hit.id != title:
