@@ -5,14 +5,17 @@ from __future__ import annotations
 import importlib.metadata
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
 import codomain as cd
 from codomain import stages
+from codomain.cli.app import app
 from codomain.errors import PipelineError
-from codomain.pipeline import canonical, pipeline
+from codomain.pipeline import Pipeline, canonical, pipeline
 from codomain.stages import Stage, stage
 
 dims = st.integers(1, 64)
@@ -40,6 +43,8 @@ def expressions(draw: st.DrawFn) -> str:
     head = draw(branches())
     if draw(st.booleans()):
         head = f"fuse({head}, {draw(branches())}, method='rrf')"
+    if "hashed" not in head:
+        return head
     return head + draw(st.sampled_from(["", " >> diversify()", " >> diversify(0.5, candidates=20)"]))
 
 
@@ -100,13 +105,21 @@ def test_dimensions_flow_through() -> None:
         ("fuse(*[bm25()])", ["starred"]),
         ("fuse(bm25(), hashed(), weights=[1])", ["2 weights"]),
         ("fuse(bm25(), hashed(), method='best')", ["best", "rrf"]),
-        ("diversify(2)", ["diversify(2)"]),
+        ("diversify(2)", ["diversify()", "balance", "from 0 to 1", "not 2"]),
         ("hashed() >>", ["cannot read"]),
         ("3", ["3", "not a stage"]),
         ("", ["empty"]),
         ("(" * 3000, ["cannot read"]),
         ("a" * 30_000, ["characters long"]),
         ("hashed() > flat()", ["hashed() > flat()"]),
+        ("hashed() >> int8() >> flat('hamming')", ["flat('hamming')", "int8()", "packed bits"]),
+        ("hashed() >> auto('hamming')", ["auto('hamming')", "hashed()", "packed bits"]),
+        ("hashed() >> float16() >> hnsw(metric='hamming')", ["hnsw(metric='hamming')", "float16()", "packed bits"]),
+        ("hashed() >> ivf(metric='hamming')", ["ivf(metric='hamming')", "ip, cosine or l2"]),
+        ("hashed() >> binary() >> ivf()", ["ivf()", "binary()", "packed bits"]),
+        ("bm25() >> diversify()", ["diversify()", "bm25()", "encoder"]),
+        ("fuse(bm25(), bm25(stemmer=None)) >> diversify()", ["diversify()", "fuse(", "encoder"]),
+        ("bm25(stemmer='klingon')", ["bm25()", "klingon", "english"]),
     ],
 )
 def test_a_wrong_pipeline_is_one_sentence_that_names_its_parts(text: str, says: list[str]) -> None:
@@ -115,6 +128,75 @@ def test_a_wrong_pipeline_is_one_sentence_that_names_its_parts(text: str, says: 
     sentence = str(caught.value)
     assert all(part in sentence for part in says), sentence
     assert "\n" not in sentence and len(sentence) < 400
+
+
+BAD_ARGUMENTS = [
+    ("hnsw", {"m": 2.5}, "whole number from 2 to 512"),
+    ("hnsw", {"m": "x"}, "whole number"),
+    ("hnsw", {"m": 100_000}, "from 2 to 512"),
+    ("hnsw", {"m": True}, "whole number"),
+    ("hnsw", {"ef_search": 0}, "ef_search"),
+    ("hnsw", {"ef_construction": None}, "ef_construction"),
+    ("ivf", {"nlist": 2.5}, "whole number"),
+    ("ivf", {"nlist": "x"}, "'auto' or a whole number"),
+    ("ivf", {"nprobe": 0}, "nprobe"),
+    ("ivfpq", {"m": "many"}, "'auto' or a whole number"),
+    ("ivfpq", {"nlist": -1}, "nlist"),
+    ("flat", {"metric": 3}, "metric"),
+    ("pca", {"dim": "x"}, "whole number of at least 1"),
+    ("pca", {"dim": 0}, "whole number of at least 1"),
+    ("truncate", {"dim": None}, "whole number"),
+    ("truncate", {"dim": "a"}, "whole number"),
+    ("truncate", {"dim": True}, "whole number"),
+    ("float8", {"format": "e9m9"}, "'e4m3' or 'e5m2'"),
+    ("static", {"dim": True}, "whole number"),
+    ("static", {"dim": "a"}, "whole number"),
+    ("static", {"path": 3}, "path of a folder"),
+    ("bm25", {"k1": "a"}, "number of at least 0"),
+    ("bm25", {"k1": float("nan")}, "number of at least 0"),
+    ("bm25", {"b": 2}, "number from 0 to 1"),
+    ("bm25", {"stemmer": 3}, "stemmer"),
+    ("diversify", {"balance": "a"}, "number from 0 to 1"),
+    ("diversify", {"candidates": 0}, "candidates"),
+    ("st", {"name_or_path": 3}, "name"),
+    ("st", {"name_or_path": "model", "dim": 2.5}, "dim"),
+    ("st", {"name_or_path": "model", "batch_size": 0}, "batch_size"),
+    ("minilm", {"max_length": "a"}, "max_length"),
+]
+
+
+@pytest.mark.parametrize(("name", "arguments", "says"), BAD_ARGUMENTS)
+def test_a_wrong_argument_is_one_sentence_in_text_and_in_python(
+    name: str, arguments: dict[str, Any], says: str
+) -> None:
+    def python() -> Pipeline:
+        return Pipeline(getattr(cd, name)(**arguments))
+
+    def text() -> Pipeline:
+        return pipeline(f"{name}({', '.join(f'{key}={value!r}' for key, value in arguments.items())})")
+
+    for build in [python] if "nan" in str(arguments) else [python, text]:
+        with pytest.raises(PipelineError) as caught:
+            build()
+        sentence = str(caught.value)
+        assert sentence.startswith(name) and says in sentence and "None:" not in sentence, sentence
+        assert not any(inside in sentence for inside in ("not supported", "object", "cannot follow", "\n")), sentence
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [{"candidates": 2.5}, {"candidates": 0}, {"c": -1}, {"weights": "ab"}, {"weights": ["a", 1]}, {"weights": [0, 0]}],
+)
+def test_fuse_checks_its_arguments(arguments: dict[str, Any]) -> None:
+    with pytest.raises(PipelineError, match=next(iter(arguments)).rstrip("s")):
+        cd.fuse(cd.bm25(), cd.bm25(stemmer=None), **arguments)
+    with pytest.raises(PipelineError, match="3 is not a pipeline"):
+        cd.fuse(cd.bm25(), 3)
+
+
+def test_numbers_of_numpy_are_written_as_plain_ones() -> None:
+    assert str(cd.hnsw(m=np.int64(48))) == "hnsw(48)"
+    assert str(cd.pca(np.int32(48))) == "pca(48)"
 
 
 def test_every_builtin_name_is_registered_by_the_module_that_the_registry_names() -> None:
@@ -150,6 +232,9 @@ def test_a_plugin_brings_a_stage_by_entry_point(monkeypatch: pytest.MonkeyPatch)
             pipeline("broken_plugin()")
         with pytest.raises(PipelineError, match="registers no stage"):
             pipeline("empty_plugin()")
+        listed = CliRunner().invoke(app, ["stages"])
+        assert listed.exit_code == 0 and "reverse_plugin()" in listed.stdout and "bm25(" in listed.stdout
+        assert "broken_plugin()" in listed.stderr and "no module named missing" in listed.stderr
     finally:
         stages._registered.pop("reverse_plugin", None)
 

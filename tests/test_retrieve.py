@@ -78,7 +78,7 @@ class TestPlan:
         assert [leaf.name for leaf in leaves(tree)] == ["hashed(512) >> auto()", "bm25()", "hashed(32) >> auto()"]
 
     def test_a_text_index_has_no_encoder_and_rankers_stand_behind_the_index(self):
-        leaf = plan("bm25() >> longest() >> diversify()")
+        leaf = plan("bm25() >> longest() >> longest(2)")
         assert leaf.encoder is None and leaf.transforms == [] and leaf.name == "bm25()" and len(leaf.rankers) == 2
 
     @pytest.mark.parametrize("wrong", ["flat()", "pca(8) >> flat()", "diversify()", "int8()"])

@@ -86,16 +86,25 @@ class Pipeline:
     def _check(self) -> int | None:
         """Walk the joints; the dimensions that come out at the end."""
         dim: int | None = None
-        for before, after in zip((None, *self.stages), self.stages, strict=False):
+        for position, after in enumerate(self.stages):
+            before = self.stages[position - 1] if position else None
             if before is not None and before.gives not in after.takes:
                 wanted = " or ".join(_KIND_WORDS[kind] for kind in after.takes)
                 raise PipelineError(
                     f"{after} cannot follow {before}: it takes {wanted}, but {before.name}() gives {_KIND_WORDS[before.gives]}."
                 )
             try:
+                after.output_dim(None)
+            except ValueError as error:  # whatever came before
+                raise PipelineError(f"{after} {error}.") from None
+            try:
                 dim = after.output_dim(dim)
             except ValueError as error:
                 raise PipelineError(f"{after} cannot follow {before}: it {error}, and {before} gives {dim}.") from None
+            try:
+                after.check(self.stages[:position])
+            except ValueError as error:
+                raise PipelineError(f"{after} cannot follow {before}: it {error}.") from None
         return dim
 
 
@@ -112,6 +121,8 @@ def pipeline(expression: str | Stage | Pipeline) -> Pipeline:
         return expression
     if isinstance(expression, Stage):
         return Pipeline(expression)
+    if not isinstance(expression, str):
+        raise PipelineError(f"{expression!r} is not a pipeline: it is written as text or built from stages.")
     return _as_pipeline(_parse(expression), expression)
 
 

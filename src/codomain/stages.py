@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import math
 from collections.abc import Callable, Iterator, Sequence
-from functools import cache
+from functools import cache, wraps
+from numbers import Integral, Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, TypeVar
 
@@ -72,6 +74,12 @@ class Stage:
         """
         return dim
 
+    def check(self, before: Sequence[Stage]) -> None:
+        """What kinds and dimensions do not say: whether the stage can follow these; all that comes before it is there.
+
+        Raises ValueError, worded as what the stage needs ("needs packed bits"), when it cannot.
+        """
+
     @classmethod
     @cache
     def _parameters(cls) -> tuple[inspect.Parameter, ...]:
@@ -80,7 +88,35 @@ class Stage:
         return tuple(inspect.signature(cls).parameters.values())
 
 
+def whole(name: str, value: Any, least: int = 1, most: int | None = None) -> int:
+    """An argument as an int; raises ValueError, worded as what a stage needs, for anything but a whole number in range.
+
+    >>> whole("m", 32, 2, 512)
+    32
+    """
+    if isinstance(value, Integral) and not isinstance(value, bool):
+        found = int(value)
+        if found >= least and (most is None or found <= most):
+            return found
+    raise ValueError(f"needs {name} to be a whole number {_range(least, most)}, not {value!r}")
+
+
+def number(name: str, value: Any, least: float = 0, most: float | None = None) -> float:
+    """The same for any finite number, which is given back as it is."""
+    if isinstance(value, Real) and not isinstance(value, bool):
+        found = float(value)
+        if math.isfinite(found) and found >= least and (most is None or found <= most):
+            return value  # type: ignore[return-value]
+    raise ValueError(f"needs {name} to be a number {_range(least, most)}, not {value!r}")
+
+
+def _range(least: float, most: float | None) -> str:
+    return f"of at least {least}" if most is None else f"from {least} to {most}"
+
+
 def _literal(value: Any) -> str:
+    if hasattr(value, "dtype") and hasattr(value, "item"):
+        value = value.item()  # a number of numpy's is written as Python's
     return str(value) if isinstance(value, Stage) or hasattr(value, "stages") else repr(value)
 
 
@@ -232,10 +268,25 @@ def stage(name: str, *, takes: Sequence[Kind], gives: Kind, papers: Sequence[int
     def register(cls: type[S]) -> type[S]:
         cls.name, cls.takes, cls.gives, cls.papers = name, tuple(takes), gives, tuple(papers)
         cls.summary = (inspect.getdoc(cls) or "").split("\n", 1)[0]
+        if "__init__" in vars(cls):
+            cls.__init__ = _one_sentence(cls.__init__)  # type: ignore[method-assign]
         _registered[name] = cls
         return cls
 
     return register
+
+
+def _one_sentence(init: Callable[..., None]) -> Callable[..., None]:
+    """A constructor whose ValueError is a PipelineError that names the stage, in Python as in an expression."""
+
+    @wraps(init)
+    def checked(self: Stage, *arguments: Any, **keywords: Any) -> None:
+        try:
+            init(self, *arguments, **keywords)
+        except ValueError as error:
+            raise PipelineError(f"{self.name}() {error}.") from None
+
+    return checked
 
 
 def stage_class(name: str) -> type[Stage]:
@@ -262,10 +313,17 @@ def stage_class(name: str) -> type[Stage]:
     return _registered[name]
 
 
-def all_stages() -> Iterator[type[Stage]]:
-    """Every known stage class, by name."""
+def all_stages(broken: Callable[[PipelineError], None] | None = None) -> Iterator[type[Stage]]:
+    """Every known stage class, by name; `broken` is told of each plugin that cannot be loaded, else it is an error."""
     for name in sorted({*_MODULES, *_plugins(), *_registered}):
-        yield stage_class(name)
+        try:
+            cls = stage_class(name)
+        except PipelineError as error:
+            if broken is None:
+                raise
+            broken(error)
+            continue
+        yield cls
 
 
 def _plugins() -> dict[str, Any]:

@@ -14,7 +14,7 @@ def stages(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
 
     from codomain.stages import all_stages, usage
 
-    known = list(all_stages())
+    known = list(all_stages(broken=lambda error: typer.echo(str(error), err=True)))
     if as_json:
         rows = [
             {

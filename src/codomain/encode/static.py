@@ -57,6 +57,10 @@ class StaticEncoder(TextEncoder):
     """
 
     def __init__(self, path: str | None = None, dim: int | None = None) -> None:
+        if path is not None and not isinstance(path, str):
+            raise ValueError(f"needs the path of a folder, not {path!r}")
+        if dim is not None and (isinstance(dim, bool) or not isinstance(dim, int)):
+            raise ValueError(f"needs dim to be a whole number, not {dim!r}")
         self.path = path
         self._folder = BUNDLED if path is None else Path(path).expanduser()
         config = self._folder / "config.json"

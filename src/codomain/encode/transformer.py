@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from codomain.encode.encoder import TextEncoder
 from codomain.errors import InputError, MissingExtra
-from codomain.stages import Progress, stage
+from codomain.stages import Progress, stage, whole
 
 if TYPE_CHECKING:
     from codomain.vectors import Floats
@@ -139,13 +139,15 @@ class TransformerEncoder(_SentenceTransformer):
         batch_size: int = 32,
         device: str | None = None,
     ) -> None:
+        if not isinstance(name_or_path, str):
+            raise ValueError(f"needs the name of a model or the path of its folder, not {name_or_path!r}")
         self.name_or_path = name_or_path
         self.query_prompt = query_prompt
         self.document_prompt = document_prompt
-        self.max_length = max_length
-        self.batch_size = batch_size
+        self.max_length = None if max_length is None else whole("max_length", max_length)
+        self.batch_size = whole("batch_size", batch_size)
         self.device = device
-        self._dim = dim
+        self._dim = None if dim is None else whole("dim", dim)
 
     def _source(self) -> str:
         folder = Path(self.name_or_path).expanduser()
@@ -173,8 +175,8 @@ class MiniLMEncoder(_SentenceTransformer):
     """
 
     def __init__(self, max_length: int | None = None, batch_size: int = 32, device: str | None = None) -> None:
-        self.max_length = max_length
-        self.batch_size = batch_size
+        self.max_length = None if max_length is None else whole("max_length", max_length)
+        self.batch_size = whole("batch_size", batch_size)
         self.device = device
         self._dim = 384
 

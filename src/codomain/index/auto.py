@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from codomain.codecs import Codec
 from codomain.index.flat import Flat
-from codomain.index.scan import Metric, check_metric, codes_of
+from codomain.index.scan import Metric, check_bits, check_metric, codes_of
 from codomain.stages import Stage, stage
 from codomain.vectors import Floats, Hits, Packed, Rows
 
@@ -35,6 +36,10 @@ class Auto(Stage):
         check_metric(metric)
         self.metric = metric
         self.chosen: Any = Flat(metric)
+
+    def check(self, before: Sequence[Stage]) -> None:
+        """The metric hamming follows packed bits only."""
+        check_bits(self.metric, before)
 
     def build(self, vectors: Floats | Packed | np.ndarray, codec: Codec | None = None) -> Self:
         """Choose by the number of rows and build; errors are those of the chosen index."""

@@ -14,7 +14,7 @@ from codomain.index.analyzer import Analyzer, Vocabulary
 from codomain.index.postings import Segment, merge, segment
 from codomain.index.scan import best_rows
 from codomain.index.storage import open_arrays, save_arrays
-from codomain.stages import Progress, Stage, stage
+from codomain.stages import Progress, Stage, number, stage
 from codomain.vectors import Floats, Hits, Rows, allowed_rows
 
 _TEXTS = 65_536
@@ -34,9 +34,7 @@ class BM25(Stage):
     """
 
     def __init__(self, k1: float = 1.2, b: float = 0.75, stemmer: str | None = "english") -> None:
-        if k1 < 0 or not 0 <= b <= 1:
-            raise ValueError(f"needs k1 of at least 0 and b between 0 and 1, not k1={k1}, b={b}")
-        self.k1, self.b, self.stemmer = k1, b, stemmer
+        self.k1, self.b, self.stemmer = number("k1", k1), number("b", b, 0, 1), stemmer
         self._analyzer = Analyzer(stemmer)
         self._segments: list[Segment]
         self._removed: Rows

@@ -7,6 +7,7 @@ short is run again exactly (after "Benchmarking Filtered Approximate Nearest Nei
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -14,7 +15,7 @@ import numpy as np
 
 from codomain.codecs import Codec
 from codomain.errors import InputError
-from codomain.index.scan import Metric, check_metric, codes_of
+from codomain.index.scan import Metric, check_bits, check_metric, codes_of
 from codomain.index.storage import codec_arrays, open_arrays, save_arrays, saved_codec
 from codomain.stages import Stage
 from codomain.vectors import Floats, Hits, Packed, Rows, allowed_rows, as_float32
@@ -36,6 +37,10 @@ class Faissed(Stage):
     def __init__(self, metric: Metric) -> None:
         check_metric(metric)
         self.metric = metric
+
+    def check(self, before: Sequence[Stage]) -> None:
+        """The metric hamming follows packed bits only."""
+        check_bits(self.metric, before)
 
     def build(self, vectors: Floats | Packed | np.ndarray, codec: Codec | None = None) -> Self:
         """Replace the contents by vectors (n, d), or by the codes (n, width) of a codec; raises InputError for others."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from codomain.codecs import Codec
 from codomain.errors import InputError
-from codomain.index.scan import Metric, check_metric, codes_of, scan
+from codomain.index.scan import Metric, check_bits, check_metric, codes_of, scan
 from codomain.index.storage import Growing, codec_arrays, open_arrays, save_arrays, saved_codec
 from codomain.stages import Stage, stage
 from codomain.vectors import Floats, Hits, Packed, Rows, allowed_rows, as_float32
@@ -30,6 +31,10 @@ class Flat(Stage):
     def __init__(self, metric: Metric = "ip") -> None:
         check_metric(metric)
         self.metric = metric
+
+    def check(self, before: Sequence[Stage]) -> None:
+        """The metric hamming follows packed bits only."""
+        check_bits(self.metric, before)
 
     def build(self, vectors: Floats | Packed | np.ndarray, codec: Codec | None = None) -> Self:
         """Replace the contents by vectors (n, d), or by the codes (n, width) of a codec; raises InputError for others."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from codomain.codecs import Codec, QueryForm
 from codomain.errors import InputError
 from codomain.index import half
+from codomain.stages import Stage
 from codomain.vectors import Floats, Hits, Rows, top_k
 
 Metric = Literal["ip", "cosine", "l2", "hamming"]
@@ -36,6 +38,12 @@ def check_metric(metric: str, known: tuple[str, ...] = ("ip", "cosine", "l2", "h
     """Raises ValueError for a metric that is not known."""
     if metric not in known:
         raise ValueError(f"needs a metric among {', '.join(known)}, not {metric!r}")
+
+
+def check_bits(metric: str, before: Sequence[Stage]) -> None:
+    """Raises ValueError when hamming would be asked of anything but packed bits."""
+    if metric == "hamming" and before and before[-1].gives != "packed":
+        raise ValueError("needs packed bits for the metric hamming: put binary() before it")
 
 
 def scan(

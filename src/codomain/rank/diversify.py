@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from codomain.errors import PipelineError
-from codomain.stages import Documents, Stage, stage
+from codomain.stages import Documents, Stage, number, stage, whole
 from codomain.vectors import Floats, Hits
 
 
@@ -26,12 +25,13 @@ class Diversify(Stage):
     """
 
     def __init__(self, balance: float = 0.7, *, candidates: int = 50) -> None:
-        self.balance = balance
-        self.candidates = candidates
-        if not 0 <= balance <= 1:
-            raise PipelineError(f"diversify({balance}): the balance lies between 0 (unlike) and 1 (relevant).")
-        if candidates < 1:
-            raise PipelineError("diversify(...) needs 1 or more candidates.")
+        self.balance = number("balance", balance, 0, 1)
+        self.candidates = whole("candidates", candidates)
+
+    def check(self, before: Sequence[Stage]) -> None:
+        """What it compares are vectors: raises ValueError where no branch has an encoder."""
+        if before and before[0].takes == ("text",) and not any(map(_has_vectors, before)):
+            raise ValueError("needs vectors of the documents, and no encoder comes before it")
 
     def depth(self, k: int) -> int:
         """How many hits it chooses from to give k."""
@@ -62,3 +62,8 @@ class Diversify(Stage):
             nearest = likeness if not order else np.maximum(nearest, likeness)
             order.append(best)
         return order
+
+
+def _has_vectors(stage: Stage) -> bool:
+    branches = getattr(stage, "branches", ())
+    return stage.gives != "hits" or any(_has_vectors(inner) for branch in branches for inner in branch)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from codomain.errors import PipelineError
 from codomain.pipeline import Pipeline, pipeline
-from codomain.stages import Stage, stage
+from codomain.stages import Stage, number, stage, whole
 from codomain.vectors import Floats, Hits, Rows, top_k
 
 METHODS = ("rrf", "minmax", "zscore")
@@ -41,8 +41,8 @@ class Fuse(Stage):
         self.branches = tuple(pipeline(branch) for branch in branches)
         self.method = method
         self.weights = weights
-        self.c = c
-        self.candidates = candidates
+        self.c = whole("c", c, 0)
+        self.candidates = whole("candidates", candidates)
         if len(self.branches) < 2:
             raise PipelineError("fuse(...) needs at least two branches.")
         for branch in self.branches:
@@ -52,10 +52,11 @@ class Fuse(Stage):
                 )
         if method not in METHODS:
             raise PipelineError(f"fuse(...) has no method {method!r}: it knows {', '.join(METHODS)}.")
-        if weights is not None and (len(weights) != len(branches) or min(weights) < 0 or max(weights) <= 0):
-            raise PipelineError(f"fuse(...) needs {len(branches)} weights of 0 or more, one for each branch.")
-        if c < 0 or candidates < 1:
-            raise PipelineError("fuse(...) needs c of 0 or more and 1 or more candidates.")
+        if weights is not None:
+            if not isinstance(weights, (list, tuple)) or len(weights) != len(branches):
+                raise PipelineError(f"fuse(...) needs {len(branches)} weights of 0 or more, one for each branch.")
+            if max(number("each weight", weight) for weight in weights) <= 0:
+                raise PipelineError("fuse(...) needs a weight above 0.")
 
     def output_dim(self, dim: int | None) -> int | None:
         """Hits have no dimensions."""

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from codomain.stages import stage
+from codomain.stages import stage, whole
 from codomain.transform.estimator import Estimator
 from codomain.vectors import Floats
 
@@ -101,8 +101,7 @@ def unit_rows(X: Floats) -> Floats:
 
 
 def _at_most(wanted: int, dim: int | None) -> int:
-    if not isinstance(wanted, (int, np.integer)) or wanted < 1:
-        raise ValueError(f"needs a whole number of dimensions of at least 1, not {wanted!r}")
+    wanted = whole("dim", wanted)
     if dim is not None and dim < wanted:
         raise ValueError(f"needs at least {wanted} dimensions")
-    return int(wanted)
+    return wanted
