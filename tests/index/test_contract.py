@@ -1,6 +1,7 @@
 """What every vector index promises, checked for each index on each kind of stored vector."""
 
 import shutil
+import time
 
 import numpy as np
 import pytest
@@ -182,9 +183,25 @@ def test_a_flipped_byte_in_any_file_is_noticed(index, tmp_path):
         content = path.read_bytes()
         for at in (0, len(content) // 2, len(content) - 1):
             path.write_bytes(content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :])
-            with pytest.raises(InputError, match="rebuild the index|reads format|holds a saved"):
+            with pytest.raises(InputError, match=r"rebuild the index|reads format|holds a saved"):
                 stage_class(index)().load(tmp_path)
         path.write_bytes(content)
+
+
+@pytest.fixture(autouse=True)
+def codebooks_of_small_samples(monkeypatch):
+    """Product quantisation sets in at a size that a test can afford."""
+    monkeypatch.setattr("codomain.index.ann._CODEBOOK_ROWS", 1000)
+
+
+def test_ivfpq_of_few_rows_is_built_at_once_and_in_silence(monkeypatch, capfd):
+    monkeypatch.undo()
+    vectors = np.random.default_rng(5).standard_normal((1100, 384)).astype(np.float32)
+    started = time.perf_counter()
+    index = stage_class("ivfpq")().build(vectors)
+    assert time.perf_counter() - started < 10  # learning 96 codebooks from so few took half a minute
+    assert capfd.readouterr() == ("", "")
+    assert (index.search(vectors[:20], 1).rows[:, 0] == np.arange(20)).all()  # rows are exact
 
 
 @pytest.mark.parametrize("index", ["hnsw", "ivf", "ivfpq"])

@@ -9,12 +9,15 @@ import numpy as np
 from codomain.codecs import Codec
 from codomain.index.faissed import Faissed, calibrate, scalar_storage
 from codomain.index.scan import Metric, scan
-from codomain.stages import stage
+from codomain.stages import stage, whole
 from codomain.vectors import Floats, Hits, Rows
 
 _SCAN = 2_000_000
 """Allowed rows times dimensions up to which scanning them costs no more than a walk at ef_search=64."""
 _EF_MOST = 1024
+_LISTS_MOST = 1 << 20
+_CODEBOOK_ROWS = 39 * 256
+"""Rows from which a codebook of 256 centroids has the 39 samples for each that k-means wants."""
 
 
 @stage("hnsw", takes=["dense", "codes", "packed"], gives="hits", papers=[21, 125])
@@ -27,10 +30,10 @@ class HNSW(Faissed):
     """
 
     def __init__(self, m: int = 32, ef_construction: int = 128, ef_search: int = 64, metric: Metric = "ip") -> None:
-        if min(m - 1, ef_construction, ef_search) < 1:
-            raise ValueError(f"needs m of at least 2 and positive efforts, not {m}, {ef_construction}, {ef_search}")
         super().__init__(metric)
-        self.m, self.ef_construction, self.ef_search = m, ef_construction, ef_search
+        self.m = whole("m", m, 2, 512)
+        self.ef_construction = whole("ef_construction", ef_construction, 1, 10_000)
+        self.ef_search = whole("ef_search", ef_search, 1, _EF_MOST)
 
     def _make(self, codes: np.ndarray) -> Any:
         import faiss
@@ -145,9 +148,9 @@ class IVF(Faissed):
     """
 
     def __init__(self, nlist: int | Literal["auto"] = "auto", nprobe: int = 32, metric: Metric = "ip") -> None:
-        _check_lists(nlist, nprobe)
         super().__init__(metric)
-        self.nlist, self.nprobe = nlist, nprobe
+        self.nlist: int | Literal["auto"] = _whole_or_auto("nlist", nlist, _LISTS_MOST)
+        self.nprobe = whole("nprobe", nprobe, 1, _LISTS_MOST)
 
     def output_dim(self, dim: int | None) -> int | None:
         """Unchanged; raises ValueError for a metric of packed bits."""
@@ -214,7 +217,7 @@ class IVF(Faissed):
 class IVFPQ(IVF):
     """Lists around centroids with product-quantised rows: one byte for every four dimensions by default.
 
-    "Product Quantization for Nearest Neighbor Search" (2011). Scores are approximate; fewer than 1,000 rows are stored
+    "Product Quantization for Nearest Neighbor Search" (2011). Scores are approximate; fewer than 10,000 rows are stored
     as `ivf` stores them, for want of a sample to learn codebooks from.
     """
 
@@ -226,9 +229,7 @@ class IVFPQ(IVF):
         metric: Metric = "ip",
     ) -> None:
         super().__init__(nlist, nprobe, metric)
-        if m != "auto" and m < 1:
-            raise ValueError(f"needs m of at least 1, not {m}")
-        self.m = m
+        self.m: int | Literal["auto"] = _whole_or_auto("m", m, 1 << 16)
 
     def output_dim(self, dim: int | None) -> int | None:
         """Unchanged; raises ValueError for dimensions that m does not divide."""
@@ -240,23 +241,33 @@ class IVFPQ(IVF):
     def _make(self, codes: np.ndarray) -> Any:
         import faiss
 
-        if len(codes) < 1000:
+        if len(codes) < _CODEBOOK_ROWS:
             return super()._make(codes)
         dim = self.codec.dim
         self.output_dim(dim)
         parts = self.m if self.m != "auto" else max(p for p in range(1, max(dim // 4, 1) + 1) if dim % p == 0)
         centroids, kind = self._centroids(codes)
         index = faiss.IndexIVFPQ(centroids, dim, centroids.ntotal, parts, 8, kind)
-        index.train(self._vectors(codes[_sample(len(codes), 50_000)]))
+        index.pq.cp.min_points_per_centroid, index.pq.cp.niter = 1, 10
+        # many small k-means: threads would mostly wait for each other, eight times as long on a busy machine
+        threads = faiss.omp_get_max_threads()
+        faiss.omp_set_num_threads(1)
+        try:
+            index.train(self._vectors(codes[_sample(len(codes), 64 * 256)]))
+        finally:
+            faiss.omp_set_num_threads(threads)
         return index
 
     def _made(self) -> dict[str, Any]:
         return {"m": self.m, "nlist": self.nlist}
 
 
-def _check_lists(nlist: Any, nprobe: int) -> None:
-    if nprobe < 1 or (nlist != "auto" and nlist < 1):
-        raise ValueError(f"needs nlist and nprobe of at least 1, not {nlist} and {nprobe}")
+def _whole_or_auto(name: str, value: Any, most: int) -> int | Literal["auto"]:
+    if isinstance(value, str):
+        if value != "auto":
+            raise ValueError(f"needs {name} to be 'auto' or a whole number, not {value!r}")
+        return "auto"
+    return whole(name, value, 1, most)
 
 
 def _check_dense(metric: str) -> None:
