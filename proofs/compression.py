@@ -1,6 +1,6 @@
 """Fewer bits and fewer dimensions on real vectors: what each transform costs, and four claims about them.
 
-Papers: "Optimization of embeddings storage for RAG systems using quantization and dimensionality reduction
+Papers 67, 64 and 113: "Optimization of embeddings storage for RAG systems using quantization and dimensionality reduction
 techniques" (2025), "Redundancy, Isotropy, and Intrinsic Dimensionality of Prompt-based Text Embeddings" (2025),
 "CoRECT: Evaluating Embedding Compression Techniques at Scale" (2025).
 

@@ -25,11 +25,11 @@ def test_what_was_measured_exists(paper):
         resolve(component)
 
 
-def test_every_paper_that_a_stage_names_is_in_the_register():
+def test_every_paper_that_a_stage_names_has_been_measured():
     from codomain.stages import all_stages
 
-    numbers = {paper.number for paper in REGISTER}
-    assert all(set(cls.papers) <= numbers for cls in all_stages())
+    measured = {paper.number for paper in REGISTER if paper.status != "planned"}
+    assert {cls.name: set(cls.papers) - measured for cls in all_stages() if set(cls.papers) - measured} == {}
 
 
 @pytest.mark.parametrize(

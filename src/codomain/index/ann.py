@@ -20,7 +20,7 @@ _CODEBOOK_ROWS = 39 * 256
 """Rows from which a codebook of 256 centroids has the 39 samples for each that k-means wants."""
 
 
-@stage("hnsw", takes=["dense", "codes", "packed"], gives="hits", papers=[21, 125])
+@stage("hnsw", takes=["dense", "codes", "packed"], gives="hits")
 class HNSW(Faissed):
     """Graph search with HNSW over vectors in their stored form: most of flat's hits in a fraction of its time.
 
@@ -139,7 +139,7 @@ class HNSW(Faissed):
         return faiss.deserialize_index_binary(self._serialized())
 
 
-@stage("ivf", takes=["dense", "codes"], gives="hits", papers=[21, 70])
+@stage("ivf", takes=["dense", "codes"], gives="hits")
 class IVF(Faissed):
     """Lists around centroids: only the rows of the `nprobe` nearest lists are scored, in their stored form.
 

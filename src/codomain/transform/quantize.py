@@ -52,7 +52,7 @@ class Quantizer(Estimator):
         raise NotImplementedError
 
 
-@stage("float16", takes=["dense"], gives="codes", papers=[67, 113])
+@stage("float16", takes=["dense"], gives="codes", papers=[67])
 class Float16(Quantizer):
     """Half precision: two bytes per dimension, nothing to fit, no loss that a ranking shows.
 
@@ -66,7 +66,7 @@ class Float16(Quantizer):
         return Codec("float16", dim)
 
 
-@stage("float8", takes=["dense"], gives="codes", papers=[67, 113])
+@stage("float8", takes=["dense"], gives="codes", papers=[67])
 class Float8(Quantizer):
     """One byte per dimension without calibration: scaled float8, e4m3 (more precision) or e5m2 (more range).
 
@@ -92,7 +92,7 @@ class Float8(Quantizer):
         return Codec("float8_e5m2" if self.format == "e5m2" else "float8_e4m3", dim)
 
 
-@stage("int8", takes=["dense"], gives="codes", papers=[67, 113])
+@stage("int8", takes=["dense"], gives="codes", papers=[67])
 class Int8(Quantizer):
     """One byte per dimension between the smallest and the largest value seen in that dimension.
 
@@ -121,7 +121,7 @@ class Int8(Quantizer):
         return Codec("int8", dim, scale=self.step_, offset=self.low_)
 
 
-@stage("binary", takes=["dense"], gives="packed", papers=[67, 113])
+@stage("binary", takes=["dense"], gives="packed", papers=[67])
 class Binary(Quantizer):
     """One bit per dimension: the sign after centring on the mean, scored against float32 queries.
 

@@ -25,7 +25,7 @@ class Normalize(Estimator):
         return unit_rows(X)
 
 
-@stage("truncate", takes=["dense"], gives="dense", papers=[64, 67, 113])
+@stage("truncate", takes=["dense"], gives="dense", papers=[67])
 class Truncate(Estimator):
     """Keep the first `dim` dimensions and scale to length one again.
 
@@ -50,7 +50,7 @@ class Truncate(Estimator):
         return unit_rows(X[:, : self.dim])
 
 
-@stage("pca", takes=["dense"], gives="dense", papers=[67, 113])
+@stage("pca", takes=["dense"], gives="dense", papers=[67])
 class PCA(Estimator):
     """Project on the `dim` directions of largest variance around the mean; `whiten` gives them equal variance.
 
