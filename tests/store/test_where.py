@@ -181,3 +181,77 @@ def test_any_text_parses_or_is_refused(text: str) -> None:
     except WhereError:
         return
     assert parse_where(str(where)) == where
+
+
+@pytest.fixture
+def database() -> sqlite3.Connection:
+    db = sqlite3.connect(":memory:")
+    db.execute("CREATE TABLE documents (id INTEGER, key TEXT, title TEXT, source INTEGER, metadata TEXT)")
+    db.execute("CREATE TABLE sources (id INTEGER, path TEXT)")
+    for number in range(4):
+        db.execute("INSERT INTO documents VALUES (?, 'k', NULL, NULL, ?)", [number, json.dumps({"n": number})])
+    return db
+
+
+def found(db: sqlite3.Connection, where: Where) -> list[int]:
+    condition, parameters = to_sql(where)
+    sql = f"SELECT d.id FROM documents d LEFT JOIN sources s ON s.id = d.source WHERE {condition} ORDER BY d.id"
+    return [number for (number,) in db.execute(sql, parameters)]
+
+
+@pytest.mark.parametrize("term", ["n = {}", "n in [{}]", "not n = {}", "n contains {}", "not tags contains 'x{}'"])
+@pytest.mark.parametrize("word", [" or ", " and "])
+def test_two_thousand_terms_are_a_filter(database: sqlite3.Connection, term: str, word: str) -> None:
+    where = parse_where(word.join(term.format(n) for n in range(2, 2_002)))
+    assert found(database, where) == [n for n in range(4) if matches(where, {"n": n})]
+
+
+@pytest.mark.parametrize("nots", [89, 90])
+def test_a_chain_of_nots_folds(database: sqlite3.Connection, nots: int) -> None:
+    assert found(database, parse_where("not " * nots + "n = 2")) == ([0, 1, 3] if nots % 2 else [2])
+
+
+@pytest.mark.parametrize("deep", [10, 30, 60, 90])
+def test_any_nesting_is_answered_or_refused(database: sqlite3.Connection, deep: int) -> None:
+    for template in ("({} {w} not n in [{i}])", "(not n in [{i}] {w} {})", "(n < {i} {w} not {} {w} n contains {i})"):
+        where: Where = parse_where("n in [1, 2]")
+        for i in range(deep):
+            text = template.format("n = 9", w=("and", "or")[i % 2], i=i)
+            outer = parse_where(text)
+            assert isinstance(outer, And | Or)
+            hole = Compare("n", "==", 9)
+            parts = [where if p == hole else Not(where) if p == Not(hole) else p for p in outer.parts]
+            where = type(outer)(tuple(parts))
+        try:
+            numbers = found(database, parse_where(where))
+        except WhereError:
+            assert deep > 30
+            continue
+        assert numbers == [n for n in range(4) if matches(where, {"n": n})]
+
+
+def test_what_is_too_large_is_one_sentence() -> None:
+    deep: Any = {"a": 1}
+    conditions: Any = {"$gt": 1}
+    tree: Where = Compare("a", "==", 1)
+    for _ in range(5_000):
+        deep, conditions, tree = {"$not": deep}, {"$not": conditions}, Not(tree)
+    many = " or ".join(f"a = {n}" for n in range(5_000))
+    for wrong in (many, {"$or": [{"a": n} for n in range(5_000)]}, deep, {"a": conditions}, tree, '{"a":' * 5_000):
+        with pytest.raises(WhereError, match=r"\.$"):
+            parse_where(wrong)
+
+
+@pytest.mark.parametrize("wrong", [{1: 2}, {None: 1}, {"$and": [{(1, 2): 3}]}, {"a": {1: 2}}, '{"a": ', '{"a": NaN}'])
+def test_keys_that_are_no_names_and_json_that_is_none_are_one_sentence(wrong: Any) -> None:
+    with pytest.raises(WhereError, match=r"\.$"):
+        parse_where(wrong)
+
+
+def test_a_text_may_be_the_dict_as_json() -> None:
+    assert parse_where(' {"year": {"$gt": 2020}, "a b": "x"}') == parse_where("year > 2020 and `a b` = 'x'")
+
+
+def test_groups_of_nothing_are_true_and_false(database: sqlite3.Connection) -> None:
+    assert found(database, And(())) == found(database, Not(Or(()))) == [0, 1, 2, 3]
+    assert found(database, Or(())) == found(database, Not(And(()))) == []

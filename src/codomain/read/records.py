@@ -99,7 +99,7 @@ def _document(file: SourceFile, on_bad: OnBad | None) -> Iterator[Record]:
         return
     text, title = clean(text), clean(title) if title else None
     if not text.strip():
-        if not fields or not title:
+        if file.format != "markdown" or not title:
             _report(on_bad, Bad(file.label, 0, "empty", "holds no text"))
             return
         text = title  # front matter alone can still be found
