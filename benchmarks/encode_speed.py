@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from codomain.encode import MiniLMEncoder, StaticEncoder
+from codomain.errors import CodomainError, InputError
 
 ROUNDS = 5
 
@@ -28,7 +29,7 @@ ROUNDS = 5
 def documents() -> list[str]:
     path = Path(os.environ.get("CODOMAIN_DATA", "")) / "debian_packages" / "packages.jsonl.gz"
     if not path.is_file():
-        sys.exit("set CODOMAIN_DATA to the folder that holds debian_packages.")
+        raise InputError("CODOMAIN_DATA names no folder with debian_packages/packages.jsonl.gz.")
     with gzip.open(path, "rt", encoding="utf-8") as lines:
         rows = [json.loads(line) for line in lines]
     return [f"{row['title']} {row['text']}" for row in rows[:20_000]]
@@ -105,4 +106,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except (CodomainError, ImportError) as error:
+        print(f"skipped: {error}")

@@ -11,52 +11,22 @@ reduction, SIF weights, float32; its documents are not truncated. The teacher's 
 from __future__ import annotations
 
 import argparse
-import csv
-import gzip
-import json
-import os
-import sys
 from pathlib import Path
 from typing import ClassVar
 
-import ir_measures
 import numpy as np
-from ir_measures import nDCG
-from scipy.stats import spearmanr
 
 from codomain.encode import MiniLMEncoder, StaticEncoder
+from codomain.errors import CodomainError
+from codomain.index.flat import Flat
+from codomain.measure import Dataset, Run, load, measured, spearman
 
-SETS = {"cranfield": "qrels.tsv", "scifact": "qrels.test.tsv", "npl_vaswani": "qrels.tsv"}
-
-
-def read_set(folder: Path, qrels_file: str) -> tuple[dict[str, str], dict[str, str], list[ir_measures.Qrel]]:
-    with gzip.open(folder / "corpus.jsonl.gz", "rt", encoding="utf-8") as lines:
-        rows = [json.loads(line) for line in lines]
-    documents = {row["_id"]: f"{row.get('title') or ''} {row['text']}".strip() for row in rows}
-    with (folder / qrels_file).open(encoding="utf-8") as lines:
-        judged = csv.DictReader(lines, delimiter="\t")
-        qrels = [ir_measures.Qrel(row["query-id"], row["corpus-id"], int(row["score"])) for row in judged]
-    wanted = {qrel.query_id for qrel in qrels}
-    with (folder / "queries.jsonl").open(encoding="utf-8") as lines:
-        queries = {row["_id"]: row["text"] for row in map(json.loads, lines) if row["_id"] in wanted}
-    return documents, queries, qrels
+SETS = ("cranfield", "scifact", "npl_vaswani")
 
 
-def ndcg(
-    documents: list[str], queries: list[str], D: np.ndarray, Q: np.ndarray, qrels: list[ir_measures.Qrel]
-) -> float:
-    scores = Q @ D.T
-    run = []
-    for query, row in zip(queries, scores, strict=True):
-        best = np.argsort(-row, kind="stable")[:10]
-        run += [ir_measures.ScoredDoc(query, documents[i], float(row[i])) for i in best]
-    return float(ir_measures.calc_aggregate([nDCG @ 10], qrels, run)[nDCG @ 10])
-
-
-def read_sts(folder: Path) -> tuple[list[str], list[str], list[float]]:
-    with gzip.open(folder / "en.tsv.gz", "rt", encoding="utf-8") as lines:
-        rows = [row for row in csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE) if row["split"] == "test"]
-    return [row["sentence1"] for row in rows], [row["sentence2"] for row in rows], [float(row["score"]) for row in rows]
+def ndcg(data: Dataset, D: np.ndarray, Q: np.ndarray) -> float:
+    run = Run.from_hits("", Flat().build(D).search(Q, 10), list(data.queries), list(data.documents))
+    return measured(run, data, ["nDCG@10"]).mean("nDCG@10")
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:
@@ -114,9 +84,8 @@ def main() -> None:
     arguments.add_argument("--path", help="another table than the bundled one")
     arguments.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS), help="some of the three sets")
     options = arguments.parse_args()
-    if not os.environ.get("CODOMAIN_DATA"):
-        sys.exit("set CODOMAIN_DATA to the folder that holds cranfield, scifact, npl_vaswani and stsb_multi.")
-    data = Path(os.environ["CODOMAIN_DATA"])
+    sets = {name: load(name) for name in options.sets}
+    left, right, gold = zip(*load("stsb_multi").pairs, strict=True)
 
     encoders = {"static()": StaticEncoder(options.path)}
     encoders |= {f"static(dim={dim})": StaticEncoder(options.path, dim=dim) for dim in (256, 128, 64)}
@@ -124,20 +93,19 @@ def main() -> None:
     teacher = None if options.no_teacher else Kept(options.teacher_documents)
     if teacher:
         encoders["minilm()"] = teacher
-    sets = {name: read_set(data / name, qrels) for name, qrels in SETS.items() if name in options.sets}
-    left, right, gold = read_sts(data / "stsb_multi")
 
     print(f"{'':28}" + "".join(f"{name[:9]:>11}" for name in sets) + f"{'mean':>11}{'STS-B':>11}")
     means: dict[str, float] = {}
     vectors: dict[tuple[str, str], tuple[np.ndarray, np.ndarray]] = {}
     for label, encoder in encoders.items():
         row = []
-        for name, (documents, queries, qrels) in sets.items():
-            D, Q = encoder.encode_documents(list(documents.values())), encoder.encode_queries(list(queries.values()))
+        for name, data in sets.items():
+            D = encoder.encode_documents(list(data.documents.values()))
+            Q = encoder.encode_queries(list(data.queries.values()))
             vectors[label, name] = D, Q
-            row.append(ndcg(list(documents), list(queries), D, Q, qrels))
+            row.append(ndcg(data, D, Q))
         means[label] = float(np.mean(row))
-        rho = spearmanr((encoder.encode_documents(left) * encoder.encode_documents(right)).sum(axis=1), gold).statistic
+        rho = spearman((encoder.encode_documents(left) * encoder.encode_documents(right)).sum(axis=1), gold)
         print(f"{label:28}" + "".join(f"{value:11.3f}" for value in [*row, means[label], rho]), flush=True)
     if teacher:
         pairs = {
@@ -146,8 +114,7 @@ def main() -> None:
         }
         for label, (of_documents, of_queries) in pairs.items():
             row = [
-                ndcg(list(d), list(q), vectors[of_documents, name][0], vectors[of_queries, name][1], qrels)
-                for name, (d, q, qrels) in sets.items()
+                ndcg(data, vectors[of_documents, name][0], vectors[of_queries, name][1]) for name, data in sets.items()
             ]
             print(f"{label:28}" + "".join(f"{value:11.3f}" for value in [*row, float(np.mean(row))]))
         print(f"static() / minilm(): {means['static()'] / means['minilm()']:.3f}")
@@ -157,4 +124,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except (CodomainError, ImportError) as error:
+        print(f"skipped: {error}")

@@ -23,6 +23,7 @@ from pathlib import Path
 import numpy as np
 
 import codomain as cd
+from codomain.errors import CodomainError, InputError
 from codomain.index.flat import Flat
 
 PIPELINES = [
@@ -33,7 +34,9 @@ PIPELINES = [
 
 
 def vectors(encoder: str, documents: int, queries: int) -> tuple[np.ndarray, np.ndarray]:
-    path = Path(os.environ["CODOMAIN_DATA"]) / "verses" / "verses.tsv.gz"
+    path = Path(os.environ.get("CODOMAIN_DATA", "")) / "verses" / "verses.tsv.gz"
+    if not path.is_file():
+        raise InputError("CODOMAIN_DATA names no folder with verses/verses.tsv.gz.")
     with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
         verses = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))[:documents]
     stage = cd.pipeline(encoder).stages[0]
@@ -96,4 +99,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except (CodomainError, ImportError) as error:
+        print(f"skipped: {error}")

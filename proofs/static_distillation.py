@@ -19,11 +19,17 @@ import sys
 import tempfile
 
 import numpy as np
-import torch
-from tokenizers import Tokenizer
-from torch.nn.functional import cross_entropy, embedding_bag, normalize
+
+try:
+    import torch
+    from tokenizers import Tokenizer
+    from torch.nn.functional import cross_entropy, embedding_bag, normalize
+except ImportError as error:
+    print(f"skipped: {error}")
+    sys.exit()
 
 from codomain.encode import StaticEncoder
+from codomain.errors import MissingExtra
 from codomain.index.flat import Flat
 from codomain.learn import distil, static, vocabulary
 from codomain.learn.corpus import SENTENCE_END
@@ -143,4 +149,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except MissingExtra as error:
+        print(f"skipped: {error}")
