@@ -1,9 +1,16 @@
 """The generated pages say what the code says now."""
 
+import ast
+import gzip
 import importlib.util
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from codomain import stages
+from codomain.errors import CodomainError
 
 ROOT = Path(__file__).parent.parent
 spec = importlib.util.spec_from_file_location("generate_docs", ROOT / "docs" / "generate.py")
@@ -27,3 +34,49 @@ def test_the_check_notices_a_stale_page(monkeypatch, capsys, tmp_path):
 def test_no_page_shows_an_address_in_memory():
     for name, make in generate.PAGES.items():
         assert " at 0x" not in make(), name
+
+
+LEARN = ("README.md", "encode.md", "pipeline.md")
+PAGES = [
+    pytest.param(page, marks=[pytest.mark.needs_learn] if page.name in LEARN else [], id=page.name)
+    for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+    if "```python" in page.read_text(encoding="utf-8")
+]
+
+
+def run(block: str, names: dict[str, Any]) -> None:
+    """Each statement in turn; one that a comment `# SomeError: sentence` follows must raise just that."""
+    lines = block.splitlines()
+    for statement in ast.parse(block).body:
+        code = compile(ast.Module([statement], []), "sample", "exec")
+        after = lines[statement.end_lineno] if statement.end_lineno < len(lines) else ""
+        promised = re.fullmatch(r"# (\w+Error): (.*)", after)
+        if promised is None:
+            exec(code, names)
+            continue
+        with pytest.raises(CodomainError) as caught:
+            exec(code, names)
+        assert (type(caught.value).__name__, str(caught.value)) == promised.groups()
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_samples_of_a_page_run_as_printed(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(stages, "_registered", dict(stages._registered))
+    if page.name == "read.md":
+        (tmp_path / "notes").mkdir()
+        (tmp_path / "notes" / "fox.md").write_text("# Foxes\n\nA fox is red.\n")
+        with gzip.open("articles.jsonl.gz", "wt") as file:
+            file.write('{"id": "a", "text": "A whale is blue."}\n')
+    names: dict[str, Any] = {}
+    for block in re.findall(r"^```python\n(.*?)^```$", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE):
+        if "distil_static(" in block:  # hours of training: only the call's arguments are checked
+            from inspect import signature
+
+            from codomain.learn.static import distil_static
+
+            call = ast.parse(block).body[-1].value
+            arguments = [ast.literal_eval(a) for a in call.args]
+            signature(distil_static).bind(*arguments, **{k.arg: ast.literal_eval(k.value) for k in call.keywords})
+            continue
+        run(block, names)
