@@ -14,9 +14,10 @@ from codomain.read.front_matter import front_matter
 
 yaml = pytest.importorskip("yaml")
 
-NAMES = st.from_regex(r"[a-z][a-z_]{0,8}", fullmatch=True)
+YAML_WORDS = ("yes", "no", "on", "off", "true", "false", "null", "none")
+NAMES = st.from_regex(r"[a-z][a-z_]{0,8}", fullmatch=True).filter(lambda name: name not in YAML_WORDS)
 WORDS = st.from_regex(r"[A-Za-z][A-Za-z ]{0,12}[a-z]", fullmatch=True).filter(
-    lambda words: words.lower() not in ("yes", "no", "on", "off", "true", "false", "null", "none")
+    lambda words: words.lower() not in YAML_WORDS
 )
 VALUES = WORDS | st.integers(0, 10**6) | st.booleans() | st.none() | st.lists(WORDS, min_size=1, max_size=4)
 
