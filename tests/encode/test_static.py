@@ -163,3 +163,12 @@ def test_a_query_brings_in_no_heavy_package():
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_folder_of_a_table_is_kept_as_an_absolute_path(tmp_path, monkeypatch):
+    shutil.copytree(BUNDLED, tmp_path / "table")
+    monkeypatch.chdir(tmp_path)
+    encoder = StaticEncoder("table")
+    monkeypatch.chdir("/")
+    again = cd.pipeline(str(encoder)).stages[0]
+    assert again == encoder and again.encode_queries(["wing"]).shape == (1, 384)

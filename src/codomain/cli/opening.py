@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,9 @@ def open_or_create(
 ) -> Collection:
     """The collection that is there, if it is as asked for; else a new one, made only when the input can be read."""
     if not (into / DATABASE).exists():
-        if "-" not in paths:
-            next(records(paths, **fields), None)
+        # the first record tells whether the input can be read; standard input and pipes can be read only once
+        again = [p for p in paths if p != "-" and (not os.path.exists(p) or os.path.isfile(p) or os.path.isdir(p))]
+        next(records(again, **fields), None)
         try:
             return store.create(into, pipeline or store.DEFAULT_PIPELINE, **settings)
         except StoreError:

@@ -61,8 +61,9 @@ class StaticEncoder(TextEncoder):
             raise ValueError(f"needs the path of a folder, not {path!r}")
         if dim is not None and (isinstance(dim, bool) or not isinstance(dim, int)):
             raise ValueError(f"needs dim to be a whole number, not {dim!r}")
-        self.path = path
-        self._folder = BUNDLED if path is None else Path(path).expanduser()
+        # absolute: a collection keeps the expression, and is opened from anywhere
+        self.path = None if path is None else str(Path(path).expanduser().absolute())
+        self._folder = BUNDLED if self.path is None else Path(self.path)
         config = self._folder / "config.json"
         if not config.is_file():
             raise InputError(f"{self._folder} holds no static table: config.json is missing.")

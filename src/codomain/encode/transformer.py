@@ -141,7 +141,9 @@ class TransformerEncoder(_SentenceTransformer):
     ) -> None:
         if not isinstance(name_or_path, str):
             raise ValueError(f"needs the name of a model or the path of its folder, not {name_or_path!r}")
-        self.name_or_path = name_or_path
+        folder = Path(name_or_path).expanduser()
+        # a folder's path is made absolute: a collection keeps the expression, and is opened from anywhere
+        self.name_or_path = str(folder.absolute()) if folder.is_dir() else name_or_path
         self.query_prompt = query_prompt
         self.document_prompt = document_prompt
         self.max_length = None if max_length is None else whole("max_length", max_length)
@@ -150,8 +152,7 @@ class TransformerEncoder(_SentenceTransformer):
         self._dim = None if dim is None else whole("dim", dim)
 
     def _source(self) -> str:
-        folder = Path(self.name_or_path).expanduser()
-        return str(folder) if folder.exists() else self.name_or_path
+        return self.name_or_path
 
     def _prompt(self, role: str) -> str:
         given = self.query_prompt if role == "query" else self.document_prompt
