@@ -14,8 +14,7 @@ import pytest
 import codomain as cd
 from codomain import stages
 from codomain.errors import CodomainError, InputError, StoreError
-from codomain.store import Collection, ingest
-from codomain.store.collection import DEFAULT_PIPELINE
+from codomain.store import DEFAULT_PIPELINE, Collection, ingest
 
 DENSE = "hashed(64) >> flat()"
 FIT = "hashed(64) >> pca(16) >> int8() >> flat()"

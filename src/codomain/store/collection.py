@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 import threading
-import time
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from codomain.errors import InputError, PipelineError, StoreError
-from codomain.pipeline import Pipeline, pipeline
+from codomain.pipeline import pipeline
 from codomain.read.record import clean
 from codomain.retrieve import Leaf, Node, Trace, leaves, plan, run
-from codomain.stages import Progress, Stage
+from codomain.stages import Progress
 from codomain.store.answers import Hit, as_hits, best_documents
 from codomain.store.branch import MOST_TO_FIT, Branch
 from codomain.store.passages import passages_of
 from codomain.store.rows import delete_documents, next_row
-from codomain.store.schema import DATABASE, connect, create_database, sentences, writing
-from codomain.store.settings import DEFAULT_PIPELINE, Settings
+from codomain.store.schema import DATABASE, connect, sentences, writing
+from codomain.store.settings import Settings
 from codomain.store.where import Where, parse_where
 from codomain.store.where_sql import to_sql
 from codomain.vectors import Floats, Hits, Rows
@@ -35,39 +32,6 @@ if TYPE_CHECKING:
     from codomain.store.ingest import Added, Item
 
 _REMEMBERED_FILTERS = 16
-
-
-def create(path: str | Path, pipe: str | Stage | Pipeline = DEFAULT_PIPELINE, **settings: Any) -> Collection:
-    """Make an empty collection in a new or empty folder.
-
-    Raises StoreError when the folder is in use, PipelineError for a pipeline that cannot search.
-    """
-    folder = Path(path).absolute()
-    root = plan(pipe)
-    names = [leaf.name for leaf in leaves(root)]
-    if len(set(names)) < len(names):
-        raise PipelineError(f"{pipeline(pipe)} has the same branch twice.")
-    unknown = set(settings) - {field.name for field in fields(Settings)}
-    if unknown:
-        raise InputError(f"a collection has no setting {sorted(unknown)[0]!r}.")
-    meta = {"pipeline": str(pipeline(pipe)), "settings": json.dumps(asdict(Settings(**settings))), "epoch": "0"}
-
-    def fill(db: sqlite3.Connection) -> None:
-        db.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
-        for leaf in leaves(root):
-            Branch(leaf, folder, db).register()
-        db.execute("INSERT INTO history VALUES (?, 'created', ?)", [time.time(), meta["pipeline"]])
-
-    create_database(folder, fill)
-    return Collection(folder, root)
-
-
-def open(path: str | Path) -> Collection:
-    """Open the collection in a folder.
-
-    Raises StoreError when there is none, or it cannot be read.
-    """
-    return Collection(Path(path).absolute())
 
 
 class Collection:
@@ -361,6 +325,3 @@ class Collection:
         from codomain.store.maintain import info
 
         return info(self)
-
-
-__all__ = ["DEFAULT_PIPELINE", "Collection", "Hit", "Settings", "create", "open"]
