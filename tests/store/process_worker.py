@@ -58,12 +58,14 @@ class Journal:
 
     def __init__(self, path: str) -> None:
         self.file = Path(path).open("rb")  # noqa: SIM115
+        self.rest = b""
         self.begun: dict[str, set[int]] = {}  # by document, the numbers that wrote it
         self.last_begun: dict[str, int] = {}
         self.settled: dict[str, tuple[int, bool]] = {}  # by document, the last acknowledged number, and if it is there
 
     def read(self) -> None:
-        for line in self.file.read().splitlines():  # lines are appended whole
+        *lines, self.rest = (self.rest + self.file.read()).split(b"\n")  # the last line may still be on its way
+        for line in lines:
             step, versions, number = json.loads(line)
             for key, version in versions.items():
                 if step == "done":
