@@ -79,7 +79,8 @@ class Fuse(Stage):
 
     def _join(self, parts: Sequence[tuple[Rows, Floats]], weights: Sequence[float]) -> tuple[Rows, Floats]:
         """One query: every row that some branch found, with its joined score."""
-        union = np.unique(np.concatenate([rows[rows >= 0] for rows, _ in parts]))
+        every = np.sort(np.concatenate([rows[rows >= 0] for rows, _ in parts]))
+        union = every[np.diff(every, prepend=-1) > 0]  # np.unique would import numpy.ma, a twentieth of a whole search
         total = np.zeros(len(union))
         for (rows, scores), weight in zip(parts, weights, strict=True):
             found = rows >= 0
