@@ -42,7 +42,7 @@ $(VENV)/core: $(VENV)/python pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/test: $(VENV)/core
-	$(PIP) --editable '.[learn,measure,files,parquet,test]'
+	$(PIP) --editable '.[learn,measure,engines,files,parquet,test]'
 	touch $@
 
 $(VENV)/bench: $(VENV)/test

@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from codomain.stages import Progress, Stage, stage
+from codomain.contracts import Progress
+from codomain.stages import Stage, stage
 
 
 @stage("hashed", takes=("text",), gives="dense")

@@ -15,10 +15,11 @@ from typing import Any, Self, cast
 import numpy as np
 
 from codomain.codecs import Codec
+from codomain.contracts import Documents, Encoder, Index, Progress, Ranker, TextIndex, Transform
 from codomain.errors import InputError, PipelineError
 from codomain.pipeline import Pipeline, pipeline
-from codomain.stages import Documents, Encoder, Index, Progress, Ranker, Stage, TextIndex, Transform, stage_class
-from codomain.vectors import Floats, Hits, Packed, Rows, as_float32
+from codomain.stages import Stage, stage_class
+from codomain.vectors import Floats, Hits, Kind, Packed, Ragged, Rows, as_float32
 
 
 @dataclass(eq=False)
@@ -50,6 +51,11 @@ class Leaf:
         return cast(Index, self.stages[-1])
 
     @property
+    def kind(self) -> Kind:
+        """What the index is given: "dense", "codes", "packed", "multi" or "sparse"; "text" for a text index."""
+        return self.stages[-2].gives if len(self.stages) > 1 else "text"
+
+    @property
     def codec(self) -> Codec | None:
         """How stored rows are written; None for plain float32."""
         self._tell_dimensions()
@@ -73,8 +79,8 @@ class Leaf:
         for transform in self.transforms:
             vectors = transform.fit(vectors).transform(vectors)
 
-    def codes(self, vectors: Floats) -> np.ndarray[Any, Any]:
-        """What is stored for encoder output (n, d): float32 rows, or the codes of the last transform."""
+    def codes(self, vectors: Any) -> Any:
+        """What is stored for encoder output: float32 rows (n, d) or the codes of the last transform, Ragged, csr_array."""
         self._tell_dimensions()
         if not self.transforms:
             return vectors
@@ -83,8 +89,8 @@ class Leaf:
             vectors = transform.transform(vectors)
         return last.transform(vectors) if last.codec is None else last.codec.encode(vectors)
 
-    def query_vectors(self, vectors: Floats) -> Floats:
-        """Encoded queries (q, d) on their way to the index: float32, never quantised."""
+    def query_vectors(self, vectors: Any) -> Any:
+        """Encoded queries on their way to the index: float32 (q, d), never quantised, or Ragged or csr_array as they are."""
         self._tell_dimensions()
         for transform in self.transforms:
             vectors = transform.transform_queries(vectors)
@@ -96,7 +102,16 @@ class Leaf:
             self.fit(np.zeros((1, self.encoder.dim), np.float32))
         self._told = True
 
-    def for_index(self, codes: np.ndarray[Any, Any]) -> np.ndarray[Any, Any] | Packed:
+    def encode_for_index(self, texts: Sequence[str]) -> Any:
+        """Texts as the float32 vectors that their stored form stands for, made anew."""
+        assert self.encoder is not None
+        self._tell_dimensions()
+        vectors = self.encoder.encode_documents(texts)
+        for transform in self.transforms:
+            vectors = transform.transform(vectors)
+        return vectors
+
+    def for_index(self, codes: Any) -> Any:
         """Codes in the form that an index takes."""
         codec = self.codec
         return Packed(codes, codec.dim) if codec is not None and codec.kind == "binary" else codes
@@ -113,9 +128,14 @@ class Fusion:
 
 Node = Leaf | Fusion
 
+DEFAULT_INDEX: dict[Kind, str] = {
+    "dense": "auto", "codes": "auto", "packed": "auto", "multi": "multivector", "sparse": "sparse",
+}  # fmt: skip
+"""The index that a pipeline without one is given, by what its last stage gives."""
+
 
 def plan(expression: str | Stage | Pipeline) -> Node:
-    """The tree behind a pipeline that leads from text to hits; an encoder without an index is given `auto()`.
+    """The tree behind a pipeline that leads from text to hits; an encoder without an index is given the one of its kind.
 
     >>> plan("static() >> truncate(64)").name
     'static() >> truncate(64) >> auto()'
@@ -123,8 +143,8 @@ def plan(expression: str | Stage | Pipeline) -> Node:
     Raises PipelineError for a pipeline that does not start from text.
     """
     pipe = pipeline(expression)
-    if pipe.gives in ("dense", "codes", "packed") and pipe.takes == ("text",):
-        pipe = pipe >> stage_class("auto")()
+    if pipe.gives in DEFAULT_INDEX and pipe.takes == ("text",):
+        pipe = pipe >> stage_class(DEFAULT_INDEX[pipe.gives])()
     if pipe.takes != ("text",) or pipe.gives != "hits":
         raise PipelineError(f"{pipe} cannot search: a pipeline starts with an encoder, bm25() or fuse(...).")
     end = next(i for i, stage in enumerate(pipe) if stage.gives == "hits") + 1
@@ -198,17 +218,20 @@ class Retriever:
     def index(self, texts: Sequence[str], progress: Progress | None = None) -> Self:
         """Encode the documents once per distinct encoder, fit the transforms on them and build every index."""
         self._texts = list(texts)
-        encoded: dict[str, Floats] = {}
+        encoded: dict[str, Any] = {}
         for leaf in leaves(self.root):
             if leaf.encoder is None:
                 cast(TextIndex, leaf.index).build(self._texts)
                 continue
             key = leaf.encoder.fingerprint
             if key not in encoded:
-                encoded[key] = as_float32(leaf.encoder.encode_documents(self._texts, progress))
+                encoded[key] = leaf.encoder.encode_documents(self._texts, progress)
             if leaf.needs_fit:
-                leaf.fit(encoded[key])
-            cast(Index, leaf.index).build(leaf.for_index(leaf.codes(encoded[key])), leaf.codec)
+                leaf.fit(as_float32(encoded[key]))
+            index: Any = leaf.index
+            index.build(leaf.for_index(leaf.codes(encoded[key])), leaf.codec)
+            if hasattr(index, "attach"):
+                index.attach(_Kept(leaf, self._texts, encoded[key]))
         return self
 
     def search(
@@ -217,7 +240,7 @@ class Retriever:
         """The k best documents of each query: rows are positions in the list that was indexed."""
         if isinstance(queries, str):
             raise InputError("search takes a list of queries; a single one is written [query].")
-        encoded: dict[str, Floats] = {}  # the queries, once per distinct encoder
+        encoded: dict[str, Any] = {}  # the queries, once per distinct encoder
 
         def search_leaf(leaf: Leaf, texts: Sequence[str], depth: int) -> Hits:
             if leaf.encoder is None:
@@ -236,6 +259,25 @@ class Retriever:
     def vectors(self, rows: Rows) -> Floats:
         """Vectors (n, d) of documents by row, in the first dense branch's encoder space."""
         for leaf in leaves(self.root):
-            if leaf.encoder is not None:
-                return leaf.encoder.encode_documents(self.texts(rows))
-        raise PipelineError("this pipeline has no encoder, so its documents have no vectors.")
+            if leaf.encoder is not None and leaf.stages[0].gives == "dense":
+                return cast(Floats, leaf.encoder.encode_documents(self.texts(rows)))
+        raise PipelineError("this pipeline has no encoder of dense vectors, so its documents have none.")
+
+
+class _Kept:
+    """What an index may ask of a retriever: the texts, and their encoded form, which stays in memory."""
+
+    def __init__(self, leaf: Leaf, texts: list[str], encoded: Any) -> None:
+        self._leaf, self._texts, self._encoded = leaf, texts, encoded
+
+    def texts(self, rows: Rows) -> list[str]:
+        return [self._texts[row] for row in rows]
+
+    def vectors(self, rows: Rows) -> Any:
+        taken: Any = self._encoded.take(rows) if isinstance(self._encoded, Ragged) else self._encoded[rows]
+        for transform in self._leaf.transforms:
+            taken = transform.transform(taken)
+        return taken
+
+    def encode(self, rows: Rows) -> Any:
+        return self._leaf.encode_for_index(self.texts(rows))

@@ -1,4 +1,4 @@
-"""What a stage is: the base class, the contracts of the five roles, and the registry of names.
+"""What a stage is: the base class and the registry of names. What each role promises is in `codomain.contracts`.
 
 A stage is a class whose constructor arguments are literals or stages, each kept as an attribute of the same name.
 That is all that is needed to print a stage as an expression, to read it back and to compare two of them.
@@ -12,20 +12,13 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache, wraps
 from numbers import Integral, Real
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from codomain.errors import PipelineError
 
 if TYPE_CHECKING:
-    import numpy as np
-
-    from codomain.codecs import Codec
     from codomain.pipeline import Pipeline
-    from codomain.vectors import Floats, Hits, Kind, Packed, Rows
-
-Progress = Callable[[int], None]
-"""Called with the number of items just finished."""
+    from codomain.vectors import Kind
 
 
 class Stage:
@@ -122,115 +115,6 @@ def _literal(value: Any) -> str:
 
 def _same(value: Any, default: Any) -> bool:
     return type(value) is type(default) and bool(value == default)
-
-
-# --- contracts -------------------------------------------------------------------------------------------------
-
-
-class Encoder(Protocol):
-    """Items to vectors: text (n,) -> dense (n, dim)."""
-
-    @property
-    def dim(self) -> int: ...
-
-    @property
-    def fingerprint(self) -> str:
-        """Hash of everything that decides a vector: weights, tokenizer, settings."""
-
-    def encode_documents(self, texts: Sequence[str], progress: Progress | None = None) -> Floats: ...
-
-    def encode_queries(self, texts: Sequence[str], progress: Progress | None = None) -> Floats: ...
-
-
-class Transform(Protocol):
-    """A scikit-learn estimator, vectors (n, d) -> vectors (n, k), that may also have a compact stored form."""
-
-    def fit(self, X: Floats, y: Any = None) -> Self: ...
-
-    def transform(self, X: Floats) -> Floats:
-        """Float32, always: what the stored form stands for (decode(encode(X)) for a quantiser)."""
-
-    def transform_queries(self, Q: Floats) -> Floats:
-        """Queries stay precise where documents are quantised."""
-
-    @property
-    def needs_fit(self) -> bool:
-        """Whether it learns from a sample: `fit` is required before `transform`."""
-
-    @property
-    def codec(self) -> Codec | None:
-        """How stored rows are written and scored, for a fitted quantiser; None when the output is plain float32."""
-
-    @property
-    def fingerprint(self) -> str: ...
-
-    def state(self) -> dict[str, np.ndarray]:
-        """The fitted arrays by name; `restore(state)` on an instance with equal arguments brings them back."""
-
-    def restore(self, state: dict[str, np.ndarray]) -> Self: ...
-
-
-class Index(Protocol):
-    """Vectors to neighbours. Row numbers are positions in the order of adding; removed rows keep their number."""
-
-    def build(self, vectors: Floats | Packed | np.ndarray, codec: Codec | None = None) -> Self:
-        """Replace the contents; with a codec, `vectors` are its codes (n, width)."""
-
-    def add(self, vectors: Floats | Packed | np.ndarray) -> None:
-        """Append rows in the form that `build` got."""
-
-    def remove(self, rows: Rows) -> None: ...
-
-    def search(self, queries: Floats, k: int, allow: np.ndarray | None = None) -> Hits:
-        """The k best rows of each float32 query (q, d) among `allow` (mask or rows): never fewer than min(k, matches)."""
-
-    def __len__(self) -> int: ...
-
-    @property
-    def nbytes(self) -> int: ...
-
-    def save(self, folder: Path) -> None: ...
-
-    def load(self, folder: Path) -> Self:
-        """Open what `save` wrote, by memory map where possible; raises InputError when files are damaged."""
-
-
-class TextIndex(Protocol):
-    """Text to neighbours without vectors, such as BM25: like an Index, built from and searched with strings."""
-
-    def build(self, texts: Sequence[str], progress: Progress | None = None) -> Self: ...
-
-    def add(self, texts: Sequence[str]) -> None: ...
-
-    def remove(self, rows: Rows) -> None: ...
-
-    def search(self, queries: Sequence[str], k: int, allow: np.ndarray | None = None) -> Hits: ...
-
-    def __len__(self) -> int: ...
-
-    @property
-    def nbytes(self) -> int: ...
-
-    def save(self, folder: Path) -> None: ...
-
-    def load(self, folder: Path) -> Self: ...
-
-
-class Documents(Protocol):
-    """What a ranker may ask about rows."""
-
-    def texts(self, rows: Rows) -> list[str]: ...
-
-    def vectors(self, rows: Rows) -> Floats: ...
-
-
-class Ranker(Protocol):
-    """Neighbours to answers: reorder, cut or replace the hits of each query."""
-
-    def rank(self, queries: Sequence[str], hits: Hits, documents: Documents, k: int) -> Hits: ...
-
-    def depth(self, k: int) -> int:
-        """How many hits it wants to see to give k."""
 
 
 # --- registry --------------------------------------------------------------------------------------------------

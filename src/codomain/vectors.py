@@ -33,6 +33,35 @@ class Ragged(NamedTuple):
     values: NDArray[Any]
     offsets: NDArray[np.int64]
 
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """Vectors of each item (n,)."""
+        return np.diff(self.offsets)
+
+    def take(self, rows: Rows) -> Ragged:
+        """The items at some positions, in that order.
+
+        >>> Ragged(np.eye(3, dtype=np.float32), np.array([0, 1, 3])).take(np.array([1])).values
+        array([[0., 1., 0.],
+               [0., 0., 1.]], dtype=float32)
+        """
+        starts, lengths = self.offsets[rows], self.lengths[rows]
+        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        places = np.repeat(starts - offsets[:-1], lengths) + np.arange(offsets[-1])
+        return Ragged(self.values[places], offsets)
+
+    @classmethod
+    def join(cls, parts: Sequence[Ragged]) -> Ragged:
+        """Several, one after the other.
+
+        >>> one = Ragged(np.ones((2, 3), np.float32), np.array([0, 2]))
+        >>> Ragged.join([one, one]).offsets
+        array([0, 2, 4])
+        """
+        lengths = np.concatenate([part.lengths for part in parts])
+        values = np.concatenate([part.values for part in parts])
+        return cls(values, np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64))
+
 
 class Hits(NamedTuple):
     """The k best rows of each query, best first: rows (q, k) int64, scores (q, k) float32; row -1 means no hit.
@@ -122,6 +151,48 @@ def as_float32(vectors: Any, *, dim: int | None = None, what: str = "vectors") -
         bad = int(np.flatnonzero(~np.isfinite(array).all(axis=1))[0])
         raise InputError(f"{what} hold NaN or infinity, first in row {bad}.")
     return array
+
+
+def as_ragged(vectors: Any, *, dim: int | None = None, what: str = "vectors") -> Ragged:
+    """Check lists of vectors and give them with float32 values; float16 values stay as they are.
+
+    Raises InputError for anything but Ragged, offsets that do not fit the values, NaN, infinity or another dimension.
+    """
+    if not isinstance(vectors, Ragged):
+        raise InputError(f"{what} must be Ragged (many vectors for each item), but are {type(vectors).__name__}.")
+    values, offsets = np.asarray(vectors.values), np.asarray(vectors.offsets)
+    ends_fit = offsets.ndim == 1 and len(offsets) > 0 and offsets[0] == 0 and offsets[-1] == len(values)
+    if values.ndim != 2 or not ends_fit or (np.diff(offsets) < 0).any():
+        raise InputError(f"{what} are no valid Ragged: offsets must rise from 0 to the number of values.")
+    kept = values if values.dtype == np.float16 else values.astype(np.float32, copy=False)
+    if dim is not None and kept.shape[1] != dim:
+        raise InputError(f"{what} have {kept.shape[1]} dimensions where {dim} are needed.")
+    if not np.isfinite(kept).all():
+        bad = int(np.searchsorted(offsets, np.flatnonzero(~np.isfinite(kept).all(axis=1))[0], side="right")) - 1
+        raise InputError(f"{what} hold NaN or infinity, first in row {bad}.")
+    return Ragged(np.ascontiguousarray(kept), offsets.astype(np.int64, copy=False))
+
+
+def as_sparse(vectors: Any, *, dim: int | None = None, what: str = "vectors") -> Any:
+    """Check sparse vectors and give them as a float32 `scipy.sparse.csr_array` with sorted indices and no duplicates.
+
+    Raises InputError for anything else, NaN, infinity or another number of dimensions.
+    """
+    import scipy.sparse
+
+    if not scipy.sparse.issparse(vectors):
+        raise InputError(f"{what} must be sparse (scipy.sparse), but are {type(vectors).__name__}.")
+    rows = scipy.sparse.csr_array(vectors, dtype=np.float32)
+    if dim is not None and rows.shape[1] != dim:
+        raise InputError(f"{what} have {rows.shape[1]} dimensions where {dim} are needed.")
+    if not np.isfinite(rows.data).all():
+        bad = int(np.searchsorted(rows.indptr, np.flatnonzero(~np.isfinite(rows.data))[0], side="right")) - 1
+        raise InputError(f"{what} hold NaN or infinity, first in row {bad}.")
+    if not rows.has_canonical_format:
+        if rows is vectors:
+            rows = rows.copy()
+        rows.sum_duplicates()
+    return rows
 
 
 def allowed_rows(allow: Any, n: int) -> Rows | None:

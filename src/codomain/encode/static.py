@@ -10,9 +10,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from codomain.contracts import Progress
 from codomain.encode.encoder import TextEncoder
 from codomain.errors import InputError
-from codomain.stages import Progress, stage
+from codomain.stages import stage
 
 if TYPE_CHECKING:
     import numpy as np

@@ -10,9 +10,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from codomain.contracts import Progress
 from codomain.encode.encoder import TextEncoder
 from codomain.errors import InputError, MissingExtra
-from codomain.stages import Progress, stage, whole
+from codomain.stages import stage, whole
 
 if TYPE_CHECKING:
     from codomain.vectors import Floats

@@ -9,12 +9,13 @@ from typing import Self
 
 import numpy as np
 
+from codomain.contracts import Progress
 from codomain.errors import InputError
 from codomain.index.analyzer import Analyzer, Vocabulary
 from codomain.index.postings import Segment, merge, segment
 from codomain.index.scan import best_rows
 from codomain.index.storage import open_arrays, save_arrays
-from codomain.stages import Progress, Stage, number, stage
+from codomain.stages import Stage, number, stage
 from codomain.vectors import Floats, Hits, Rows, allowed_rows
 
 _TEXTS = 65_536

@@ -131,7 +131,7 @@ def _similarity(pipe: Pipeline, data: Dataset) -> Evaluation:
 def _vectors(leaf: Leaf, texts: list[str]) -> np.ndarray[Any, Any]:
     """Texts (n,) as the vectors that the branch stores, float32: quantised ones as what they stand for."""
     assert leaf.encoder is not None
-    vectors = leaf.encoder.encode_documents(texts)
+    vectors: np.ndarray[Any, Any] = leaf.encoder.encode_documents(texts)
     if leaf.needs_fit:
         leaf.fit(vectors)
     for transform in leaf.transforms:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from codomain.stages import Documents, Stage, number, stage, whole
+from codomain.contracts import Documents
+from codomain.stages import Stage, number, stage, whole
 from codomain.vectors import Floats, Hits
 
 

@@ -15,10 +15,11 @@ from typing import Any, cast
 import numpy as np
 
 from codomain import __version__
+from codomain.contracts import Index, TextIndex
 from codomain.errors import CodomainError, StoreError
 from codomain.pipeline import pipeline
 from codomain.retrieve import Leaf
-from codomain.stages import Index, TextIndex, stage_class
+from codomain.stages import stage_class
 from codomain.store.passages import passages
 from codomain.store.shelf import Shelf
 from codomain.vectors import Floats, Hits, Rows, merge_hits

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from codomain.contracts import Progress
 from codomain.errors import InputError, PipelineError, StoreError
 from codomain.pipeline import pipeline
 from codomain.read.record import clean
 from codomain.retrieve import Leaf, Node, Trace, leaves, plan, run
-from codomain.stages import Progress
 from codomain.store.answers import Hit, as_hits, best_documents
 from codomain.store.branch import MOST_TO_FIT, Branch
 from codomain.store.passages import passages_of

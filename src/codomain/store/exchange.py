@@ -9,11 +9,11 @@ from contextlib import closing
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
+from codomain.contracts import Progress
 from codomain.errors import InputError, MissingExtra
 from codomain.read import Record, SourceFile, fingerprint
 from codomain.read.record import flatten
 from codomain.read.tables import rows
-from codomain.stages import Progress
 from codomain.store.collection import Collection
 from codomain.store.ingest import Added
 from codomain.store.schema import connect, sentences

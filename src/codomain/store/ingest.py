@@ -9,11 +9,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from codomain.contracts import Progress
 from codomain.errors import InputError
 from codomain.read.chunks import Chunk, chunk
 from codomain.read.record import ODD_NAME, Record, clean, content_id, flatten
 from codomain.read.situate import situate
-from codomain.stages import Progress
 from codomain.store.passages import passage
 from codomain.store.rows import delete_documents, next_row
 from codomain.store.schema import writing

@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from codomain.contracts import Progress
 from codomain.errors import InputError
 from codomain.read import Bad, Record, SourceFile, expand, records
 from codomain.read.files import TABLES, format_of, label
-from codomain.stages import Progress
 from codomain.store.collection import Collection
 from codomain.store.ingest import Added, add_records
 from codomain.store.rows import delete_documents

@@ -1,0 +1,170 @@
+"""What the roles of a pipeline promise: encoders, transforms, indexes, rankers, and what indexes read from.
+
+They are protocols: a class fits by what it does, not by what it inherits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+if TYPE_CHECKING:
+    import numpy as np
+    import scipy.sparse
+
+    from codomain.codecs import Codec
+    from codomain.vectors import Floats, Hits, Ragged, Rows
+
+    Vectors = Floats | Ragged | scipy.sparse.csr_array
+    """What encoders give: dense (n, d), many vectors an item, or sparse (n, vocabulary)."""
+
+Progress = Callable[[int], None]
+"""Called with the number of items just finished."""
+
+
+class Encoder(Protocol):
+    """Items to vectors: text (n,) -> dense (n, dim), Ragged for a stage that gives "multi", csr_array for "sparse"."""
+
+    @property
+    def dim(self) -> int: ...
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of everything that decides a vector: weights, tokenizer, settings."""
+
+    def encode_documents(self, texts: Sequence[str], progress: Progress | None = None) -> Any: ...
+
+    def encode_queries(self, texts: Sequence[str], progress: Progress | None = None) -> Any: ...
+
+
+class Transform(Protocol):
+    """A scikit-learn estimator, vectors (n, d) -> vectors (n, k), that may also have a compact stored form."""
+
+    def fit(self, X: Floats, y: Any = None) -> Self: ...
+
+    def transform(self, X: Floats) -> Floats:
+        """Float32, always: what the stored form stands for (decode(encode(X)) for a quantiser)."""
+
+    def transform_queries(self, Q: Floats) -> Floats:
+        """Queries stay precise where documents are quantised."""
+
+    @property
+    def needs_fit(self) -> bool:
+        """Whether it learns from a sample: `fit` is required before `transform`."""
+
+    @property
+    def codec(self) -> Codec | None:
+        """How stored rows are written and scored, for a fitted quantiser; None when the output is plain float32."""
+
+    @property
+    def fingerprint(self) -> str: ...
+
+    def state(self) -> dict[str, np.ndarray]:
+        """The fitted arrays by name; `restore(state)` on an instance with equal arguments brings them back."""
+
+    def restore(self, state: dict[str, np.ndarray]) -> Self: ...
+
+
+class Index(Protocol):
+    """Vectors to neighbours. Row numbers are positions in the order of adding; removed rows keep their number.
+
+    An index that keeps less than it needs to answer has a method `attach(source: Source)`, called before the first search.
+    One that does without stored vectors altogether says so by the class attribute `keeps_vectors = False`: a collection
+    then drops them as soon as the index covers them.
+    """
+
+    def build(self, vectors: Any, codec: Codec | None = None) -> Self:
+        """Replace the contents: Floats, Packed, Ragged or csr_array; with a codec, `vectors` are its codes (n, width)."""
+
+    def add(self, vectors: Any) -> None:
+        """Append rows in the form that `build` got."""
+
+    def remove(self, rows: Rows) -> None: ...
+
+    def search(self, queries: Any, k: int, allow: np.ndarray | None = None) -> Hits:
+        """The k best rows of each query among `allow` (mask or rows): never fewer than min(k, matches).
+
+        Queries are what the encoder and the transforms give: float32 (q, d), Ragged or csr_array. What a search did it
+        tells `codomain.report.note`.
+        """
+
+    def __len__(self) -> int: ...
+
+    @property
+    def nbytes(self) -> int: ...
+
+    def save(self, folder: Path) -> None: ...
+
+    def load(self, folder: Path) -> Self:
+        """Open what `save` wrote, by memory map where possible; raises InputError when files are damaged."""
+
+
+class TextIndex(Protocol):
+    """Text to neighbours without vectors, such as BM25: like an Index, built from and searched with strings."""
+
+    def build(self, texts: Sequence[str], progress: Progress | None = None) -> Self: ...
+
+    def add(self, texts: Sequence[str]) -> None: ...
+
+    def remove(self, rows: Rows) -> None: ...
+
+    def search(self, queries: Sequence[str], k: int, allow: np.ndarray | None = None) -> Hits: ...
+
+    def __len__(self) -> int: ...
+
+    @property
+    def nbytes(self) -> int: ...
+
+    def save(self, folder: Path) -> None: ...
+
+    def load(self, folder: Path) -> Self: ...
+
+
+class Source(Protocol):
+    """The rows as their owner has them, for an index that does not keep all that it needs."""
+
+    def texts(self, rows: Rows) -> list[str]: ...
+
+    def vectors(self, rows: Rows) -> Floats | Ragged | scipy.sparse.csr_array:
+        """As they were given to the index, decoded to float32, read from where they are stored."""
+
+    def encode(self, rows: Rows) -> Floats | Ragged | scipy.sparse.csr_array:
+        """As they were given to the index, made anew from the texts: encoder, then transforms."""
+
+
+class FineStore(Protocol):
+    """Full vectors by row, wherever they are: the second, exact stage of a search reads through this one seam.
+
+    In memory, on disk, in the collection or made anew from the texts (`codomain.index.stores`): papers about tiers,
+    solid-state disks and recomputation are stores, not index classes.
+    """
+
+    def fetch(self, rows: Rows) -> Floats | Ragged:
+        """The vectors of the rows, in their order, as float32; Ragged where a row has many."""
+
+    def prefetch(self, rows: Rows) -> None:
+        """Begin to read what will probably be fetched; returns at once."""
+
+    def __len__(self) -> int: ...
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held in memory."""
+
+
+class Documents(Protocol):
+    """What a ranker may ask about rows."""
+
+    def texts(self, rows: Rows) -> list[str]: ...
+
+    def vectors(self, rows: Rows) -> Floats: ...
+
+
+class Ranker(Protocol):
+    """Neighbours to answers: reorder, cut or replace the hits of each query."""
+
+    def rank(self, queries: Sequence[str], hits: Hits, documents: Documents, k: int) -> Hits: ...
+
+    def depth(self, k: int) -> int:
+        """How many hits it wants to see to give k."""
