@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,9 +19,10 @@ from codomain.errors import CodomainError, StoreError
 from codomain.pipeline import pipeline
 from codomain.retrieve import Leaf
 from codomain.stages import stage_class
-from codomain.store.passages import passages
+from codomain.store.blocks import Blocks, count, joined, part
+from codomain.store.passages import passages, passages_of
 from codomain.store.shelf import Shelf
-from codomain.vectors import Floats, Hits, Rows, merge_hits
+from codomain.vectors import Hits, Rows, merge_hits
 
 LEAST_TO_FIT = 1_000
 MOST_TO_FIT = 50_000
@@ -33,13 +33,12 @@ Array = np.ndarray[Any, Any]
 class Branch:
     """A leaf of the pipeline at work in a collection: `sync` to the database, then `search`."""
 
-    def __init__(self, leaf: Leaf, folder: Path, db: sqlite3.Connection) -> None:
+    def __init__(self, leaf: Leaf, folder: Path, db: sqlite3.Connection, situated: float = 0) -> None:
         self.leaf = leaf
         self.folder = folder
         self.db = db
         self.shelf = Shelf(folder, leaf.name)
-        self.id: int | None = None
-        self.fitted = not leaf.needs_fit
+        self.blocks = Blocks(leaf, folder, db, situated)
         self._checked = False
         self.forget()
 
@@ -51,6 +50,11 @@ class Branch:
         self.covered = 0  # rows in the index now: a text index takes in newer rows itself
         self.synced = 0  # rows in index and tail
         self.removed: Rows = np.empty(0, np.int64)
+
+    @property
+    def fitted(self) -> bool:
+        """Whether rows are stored in the index's form yet, not as the encoder gave them."""
+        return self.blocks.fitted
 
     # --- what the database knows ---------------------------------------------------------------------------------
 
@@ -66,12 +70,12 @@ class Branch:
         row = self.db.execute("SELECT id, state FROM branches WHERE expression = ?", [self.leaf.name]).fetchone()
         if row is None:
             raise StoreError(f"the collection {self.folder} does not know its own branch {self.leaf.name}.")
-        self.id = row[0]
+        self.blocks.id = row[0]
         if row[1] is not None and not self.fitted:
             self._restore(row[1])
             self.forget()  # another process fitted them: what the tail holds are rows as they were before
         elif row[1] is None:
-            self.fitted = not self.leaf.needs_fit  # also after a fit whose transaction did not come through
+            self.blocks.fitted = not self.leaf.needs_fit  # also after a fit whose transaction did not come through
 
     def check_encoder(self) -> None:
         """Refuse to mix vectors: the encoder must be the one that the collection was made with."""
@@ -93,7 +97,7 @@ class Branch:
         for place, transform in enumerate(self.leaf.transforms):
             prefix = f"{place}."
             transform.restore({k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)})
-        self.fitted = True
+        self.blocks.fitted = True
 
     def fit(self, rows: int) -> bool:
         """Fit the transforms on a sample of the stored rows and write every raw row as codes; inside a transaction.
@@ -105,79 +109,41 @@ class Branch:
             return False
         from safetensors.numpy import save
 
-        raw = np.concatenate([vectors for _, vectors in self.blocks(0)])
+        raw = joined([vectors for _, vectors in self.blocks.read(0)])
         sample = raw if len(raw) <= MOST_TO_FIT else raw[np.random.default_rng(0).choice(len(raw), MOST_TO_FIT, False)]
         self.leaf.fit(sample)
-        self.fitted = True
+        self.blocks.fitted = True
         state = {
             f"{place}.{k}": np.asarray(v, order="C")
             for place, t in enumerate(self.leaf.transforms)
             for k, v in t.state().items()
         }
-        self.db.execute("UPDATE branches SET state = ? WHERE id = ?", [save(state), self.id])
-        for first, count in self.db.execute("SELECT first, count FROM blocks WHERE branch = ?", [self.id]).fetchall():
-            self.db.execute("DELETE FROM blocks WHERE branch = ? AND first = ?", [self.id, first])
-            self.append(first, raw[first : first + count])
+        self.db.execute("UPDATE branches SET state = ? WHERE id = ?", [save(state), self.blocks.id])
+        listing = "SELECT first, count FROM blocks WHERE branch = ?"
+        for first, number in self.db.execute(listing, [self.blocks.id]).fetchall():
+            self.db.execute("DELETE FROM blocks WHERE branch = ? AND first = ?", [self.blocks.id, first])
+            self.append(first, raw[first : first + number])
         self.forget()
         return True
 
-    def append(self, first: int, vectors: Floats) -> None:
-        """Store encoder output (n, d) as rows first, first + 1, ...; inside a transaction."""
-        self.append_stored(first, self.leaf.codes(vectors) if self.fitted else vectors)
+    def append(self, first: int, vectors: Any) -> None:
+        """Store encoder output as rows first, first + 1, ...; inside a transaction."""
+        self.blocks.append(first, self.leaf.codes(vectors) if self.fitted else vectors)
 
-    def append_stored(self, first: int, rows: Array) -> None:
-        """Store rows in the form that `blocks` gives them; inside a transaction."""
-        data = np.ascontiguousarray(rows).tobytes()
-        self.db.execute(
-            "INSERT INTO blocks VALUES (?, ?, ?, ?, ?, ?, ?)",
-            [self.id, first, len(rows), self.row_fingerprint, not self.fitted, zlib.crc32(data), data],
-        )
+    # --- what an index may ask (codomain.contracts.Source) -----------------------------------------------------------
 
-    @property
-    def row_fingerprint(self) -> str:
-        """What stored rows are stamped with: encoder and fitted transforms, or the encoder alone before the fit."""
-        return self.leaf.fingerprint if self.fitted else cast(Any, self.leaf.encoder).fingerprint
+    def texts(self, rows: Rows) -> list[str]:
+        """What the rows say."""
+        return passages_of(self.db, rows)
 
-    @property
-    def _row_form(self) -> tuple[np.dtype[Any], int]:
-        """Type and width of a stored row."""
-        if self.fitted and (codec := self.leaf.codec) is not None:
-            return np.dtype(codec.dtype), codec.width
-        encoder = cast(Any, self.leaf.encoder)
-        width = encoder.dim
-        if self.fitted:
-            width = pipeline(self.leaf.name).dim or width
-        return np.dtype(np.float32), width
+    def vectors(self, rows: Rows) -> Any:
+        """Stored vectors by row, decoded to float32; made anew where the index does without stored ones."""
+        return self.blocks.vectors(rows)
 
-    def blocks(self, start: int) -> Iterator[tuple[int, Array]]:
-        """The stored rows from `start` on, block by block: (first row, codes or raw vectors)."""
-        dtype, width = self._row_form
-        query = "SELECT first, count, data FROM blocks WHERE branch = ? AND first + count > ? ORDER BY first"
-        for first, count, data in self.db.execute(query, [self.id, start]):
-            if len(data) != count * width * dtype.itemsize:
-                raise StoreError(
-                    f"the vectors from row {first} on in {self.folder} are damaged: codomain verify shows more."
-                )
-            rows = np.frombuffer(data, dtype).reshape(count, width)
-            yield max(first, start), rows[max(0, start - first) :]
-
-    def vectors(self, rows: Rows) -> Floats:
-        """Stored vectors (n, d) by row, decoded to float32; reads only the rows asked for."""
-        dtype, width = self._row_form
-        size = width * dtype.itemsize
-        found = np.empty((len(rows), width), dtype)
-        starts = self.db.execute(
-            "SELECT first, rowid FROM blocks WHERE branch = ? ORDER BY first", [self.id]
-        ).fetchall()
-        firsts = np.array([first for first, _ in starts])
-        blocks = np.searchsorted(firsts, rows, side="right") - 1
-        for block in np.unique(blocks):
-            with self.db.blobopen("blocks", "data", starts[block][1], readonly=True) as blob:
-                for place in np.flatnonzero(blocks == block):
-                    blob.seek(int(rows[place] - firsts[block]) * size)
-                    found[place] = np.frombuffer(blob.read(size), dtype)
-        codec = self.leaf.codec if self.fitted else None
-        return found if codec is None else codec.decode(found)
+    def encode(self, rows: Rows) -> Any:
+        """Vectors by row, made anew from the texts."""
+        self.check_encoder()
+        return self.blocks.encode(rows)
 
     # --- index and tail --------------------------------------------------------------------------------------------
 
@@ -200,9 +166,15 @@ class Branch:
                 except (CodomainError, OSError):
                     continue  # damaged or just replaced: the next one, or none, and the rows are searched exactly
                 self.forget()
-                self.index = index
+                self._take(index)
                 self.covered = self.synced = self._opened = covered
                 return
+
+    def _take(self, index: Any) -> None:
+        """Use an index; one that keeps less than it needs asks this branch for the rest."""
+        if hasattr(index, "attach"):
+            index.attach(self)
+        self.index = index
 
     def _indexes(self, epoch: int) -> list[tuple[int, Path]]:
         return self.shelf.usable(self._index_fingerprint, epoch)
@@ -220,28 +192,47 @@ class Branch:
     def _extend(self, rows: int) -> None:
         """Take in the rows that came after the index: text into the text index, vectors into an exact tail."""
         if self.leaf.encoder is None:
-            texts = passages(self.db, self.synced, rows)
-            if self.index is None:
-                self.index = self._fresh_index().build(texts)
-            else:
-                cast(TextIndex, self.index).add(texts)
-            self.covered = self.synced = rows
+            self._grow(passages(self.db, self.synced, rows), rows)
             return
-        codec = self.leaf.codec if self.fitted else None
-        for first, codes in self.blocks(self.synced):
-            codes = codes[: rows - first]
+        for first, codes in self.blocks.read(self.synced, rows):
+            codes = part(codes, 0, rows - first)
             stored = self.leaf.for_index(codes) if self.fitted else codes
-            if self.tail is None:
-                metric = getattr(self.leaf.index, "metric", "ip") if self.fitted else "ip"
-                self.tail = cast(Index, stage_class("flat")(metric=metric)).build(stored, codec)  # type: ignore[call-arg]
+            if self._grows:
+                self._grow(stored, first + count(codes))
             else:
-                self.tail.add(stored)
-            self.synced = first + len(codes)  # block by block: what breaks off goes on from here
+                self._lengthen_tail(stored)
+                self.synced = first + count(codes)  # block by block: what breaks off goes on from here
         self.synced = rows
 
+    @property
+    def _grows(self) -> bool:
+        """Whether the index takes in newer rows itself: its scores are its own, and no scan beside it could give them."""
+        own = self.leaf.kind in ("text", "multi", "sparse") or getattr(self.leaf.index, "grows", False)
+        return self.fitted and own
+
+    def _grow(self, rows: Any, covered: int) -> None:
+        if self.index is None:
+            self._take(self._fresh_index().build(rows, *self._codec))
+        else:
+            self.index.add(rows)
+        self.covered = self.synced = covered
+
+    def _lengthen_tail(self, rows: Any) -> None:
+        if self.tail is None:
+            metric = getattr(self.leaf.index, "metric", "ip") if self.fitted else "ip"
+            flat = cast(Any, stage_class("flat"))(metric=metric)
+            self.tail = flat.build(rows, *self._codec)
+        else:
+            self.tail.add(rows)
+
+    @property
+    def _codec(self) -> tuple[Any, ...]:
+        """What `build` gets after the rows."""
+        return () if self.leaf.encoder is None else (self.leaf.codec if self.fitted else None,)
+
     def _remove_dead(self) -> None:
-        (count,) = self.db.execute("SELECT count(*) FROM tombstones").fetchone()
-        if count == len(self.removed):
+        (dead_rows,) = self.db.execute("SELECT count(*) FROM tombstones").fetchone()
+        if dead_rows == len(self.removed):
             return
         dead = np.array([row for (row,) in self.db.execute("SELECT row FROM tombstones ORDER BY row")], np.int64)
         new = np.setdiff1d(dead, self.removed)
@@ -251,17 +242,17 @@ class Branch:
             self.tail.remove(new[new >= self.covered] - self.covered)
         self.removed = dead
 
-    def search(self, queries: Sequence[str] | Floats, k: int, allow: Array | None) -> Hits:
+    def search(self, queries: Any, k: int, allow: Array | None) -> Hits:
         """The k best rows over index and tail; `queries` are texts for a text index, else encoder output (q, d)."""
         parts = []
         if self.index is not None and self.covered:
             inside = None if allow is None else allow[: self.covered]
-            vectors = queries if self.leaf.encoder is None else self.leaf.query_vectors(cast(Floats, queries))
-            parts.append(self.index.search(cast(Any, vectors), k, inside))
+            vectors = queries if self.leaf.encoder is None else self.leaf.query_vectors(queries)
+            parts.append(self.index.search(vectors, k, inside))
         if self.tail is not None:
             inside = None if allow is None else allow[self.covered :]
-            vectors = self.leaf.query_vectors(cast(Floats, queries)) if self.fitted else queries
-            hits = self.tail.search(cast(Floats, vectors), k, inside)
+            vectors = self.leaf.query_vectors(queries) if self.fitted else queries
+            hits = self.tail.search(vectors, k, inside)
             parts.append(Hits(np.where(hits.rows >= 0, hits.rows + self.covered, -1), hits.scores))
         if not parts:
             return Hits.empty(len(queries), k)
@@ -276,20 +267,25 @@ class Branch:
             self.forget()
             self.sync(rows, epoch)
         index: Any = self.index
+        grown = self._grows and 2 * self._opened >= rows  # else what it learnt of the rows is of too few
         if self.leaf.encoder is None:
             index = index if index is not None else self._fresh_index().build([])
-        elif index is None or self.covered < rows / 2 or self.leaf.stages[-1].name == "auto":
-            codes = [codes for _, codes in self.blocks(0)]
-            everything = np.concatenate(codes) if codes else np.empty((0, self._row_form[1]), self._row_form[0])
-            index = self._fresh_index().build(self.leaf.for_index(everything), self.leaf.codec)
+        elif not grown and (index is None or self._opened < rows / 2 or self.leaf.stages[-1].name == "auto"):
+            stored = [codes for _, codes in self.blocks.read(0, rows)] or [self.blocks.empty()]
+            index = self._fresh_index().build(self.leaf.for_index(joined(stored)), *self._codec)
             index.remove(self.removed)
         else:
-            for _, newer in self.blocks(self.covered):
+            for _, newer in self.blocks.read(self.covered, rows):
                 index.add(self.leaf.for_index(newer))
             index.remove(self.removed)
         self.shelf.publish(index, rows, self._index_fingerprint, epoch)
         self.forget()
         return True
+
+    def drop_covered(self, rows: int, epoch: int) -> None:
+        """Forget stored vectors that an index on the shelf does without; inside a transaction."""
+        if any(covered >= rows for covered, _ in self._indexes(epoch)):
+            self.blocks.drop(rows)
 
     def index_faults(self) -> Iterator[str]:
         """A sentence for each index folder whose files are not what was written; they are rebuilt by `reindex`."""
@@ -299,7 +295,7 @@ class Branch:
     def info(self) -> dict[str, Any]:
         """The branch's state in plain values; call after `sync`."""
         (stored,) = self.db.execute(
-            "SELECT ifnull(sum(length(data)), 0) FROM blocks WHERE branch = ?", [self.id]
+            "SELECT ifnull(sum(length(data)), 0) FROM blocks WHERE branch = ?", [self.blocks.id]
         ).fetchone()
         return {
             "expression": self.leaf.name,

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import numpy as np
 
@@ -62,7 +62,7 @@ class Collection:
         except BaseException:
             self.db.close()
             raise
-        self.branches = [Branch(leaf, folder, self.db) for leaf in leaves(self.root)]
+        self.branches = [Branch(leaf, folder, self.db, self.settings.situate) for leaf in leaves(self.root)]
         self._filters: OrderedDict[str, np.ndarray[Any, Any]] = OrderedDict()
         self._version: tuple[int, int] | None = None  # data_version and our own count of changes, as last synced
         self._changes = 0
@@ -211,7 +211,7 @@ class Collection:
         queries = [clean(query) for query in queries]
         with self.snapshot():
             allow = None if where is None else self._allowed(parse_where(where))
-            encoded: dict[str, Floats] = {}
+            encoded: dict[str, Any] = {}
             depth = k
             while True:
                 trace = Trace()
@@ -232,7 +232,7 @@ class Collection:
         queries: Sequence[str],
         k: int,
         allow: np.ndarray[Any, Any] | None,
-        encoded: dict[str, Floats],
+        encoded: dict[str, Any],
         trace: Trace,
     ) -> Hits:
         by_leaf = {branch.leaf.name: branch for branch in self.branches}
@@ -273,10 +273,11 @@ class Collection:
         return passages_of(self.db, rows)
 
     def vectors(self, rows: Rows) -> Floats:
-        """Stored vectors (n, d) by row, as the first branch with an encoder holds them."""
-        if not self.vector_branches:
-            raise PipelineError(f"{self.pipeline} has no encoder, so its documents have no vectors.")
-        return self.vector_branches[0].vectors(rows)
+        """Stored vectors (n, d) by row, as the first branch with a dense encoder holds them."""
+        for branch in self.vector_branches:
+            if branch.leaf.stages[0].gives == "dense":
+                return cast(Floats, branch.vectors(rows))
+        raise PipelineError(f"{self.pipeline} has no encoder of dense vectors, so its documents have none.")
 
     def get(self, id: str) -> dict[str, Any] | None:
         """A document by id: id, text, title and metadata; None when there is none."""

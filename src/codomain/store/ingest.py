@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,13 +17,15 @@ from codomain.read.situate import situate
 from codomain.store.passages import passage
 from codomain.store.rows import delete_documents, next_row
 from codomain.store.schema import writing
-from codomain.vectors import Floats, as_float32
+from codomain.vectors import as_float32, as_ragged, as_sparse
 
 if TYPE_CHECKING:
     from codomain.store.collection import Collection
 
 BATCH_DOCUMENTS = 2_048
 BATCH_CHARACTERS = 4_000_000
+
+_CHECKED: dict[str, Callable[..., Any]] = {"dense": as_float32, "multi": as_ragged, "sparse": as_sparse}
 
 Item = str | Mapping[str, Any] | Record
 
@@ -171,11 +173,11 @@ def _known(db: sqlite3.Connection, keys: Sequence[str]) -> dict[str, tuple[int, 
     return {key: (number, digest) for key, number, digest in db.execute(query, [json.dumps(keys)])}
 
 
-def _encode(collection: Collection, prepared: Sequence[_Prepared]) -> dict[str, Floats]:
+def _encode(collection: Collection, prepared: Sequence[_Prepared]) -> dict[str, Any]:
     """Vectors of all chunks by encoder; each mixed with its document's where a document has several chunks."""
     texts = [passage(p.record.title, c.headings, c.text) for p in prepared for c in p.chunks]
     owner = [number for number, p in enumerate(prepared) for _ in p.chunks]
-    encoded: dict[str, Floats] = {}
+    encoded: dict[str, Any] = {}
     if not texts:
         return encoded
     for branch in collection.vector_branches:
@@ -183,8 +185,11 @@ def _encode(collection: Collection, prepared: Sequence[_Prepared]) -> dict[str, 
         encoder = branch.leaf.encoder
         assert encoder is not None
         if encoder.fingerprint not in encoded:
-            vectors = as_float32(encoder.encode_documents(texts), dim=encoder.dim, what=f"the vectors of {encoder}")
-            if collection.settings.situate and len(owner) > len(prepared):
+            gives = branch.leaf.stages[0].gives
+            vectors = _CHECKED[gives](
+                encoder.encode_documents(texts), dim=encoder.dim, what=f"the vectors of {encoder}"
+            )
+            if gives == "dense" and collection.settings.situate and len(owner) > len(prepared):
                 vectors = situate(vectors, owner, collection.settings.situate)
             encoded[encoder.fingerprint] = vectors
     return encoded

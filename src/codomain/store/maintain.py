@@ -14,8 +14,10 @@ import numpy as np
 
 from codomain.errors import CodomainError
 from codomain.read.record import Record
+from codomain.store.blocks import count, joined
 from codomain.store.rows import next_row
 from codomain.store.schema import DATABASE, sentences, writing
+from codomain.vectors import Ragged
 
 if TYPE_CHECKING:
     from codomain.store.branch import Branch
@@ -36,6 +38,8 @@ def reindex(collection: Collection) -> bool:
             built = [branch.reindex(rows, epoch) for branch in collection.branches]
         if any(built):
             with writing(collection.db, collection.folder) as db:
+                for branch in collection.vector_branches:
+                    branch.drop_covered(rows, epoch)
                 # the entry also tells other processes that there is something new to open
                 db.execute("INSERT INTO history VALUES (?, 'reindexed', ?)", [time.time(), f"{rows} rows"])
             collection.changed()
@@ -78,21 +82,22 @@ def compact(collection: Collection) -> None:
 
 
 def _rewrite_blocks(db: sqlite3.Connection, branch: Branch, live: np.ndarray[Any, Any]) -> None:
-    pending: list[np.ndarray[Any, Any]] = []
+    """Write the live rows anew without gaps; vectors that are not kept are left for `reindex` to make."""
+    pending: list[Any] = []
     written = waiting = 0
-    kept: list[tuple[int, np.ndarray[Any, Any]]] = []
-    for first, rows in branch.blocks(0):
-        inside = live[np.searchsorted(live, first) : np.searchsorted(live, first + len(rows))] - first
-        pending.append(rows[inside].copy())
+    kept: list[tuple[int, Any]] = []
+    for first, rows in branch.blocks.read(0) if branch.blocks.keeps else ():
+        inside = live[np.searchsorted(live, first) : np.searchsorted(live, first + count(rows))] - first
+        pending.append(rows.take(inside) if isinstance(rows, Ragged) else rows[inside])
         waiting += len(inside)
         if waiting >= _BLOCK:
-            kept.append((written, np.concatenate(pending)))
+            kept.append((written, joined(pending)))
             written, waiting, pending = written + waiting, 0, []
     if waiting:
-        kept.append((written, np.concatenate(pending)))
-    db.execute("DELETE FROM blocks WHERE branch = ?", [branch.id])
+        kept.append((written, joined(pending)))
+    db.execute("DELETE FROM blocks WHERE branch = ?", [branch.blocks.id])
     for first, rows in kept:
-        branch.append_stored(first, rows)
+        branch.blocks.append(first, rows)
 
 
 def verify(collection: Collection) -> list[str]:
@@ -150,15 +155,15 @@ def _row_faults(db: sqlite3.Connection) -> Iterator[str]:
 def _block_faults(db: sqlite3.Connection, branch: Branch, rows: int) -> Iterator[str]:
     expected = 0
     query = "SELECT first, count, fingerprint, raw, checksum, data FROM blocks WHERE branch = ? ORDER BY first"
-    for first, count, fingerprint, raw, checksum, data in db.execute(query, [branch.id]):
-        if first != expected:
+    for first, number, fingerprint, raw, checksum, data in db.execute(query, [branch.blocks.id]):
+        if first != expected and branch.blocks.keeps:
             yield f"{branch.leaf.name}: rows {expected} to {first - 1} have no vectors."
         if zlib.crc32(data) != checksum:
-            yield f"{branch.leaf.name}: the vectors of rows {first} to {first + count - 1} are damaged."
-        if bool(raw) == branch.fitted or fingerprint != branch.row_fingerprint:
-            yield f"{branch.leaf.name}: rows {first} to {first + count - 1} come from another encoder or transform."
-        expected = first + count
-    if expected != rows:
+            yield f"{branch.leaf.name}: the vectors of rows {first} to {first + number - 1} are damaged."
+        if bool(raw) == branch.fitted or fingerprint != branch.blocks.fingerprint:
+            yield f"{branch.leaf.name}: rows {first} to {first + number - 1} come from another encoder or transform."
+        expected = first + number
+    if expected != rows and branch.blocks.keeps:
         yield f"{branch.leaf.name}: {rows} rows, but vectors for {expected}."
 
 
@@ -167,17 +172,17 @@ def info(collection: Collection) -> dict[str, Any]:
     with collection.snapshot():
         db = collection.db
 
-        def count(table: str) -> int:
+        def entries(table: str) -> int:
             return int(db.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
 
         history = db.execute("SELECT at, event, detail FROM history ORDER BY at").fetchall()
         return {
             "path": str(collection.folder),
             "pipeline": str(collection.pipeline),
-            "documents": count("documents"),
-            "chunks": count("chunks"),
-            "deleted_rows": count("tombstones"),
-            "sources": count("sources"),
+            "documents": entries("documents"),
+            "chunks": entries("chunks"),
+            "deleted_rows": entries("tombstones"),
+            "sources": entries("sources"),
             "settings": {name: getattr(collection.settings, name) for name in ("chunk_size", "overlap", "situate")},
             "branches": [branch.info() for branch in collection.branches],
             "database_bytes": _size(collection.folder / DATABASE) + _size(collection.folder / f"{DATABASE}-wal"),

@@ -1,0 +1,242 @@
+"""The stored rows of one branch: blocks of vectors in the database, in whatever form the branch's index takes.
+
+Dense rows and codes are bytes of one width. Lists of vectors and sparse rows have no width: their block is a safetensors
+file of a few arrays. Rows whose vectors were dropped, because the branch's index does without, are made anew on the way.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import zlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+
+from codomain.errors import StoreError
+from codomain.pipeline import pipeline
+from codomain.read.situate import situate
+from codomain.retrieve import Leaf
+from codomain.store.passages import passages_of
+from codomain.vectors import Ragged, Rows
+
+_ENCODED_AT_ONCE = 2_048
+
+Array = np.ndarray[Any, Any]
+
+
+def joined(parts: Sequence[Any]) -> Any:
+    """Blocks of rows, one after the other."""
+    if isinstance(parts[0], Ragged):
+        return Ragged.join(parts)
+    if isinstance(parts[0], np.ndarray):
+        return np.concatenate(parts)
+    import scipy.sparse
+
+    return scipy.sparse.csr_array(scipy.sparse.vstack(parts, format="csr"))
+
+
+def part(rows: Any, start: int, stop: int) -> Any:
+    """Rows start to stop - 1."""
+    if isinstance(rows, Ragged):
+        return rows.take(np.arange(start, max(start, stop)))
+    return rows[start:stop]
+
+
+def count(rows: Any) -> int:
+    """How many rows there are."""
+    return len(rows.offsets) - 1 if isinstance(rows, Ragged) else int(rows.shape[0])
+
+
+class Blocks:
+    """The rows of a leaf's branch in the database, numbered `id` there."""
+
+    def __init__(self, leaf: Leaf, folder: Path, db: sqlite3.Connection, situated: float) -> None:
+        self.leaf = leaf
+        self.folder = folder
+        self.db = db
+        self.situated = situated
+        self.id: int | None = None
+        self.fitted = not leaf.needs_fit
+
+    @property
+    def keeps(self) -> bool:
+        """Whether vectors stay once the index covers them."""
+        return bool(getattr(self.leaf.index, "keeps_vectors", True))
+
+    @property
+    def fingerprint(self) -> str:
+        """What rows are stamped with: encoder and fitted transforms, or the encoder alone before the fit."""
+        return self.leaf.fingerprint if self.fitted else cast(Any, self.leaf.encoder).fingerprint
+
+    def append(self, first: int, rows: Any) -> None:
+        """Store rows, in the form that `read` gives them, as first, first + 1, ...; inside a transaction."""
+        data = _pack(rows)
+        self.db.execute(
+            "INSERT INTO blocks VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [self.id, first, count(rows), self.fingerprint, not self.fitted, zlib.crc32(data), data],
+        )
+
+    def read(self, start: int, stop: int | None = None) -> Iterator[tuple[int, Any]]:
+        """The rows from `start` on, block by block: (first row, rows). Up to `stop`, dropped rows are made anew."""
+        query = "SELECT first, count, data FROM blocks WHERE branch = ? AND first + count > ? ORDER BY first"
+        expected = start
+        for first, number, data in self.db.execute(query, [self.id, start]):
+            if first > expected:
+                yield from self._made_anew(expected, first)
+            yield max(first, start), part(self._unpack(data, first, number), max(0, start - first), number)
+            expected = first + number
+        if stop is not None and expected < stop:
+            yield from self._made_anew(expected, stop)
+
+    def drop(self, rows: int) -> None:
+        """Forget the vectors of the first rows, where the index does without; inside a transaction."""
+        if not self.keeps:
+            self.db.execute("DELETE FROM blocks WHERE branch = ? AND first + count <= ?", [self.id, rows])
+
+    def vectors(self, rows: Rows) -> Any:
+        """Rows decoded to float32: read from the blocks that hold them, made anew where there is none."""
+        listing = self.db.execute("SELECT first, count FROM blocks WHERE branch = ? ORDER BY first", [self.id])
+        table = np.array(listing.fetchall(), np.int64).reshape(-1, 2)
+        place = np.searchsorted(table[:, 0], rows, side="right") - 1
+        stored = (place >= 0) & (rows < table[place].sum(axis=1)) if len(table) else np.zeros(len(rows), bool)
+        if not stored.all():
+            return self.encode(rows)
+        codec = self.leaf.codec if self.fitted else None
+        if self.leaf.kind in ("multi", "sparse"):
+            parts, order = [], []
+            for block in np.unique(place):
+                first, number = table[block].tolist()
+                (data,) = self.db.execute(
+                    "SELECT data FROM blocks WHERE branch = ? AND first = ?", [self.id, first]
+                ).fetchone()
+                inside = np.flatnonzero(place == block)
+                held = self._unpack(data, first, number)
+                chosen = rows[inside] - first
+                parts.append(held.take(chosen) if isinstance(held, Ragged) else held[chosen])
+                order.append(inside)
+            if not parts:
+                return self.encode(rows)
+            back = np.argsort(np.concatenate(order))
+            together = joined(parts)
+            return together.take(back) if isinstance(together, Ragged) else together[back]
+        found = self._read_places(rows, table[:, 0], place)
+        return found if codec is None else codec.decode(found)
+
+    def encode(self, rows: Rows) -> Any:
+        """Rows made anew from the texts as they were made first, float32; deleted rows are zero."""
+        texts, wanted, owner = self._texts_around(rows)
+        encoder = self.leaf.encoder
+        assert encoder is not None
+        vectors = encoder.encode_documents(texts)
+        if owner is not None:
+            vectors = situate(vectors, owner, self.situated)
+        if wanted is not None:
+            vectors = vectors[wanted]
+        if self.fitted:
+            for transform in self.leaf.transforms:
+                vectors = transform.transform(vectors)
+        return vectors
+
+    def _texts_around(self, rows: Rows) -> tuple[list[str], Array | None, Array | None]:
+        """Texts to encode, the places of `rows` in them, and, where chunks are situated, the document of each."""
+        if not self.situated or self.leaf.stages[0].gives != "dense":
+            return passages_of(self.db, rows), None, None
+        sql = (
+            "SELECT row, document FROM chunks WHERE document IN "
+            "(SELECT document FROM chunks WHERE row IN (SELECT value FROM json_each(?))) ORDER BY row"
+        )
+        owner = dict(self.db.execute(sql, [json.dumps(rows.tolist())]).fetchall())
+        if len(set(owner.values())) == len(owner):
+            return passages_of(self.db, rows), None, None
+        owner |= {row: -1 - row for row in rows.tolist() if row not in owner}  # deleted: documents of their own
+        together = np.array(sorted(owner), np.int64)
+        documents = np.array([owner[row] for row in together.tolist()])
+        return passages_of(self.db, together), np.searchsorted(together, rows), documents
+
+    def _made_anew(self, start: int, stop: int) -> Iterator[tuple[int, Any]]:
+        for first in range(start, stop, _ENCODED_AT_ONCE):
+            rows = np.arange(first, min(stop, first + _ENCODED_AT_ONCE))
+            vectors = self.encode(rows)
+            codec = self.leaf.codec if self.fitted else None
+            yield first, vectors if codec is None else codec.encode(vectors)
+
+    def _unpack(self, data: bytes, first: int, number: int) -> Any:
+        damaged = StoreError(
+            f"the vectors from row {first} on in {self.folder} are damaged: codomain verify shows more."
+        )
+        if self.leaf.kind in ("multi", "sparse"):
+            try:
+                rows = _unpack_file(data)
+            except Exception as error:  # safetensors has errors of its own, not exported
+                raise damaged from error
+            if count(rows) != number:
+                raise damaged
+            return rows
+        dtype, width = self.form
+        if len(data) != number * width * dtype.itemsize:
+            raise damaged
+        return np.frombuffer(data, dtype).reshape(number, width)
+
+    @property
+    def form(self) -> tuple[np.dtype[Any], int]:
+        """Type and width of a stored dense row."""
+        if self.fitted and (codec := self.leaf.codec) is not None:
+            return np.dtype(codec.dtype), codec.width
+        encoder = cast(Any, self.leaf.encoder)
+        width = encoder.dim
+        if self.fitted:
+            width = pipeline(self.leaf.name).dim or width
+        return np.dtype(np.float32), width
+
+    def empty(self) -> Any:
+        """No rows, in the stored form."""
+        if self.leaf.kind == "multi":
+            return Ragged(np.empty((0, cast(Any, self.leaf.encoder).dim), np.float32), np.zeros(1, np.int64))
+        if self.leaf.kind == "sparse":
+            import scipy.sparse
+
+            return scipy.sparse.csr_array((0, cast(Any, self.leaf.encoder).dim), dtype=np.float32)
+        dtype, width = self.form
+        return np.empty((0, width), dtype)
+
+    def _read_places(self, rows: Rows, firsts: Array, place: Array) -> Array:
+        """Single dense rows out of their blocks, without reading the rest of these."""
+        dtype, width = self.form
+        size = width * dtype.itemsize
+        found = np.empty((len(rows), width), dtype)
+        for block in np.unique(place):
+            first = int(firsts[block])
+            (rowid,) = self.db.execute(
+                "SELECT rowid FROM blocks WHERE branch = ? AND first = ?", [self.id, first]
+            ).fetchone()
+            with self.db.blobopen("blocks", "data", rowid, readonly=True) as blob:
+                for here in np.flatnonzero(place == block):
+                    blob.seek((int(rows[here]) - first) * size)
+                    found[here] = np.frombuffer(blob.read(size), dtype)
+        return found
+
+
+def _pack(rows: Any) -> bytes:
+    if isinstance(rows, np.ndarray):
+        return np.ascontiguousarray(rows).tobytes()
+    from safetensors.numpy import save
+
+    if isinstance(rows, Ragged):
+        return save({"values": np.ascontiguousarray(rows.values), "offsets": rows.offsets})
+    shape = np.array(rows.shape, np.int64)
+    return save({"data": rows.data, "indices": rows.indices, "indptr": rows.indptr, "shape": shape})
+
+
+def _unpack_file(data: bytes) -> Any:
+    from safetensors.numpy import load
+
+    arrays = load(data)
+    if "values" in arrays:
+        return Ragged(arrays["values"], arrays["offsets"])
+    import scipy.sparse
+
+    shape = tuple(arrays["shape"].tolist())
+    return scipy.sparse.csr_array((arrays["data"], arrays["indices"], arrays["indptr"]), shape=shape)
