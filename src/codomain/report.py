@@ -7,6 +7,7 @@ report.scored, report.bytes_read, report.plans
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -44,7 +45,10 @@ class Report:
     """Bytes read from disk, whether or not the operating system had them in memory."""
     recomputed: int = 0
     """Vectors made anew by an encoder."""
+    seconds: float = 0.0
     plans: list[Plan] = field(default_factory=list)
+    parts: dict[str, Report] = field(default_factory=dict)
+    """The same for each named part: the branches of a pipeline, the filter."""
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values that JSON can hold."""
@@ -55,24 +59,24 @@ _current: ContextVar[Report | None] = ContextVar("report", default=None)
 
 
 @contextmanager
-def recording() -> Iterator[Report]:
-    """Collect what the searches of this thread note; an outer recording gets it too.
+def recording(part: str | None = None) -> Iterator[Report]:
+    """Collect what the searches of this thread note; an outer recording gets it too, under the name of the part if any.
 
     >>> with recording() as report:
     ...     note(scored=10)
     >>> report.scored
     10
     """
-    report = Report()
+    outer, report = _current.get(), Report()
     token = _current.set(report)
+    start = time.perf_counter()
     try:
         yield report
     finally:
+        report.seconds = time.perf_counter() - start
         _current.reset(token)
-        work = {name: value for name, value in vars(report).items() if name != "plans"}
-        note(**work)
-        for plan in report.plans:
-            note(plan=plan)
+        if outer is not None:
+            _add(outer, report, part)
 
 
 def note(*, plan: Plan | None = None, **work: int) -> None:
@@ -84,3 +88,13 @@ def note(*, plan: Plan | None = None, **work: int) -> None:
         setattr(report, name, getattr(report, name) + int(amount))
     if plan is not None:
         report.plans.append(plan)
+
+
+def _add(outer: Report, inner: Report, part: str | None) -> None:
+    for name in ("queries", "scored", "fetched", "bytes_read", "recomputed"):
+        setattr(outer, name, getattr(outer, name) + getattr(inner, name))
+    outer.plans += inner.plans
+    for name, report in inner.parts.items():
+        outer.parts[name] = report
+    if part is not None:
+        outer.parts[part] = inner

@@ -18,6 +18,7 @@ from codomain.codecs import Codec
 from codomain.contracts import Documents, Encoder, Index, Progress, Ranker, TextIndex, Transform
 from codomain.errors import InputError, PipelineError
 from codomain.pipeline import Pipeline, pipeline
+from codomain.report import recording
 from codomain.stages import Stage, stage_class
 from codomain.vectors import Floats, Hits, Kind, Packed, Ragged, Rows, as_float32
 
@@ -192,7 +193,8 @@ def run(
         depths.append(max(depths[-1], ranker.depth(depths[-1])))
     deepest = depths.pop()
     if isinstance(node, Leaf):
-        hits = search(node, queries, deepest)
+        with recording(node.name):
+            hits = search(node, queries, deepest)
         if trace is not None:
             trace.hits[node.name] = hits
     else:
