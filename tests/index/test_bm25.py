@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import codomain.index.bm25 as module
+from codomain.analyzer import Analyzer
 from codomain.errors import InputError, PipelineError
-from codomain.index.analyzer import Analyzer
 from codomain.index.bm25 import BM25
 
 WORDS = [

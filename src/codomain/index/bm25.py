@@ -9,9 +9,9 @@ from typing import Self
 
 import numpy as np
 
+from codomain.analyzer import Analyzer, Vocabulary
 from codomain.contracts import Progress
 from codomain.errors import InputError
-from codomain.index.analyzer import Analyzer, Vocabulary
 from codomain.index.postings import Segment, merge, segment
 from codomain.index.scan import best_rows
 from codomain.index.storage import open_arrays, save_arrays

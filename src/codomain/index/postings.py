@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from codomain.index.analyzer import Vocabulary
+from codomain.analyzer import Vocabulary
 
 _TEXTS = 1024
 """Texts whose words are Python objects at one time."""
