@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ from codomain.read.record import clean
 from codomain.retrieve import Leaf, Node, Trace, leaves, plan, run
 from codomain.store.answers import Hit, as_hits, best_documents
 from codomain.store.branch import MOST_TO_FIT, Branch
+from codomain.store.filters import Filters
 from codomain.store.passages import passages_of
 from codomain.store.rows import delete_documents, next_row
 from codomain.store.schema import DATABASE, connect, sentences, writing
@@ -30,8 +30,6 @@ from codomain.vectors import Floats, Hits, Rows
 
 if TYPE_CHECKING:
     from codomain.store.ingest import Added, Item
-
-_REMEMBERED_FILTERS = 16
 
 
 class Collection:
@@ -63,7 +61,7 @@ class Collection:
             self.db.close()
             raise
         self.branches = [Branch(leaf, folder, self.db, self.settings.situate) for leaf in leaves(self.root)]
-        self._filters: OrderedDict[str, np.ndarray[Any, Any]] = OrderedDict()
+        self.filters = Filters(folder, self.db)
         self._version: tuple[int, int] | None = None  # data_version and our own count of changes, as last synced
         self._changes = 0
         self._rows = 0
@@ -177,7 +175,7 @@ class Collection:
         self._rows = next_row(self.db)
         for branch in self.branches:
             branch.sync(self._rows, self._epoch)
-        self._filters.clear()
+        self.filters.sync(self._rows, self._epoch)
         self._version = (seen, self._changes)
 
     def search(
@@ -210,7 +208,7 @@ class Collection:
                 raise InputError("the query is empty.")
         queries = [clean(query) for query in queries]
         with self.snapshot():
-            allow = None if where is None else self._allowed(parse_where(where))
+            allow = None if where is None else self.filters.mask(parse_where(where))
             encoded: dict[str, Any] = {}
             depth = k
             while True:
@@ -248,23 +246,6 @@ class Collection:
             return branch.search(encoded[key], depth, allow)
 
         return run(self.root, queries, k, search_leaf, self, trace)
-
-    def _allowed(self, where: Where) -> np.ndarray[Any, Any]:
-        """Rows whose document the filter matches, as a mask (rows,)."""
-        key = str(where)
-        if key not in self._filters:
-            condition, parameters = to_sql(where)
-            sql = (
-                "SELECT c.row FROM chunks c JOIN documents d ON d.id = c.document "
-                f"LEFT JOIN sources s ON s.id = d.source WHERE {condition}"
-            )
-            mask = np.zeros(self._rows, bool)
-            mask[np.fromiter((row for (row,) in self.db.execute(sql, parameters)), np.int64)] = True
-            self._filters[key] = mask
-            while len(self._filters) > _REMEMBERED_FILTERS:
-                self._filters.popitem(last=False)
-        self._filters.move_to_end(key)
-        return self._filters[key]
 
     # --- what rankers ask ------------------------------------------------------------------------------------------
 

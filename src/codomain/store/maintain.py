@@ -36,6 +36,7 @@ def reindex(collection: Collection) -> bool:
         with collection.snapshot():
             rows, epoch = collection.rows, collection.epoch
             built = [branch.reindex(rows, epoch) for branch in collection.branches]
+            built.append(collection.filters.reindex(rows, epoch))
         if any(built):
             with writing(collection.db, collection.folder) as db:
                 for branch in collection.vector_branches:
@@ -76,8 +77,8 @@ def compact(collection: Collection) -> None:
         with sentences(collection.folder):
             collection.db.execute("VACUUM")
             collection.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        for branch in collection.branches:
-            branch.shelf.clear()
+        for shelf in (collection.filters.shelf, *(branch.shelf for branch in collection.branches)):
+            shelf.clear()
         reindex(collection)
 
 
@@ -113,7 +114,7 @@ def verify(collection: Collection) -> list[str]:
                 if branch.leaf.encoder is not None:
                     faults += _block_faults(collection.db, branch, next_row(collection.db))
                 faults += branch.index_faults()
-            return faults
+            return [*faults, *collection.filters.faults()]
     except CodomainError as error:
         return [str(error)]
 
