@@ -123,6 +123,7 @@ _MODULES = {
     "static": "codomain.encode.static",
     "st": "codomain.encode.transformer",
     "minilm": "codomain.encode.transformer",
+    "late": "codomain.encode.late",
     "normalize": "codomain.transform.reduce",
     "truncate": "codomain.transform.reduce",
     "pca": "codomain.transform.reduce",

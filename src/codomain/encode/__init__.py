@@ -4,6 +4,7 @@ static.py       mean of token rows; ships with codomain, needs neither download 
 wordpiece.py    the tokenizer of static tables, one dictionary look-up a word
 tensors.py      safetensors files as memory maps
 transformer.py  `st(name)` for any sentence-transformers model, `minilm()` for the one that a package carries
+late.py         `late(name)`: one vector a token, of any of these models or of one trained for late interaction
 data/static/    the bundled table, its tokenizer and where it comes from
 """
 
@@ -16,8 +17,9 @@ _HOMES = {
     "StaticEncoder": "codomain.encode.static",
     "TransformerEncoder": "codomain.encode.transformer",
     "MiniLMEncoder": "codomain.encode.transformer",
+    "LateEncoder": "codomain.encode.late",
 }
-__all__ = ["MiniLMEncoder", "StaticEncoder", "TransformerEncoder"]
+__all__ = ["LateEncoder", "MiniLMEncoder", "StaticEncoder", "TransformerEncoder"]
 
 
 def __getattr__(name: str) -> Any:

