@@ -111,7 +111,8 @@ class Case:
 @pytest.fixture(params=CASES, ids="-".join)
 def case(request, monkeypatch):
     # so small a collection would always be scanned: make the graphs and lists work
-    monkeypatch.setattr("codomain.index.ann._SCAN", 0)
+    monkeypatch.setattr("codomain.index.faissed.Faissed._trivial", 0)
+    monkeypatch.setattr("codomain.index.planner.Costs.scan", lambda self, allowed: float("inf"))
     return Case(*request.param)
 
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
 
 from codomain.codecs import Codec
-from codomain.index.faissed import Faissed, calibrate, scalar_storage
+from codomain.index.faissed import Faissed, calibrate, scalar_storage, selector
+from codomain.index.planner import Allowed, Costs, Way, milliseconds
 from codomain.index.scan import Metric, scan
+from codomain.report import note
 from codomain.stages import stage, whole
 from codomain.vectors import Floats, Hits, Rows
 
-_SCAN = 2_000_000
-"""Allowed rows times dimensions up to which scanning them costs no more than a walk at ef_search=64."""
 _EF_MOST = 1024
 _LISTS_MOST = 1 << 20
 _CODEBOOK_ROWS = 39 * 256
@@ -34,6 +37,7 @@ class HNSW(Faissed):
         self.m = whole("m", m, 2, 512)
         self.ef_construction = whole("ef_construction", ef_construction, 1, 10_000)
         self.ef_search = whole("ef_search", ef_search, 1, _EF_MOST)
+        self._measured = (-1, 0.0)  # rows, and the length of the longest
 
     def _make(self, codes: np.ndarray) -> Any:
         import faiss
@@ -58,25 +62,38 @@ class HNSW(Faissed):
     def _made(self) -> dict[str, Any]:
         return {"m": self.m, "ef_construction": self.ef_construction}
 
-    def _effort(self, chosen: Any, share: float, k: int) -> Any:
+    def _efforts(self, allowed: Allowed, k: int) -> dict[str, int]:
+        # a filter hides the near rows that it does not allow: the walk must see 1/share times as many, not all of them far
+        effort = math.ceil(max(self.ef_search, k) / math.sqrt(allowed.share))
+        return {"graph": max(k, min(effort, _EF_MOST))}
+
+    def _effort(self, chosen: Any, effort: int) -> Any:
         import faiss
 
-        effort = int(np.ceil(max(self.ef_search, k) / np.sqrt(share)))
-        return faiss.SearchParametersHNSW(sel=chosen, efSearch=max(k, min(effort, _EF_MOST)))
+        return faiss.SearchParametersHNSW(sel=chosen, efSearch=effort)
 
-    def _scan_is_cheaper(self, matches: int, k: int) -> bool:
-        components = matches * self.codec.dim / (16 if self.codec.kind == "binary" else 1)
-        return matches == k or components <= _SCAN * max(self.ef_search, k) / 64
+    def _probe(self) -> Floats:
+        codes, codec = self._stored_codes()
+        return codec.decode(codes[:1])
 
-    def _near(self, queries: Floats, k: int, rows: Rows | None) -> Hits:
+    @cached_property
+    def costs(self) -> Costs:
+        """As of every index, with what a row costs that is scored where it lies."""
+        codes, codec = self._stored_codes()
+        some = codes[: 1 << 12]
+        norms = codec.squared_norms(some) if self.metric in ("l2", "cosine") else None
+        query = self._probe()
+        in_place = milliseconds(lambda: scan(query, some, codec, self.metric, norms, 10, None)) / len(some)
+        return replace(super().costs, in_place=in_place if self.metric == "ip" else math.inf)
+
+    def _near(self, queries: Floats, k: int, allowed: Allowed, way: Way) -> Hits:
+        note(scored=len(queries) * way.effort)  # a lower bound: FAISS does not say how many it looked at
         if self.codec.kind != "binary":
-            return super()._near(queries, k, rows)
-        from codomain.index.faissed import selector
-
-        depth = min(k if self.metric == "hamming" else 4 * k, self._stored if rows is None else len(rows))
-        share = 1.0 if rows is None else len(rows) / self._stored
+            return super()._near(queries, k, allowed, way)
+        depth = min(k if self.metric == "hamming" else 4 * k, allowed.matches)
         bits = np.packbits(queries > 0, axis=1)  # queries come centred
-        _, found = self._index.search(bits, depth, params=self._effort(selector(rows, self._stored), share, depth))
+        chosen = None if allowed.everything else selector(allowed.mask)
+        _, found = self._index.search(bits, depth, params=self._effort(chosen, max(way.effort, depth)))
         hits = Hits.empty(len(queries), k)
         for i, candidates in enumerate(found.astype(np.int64)):
             best = self._exact(queries[i : i + 1], k, np.sort(candidates[candidates >= 0]))
@@ -85,6 +102,8 @@ class HNSW(Faissed):
 
     def _exact(self, queries: Floats, k: int, rows: Rows | None) -> Hits:
         codes, codec = self._stored_codes()
+        if self.metric == "ip":
+            return scan(queries, codes, codec, "ip", None, k, rows, self._longest)
         if rows is not None:
             codes = codes[rows]
         metric: Metric = "ip" if self.metric == "cosine" and codec.kind != "binary" else self.metric
@@ -105,6 +124,16 @@ class HNSW(Faissed):
         if held.size() == 0:
             return np.empty((0, codec.width), codec.dtype), codec
         return faiss.rev_swig_ptr(held.data(), held.size()).view(codec.dtype).reshape(-1, codec.width), codec
+
+    @property
+    def _longest(self) -> float | None:
+        """The length of the longest row, which lets float16 rows be scanned in one pass; measured once."""
+        if self.codec.kind != "float16":
+            return None
+        codes, codec = self._stored_codes()
+        if self._measured[0] != len(codes):
+            self._measured = (len(codes), math.sqrt(codec.squared_norms(codes).max(initial=0.0)))
+        return self._measured[1]
 
     def _vectors(self, codes: np.ndarray) -> np.ndarray:
         return codes if self.codec.kind == "binary" else super()._vectors(codes)
@@ -193,24 +222,35 @@ class IVF(Faissed):
     def _made(self) -> dict[str, Any]:
         return {"nlist": self.nlist}
 
-    def _effort(self, chosen: Any, share: float, k: int) -> Any:
+    def _efforts(self, allowed: Allowed, k: int) -> dict[str, int]:
+        probes = math.ceil(self.nprobe / math.sqrt(allowed.share))
+        return {"lists": min(probes, self._index.nlist)}
+
+    def _effort(self, chosen: Any, effort: int) -> Any:
         import faiss
 
-        probes = int(np.ceil(self.nprobe / np.sqrt(share)))
-        return faiss.SearchParametersIVF(sel=chosen, nprobe=min(probes, self._index.nlist))
+        return faiss.SearchParametersIVF(sel=chosen, nprobe=effort)
+
+    def _probe(self) -> Floats:
+        import faiss
+
+        centroid: Floats = faiss.downcast_index(self._index.quantizer).reconstruct(0)
+        return centroid[None]
+
+    def _near(self, queries: Floats, k: int, allowed: Allowed, way: Way) -> Hits:
+        note(
+            scored=len(queries) * math.ceil(allowed.matches * way.effort / self._index.nlist)
+        )  # of lists of mean length
+        return super()._near(queries, k, allowed, way)
 
     def _exact(self, queries: Floats, k: int, rows: Rows | None) -> Hits:
         """Every list, with the selector."""
         import faiss
 
-        from codomain.index.faissed import selector
-
-        parameters = faiss.SearchParametersIVF(sel=selector(rows, self._stored), nprobe=self._index.nlist)
+        mask = np.zeros(self._stored, bool)
+        mask[slice(None) if rows is None else rows] = True
+        parameters = faiss.SearchParametersIVF(sel=selector(mask), nprobe=self._index.nlist)
         return self._hits(*self._index.search(queries, k, params=parameters))
-
-    def _scan_is_cheaper(self, matches: int, k: int) -> bool:
-        # the share of the lists that a widened search would visit anyway
-        return matches == k or matches * self.codec.dim <= _SCAN // 4
 
 
 @stage("ivfpq", takes=["dense", "codes"], gives="hits")

@@ -1,13 +1,14 @@
 """What the approximate indexes share: vectors in a FAISS index in their stored form, filters, and the guarantee.
 
 A search gives min(k, matches) hits whatever the filter: few matches are scanned exactly, and a search that comes back
-short is run again exactly (after "Benchmarking Filtered Approximate Nearest Neighbor Search", 2025).
+short is run again exactly; `codomain.index.planner` chooses.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,24 +16,31 @@ import numpy as np
 
 from codomain.codecs import Codec
 from codomain.errors import InputError
+from codomain.index.planner import Allowed, Costs, Way, cheapest, milliseconds
 from codomain.index.scan import Metric, check_bits, check_metric, codes_of
 from codomain.index.storage import codec_arrays, open_arrays, save_arrays, saved_codec
+from codomain.report import Plan, note
 from codomain.stages import Stage
 from codomain.vectors import Floats, Hits, Packed, Rows, allowed_rows, as_float32
 
 _ROWS = 1 << 14
 """Rows decoded at a time on their way into FAISS."""
 _FILE = "index.faiss"
+_PROBE = 2_000
+"""Rows that the cost of a scan is measured on."""
+SCAN = "exact scan"
 
 
 class Faissed(Stage):
     """An index of FAISS over codes; subclasses say how it is made and how it is asked.
 
-    `_make(n)` gives an empty trained index, `_effort(selector, share, k)` the settings of one search,
-    `_exact(queries, k, rows)` the exact answer among some rows.
+    `_make(n)` gives an empty trained index, `_efforts(allowed, k)` the ways to search it, `_effort(selector, effort)` the
+    settings of one search, `_exact(queries, k, rows)` the exact answer among some rows.
     """
 
     metric: Metric
+    _trivial = 200_000
+    """Allowed rows times dimensions below which a scan costs less than to think about it."""
 
     def __init__(self, metric: Metric) -> None:
         check_metric(metric)
@@ -50,6 +58,7 @@ class Faissed(Stage):
         self.codec = codec
         self._removed = np.zeros(0, np.int64)
         self._mapped = False
+        self.__dict__.pop("costs", None)
         self._index: Any = self._make(codes)
         self._insert(codes)
         return self
@@ -75,26 +84,53 @@ class Faissed(Stage):
     def search(self, queries: Floats, k: int, allow: np.ndarray | None = None) -> Hits:
         """The k best of the allowed rows for each query (q, d), approximately, and never fewer than min(k, matches)."""
         queries = as_float32(queries, dim=self.codec.dim, what="queries")
-        rows = allowed_rows(allow, self._stored)
-        if len(self._removed):
-            rows = np.setdiff1d(np.arange(self._stored) if rows is None else rows, self._removed, assume_unique=True)
-        matches = self._stored if rows is None else len(rows)
-        wanted = min(k, matches)
+        allowed = Allowed(allow, self._stored, self._removed)
+        wanted = min(k, allowed.matches)
         hits = Hits.empty(len(queries), k)
         if wanted == 0 or len(queries) == 0:
             return hits
         if self.metric == "cosine":
             queries = _unit(queries)
-        if self._scan_is_cheaper(matches, wanted):
-            found = self._exact(queries, wanted, rows)
+        way, plan = self._plan(allowed, wanted)
+        note(plan=plan, queries=len(queries))
+        if way.name == SCAN:
+            found = self._scan(queries, wanted, allowed)
         else:
-            found = self._near(queries, wanted, rows)
+            found = self._near(queries, wanted, allowed, way)
             short = np.flatnonzero((found.rows < 0).any(axis=1))
             if len(short):
-                exact = self._exact(queries[short], wanted, rows)
+                note(plan=Plan(f"{SCAN}, as the {way.name} came back short", allowed.matches, allowed.stored))
+                exact = self._scan(queries[short], wanted, allowed)
                 found.rows[short], found.scores[short] = exact
         hits.rows[:, :wanted], hits.scores[:, :wanted] = found
         return hits
+
+    def _scan(self, queries: Floats, k: int, allowed: Allowed) -> Hits:
+        note(scored=len(queries) * allowed.matches)
+        return self._exact(queries, k, allowed.rows)
+
+    def _plan(self, allowed: Allowed, k: int) -> tuple[Way, Plan]:
+        """Scan or search: without a filter a search, unless a scan is too short for that to matter."""
+        if allowed.matches == k or allowed.matches * self.codec.dim <= self._trivial:
+            return Way(SCAN, 0.0), Plan(SCAN, allowed.matches, allowed.stored)
+        efforts = self._efforts(allowed, k)
+        if allowed.everything:
+            (name, effort), *_ = efforts.items()
+            return Way(name, 0.0, effort), Plan(name, allowed.matches, allowed.stored)
+        ways = [Way(name, self.costs.effort * effort, effort) for name, effort in efforts.items()]
+        return cheapest([*ways, Way(SCAN, self.costs.scan(allowed))], allowed)
+
+    @cached_property
+    def costs(self) -> Costs:
+        """Measured on this machine with a few searches, by the first filtered search that has a choice."""
+        some = np.sort(np.random.default_rng(0).choice(self._stored, min(self._stored, _PROBE), replace=False))
+        query = self._probe()
+        base = milliseconds(lambda: self._exact(query, 10, some[:16]))
+        row = max(milliseconds(lambda: self._exact(query, 10, some)) - base, 1e-6) / len(some)
+        everything = Allowed(None, self._stored, np.empty(0, np.int64))
+        (name, effort), *_ = self._efforts(everything, 10).items()
+        walk = milliseconds(lambda: self._near(query, 10, everything, Way(name, 0.0, effort)))
+        return Costs(base, row, row, walk / effort)
 
     def __len__(self) -> int:
         return self._stored - len(self._removed)
@@ -129,6 +165,7 @@ class Faissed(Stage):
         except RuntimeError as error:
             raise InputError(f"{Path(folder) / _FILE} is damaged ({str(error)[:80]}): rebuild the index.") from None
         self._mapped = True
+        self.__dict__.pop("costs", None)
         return self
 
     @property
@@ -144,18 +181,14 @@ class Faissed(Stage):
         vectors = self.codec.decode(codes)
         return _unit(vectors) if self.metric == "cosine" else vectors
 
-    def _near(self, queries: Floats, k: int, rows: Rows | None) -> Hits:
-        """FAISS's own search, among `rows` only."""
-        share = 1.0 if rows is None else len(rows) / self._stored
-        distances, found = self._index.search(queries, k, params=self._effort(selector(rows, self._stored), share, k))
-        return self._hits(distances, found)
+    def _near(self, queries: Floats, k: int, allowed: Allowed, way: Way) -> Hits:
+        """FAISS's own search, among the allowed rows only."""
+        chosen = None if allowed.everything else selector(allowed.mask)
+        return self._hits(*self._index.search(queries, k, params=self._effort(chosen, way.effort)))
 
     def _hits(self, distances: np.ndarray, found: np.ndarray) -> Hits:
         scores = -distances if self.metric == "l2" else distances
         return Hits(found.astype(np.int64), np.where(found < 0, -np.inf, scores).astype(np.float32))
-
-    def _scan_is_cheaper(self, matches: int, k: int) -> bool:
-        return matches == k
 
     def _make(self, codes: np.ndarray) -> Any:
         raise NotImplementedError
@@ -164,7 +197,16 @@ class Faissed(Stage):
         """The parameters that decide what is saved, as opposed to how it is searched."""
         raise NotImplementedError
 
-    def _effort(self, chosen: Any, share: float, k: int) -> Any:
+    def _efforts(self, allowed: Allowed, k: int) -> dict[str, int]:
+        """The ways to search other than a scan, each with the effort (ef, nprobe) that such a filter needs."""
+        raise NotImplementedError
+
+    def _effort(self, chosen: Any, effort: int) -> Any:
+        """FAISS's parameters for a search with a selector and an effort."""
+        raise NotImplementedError
+
+    def _probe(self) -> Floats:
+        """A typical query (1, d), to measure costs with."""
         raise NotImplementedError
 
     def _exact(self, queries: Floats, k: int, rows: Rows | None) -> Hits:
@@ -213,14 +255,10 @@ def calibrate(quantizer: Any, codec: Codec) -> None:
     faiss.copy_array_to_vector(ranges, quantizer.trained)
 
 
-def selector(rows: Rows | None, n: int) -> Any:
-    """FAISS's selector of the sorted rows among n; None for all. It keeps the bits alive."""
-    if rows is None:
-        return None
+def selector(mask: np.ndarray) -> Any:
+    """FAISS's selector of the rows in a mask (n,). It keeps the bits alive."""
     import faiss
 
-    mask = np.zeros(n, bool)
-    mask[rows] = True
     return faiss.IDSelectorBitmap(np.packbits(mask, bitorder="little"))
 
 
