@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from codomain.errors import InputError
 from codomain.index.storage import save_arrays
-from codomain.index.stores import DiskStore, RamStore
+from codomain.index.stores import DiskStore, RamStore, RecomputeStore, widened
 from codomain.report import recording
 from codomain.vectors import Ragged
 
@@ -162,3 +162,31 @@ def test_a_closed_store_leaves_no_descriptor_and_no_thread(folder):
         assert len(os.listdir("/proc/self/fd")) == before
     DiskStore(folder / "float32.npy").fetch(np.array([1]))
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_every_finite_half_is_widened_exactly():
+    halves = np.arange(1 << 16, dtype=np.uint16).view(np.float16)
+    halves = halves[np.isfinite(halves)].reshape(-1, 1984 // 62)
+    assert np.array_equal(widened(halves), halves.astype(np.float32))
+
+
+class Source:
+    """Texts whose vectors are their row, as many times as the row says."""
+
+    def __init__(self):
+        self.encoded = []
+
+    def encode(self, rows):
+        self.encoded += rows.tolist()
+        return Ragged(np.repeat(rows, rows)[:, None].astype(np.float32), np.concatenate([[0], np.cumsum(rows)]))
+
+
+def test_vectors_that_are_made_anew_are_remembered_up_to_a_number():
+    source = Source()
+    store = RecomputeStore(source, rows=10, cache=3)
+    for rows in ([4, 0, 4, 2], [2, 0], [], [5, 6, 7, 2]):
+        values, offsets = store.fetch(np.array(rows, np.int64))
+        assert values.ravel().tolist() == np.repeat(rows, rows).tolist()
+        assert np.diff(offsets).tolist() == rows
+    assert source.encoded == [4, 0, 2, 5, 6, 7]
+    assert store.nbytes <= 4 * (6 + 7 + 2)
