@@ -26,10 +26,10 @@ QUANTIZERS = {
 }
 CASES = [
     (index, metric, kind)
-    for index in ("flat", "auto", "hnsw", "ivf", "ivfpq")
+    for index in ("flat", "auto", "hnsw", "ivf", "ivfpq", "filtered")
     for metric in ("ip", "cosine", "l2")
     for kind in QUANTIZERS
-    if not (index.startswith("ivf") and kind.startswith("binary"))
+    if not (index in ("ivf", "ivfpq", "filtered") and kind.startswith("binary"))
     and (metric == "ip" or kind not in ("float8_e5m2", "binary_plain"))
 ]
 
@@ -112,6 +112,7 @@ class Case:
 def case(request, monkeypatch):
     # so small a collection would always be scanned: make the graphs and lists work
     monkeypatch.setattr("codomain.index.faissed.Faissed._trivial", 0)
+    monkeypatch.setattr("codomain.index.filtered._LEAST", 1000)
     monkeypatch.setattr("codomain.index.planner.Costs.scan", lambda self, allowed: float("inf"))
     return Case(*request.param)
 

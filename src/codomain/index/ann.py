@@ -72,18 +72,17 @@ class HNSW(Faissed):
 
         return faiss.SearchParametersHNSW(sel=chosen, efSearch=effort)
 
-    def _probe(self) -> Floats:
+    def _probes(self) -> Floats:
         codes, codec = self._stored_codes()
-        return codec.decode(codes[:1])
+        return codec.decode(codes[:: max(1, len(codes) // 8)][:8])
 
     @cached_property
     def costs(self) -> Costs:
         """As of every index, with what a row costs that is scored where it lies."""
         codes, codec = self._stored_codes()
         some = codes[: 1 << 12]
-        norms = codec.squared_norms(some) if self.metric in ("l2", "cosine") else None
-        query = self._probe()
-        in_place = milliseconds(lambda: scan(query, some, codec, self.metric, norms, 10, None)) / len(some)
+        query = codec.decode(some[:1])
+        in_place = milliseconds(lambda: scan(query, some, codec, "ip", None, 10, None)) / len(some)
         return replace(super().costs, in_place=in_place if self.metric == "ip" else math.inf)
 
     def _near(self, queries: Floats, k: int, allowed: Allowed, way: Way) -> Hits:
@@ -231,11 +230,11 @@ class IVF(Faissed):
 
         return faiss.SearchParametersIVF(sel=chosen, nprobe=effort)
 
-    def _probe(self) -> Floats:
+    def _probes(self) -> Floats:
         import faiss
 
-        centroid: Floats = faiss.downcast_index(self._index.quantizer).reconstruct(0)
-        return centroid[None]
+        centroids: Floats = faiss.downcast_index(self._index.quantizer).reconstruct_n(0, min(8, self._index.nlist))
+        return centroids
 
     def _near(self, queries: Floats, k: int, allowed: Allowed, way: Way) -> Hits:
         note(

@@ -18,7 +18,7 @@ from codomain.codecs import Codec
 from codomain.errors import InputError
 from codomain.index.planner import Allowed, Costs, Way, cheapest, milliseconds
 from codomain.index.scan import Metric, check_bits, check_metric, codes_of
-from codomain.index.storage import codec_arrays, open_arrays, save_arrays, saved_codec
+from codomain.index.storage import Arrays, codec_arrays, open_arrays, save_arrays, saved_codec
 from codomain.report import Plan, note
 from codomain.stages import Stage
 from codomain.vectors import Floats, Hits, Packed, Rows, allowed_rows, as_float32
@@ -113,23 +113,25 @@ class Faissed(Stage):
         """Scan or search: without a filter a search, unless a scan is too short for that to matter."""
         if allowed.matches == k or allowed.matches * self.codec.dim <= self._trivial:
             return Way(SCAN, 0.0), Plan(SCAN, allowed.matches, allowed.stored)
-        efforts = self._efforts(allowed, k)
         if allowed.everything:
-            (name, effort), *_ = efforts.items()
+            (name, effort), *_ = self._efforts(allowed, k).items()
             return Way(name, 0.0, effort), Plan(name, allowed.matches, allowed.stored)
-        ways = [Way(name, self.costs.effort * effort, effort) for name, effort in efforts.items()]
-        return cheapest([*ways, Way(SCAN, self.costs.scan(allowed))], allowed)
+        return cheapest([*self._ways(allowed, k), Way(SCAN, self.costs.scan(allowed))], allowed)
+
+    def _ways(self, allowed: Allowed, k: int) -> list[Way]:
+        """The ways to search other than a scan, with what they cost."""
+        return [Way(name, self.costs.effort * effort, effort) for name, effort in self._efforts(allowed, k).items()]
 
     @cached_property
     def costs(self) -> Costs:
         """Measured on this machine with a few searches, by the first filtered search that has a choice."""
         some = np.sort(np.random.default_rng(0).choice(self._stored, min(self._stored, _PROBE), replace=False))
-        query = self._probe()
-        base = milliseconds(lambda: self._exact(query, 10, some[:16]))
-        row = max(milliseconds(lambda: self._exact(query, 10, some)) - base, 1e-6) / len(some)
+        queries = self._probes()
+        base = milliseconds(lambda: self._exact(queries[:1], 10, some[:16]))
+        row = max(milliseconds(lambda: self._exact(queries[:1], 10, some)) - base, 1e-6) / len(some)
         everything = Allowed(None, self._stored, np.empty(0, np.int64))
         (name, effort), *_ = self._efforts(everything, 10).items()
-        walk = milliseconds(lambda: self._near(query, 10, everything, Way(name, 0.0, effort)))
+        walk = milliseconds(lambda: self._near(queries, 10, everything, Way(name, 0.0, effort))) / len(queries)
         return Costs(base, row, row, walk / effort)
 
     def __len__(self) -> int:
@@ -148,8 +150,9 @@ class Faissed(Stage):
         self._write(str(fresh))
         os.replace(fresh, folder / _FILE)
         arrays, settings = codec_arrays(self.codec)
-        settings |= {"metric": self.metric, "made": self._made()}
-        save_arrays(folder, self.name, arrays | {"removed": self._removed}, settings, files=(_FILE,))
+        more_arrays, learnt = self._learnt()
+        settings |= {"metric": self.metric, "made": self._made(), "learnt": learnt}
+        save_arrays(folder, self.name, arrays | more_arrays | {"removed": self._removed}, settings, files=(_FILE,))
 
     def load(self, folder: Path) -> Self:
         """Map what `save` wrote; raises InputError for damaged files, another metric or other build parameters."""
@@ -166,6 +169,7 @@ class Faissed(Stage):
             raise InputError(f"{Path(folder) / _FILE} is damaged ({str(error)[:80]}): rebuild the index.") from None
         self._mapped = True
         self.__dict__.pop("costs", None)
+        self._relearn(arrays, settings["learnt"])
         return self
 
     @property
@@ -197,6 +201,13 @@ class Faissed(Stage):
         """The parameters that decide what is saved, as opposed to how it is searched."""
         raise NotImplementedError
 
+    def _learnt(self) -> tuple[Arrays, dict[str, Any]]:
+        """What else is saved: arrays, and plain values."""
+        return {}, {}
+
+    def _relearn(self, arrays: Arrays, learnt: dict[str, Any]) -> None:
+        """Take back what `_learnt` gave."""
+
     def _efforts(self, allowed: Allowed, k: int) -> dict[str, int]:
         """The ways to search other than a scan, each with the effort (ef, nprobe) that such a filter needs."""
         raise NotImplementedError
@@ -205,8 +216,8 @@ class Faissed(Stage):
         """FAISS's parameters for a search with a selector and an effort."""
         raise NotImplementedError
 
-    def _probe(self) -> Floats:
-        """A typical query (1, d), to measure costs with."""
+    def _probes(self) -> Floats:
+        """A few typical queries (q, d), to measure costs with."""
         raise NotImplementedError
 
     def _exact(self, queries: Floats, k: int, rows: Rows | None) -> Hits:

@@ -1,0 +1,248 @@
+"""A graph that knows what its filters cost: for every selectivity the effort that reaches the target was measured."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+
+from codomain.codecs import Codec
+from codomain.index.ann import HNSW
+from codomain.index.planner import Allowed, Way
+from codomain.index.scan import Metric
+from codomain.index.storage import Arrays
+from codomain.report import note
+from codomain.stages import number, stage
+from codomain.vectors import Floats, Hits, Packed
+
+_SHARES = (1.0, 0.5, 0.2, 0.1, 0.05, 0.02)
+"""Selectivities at which efforts are measured; below the last a scan of the matches is all that is needed."""
+_WALKS = (32, 64, 128, 256, 512, 1024, 2048)
+_QUERIES = 32
+_CENTRES = 4
+_LEAST = 10_000
+"""Rows from which there is anything to measure: a scan of fewer takes a millisecond at most."""
+_K = 10
+
+
+class _Trial(NamedTuple):
+    """Queries under a filter, with the score of the last of the exact best ten (q, 1)."""
+
+    queries: Floats
+    allowed: Allowed
+    last: Floats
+
+
+@stage("filtered", takes=["dense", "codes"], gives="hits")
+class Filtered(HNSW):
+    """Search that keeps its recall under any filter: a planner over exact scan, graph and lists, each measured.
+
+    `target` is the recall@10 asked for. `build` measures, for filters that let pass half of the rows, a fifth, ... and
+    that have to do with the query or not, which ef of the graph and how many lists reach it; a search takes the way that costs
+    least on this machine, and never gives fewer than min(k, matches) hits.
+    "Benchmarking Filtered Approximate Nearest Neighbor Search Algorithms on Transformer-based Embedding Vectors" (2025).
+
+    >>> index = Filtered().build(np.eye(4, dtype=np.float32))
+    >>> index.search(np.float32([[0, 2, 1, 0]]), k=3, allow=np.array([0, 2])).rows
+    array([[ 2,  0, -1]])
+    """
+
+    def __init__(self, target: float = 0.99, m: int = 32, ef_construction: int = 128, metric: Metric = "ip") -> None:
+        super().__init__(m, ef_construction, 64, metric)
+        if metric == "hamming":
+            raise ValueError("needs the metric ip, cosine or l2")
+        self.target = number("target", target, 0.5, 1)
+        self._lists: Lists | None = None
+        self._table: dict[
+            str, list[int]
+        ] = {}  # for each way, the effort at each of _SHARES; 0 where none reaches the target
+
+    def build(self, vectors: Floats | Packed | np.ndarray, codec: Codec | None = None) -> Self:
+        """Build the graph and the lists, and measure both."""
+        self._lists, self._table = None, {}
+        super().build(vectors, codec)
+        if self._stored >= _LEAST:
+            codes, held = self._stored_codes()
+            self._lists = Lists.build(codes, held)
+            self._table = self._measure()
+        return self
+
+    def add(self, vectors: Floats | Packed | np.ndarray) -> None:
+        """Append rows to graph and lists; the efforts stay as measured until the next build."""
+        before = self._stored
+        super().add(vectors)
+        if self._lists is not None and self._stored > before:
+            codes, held = self._stored_codes()
+            self._lists.add(codes[before:], held)
+
+    def _efforts(self, allowed: Allowed, k: int) -> dict[str, int]:
+        if not self._table:
+            return super()._efforts(allowed, k)
+        harder = [i for i, share in enumerate(_SHARES) if share <= allowed.share]
+        efforts = {way: efforts[harder[0]] for way, efforts in self._table.items()} if harder else {}
+        # what was measured for ten answers grows with their number
+        found = {way: math.ceil(effort * max(1, k / _K)) for way, effort in efforts.items() if effort}
+        if allowed.everything and not found:
+            return super()._efforts(allowed, k)
+        return found
+
+    def _ways(self, allowed: Allowed, k: int) -> list[Way]:
+        ways = super()._ways(allowed, k)
+        if self._lists is None:
+            return ways
+        return [self._priced(way, allowed) if way.name == "lists" else way for way in ways]
+
+    def _priced(self, way: Way, allowed: Allowed) -> Way:
+        """Lists cost what the matches in them cost to gather, and a look at every row in them."""
+        assert self._lists is not None
+        share = min(1.0, way.effort / len(self._lists))
+        gathered = self.costs.base + share * allowed.matches * self.costs.row + len(self._lists) * self.costs.in_place
+        return way._replace(ms=gathered + share * allowed.stored * 5e-6)
+
+    def _near(self, queries: Floats, k: int, allowed: Allowed, way: Way) -> Hits:
+        if way.name != "lists":
+            return super()._near(queries, k, allowed, way)
+        assert self._lists is not None
+        hits = Hits.empty(len(queries), k)
+        for i, rows in enumerate(self._lists.near(queries, way.effort, allowed)):
+            note(scored=len(rows))
+            best = self._exact(queries[i : i + 1], k, rows)
+            hits.rows[i], hits.scores[i] = best.rows[0], best.scores[0]
+        return hits
+
+    # --- measuring ---------------------------------------------------------------------------------------------------
+
+    def _measure(self) -> dict[str, list[int]]:
+        """The least effort of each way that reaches the target at each selectivity, under the hardest of three filters."""
+        assert self._lists is not None
+        rng = np.random.default_rng(0)
+        probes = [p for p in (1 << i for i in range(20)) if p < len(self._lists)]
+        ladders = {"graph": _WALKS, "lists": tuple(probes)}
+        table: dict[str, list[int]] = {way: [] for way in ladders}
+        for share in _SHARES:
+            trials = list(self._trials(share, rng))
+            for way, ladder in ladders.items():
+                # a smaller share never takes less effort; where one step failed altogether the next is not tried
+                known = table[way]
+                least = known[-1] if known else ladder[0]
+                steps = [step for step in ladder if step >= least] if least else []
+                reached = (
+                    s for s in steps if all(self._recall(trial, Way(way, 0, s)) >= self.target for trial in trials)
+                )
+                known.append(next(reached, 0))
+        return table
+
+    def _trials(self, share: float, rng: np.random.Generator) -> Iterator[_Trial]:
+        """A filter that has nothing to do with the query, one that lets pass what is near it, one what is far from it."""
+        codes, codec = self._stored_codes()
+        anywhere = self._points(rng.choice(self._stored, 2 * _QUERIES))
+        if share == 1:
+            yield self._trial(anywhere, np.ones(self._stored, bool))
+            return
+        yield self._trial(anywhere, rng.random(self._stored) < share)
+        for centre in codec.decode(codes[rng.integers(self._stored, size=_CENTRES)]):
+            by_distance, size = self._exact(centre[None], self._stored, None).rows[0], max(1, int(share * self._stored))
+            near = self._points(rng.choice(by_distance[: max(size, 4 * _QUERIES)], 2 * _QUERIES))
+            for region in (by_distance[:size], by_distance[-size:]):
+                mask = np.zeros(self._stored, bool)
+                mask[region] = True
+                yield self._trial(near, mask)
+
+    def _points(self, rows: np.ndarray) -> Floats:
+        """Queries: half of them stored rows, half between two, as far from every row as users' queries are."""
+        codes, codec = self._stored_codes()
+        points = codec.decode(codes[rows])
+        lengths = np.linalg.norm(points, axis=1, keepdims=True)
+        one, other = points[:_QUERIES], points[_QUERIES:]
+        between = (one + other)[: _QUERIES // 2]
+        norms = np.linalg.norm(between, axis=1, keepdims=True)
+        between *= lengths[: _QUERIES // 2] / np.where(norms > 0, norms, 1)
+        return np.asarray(np.concatenate([between, one[_QUERIES // 2 :]]), np.float32)
+
+    def _trial(self, queries: Floats, mask: np.ndarray) -> _Trial:
+        allowed = Allowed(mask, self._stored, np.empty(0, np.int64))
+        exact = self._exact(queries, min(_K, allowed.matches), allowed.rows)
+        return _Trial(queries, allowed, exact.scores[:, -1:])
+
+    def _recall(self, trial: _Trial, way: Way) -> float:
+        """The share of hits that are no worse than the exact tenth: duplicates count as each other."""
+        found = self._near(trial.queries, min(_K, trial.allowed.matches), trial.allowed, way).scores
+        return float((found >= trial.last - 1e-5 * np.abs(trial.last) - 1e-6).mean())
+
+    def _made(self) -> dict[str, Any]:
+        return {**super()._made(), "target": self.target}
+
+    def _learnt(self) -> tuple[Arrays, dict[str, Any]]:
+        arrays = {} if self._lists is None else self._lists.arrays()
+        return arrays, {"table": self._table}
+
+    def _relearn(self, arrays: Arrays, learnt: dict[str, Any]) -> None:
+        self._table = learnt["table"]
+        self._lists = Lists(arrays["centroids"], arrays["assigned"]) if "centroids" in arrays else None
+
+    @property
+    def card(self) -> dict[str, dict[float, int | None]]:
+        """What was measured: for each way the effort (ef, lists) at each selectivity, None where the target is not reached.
+
+        >>> Filtered().card
+        {}
+        """
+        return {
+            way: {s: e or None for s, e in zip(_SHARES, efforts, strict=True)} for way, efforts in self._table.items()
+        }
+
+
+class Lists:
+    """Row numbers by nearest centroid: where to look, without a second copy of the vectors."""
+
+    def __init__(self, centroids: Floats, assigned: np.ndarray) -> None:
+        self.centroids = centroids
+        self.assigned = assigned
+        self._order: tuple[np.ndarray, np.ndarray] | None = None
+
+    def __len__(self) -> int:
+        return len(self.centroids)
+
+    @classmethod
+    def build(cls, codes: np.ndarray, codec: Codec) -> Lists:
+        """About the square root of the rows in lists, by k-means on a sample."""
+        import faiss
+
+        lists = max(1, round(math.sqrt(len(codes))))
+        sample = np.sort(np.random.default_rng(1234).choice(len(codes), min(len(codes), 64 * lists), replace=False))
+        means = faiss.Kmeans(codec.dim, lists, niter=8, seed=1234, verbose=False)
+        means.cp.min_points_per_centroid = 1
+        means.train(codec.decode(codes[sample]))
+        made = cls(means.centroids, np.empty(0, np.int32))
+        made.add(codes, codec)
+        return made
+
+    def add(self, codes: np.ndarray, codec: Codec) -> None:
+        """Assign more rows."""
+        parts = [self.assigned]
+        lengths = np.einsum("ij,ij->i", self.centroids, self.centroids) / 2
+        for start in range(0, len(codes), 1 << 14):
+            near = codec.decode(codes[start : start + (1 << 14)]) @ self.centroids.T - lengths
+            parts.append(near.argmax(axis=1).astype(np.int32))
+        self.assigned = np.concatenate(parts)
+        self._order = None
+
+    def near(self, queries: Floats, lists: int, allowed: Allowed) -> list[np.ndarray]:
+        """The allowed rows of the nearest lists of each query, sorted."""
+        if self._order is None:
+            order = np.argsort(self.assigned, kind="stable")
+            self._order = order, np.searchsorted(self.assigned[order], np.arange(len(self) + 1))
+        order, starts = self._order
+        scores = queries @ self.centroids.T - np.einsum("ij,ij->i", self.centroids, self.centroids) / 2
+        nearest = np.argpartition(-scores, min(lists, len(self)) - 1, axis=1)[:, :lists]
+        found = []
+        for row in nearest:
+            rows = np.concatenate([order[starts[i] : starts[i + 1]] for i in row])
+            found.append(np.sort(rows if allowed.everything else rows[allowed.mask[rows]]))
+        return found
+
+    def arrays(self) -> Arrays:
+        """What is saved."""
+        return {"centroids": self.centroids, "assigned": self.assigned}
