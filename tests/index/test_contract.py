@@ -193,7 +193,7 @@ def test_a_flipped_byte_in_any_file_is_noticed(index, tmp_path):
 @pytest.fixture(autouse=True)
 def codebooks_of_small_samples(monkeypatch):
     """Product quantisation sets in at a size that a test can afford."""
-    monkeypatch.setattr("codomain.index.ann._CODEBOOK_ROWS", 1000)
+    monkeypatch.setattr("codomain.index.ivf._CODEBOOK_ROWS", 1000)
 
 
 def test_ivfpq_of_few_rows_is_built_at_once_and_in_silence(monkeypatch, capfd):

@@ -5,7 +5,7 @@ import pytest
 
 from codomain import pipeline
 from codomain.errors import PipelineError
-from codomain.index.ann import HNSW
+from codomain.index.hnsw import HNSW
 from codomain.index.filtered import Filtered
 from codomain.index.planner import Allowed, Costs, Way, cheapest
 from codomain.report import recording
@@ -54,6 +54,7 @@ def test_a_plain_selector_loses_what_the_planner_keeps(monkeypatch, index):
     plain = HNSW(m=16, ef_construction=64).build(VECTORS)
     monkeypatch.setattr("codomain.index.planner.Costs.scan", lambda self, allowed: float("inf"))
     monkeypatch.setattr(HNSW, "_efforts", lambda self, allowed, k: {"graph": 64})
+    plain._trivial = 0
     walked = recall(plain.search(QUERIES, 10, mask), mask)
     monkeypatch.undo()
     assert walked < 0.9 < recall(index.search(QUERIES, 10, mask), mask)

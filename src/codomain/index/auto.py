@@ -85,6 +85,6 @@ class Auto(Stage):
     def _index(self, name: str) -> Any:
         if name == "flat" or self.metric == "hamming":
             return Flat(self.metric)
-        from codomain.index.ann import HNSW
+        from codomain.index.hnsw import HNSW
 
         return HNSW(metric=self.metric)

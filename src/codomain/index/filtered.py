@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from codomain.codecs import Codec
-from codomain.index.ann import HNSW
+from codomain.index.hnsw import HNSW
 from codomain.index.planner import Allowed, Way
 from codomain.index.scan import Metric
 from codomain.index.storage import Arrays
