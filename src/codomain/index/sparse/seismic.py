@@ -1,0 +1,109 @@
+"""The approximate index of pyseismic-lsr over the first rows of a sparse index.
+
+"Efficient Inverted Indexes for Approximate Retrieval over Learned Sparse Representations" (2024). The library builds in
+a process of its own, from file to file: it writes to the standard output, cannot be interrupted, and needs memory.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, Self
+
+import numpy as np
+
+from codomain.errors import CodomainError, InputError, MissingExtra
+from codomain.vectors import Rows
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
+    from codomain.index.sparse.tuning import Settings
+
+_NARROW = 65_535
+"""Dimensions up to which the library stores a dimension in two bytes."""
+_ROWS = 1 << 16
+"""Rows written to its input file at a time."""
+_BUILD = """
+import sys, seismic
+kind, source, target, postings, centroids, energy, most = sys.argv[1:]
+index = getattr(seismic, kind).build(source, n_postings=int(postings), centroid_fraction=float(centroids),
+                                     summary_energy=float(energy), max_fraction=float(most))
+index.save(target)
+"""
+
+
+def is_installed() -> bool:
+    """Whether pyseismic-lsr is there."""
+    return find_spec("seismic") is not None
+
+
+class Seismic:
+    """A built index over rows 0 .. n - 1, read into memory, and the file that it was read from."""
+
+    def __init__(self, path: Path, n: int, dim: int) -> None:
+        if not is_installed():
+            raise MissingExtra("sparse(backend='seismic')", "engines")
+        import seismic
+
+        try:
+            self._index: Any = getattr(seismic, _kind(dim)).load(str(path))
+        except Exception as error:  # a Rust library: whatever it makes of a damaged file
+            raise InputError(f"{path} is damaged ({str(error)[:80]}): rebuild the index.") from None
+        self._file: BinaryIO = path.open("rb")  # stays readable when the file is replaced
+        self.nbytes = path.stat().st_size
+        self.n = n
+
+    @classmethod
+    def build(cls, vectors: csr_array, settings: Settings) -> Self:
+        """Index vectors (n, d) without negative values; raises CodomainError when the library fails."""
+        if not is_installed():
+            raise MissingExtra("sparse(backend='seismic')", "engines")
+        n, dim = vectors.shape
+        with tempfile.TemporaryDirectory(prefix="codomain-seismic-") as folder:
+            source, target = Path(folder) / "vectors.bin", Path(folder) / "index"
+            _write(vectors, source)
+            shape = [settings.n_postings, settings.centroid_fraction, settings.summary_energy, settings.max_fraction]
+            command = [sys.executable, "-c", _BUILD, _kind(dim), str(source), str(target), *map(str, shape)]
+            done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False)
+            if done.returncode or not target.is_file():
+                last = done.stderr.decode("utf-8", "replace").strip().rsplit("\n", 1)[-1]
+                raise CodomainError(f"Seismic could not index {n:,} vectors ({last[:200]}): use backend='exact'.")
+            return cls(target, n, dim)
+
+    def search(self, terms: np.ndarray, weights: np.ndarray, k: int, query_cut: int, heap_factor: float) -> Rows:
+        """About the k best rows of a query without negative weights, in no order; perhaps fewer."""
+        found = self._index.search(terms, weights, k, query_cut, heap_factor, 0, True)
+        return np.array([row for _, row in found], np.int64)
+
+    def save(self, path: Path) -> None:
+        """Copy the file that the index was read from."""
+        self._file.seek(0)
+        with path.open("wb") as copy:
+            shutil.copyfileobj(self._file, copy, 1 << 20)
+
+
+def _kind(dim: int) -> str:
+    return "SeismicIndexRaw" if dim <= _NARROW else "SeismicIndexRawLV"
+
+
+def _write(vectors: csr_array, path: Path) -> None:
+    """The library's own format, all numbers of four bytes: the rows, then for each its length, dimensions and values."""
+    with path.open("wb") as file:
+        np.array([vectors.shape[0]], np.uint32).tofile(file)
+        for start in range(0, vectors.shape[0], _ROWS):
+            offsets = vectors.indptr[start : start + _ROWS + 1].astype(np.int64)
+            begin, end = offsets[0], offsets[-1]
+            offsets -= begin
+            sizes = np.diff(offsets)
+            words = np.empty(len(sizes) + 2 * offsets[-1], np.uint32)
+            heads = np.arange(len(sizes)) + 2 * offsets[:-1]
+            words[heads] = sizes
+            places = np.repeat(heads + 1 - offsets[:-1], sizes) + np.arange(offsets[-1])
+            words[places] = vectors.indices[begin:end]
+            words[places + np.repeat(sizes, sizes)] = vectors.data[begin:end].astype(np.float32).view(np.uint32)
+            words.tofile(file)

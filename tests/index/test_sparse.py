@@ -1,0 +1,349 @@
+"""The sparse index against dense float64 arithmetic, bm25() and bm25s; what changes, filters, files and Seismic do to it."""
+
+import importlib.util
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.sparse import csr_array, random_array, vstack
+
+import codomain as cd
+from codomain.analyzer import STOP_WORDS
+from codomain.encode.lexical import NGramEncoder, WordEncoder
+from codomain.errors import InputError, MissingExtra, PipelineError
+from codomain.index import verify
+from codomain.index.bm25 import BM25
+from codomain.index.sparse import SparseIndex, suggest
+from codomain.index.sparse.lists import invert, join, revert
+from codomain.report import recording
+
+DIM = 300
+needs_engines = pytest.mark.skipif(
+    importlib.util.find_spec("seismic") is None, reason="needs pip install 'codomain[engines]'"
+)
+
+
+def vectors(n: int, seed: int, density: float = 0.05, signed: bool = False, dim: int = DIM) -> csr_array:
+    """Rows whose dimensions are used unevenly, as words are; some of them empty."""
+    rng = np.random.default_rng(seed)
+    dense = rng.random((n, dim)) < density * 4 / np.sqrt(np.arange(1, dim + 1))
+    values = rng.integers(1, 5, (n, dim)) * (rng.choice([-1, 1], (n, dim)) if signed else 1)
+    found = csr_array((dense * values * (rng.random((n, 1)) > 0.05)).astype(np.float32))
+    found.eliminate_zeros()
+    return found
+
+
+class Case:
+    """An index with what it holds, and the slow answer by the formulas in float64."""
+
+    def __init__(self, weighting: str, backend: str = "exact", **arguments) -> None:
+        self.index = SparseIndex(weighting, backend, **arguments)
+        self.weighting = weighting
+        self.held = np.zeros((0, DIM))
+        self.gone = np.zeros(0, int)
+
+    def build(self, rows: csr_array) -> "Case":
+        self.index.build(rows)
+        self.held, self.gone = rows.toarray().astype(np.float64), np.zeros(0, int)
+        return self
+
+    def add(self, rows: csr_array) -> None:
+        self.index.add(rows)
+        self.held = np.concatenate([self.held, rows.toarray()])
+
+    def remove(self, rows: np.ndarray) -> None:
+        self.index.remove(rows)
+        self.gone = np.union1d(self.gone, rows)
+
+    def scores(self, queries: csr_array) -> np.ndarray:
+        q, x = queries.toarray().astype(np.float64), self.held.copy()
+        kept = np.setdiff1d(np.arange(len(x)), self.gone)
+        if self.weighting != "dot":
+            df = (x[kept] != 0).sum(axis=0)
+            q = q * np.log(1 + (len(kept) - df + 0.5) / (df + 0.5))
+        if self.weighting == "bm25":
+            length = x.sum(axis=1)
+            average = length[kept].mean() if length[kept].any() else 1.0
+            x = x / (x + 1.2 * (1 - 0.75 + 0.75 * length / average)[:, None])
+        return q @ x.T
+
+    def check(self, queries: csr_array, k: int, allow=None, allowed=None, recall: float = 1.0) -> None:
+        hits = self.index.search(queries, k, allow)
+        scores = self.scores(queries)
+        rows = np.setdiff1d(np.arange(len(self.held)) if allowed is None else allowed, self.gone)
+        right = total = 0
+        for found, given_scores, every in zip(hits.rows, hits.scores, scores, strict=True):
+            wanted = every[rows]
+            possible = rows if self.weighting == "dot" else rows[wanted > 0]
+            best = np.sort(wanted if self.weighting == "dot" else wanted[wanted > 0])[::-1][:k]
+            n = min(k, len(possible))
+            assert (found[:n] >= 0).all() and (found[n:] == -1).all() and (given_scores[n:] == -np.inf).all()
+            assert np.isin(found[:n], possible).all() and len({*found[:n]}) == n
+            assert np.allclose(given_scores[:n], every[found[:n]], rtol=1e-4, atol=1e-4)
+            assert (np.diff(given_scores[:n]) <= 0).all()
+            right += (given_scores[:n] >= (best[-1] if n else 0) - 1e-4).sum()
+            total += n
+        assert right >= recall * total
+
+
+@pytest.mark.parametrize("weighting", ["dot", "idf", "bm25"])
+def test_finds_what_the_formula_says_and_keeps_doing_so_as_it_changes(weighting, tmp_path):
+    case = Case(weighting).build(vectors(400, 0))
+    queries = vectors(15, 1)
+    case.check(queries, 10)
+    case.check(queries, 1000)
+    for share in (0.5, 0.02):
+        mask = np.random.default_rng(3).random(400) < share
+        case.check(queries, 10, mask, np.flatnonzero(mask))
+        case.check(queries, 10, np.flatnonzero(mask)[::-1], np.flatnonzero(mask))
+    for step in range(8):  # parts of every size
+        case.add(vectors(3 + 40 * (step % 3), 10 + step))
+        case.check(queries, 10)
+    gone = np.unique(case.index.search(queries, 3).rows)
+    case.remove(gone[gone >= 0])
+    case.check(queries, 10)
+    assert len(case.index) == len(case.held) - len(case.gone)
+    mask = np.random.default_rng(4).random(len(case.held)) < 0.3
+    case.check(queries, 10, mask, np.flatnonzero(mask))
+
+    case.index.save(tmp_path / "saved")
+    verify(tmp_path / "saved")
+    case.index = SparseIndex(weighting, "exact").load(tmp_path / "saved")
+    case.check(queries, 10)
+    case.add(vectors(50, 30))
+    case.check(queries, 10)
+    case.index.save(tmp_path / "saved")
+    assert len(SparseIndex(weighting, "exact").load(tmp_path / "saved")) == len(case.index)
+
+
+@given(st.integers(0, 30), st.integers(0, 12), st.integers(0, 1000), st.booleans())
+@settings(max_examples=60, deadline=None)
+def test_signed_vectors_give_all_the_rows_there_are_in_the_order_of_their_scores(n, k, seed, filtered):
+    case = Case("dot").build(vectors(n, seed, 0.1, signed=True))
+    mask = np.random.default_rng(seed).random(n) < 0.5
+    queries = vectors(3, seed + 1, 0.1, signed=True)
+    case.check(queries, k, *((mask, np.flatnonzero(mask)) if filtered else ()))
+
+
+@given(st.integers(0, 25), st.integers(0, 25), st.integers(0, 99))
+@settings(max_examples=30, deadline=None)
+def test_lists_hold_the_vectors_and_two_join_as_one(n, m, seed):
+    one, two = vectors(n, seed, 0.1, signed=True), vectors(m, seed + 1, 0.02, dim=DIM)
+    both = vstack([one, two]).tocsr()
+    joined, whole = join(invert(one), invert(two)), invert(csr_array(both))
+    for a, b in zip(joined, whole, strict=True):
+        assert np.array_equal(a, b)
+    assert (revert(joined, DIM) != both).nnz == 0
+
+
+def test_odd_collections_give_all_the_hits_there_are(tmp_path):
+    for weighting in ("dot", "idf", "bm25"):
+        case = Case(weighting).build(vectors(0, 0))
+        queries = vectors(2, 1)
+        case.check(queries, 3)
+        case.index.save(tmp_path / weighting)
+        case.index = SparseIndex(weighting, "exact").load(tmp_path / weighting)
+        case.add(vectors(3, 2))
+        case.check(queries, 5)
+        assert (case.index.search(queries, 5, np.zeros(3, bool)).rows == -1).all()
+        assert case.index.search(queries[:0], 5).rows.shape == (0, 5)
+        assert case.index.search(queries, 0).rows.shape == (2, 0)
+        case.remove(np.arange(3))
+        case.check(queries, 3)
+        case.build(csr_array((5, DIM), dtype=np.float32)).check(queries, 3)
+    # stored zeros are no entries, and rows that tie come in their order
+    zeros = csr_array((np.float32([0, 1, 1, 0]), np.array([0, 1, 1, 2]), np.array([0, 2, 3, 4])), shape=(3, DIM))
+    hits = SparseIndex("idf", "exact").build(zeros).search(csr_array(np.ones((1, DIM), np.float32)), 3)
+    assert hits.rows.tolist() == [[0, 1, -1]]
+
+
+def test_refuses_what_it_cannot_search():
+    index = SparseIndex(backend="exact").build(vectors(20, 0))
+    bad = vectors(2, 1)
+    bad.data[0] = np.nan
+    for wrong, sentence in (
+        (vectors(2, 1, dim=7), "7 dimensions where 300"),
+        (np.ones((2, DIM), np.float32), "must be sparse"),
+        (bad, "NaN or infinity"),
+    ):
+        with pytest.raises(InputError, match=sentence):
+            index.search(wrong, 3)
+        with pytest.raises(InputError, match=sentence):
+            index.add(wrong)
+    with pytest.raises(InputError, match="mask has 7 entries"):
+        index.search(vectors(2, 1), 3, np.ones(7, bool))
+    with pytest.raises(InputError, match="takes counts"):
+        SparseIndex("bm25").build(vectors(9, 0, signed=True))
+    for argument in ("'tfidf'", "backend='gpu'", "k1=-1", "b=2", "n_postings=0", "query_cut='all'", "heap_factor=2"):
+        with pytest.raises(PipelineError, match="needs"):
+            cd.pipeline(f"sparse({argument})")
+    with pytest.raises(PipelineError):
+        cd.pipeline("static() >> sparse()")
+
+
+def test_a_flipped_byte_or_other_arguments_are_noticed(tmp_path):
+    SparseIndex("bm25", "exact").build(vectors(200, 0)).save(tmp_path)
+    for path in sorted(tmp_path.iterdir()):
+        content = path.read_bytes()
+        for at in (0, len(content) // 2, len(content) - 1):
+            path.write_bytes(content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :])
+            with pytest.raises(InputError, match=r"rebuild the index|reads format|holds a saved"):
+                SparseIndex("bm25", "exact").load(tmp_path)
+        path.write_bytes(content)
+    with pytest.raises(InputError, match="other parameters"):
+        SparseIndex("bm25", "exact", k1=2).load(tmp_path)
+
+
+def test_counts_of_words_give_the_scores_of_bm25_and_of_bm25s():
+    import bm25s
+
+    rng = np.random.default_rng(0)
+    letters = [f"{a}{b}{c}" for a in "bdfgk" for b in "aeiou" for c in "lmnrt" if a + b + c not in STOP_WORDS]
+    texts = [" ".join(rng.choice(letters, rng.integers(3, 40))) for _ in range(300)]
+    queries = [" ".join(rng.choice(letters, 4, replace=False)) for _ in range(20)]
+    words = WordEncoder(stemmer=None)
+    hits = SparseIndex("bm25").build(words.encode_documents(texts)).search(words.encode_queries(queries), 10)
+    ours = BM25(stemmer=None).build(texts).search(queries, 10)
+    assert np.allclose(hits.scores, ours.scores, rtol=1e-5) and np.array_equal(hits.rows >= 0, ours.rows >= 0)
+    peer = bm25s.BM25(k1=1.2, b=0.75, method="lucene")
+    peer.index([text.split() for text in texts], show_progress=False)
+    _, scores = peer.retrieve([query.split() for query in queries], k=10, show_progress=False)
+    assert np.allclose(hits.scores, scores, rtol=1e-4)
+
+
+def test_a_search_tells_how_many_rows_it_scored():
+    index = SparseIndex(backend="exact").build(vectors(200, 0))
+    with recording() as report:
+        index.search(vectors(3, 1), 5)
+    assert (report.queries, report.scored) == (3, 600)
+    with recording() as report:
+        index.search(vectors(3, 1), 5, np.array([3, 5]))
+    assert report.scored == 6
+
+
+def test_numba_is_asked_for_when_it_is_missing(monkeypatch):
+    monkeypatch.setitem(sys.modules, "numba", None)
+    monkeypatch.delitem(sys.modules, "codomain.index.sparse.kernels", raising=False)
+    monkeypatch.delattr("codomain.index.sparse.kernels", raising=False)
+    with pytest.raises(MissingExtra, match=r"codomain\[engines\]"):
+        SparseIndex().build(vectors(3, 0))
+
+
+def test_no_stage_imports_compilers_before_it_is_built():
+    code = (
+        "import sys, codomain as cd; cd.pipeline('ngrams() >> sparse()'); cd.pipeline('words() >> sparse(weighting=\"bm25\")');"
+        "print([m for m in ('numba', 'seismic', 'scipy', 'torch') if m in sys.modules])"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
+
+
+# --- Seismic ----------------------------------------------------------------------------------------------------
+
+
+@needs_engines
+@pytest.mark.parametrize("weighting", ["dot", "idf", "bm25"])
+def test_seismic_finds_most_of_them_with_exact_scores_and_never_too_few(weighting, tmp_path, capfd):
+    case = Case(weighting, "seismic", query_cut=40, heap_factor=0.6).build(vectors(1500, 0))
+    queries = vectors(20, 1)
+    assert case.index.approximate.n == 1500
+    case.check(queries, 10, recall=0.9)
+    case.check(queries, 2000, recall=0.9)
+    for share in (0.6, 0.02):
+        mask = np.random.default_rng(3).random(1500) < share
+        case.check(queries, 10, mask, np.flatnonzero(mask), recall=0.9)
+    case.add(vectors(300, 5))
+    case.remove(np.unique(case.index.search(queries[:10], 5).rows.clip(0)))
+    case.check(queries, 10, recall=0.9)
+
+    case.index.save(tmp_path / "saved")
+    case.index = SparseIndex(weighting, "seismic", query_cut=40, heap_factor=0.6).load(tmp_path / "saved")
+    case.check(queries, 10, recall=0.9)
+    case.index.save(tmp_path / "saved")  # over the file that it was read from
+    case.add(vectors(1300, 6))  # twice as many as were built: indexed anew
+    assert case.index.approximate.n == 3100
+    case.check(queries, 10, recall=0.9)
+    case.index.save(tmp_path / "again")
+    path = tmp_path / "again" / "lists.seismic"
+    content = path.read_bytes()
+    for damaged in (content[: len(content) // 2], content[:-9] + bytes([content[-9] ^ 1]) + content[-8:]):
+        path.write_bytes(damaged)
+        with pytest.raises(InputError, match="rebuild the index"):
+            SparseIndex(weighting, "seismic").load(tmp_path / "again")
+    assert capfd.readouterr() == ("", "")  # the library prints while it builds
+
+
+@needs_engines
+def test_seismic_takes_more_dimensions_than_two_bytes_count():
+    rows = csr_array(random_array((300, 70_000), density=4e-4, rng=np.random.default_rng(0), dtype=np.float32))
+    index = SparseIndex("dot", "seismic", query_cut=60, heap_factor=0.0).build(rows)
+    hits = index.search(rows[:20], 1)
+    assert (hits.rows[:, 0] == np.arange(20)).mean() >= 0.9
+    assert index.approximate.nbytes + 8 * rows.nnz <= index.nbytes
+
+
+@needs_engines
+def test_signs_are_refused_by_seismic_and_kept_exact_by_auto(monkeypatch):
+    monkeypatch.setattr("codomain.index.sparse.stage._WORK", 1)
+    signed = vectors(200, 0, signed=True)
+    with pytest.raises(InputError, match="negative values"):
+        SparseIndex("dot", "seismic").build(signed)
+    assert SparseIndex().build(signed).approximate is None
+    near = SparseIndex(query_cut=40).build(vectors(200, 0))
+    assert near.approximate is not None
+    with pytest.raises(InputError, match="negative values"):
+        near.add(signed)
+    # a query with signs is answered exactly
+    asked = vectors(5, 3, signed=True)
+    assert np.array_equal(near.search(asked, 9).rows, near.search_exactly(asked, 9).rows)
+
+
+def test_auto_stays_exact_while_that_takes_milliseconds():
+    assert SparseIndex().build(vectors(500, 0)).approximate is None
+
+
+@needs_engines
+def test_tuning_leaves_the_fastest_setting_that_reaches_the_recall():
+    index = SparseIndex("dot", "seismic").build(vectors(1500, 0))
+    held_out = vectors(40, 7)
+    trials = index.tune(held_out, 10, 0.95)
+    chosen = next(t for t in trials if (t.query_cut, t.heap_factor) == (index.query_cut, index.heap_factor))
+    assert chosen.recall >= 0.95 and all(t.recall < 0.95 for t in trials if t.ms < chosen.ms)
+    assert f"query_cut={chosen.query_cut}" in str(index)
+    exact = index.search_exactly(held_out, 10).scores[:, -1:]
+    assert (index.search(held_out, 10).scores >= exact - 1e-4).mean() >= 0.95
+    with pytest.raises(InputError, match="nothing to tune"):
+        SparseIndex(backend="exact").build(vectors(9, 0)).tune(held_out)
+
+
+def test_suggestions_grow_with_the_lists_and_keep_to_the_budget():
+    sizes = [10_000, 100_000, 1_000_000, 8_800_000, 138_000_000]
+    found = [suggest(n, 30_522, 120) for n in sizes]
+    postings, shares = [s.n_postings for s in found], [s.cut_share for s in found]
+    assert postings == sorted(postings) and shares == sorted(shares, reverse=True)
+    # what the authors of the paper use at that size
+    assert 30_000 <= found[-1].n_postings <= 50_000 and 4 <= found[-1].query_cut(40) <= 6
+    assert suggest(8_800_000, 30_522, 120, target_recall=0.99).cut_share > found[3].cut_share
+    budget = found[3].bytes * 3 // 4
+    assert suggest(8_800_000, 30_522, 120, budget).bytes <= budget
+    with pytest.raises(InputError, match="more than the budget"):
+        suggest(8_800_000, 30_522, 120, 1_000_000)
+    with pytest.raises(InputError, match="whole number"):
+        suggest(0, 30_522, 120)
+
+
+# --- in pipelines -----------------------------------------------------------------------------------------------
+
+
+def test_pipelines_find_by_endings_and_by_words():
+    texts = ["red foxes run", "blue whales swim", "the fox den", "licence renewal 2024"]
+    found = {
+        expression: cd.Retriever(expression).index(texts).search(["foxes", "renew a licence"], 2).rows.tolist()
+        for expression in ("ngrams() >> sparse(weighting='idf')", "words() >> sparse(weighting='bm25')", "ngrams()")
+    }
+    assert [row[0] for row in found["ngrams() >> sparse(weighting='idf')"]] == [0, 3]
+    assert found["words() >> sparse(weighting='bm25')"] == [[2, 0], [3, -1]]
+    assert [row[0] for row in found["ngrams()"]] == [0, 3]
+    assert NGramEncoder().output_dim(None) == 32768
