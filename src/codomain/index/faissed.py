@@ -7,6 +7,7 @@ short is run again exactly; `codomain.index.planner` chooses.
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -29,6 +30,7 @@ _FILE = "index.faiss"
 _PROBE = 2_000
 """Rows that the cost of a scan is measured on."""
 SCAN = "exact scan"
+_ALIGNED = 64
 
 
 class Faissed(Stage):
@@ -91,19 +93,26 @@ class Faissed(Stage):
             return hits
         if self.metric == "cosine":
             queries = _unit(queries)
-        way, plan = self._plan(allowed, wanted)
-        note(plan=plan, queries=len(queries))
-        if way.name == SCAN:
-            found = self._scan(queries, wanted, allowed)
-        else:
-            found = self._near(queries, wanted, allowed, way)
-            short = np.flatnonzero((found.rows < 0).any(axis=1))
-            if len(short):
-                note(plan=Plan(f"{SCAN}, as the {way.name} came back short", allowed.matches, allowed.stored))
-                exact = self._scan(queries[short], wanted, allowed)
-                found.rows[short], found.scores[short] = exact
-        hits.rows[:, :wanted], hits.scores[:, :wanted] = found
+        note(queries=len(queries))
+        hits.rows[:, :wanted], hits.scores[:, :wanted] = self._answer(queries, wanted, allowed)
         return hits
+
+    def _answer(self, queries: Floats, k: int, allowed: Allowed) -> Hits:
+        """k hits for each query, k no more than the matches."""
+        way, plan = self._plan(allowed, k)
+        note(plan=plan)
+        return self._go(way, queries, k, allowed)
+
+    def _go(self, way: Way, queries: Floats, k: int, allowed: Allowed) -> Hits:
+        """The way that was chosen; where it comes back short, a scan."""
+        if way.name == SCAN:
+            return self._scan(queries, k, allowed)
+        found = self._near(queries, k, allowed, way)
+        short = np.flatnonzero((found.rows < 0).any(axis=1))
+        if len(short):
+            note(plan=Plan(f"{SCAN}, as the {way.name} came back short", allowed.matches, allowed.stored))
+            found.rows[short], found.scores[short] = self._scan(queries[short], k, allowed)
+        return found
 
     def _scan(self, queries: Floats, k: int, allowed: Allowed) -> Hits:
         note(scored=len(queries) * allowed.matches)
@@ -148,10 +157,13 @@ class Faissed(Stage):
         folder.mkdir(parents=True, exist_ok=True)
         fresh = folder / f"{_FILE}.new"
         self._write(str(fresh))
+        pad = -(fresh.stat().st_size - self._rows_at_end) % _ALIGNED if self._rows_at_end else 0
+        if pad:
+            _shift(fresh, pad)
         os.replace(fresh, folder / _FILE)
         arrays, settings = codec_arrays(self.codec)
         more_arrays, learnt = self._learnt()
-        settings |= {"metric": self.metric, "made": self._made(), "learnt": learnt}
+        settings |= {"metric": self.metric, "made": self._made(), "learnt": learnt, "pad": pad}
         save_arrays(folder, self.name, arrays | more_arrays | {"removed": self._removed}, settings, files=(_FILE,))
 
     def load(self, folder: Path) -> Self:
@@ -164,7 +176,7 @@ class Faissed(Stage):
         self.codec = saved_codec(arrays, settings)
         self._removed = arrays["removed"]
         try:
-            self._index = self._read(str(Path(folder) / _FILE))
+            self._index = self._read(Path(folder) / _FILE, settings["pad"])
         except RuntimeError as error:
             raise InputError(f"{Path(folder) / _FILE} is damaged ({str(error)[:80]}): rebuild the index.") from None
         self._mapped = True
@@ -228,10 +240,20 @@ class Faissed(Stage):
 
         faiss.write_index(self._index, path)
 
-    def _read(self, path: str) -> Any:
+    _rows_at_end = 0
+    """Bytes of stored rows that FAISS writes last, and that we read where they lie."""
+
+    def _read(self, path: Path, pad: int) -> Any:
         import faiss
 
-        return faiss.read_index(path, faiss.IO_FLAG_MMAP_IFC)
+        return faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
+
+    def _reader(self, path: Path, pad: int) -> Any:
+        """FAISS's reader of a mapped file, whose arrays stay views of it."""
+        import faiss
+
+        self._map = np.memmap(path, np.uint8, "r")[pad:]  # must live as long as the index
+        return faiss.ZeroCopyIOReader(faiss.swig_ptr(self._map), len(self._map))
 
     def _serialized(self) -> Any:
         import faiss
@@ -242,6 +264,15 @@ class Faissed(Stage):
         import faiss
 
         return faiss.deserialize_index(self._serialized())
+
+
+def _shift(path: Path, pad: int) -> None:
+    """Put zeros before a file, so that what ends it begins at a multiple of a cache line: numpy copies what does not."""
+    shifted = path.with_suffix(".shifted")
+    with path.open("rb") as source, shifted.open("wb") as target:
+        target.write(bytes(pad))
+        shutil.copyfileobj(source, target, 1 << 20)
+    os.replace(shifted, path)
 
 
 def scalar_storage(codec: Codec, metric: Metric) -> tuple[str | None, Codec]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -142,12 +143,16 @@ class HNSW(Faissed):
 
         faiss.write_index_binary(self._index, path)
 
-    def _read(self, path: str) -> Any:
-        if self.codec.kind != "binary":
-            return super()._read(path)
+    @property
+    def _rows_at_end(self) -> int:  # type: ignore[override]
+        codes, _ = self._stored_codes()
+        return codes.nbytes
+
+    def _read(self, path: Path, pad: int) -> Any:
         import faiss
 
-        return faiss.read_index_binary(path, faiss.IO_FLAG_MMAP_IFC)
+        reader = self._reader(path, pad)
+        return faiss.read_index_binary(reader) if self.codec.kind == "binary" else faiss.read_index(reader)
 
     def _serialized(self) -> Any:
         if self.codec.kind != "binary":
