@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from threading import Lock, local
-from typing import NamedTuple, Self
+from typing import BinaryIO, NamedTuple, Self
 
 import numpy as np
 
@@ -125,6 +125,40 @@ class RecomputeStore:
         return sum(vector.nbytes for vector in self._known.values())
 
 
+class SourceStore:
+    """Vectors where the owner of the index keeps them, such as the database of a collection.
+
+    >>> class Owner:
+    ...     def vectors(self, rows):
+    ...         return np.eye(3, dtype=np.float32)[rows]
+    >>> SourceStore(Owner(), 3).fetch(np.array([2]))
+    array([[0., 0., 1.]], dtype=float32)
+    """
+
+    def __init__(self, source: Source, rows: int) -> None:
+        self._source = source
+        self._rows = rows
+
+    def fetch(self, rows: Rows) -> Floats | Ragged:
+        """The vectors of the rows, in their order."""
+        note(fetched=len(rows))
+        vectors = self._source.vectors(rows)
+        assert isinstance(vectors, np.ndarray | Ragged)
+        note(bytes_read=vectors.values.nbytes if isinstance(vectors, Ragged) else vectors.nbytes)
+        return vectors
+
+    def prefetch(self, rows: Rows) -> None:
+        """Nothing: a database connection serves one thread."""
+
+    def __len__(self) -> int:
+        return self._rows
+
+    @property
+    def nbytes(self) -> int:
+        """None are held."""
+        return 0
+
+
 _GAP = 16 << 10
 """Bytes between two records up to which both are read at once: a read costs more than so many bytes."""
 _RUN = 64 << 20
@@ -156,11 +190,11 @@ class DiskStore:
 
     def __init__(self, values: str | Path, offsets: Rows | None = None) -> None:
         self._path = Path(values)
-        (vectors, self._dim), self._dtype, self._start = _npy_header(self._path)
+        (self._vectors, self._dim), self._dtype, self._start = _npy_header(self._path)
         self._offsets = None if offsets is None else np.array(offsets, np.int64)  # a copy in memory, never a map
-        self._rows = vectors if self._offsets is None else len(self._offsets) - 1
-        if self._offsets is not None and (self._rows < 0 or self._offsets[-1] != vectors):
-            raise InputError(f"{self._path} holds {vectors} vectors, but the offsets of its rows end elsewhere.")
+        self._rows = self._vectors if self._offsets is None else len(self._offsets) - 1
+        if self._offsets is not None and (self._rows < 0 or self._offsets[-1] != self._vectors):
+            raise InputError(f"{self._path} holds {self._vectors} vectors, but the offsets of its rows end elsewhere.")
         self._file = os.open(self._path, os.O_RDONLY)
         self._closed = weakref.finalize(self, os.close, self._file)
         if hasattr(os, "posix_fadvise"):  # neighbours are joined here: reading ahead would read what nobody wants
@@ -213,6 +247,16 @@ class DiskStore:
                 target = places.targets[i]
                 begun[int(rows[i])] = _Early(reading, places.block[target : target + places.sizes[i]])
         self._begun.rows = begun
+
+    def copy(self, file: BinaryIO) -> None:
+        """Write the numbers of all rows, as they are stored, to an open file."""
+        position, left = self._start, self._vectors * self._dim * self._dtype.itemsize
+        while left:
+            block = os.pread(self._file, min(left, _RUN), position)
+            if not block:
+                raise InputError(f"{self._path} ends before the vectors that its header promises: rebuild the index.")
+            file.write(block)
+            position, left = position + len(block), left - len(block)
 
     def close(self) -> None:
         """Let go of the file and the threads; a store that nothing refers to closes itself."""

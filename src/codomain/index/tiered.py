@@ -1,0 +1,278 @@
+"""Two tiers: small codes in memory find the candidates, full vectors elsewhere decide between them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal, Self, get_args
+
+import numpy as np
+
+from codomain.codecs import Codec
+from codomain.contracts import FineStore, Source
+from codomain.errors import InputError
+from codomain.index.scan import check_metric
+from codomain.index.storage import Growing, open_arrays, save_arrays
+from codomain.index.stores import DiskStore, RamStore, SourceStore
+from codomain.pipeline import Pipeline, pipeline
+from codomain.report import note
+from codomain.stages import Stage, number, stage, whole
+from codomain.vectors import Floats, Hits, Rows, as_float32, top_k
+
+Store = Literal["disk", "ram", "collection"]
+
+_SAMPLE = 50_000
+_FILE = "full.npy"
+_COARSE = "coarse"
+_DTYPES: dict[str, Any] = {"float16": np.dtype(np.float16), "float32": np.dtype(np.float32)}
+
+
+@stage("tiered", takes=["dense"], gives="hits")
+class Tiered(Stage):
+    """Candidates from compact codes in memory, verified with full vectors on disk, in memory or in the collection.
+
+    `coarse` is any pipeline from vectors to hits, such as `binary() >> flat("hamming")`, `pca(64) >> int8() >> flat()` or
+    `ivfpq()`; its `candidates` best are scored again with the full vectors and answer with that score, to which
+    `coarse_weight` times the coarse one may be added. The vectors of the next query are read while one is scored.
+    "Progressively Optimized Bi-Granular Document Representation for Scalable Embedding Based Retrieval" (2022), serving side.
+
+    >>> index = Tiered(candidates=3).build(np.eye(4, dtype=np.float32))
+    >>> index.search(np.float32([[0, 2, 1, 0]]), k=2)
+    Hits(rows=array([[1, 2]]), scores=array([[2., 1.]], dtype=float32))
+    """
+
+    def __init__(
+        self,
+        coarse: str | Stage | Pipeline = "binary() >> flat('hamming')",
+        candidates: int = 200,
+        store: Store = "disk",
+        dtype: Literal["float16", "float32"] = "float16",
+        metric: Literal["ip", "cosine", "l2"] = "ip",
+        coarse_weight: float = 0.0,
+    ) -> None:
+        self.coarse = pipeline(coarse)
+        if "dense" not in self.coarse.takes or self.coarse.gives != "hits":
+            raise ValueError(f"needs a coarse pipeline from vectors to hits, not {self.coarse}")
+        if hasattr(self.coarse.stages[-1], "attach"):
+            raise ValueError(f"needs a coarse index that keeps what it needs, not {self.coarse.stages[-1]}")
+        self.candidates = whole("candidates", candidates)
+        if store not in get_args(Store):
+            raise ValueError(f"needs a store among {', '.join(get_args(Store))}, not {store!r}")
+        if dtype not in _DTYPES:
+            raise ValueError(f"needs a dtype among {', '.join(_DTYPES)}, not {dtype!r}")
+        check_metric(metric, ("ip", "cosine", "l2"))
+        self.store, self.dtype, self.metric = store, dtype, metric
+        self.coarse_weight = number("coarse_weight", coarse_weight)
+        self._source: Source | None = None
+        self._filed: DiskStore | None = None
+        self._tail: Growing | None = None
+
+    def check(self, before: Sequence[Stage]) -> None:
+        """What comes before must suit the coarse pipeline, too."""
+        for place, part in enumerate(self.coarse.stages):
+            part.check((*before, *self.coarse.stages[:place]))
+
+    def output_dim(self, dim: int | None) -> int | None:
+        """Unchanged; raises ValueError where the coarse pipeline cannot take `dim`."""
+        inner = dim
+        for part in self.coarse.stages:
+            inner = part.output_dim(inner)
+        return dim
+
+    def build(self, vectors: Floats, codec: Codec | None = None) -> Self:
+        """Fit the coarse transforms on the vectors (n, d), or a sample of them, and build both tiers."""
+        if codec is not None and codec.kind != "float32":
+            raise InputError(f"{self} takes float32 vectors, not codes of {codec.kind}: quantise inside `coarse`.")
+        vectors = as_float32(vectors)
+        self._dim = vectors.shape[1]
+        sample = vectors
+        if len(vectors) > _SAMPLE:
+            sample = vectors[np.sort(np.random.default_rng(0).choice(len(vectors), _SAMPLE, replace=False))]
+        for transform in self._transforms:
+            sample = transform.fit(sample if len(sample) else np.zeros((1, sample.shape[1]), np.float32)).transform(
+                sample
+            )
+        self._index.build(self._codes(vectors), self._codec)
+        self._filed, self._file_rows = None, 0
+        self._tail = None if self.store == "collection" else Growing(self._full(vectors))
+        self._stored = len(vectors)
+        return self
+
+    def add(self, vectors: Floats) -> None:
+        """Append rows to both tiers; on disk they are with the next `save`."""
+        vectors = as_float32(vectors, dim=self._dim)
+        self._index.add(self._codes(vectors))
+        if self._tail is not None:
+            self._tail.append(self._full(vectors))
+        self._stored += len(vectors)
+
+    def remove(self, rows: Rows) -> None:
+        """Leave rows out of every later search."""
+        self._index.remove(rows)
+
+    def attach(self, source: Source) -> None:
+        """Where full vectors are read from that are kept in the collection."""
+        self._source = source
+
+    def search(self, queries: Floats, k: int, allow: np.ndarray | None = None) -> Hits:
+        """The k best of the candidates among the allowed rows, by full vectors, for each query (q, d)."""
+        queries = as_float32(queries, dim=self._dim, what="queries")
+        asked = queries
+        for transform in self._transforms:
+            asked = transform.transform_queries(asked)
+        found: Hits = self._index.search(asked, max(k, min(self.candidates, self._stored)), allow)
+        hits = Hits.empty(len(queries), k)
+        stores = self._stores()
+        for i, query in enumerate(queries):
+            rows, coarse = found.rows[i], found.scores[i]
+            rows, coarse = rows[rows >= 0], coarse[rows >= 0]
+            if len(rows):
+                vectors = _fetch(stores, rows)
+                if i + 1 < len(queries):
+                    ahead = found.rows[i + 1]
+                    _prefetch(stores, ahead[ahead >= 0])
+                # s(q, d) = <q, d> + w <q, d^>   (Bi-granular, serving)
+                scores = self._scores(query, vectors)
+                if self.coarse_weight:
+                    scores = scores + self.coarse_weight * coarse
+                best, best_scores = top_k(scores.astype(np.float32), rows, k)
+                hits.rows[i, : len(best)], hits.scores[i, : len(best)] = best, best_scores
+                note(scored=len(rows))
+        return hits
+
+    def __len__(self) -> int:
+        return len(self._index)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes in memory: the coarse index, and full vectors that are not on disk or in the collection."""
+        return int(self._index.nbytes) + (0 if self._tail is None else self._tail.array.nbytes)
+
+    def save(self, folder: Path) -> None:
+        """Write both tiers to a folder; full vectors are read from there from now on, if they belong on disk."""
+        folder = Path(folder)
+        self._index.save(folder / _COARSE)
+        files = [f"{_COARSE}/{path.name}" for path in sorted((folder / _COARSE).iterdir()) if path.is_file()]
+        if self._tail is not None:
+            self._write(folder, self._tail.array)
+            files.append(_FILE)
+        arrays = {f"{i}.{name}": np.asarray(a) for i, t in enumerate(self._transforms) for name, a in t.state().items()}
+        settings = {
+            "coarse": str(self.coarse), "dim": self._dim, "rows": self._stored, "store": self.store, "metric": self.metric,
+            "dtype": self.dtype,
+        }  # fmt: skip
+        save_arrays(folder, "tiered", arrays, settings, files=tuple(files))
+        if self.store == "disk":
+            self._open(folder)
+
+    def load(self, folder: Path) -> Self:
+        """Open what `save` wrote; raises InputError for damaged files or other parameters."""
+        folder = Path(folder)
+        arrays, settings = open_arrays(folder, "tiered")
+        same = ("coarse", "store", "metric", "dtype")
+        if any(settings[name] != str(getattr(self, name)) for name in same):
+            raise InputError(f"{folder} was saved by tiered() with other parameters than {self}: rebuild the index.")
+        self._dim, self._stored = settings["dim"], settings["rows"]
+        for i, transform in enumerate(self._transforms):
+            transform.restore({n.removeprefix(f"{i}."): a for n, a in arrays.items() if n.startswith(f"{i}.")})
+        self._index.load(folder / _COARSE)
+        self._filed, self._file_rows, self._tail = None, 0, None
+        if self.store == "disk":
+            self._open(folder)
+        elif self.store == "ram":
+            self._tail = Growing(arrays[Path(_FILE).stem])
+        return self
+
+    # --- the coarse tier -------------------------------------------------------------------------------------------
+
+    @property
+    def _transforms(self) -> list[Any]:
+        return list(self.coarse.stages[:-1])
+
+    @property
+    def _index(self) -> Any:
+        return self.coarse.stages[-1]
+
+    @property
+    def _codec(self) -> Codec | None:
+        codec: Codec | None = self._transforms[-1].codec if self._transforms else None
+        return codec
+
+    def _codes(self, vectors: Floats) -> Any:
+        *first, last = [None, *self._transforms]
+        for transform in first:
+            if transform is not None:
+                vectors = transform.transform(vectors)
+        if last is None:
+            return vectors
+        return last.transform(vectors) if last.codec is None else last.codec.encode(vectors)
+
+    # --- the fine tier ---------------------------------------------------------------------------------------------
+
+    def _full(self, vectors: Floats) -> np.ndarray:
+        if self.metric == "cosine":
+            lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+            vectors = (vectors / np.where(lengths > 0, lengths, 1)).astype(np.float32)
+        return np.ascontiguousarray(vectors, _DTYPES[self.dtype])
+
+    def _scores(self, query: Floats, vectors: Floats) -> Floats:
+        if self.metric == "l2":
+            return np.asarray(-np.square(vectors - query).sum(axis=1))
+        scores: Floats = vectors @ query
+        if self.metric == "cosine":
+            lengths = np.linalg.norm(vectors, axis=1) * np.linalg.norm(query)
+            return np.asarray(np.divide(scores, lengths, out=np.zeros_like(scores), where=lengths > 0))
+        return scores
+
+    def _stores(self) -> list[tuple[int, FineStore]]:
+        """Stores with the first row that each holds."""
+        if self.store == "collection":
+            if self._source is None:
+                raise InputError(f"{self} reads its vectors from a collection: use it in one, or attach() a source.")
+            return [(0, SourceStore(self._source, self._stored))]
+        stores: list[tuple[int, FineStore]] = [] if self._filed is None else [(0, self._filed)]
+        assert self._tail is not None
+        return [*stores, (self._file_rows, RamStore(self._tail.array))]
+
+    def _write(self, folder: Path, tail: np.ndarray) -> None:
+        fresh = folder / f"{_FILE}.new"
+        with fresh.open("wb") as file:
+            shape = (self._file_rows + len(tail), self._dim)
+            header: dict[str, Any] = {"descr": tail.dtype.str, "fortran_order": False, "shape": shape}
+            np.lib.format.write_array_header_1_0(file, header)
+            if self._filed is not None:
+                self._filed.copy(file)
+            file.write(np.ascontiguousarray(tail).data)
+        os.replace(fresh, folder / _FILE)
+
+    def _open(self, folder: Path) -> None:
+        self._filed = DiskStore(folder / _FILE)
+        self._file_rows = self._stored
+        self._tail = Growing(np.zeros((0, self._dim), _DTYPES[self.dtype]))
+
+
+def _fetch(stores: list[tuple[int, FineStore]], rows: Rows) -> Floats:
+    """Vectors by row from whichever store holds each."""
+    if len(stores) == 1:
+        return _dense(stores[0][1], rows - stores[0][0])
+    (_, filed), (first, added) = stores
+    newer = rows >= first
+    if not newer.any():
+        return _dense(filed, rows)
+    old, new = _dense(filed, rows[~newer]), _dense(added, rows[newer] - first)
+    together = np.empty((len(rows), new.shape[1]), np.float32)
+    together[~newer], together[newer] = old, new
+    return together
+
+
+def _prefetch(stores: list[tuple[int, FineStore]], rows: Rows) -> None:
+    if len(stores) == 2:
+        rows = rows[rows < stores[1][0]]
+    stores[0][1].prefetch(rows - stores[0][0])
+
+
+def _dense(store: FineStore, rows: Rows) -> Floats:
+    vectors = store.fetch(rows)
+    assert isinstance(vectors, np.ndarray)
+    return vectors
