@@ -1,6 +1,7 @@
 """How rows are stored and scored: every codec is an affine reading of its codes, x^ = base + gain * widen(codes).
 
 So the score of a float32 query q against stored codes needs no decoding: <q, x^> = <q * gain, widen(codes)> + <q, base>.
+A codec that rotates first, x^ = R (base + gain * widen(codes)), rotates queries instead: <q, R y> = <q R, y>.
 Queries stay precise, codes are never compared with each other's raw bytes (asymmetric scores).
 """
 
@@ -15,7 +16,9 @@ from numpy.typing import NDArray
 from codomain.errors import InputError
 from codomain.vectors import Floats, as_float32
 
-CodecKind = Literal["float32", "float16", "float8_e4m3", "float8_e5m2", "int8", "binary"]
+CodecKind = Literal[
+    "float32", "float16", "float8_e4m3", "float8_e5m2", "int8", "binary", "planes2", "planes3", "planes4"
+]
 
 _DTYPE = {"float32": np.float32, "float16": np.float16}
 """Storage of the kinds that are not bytes."""
@@ -37,6 +40,15 @@ _SMALL = {
     "float8_e5m2": _Small(np.int8, 21, 0x8FFFFFFF, 112, 57344.0),
 }
 
+_PLANES = {"binary": 1, "planes2": 2, "planes3": 3, "planes4": 4}
+"""Bits per dimension of the kinds that are packed bit planes."""
+
+GAUSSIAN_STEP = {2: 0.996, 3: 0.586, 4: 0.335}
+"""Steps, in standard deviations, of the n-bit uniform quantiser that errs least on a Gaussian (Max 1960, table II)."""
+
+_CALIBRATION = {"scale": 1, "offset": 1, "rotation": 2}
+"""The arrays that fitting gives a codec, by their number of axes, each `dim` long."""
+
 _ROWS = 1024
 """Rows encoded at a time: temporaries stay in the cache."""
 
@@ -57,6 +69,8 @@ class Codec:
     (after "Optimization of embeddings storage for RAG systems", 2025). int8 is x = offset + scale * code.
     binary keeps the sign of x - offset, first dimension in the highest bit, and stands for +-scale: a vector of the
     centred space, to be scored against queries that are centred too.
+    planes2, planes3 and planes4 are x = rotation scale (c - (2^n - 1) / 2) with n bits a code, in n packed bit planes,
+    the highest first ("Binary Embedding-based Retrieval at Tencent", 2023: the values of its recurrent binary codes).
 
     >>> codec = Codec("float8_e4m3", 4)
     >>> codec.decode(codec.encode(np.float32([[0.5, -0.25, 0.1, 0.0]])))
@@ -69,16 +83,21 @@ class Codec:
     dim: int
     scale: Floats | None = None
     offset: Floats | None = None
+    rotation: Floats | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in get_args(CodecKind):
             raise InputError(f"there is no codec {self.kind!r}: the kinds are {', '.join(get_args(CodecKind))}.")
         if self.kind == "int8" and (self.scale is None or self.offset is None):
             raise InputError("the codec int8 needs a scale and an offset for each dimension: fit int8() on a sample.")
-        for name in ("scale", "offset"):
+        if self.kind.startswith("planes") and self.scale is None:
+            raise InputError(
+                f"the codec {self.kind} needs a scale for each dimension: fit recurrent_binary() on a sample."
+            )
+        for name, shape in _CALIBRATION.items():
             array = getattr(self, name)
-            if array is not None and np.shape(array) != (self.dim,):
-                raise InputError(f"the codec's {name} has shape {np.shape(array)}, not ({self.dim},).")
+            if array is not None and np.shape(array) != (self.dim,) * shape:
+                raise InputError(f"the codec's {name} has shape {np.shape(array)}, not {(self.dim,) * shape}.")
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Codec):
@@ -87,7 +106,7 @@ class Codec:
             np.array_equal(getattr(self, name), getattr(other, name))
             if getattr(self, name) is not None and getattr(other, name) is not None
             else getattr(self, name) is getattr(other, name)
-            for name in ("scale", "offset")
+            for name in _CALIBRATION
         )
 
     def __hash__(self) -> int:
@@ -101,7 +120,12 @@ class Codec:
     @property
     def width(self) -> int:
         """Codes per row."""
-        return (self.dim + 7) // 8 if self.kind == "binary" else self.dim
+        return self.planes * ((self.dim + 7) // 8) if self.planes else self.dim
+
+    @property
+    def planes(self) -> int:
+        """Bits per dimension of packed bits; 0 for the other kinds."""
+        return _PLANES.get(self.kind, 0)
 
     @property
     def bits_per_vector(self) -> int:
@@ -123,6 +147,11 @@ class Codec:
 
     def decode(self, codes: NDArray[Any]) -> Floats:
         """What codes (n, width) stand for, float32 (n, dim)."""
+        decoded = self._read(codes)
+        return decoded if self.rotation is None else decoded @ self.rotation.T
+
+    def _read(self, codes: NDArray[Any]) -> Floats:
+        """The same before the rotation, which changes no length."""
         gain, base = self._affine()
         decoded = self.widen(codes, np.empty((len(codes), self.dim), np.float32))
         if self.kind == "float32":
@@ -138,6 +167,14 @@ class Codec:
             return codes
         if self.kind == "binary":
             out[:] = np.unpackbits(codes, axis=1, count=self.dim)
+        elif self.planes:
+            # c = sum_j 2^(n-1-j) plane_j
+            width = self.width // self.planes
+            values = np.unpackbits(codes[:, :width], axis=1, count=self.dim)
+            for plane in range(1, self.planes):
+                values <<= 1
+                values |= np.unpackbits(codes[:, plane * width : (plane + 1) * width], axis=1, count=self.dim)
+            out[:] = values
         elif self.kind == "int8":
             out[:] = codes
         else:
@@ -151,6 +188,7 @@ class Codec:
     def query_form(self, queries: Floats) -> QueryForm:
         """Fold gain and base into queries (q, dim), so that raw codes can be scored with one matrix product."""
         gain, base = self._affine()
+        queries = queries if self.rotation is None else queries @ self.rotation
         unit = np.ones(len(queries), np.float32)
         if self.kind in _SMALL and len(queries):  # gain is near 2^120: bring large queries to one first
             unit = np.exp2(np.ceil(np.log2(np.abs(queries).max(axis=1).clip(1e-30)))).astype(np.float32)
@@ -162,13 +200,13 @@ class Codec:
         """Squared lengths (n,) of what the codes stand for."""
         norms = np.empty(len(codes), np.float32)
         for start in range(0, len(codes), _ROWS):
-            block = self.decode(codes[start : start + _ROWS])
+            block = self._read(codes[start : start + _ROWS])
             norms[start : start + _ROWS] = np.einsum("ij,ij->i", block, block)
         return norms
 
     def state(self) -> dict[str, NDArray[Any]]:
         """The calibration by name, without what is not set; `from_state` brings it back."""
-        arrays = {"scale": self.scale, "offset": self.offset}
+        arrays = {name: getattr(self, name) for name in _CALIBRATION}
         return {name: array for name, array in arrays.items() if array is not None}
 
     @classmethod
@@ -178,7 +216,7 @@ class Codec:
         >>> Codec.from_state("float16", 3, {}) == Codec("float16", 3)
         True
         """
-        return cls(kind, dim, state.get("scale"), state.get("offset"))
+        return cls(kind, dim, **{name: state[name] for name in _CALIBRATION if name in state})
 
     def _encode(self, block: Floats) -> NDArray[Any]:
         if self.kind == "int8":
@@ -187,6 +225,12 @@ class Codec:
             return steps.clip(0, 255).astype(np.uint8)
         if self.kind == "binary":
             return np.packbits(block > (0.0 if self.offset is None else self.offset), axis=1)
+        if self.planes:
+            assert self.scale is not None
+            # c = clip(floor(x / s) + 2^(n-1), 0, 2^n - 1)
+            n, rotated = self.planes, block if self.rotation is None else block @ self.rotation
+            levels = np.clip(np.floor(rotated / self.scale) + 2 ** (n - 1), 0, 2**n - 1).astype(np.uint8)
+            return np.concatenate([np.packbits(levels >> (n - 1 - j) & 1, axis=1) for j in range(n)], axis=1)
         small = _SMALL[self.kind]
         block = np.clip(block * np.float32(2.0**self._float8_shift), -small.largest, small.largest)
         return block.astype(np.float16) if self.kind == "float16" else _round_to_byte(block, small)
@@ -202,6 +246,9 @@ class Codec:
         if self.kind == "binary":
             scale = np.full(self.dim, self.dim**-0.5, np.float32) if self.scale is None else self.scale
             return 2 * scale, -scale
+        if self.planes:
+            assert self.scale is not None
+            return self.scale, self.scale * np.float32(-(2**self.planes - 1) / 2)
         if self.kind == "float32":
             return np.float32(1), None
         return np.float32(2.0 ** (_SMALL[self.kind].exponent - self._float8_shift)), None

@@ -9,13 +9,17 @@ from hypothesis.extra.numpy import arrays
 from codomain.codecs import Codec
 from codomain.errors import InputError
 
-KINDS = ["float32", "float16", "float8_e4m3", "float8_e5m2", "int8", "binary"]
+KINDS = ["float32", "float16", "float8_e4m3", "float8_e5m2", "int8", "binary", "planes2", "planes3", "planes4"]
 
 
 def codec(kind: str, dim: int) -> Codec:
     if kind in ("int8", "binary"):
         rng = np.random.default_rng(0)
         return Codec(kind, dim, rng.uniform(0.01, 0.02, dim).astype("f4"), rng.uniform(-1, 0, dim).astype("f4"))
+    if kind.startswith("planes"):
+        rng = np.random.default_rng(0)
+        rotation = np.linalg.qr(rng.standard_normal((dim, dim)))[0].astype("f4")
+        return Codec(kind, dim, rng.uniform(0.5, 1, dim).astype("f4"), rotation=rotation)
     return Codec(kind, dim)
 
 

@@ -14,7 +14,7 @@ from sklearn.utils.estimator_checks import estimator_checks_generator
 
 from codomain import pipeline
 from codomain.errors import InputError
-from codomain.transform import PCA, Binary, Float8, Float16, Int8, Normalize, Truncate
+from codomain.transform import PCA, Binary, Float8, Float16, Int8, Normalize, RecurrentBinary, Truncate
 
 TRANSFORMS = [
     Normalize(),
@@ -27,6 +27,8 @@ TRANSFORMS = [
     Int8(),
     Binary(),
     Binary(center=False),
+    RecurrentBinary(),
+    RecurrentBinary(4, rotate=False),
 ]
 QUANTIZERS = [t for t in TRANSFORMS if hasattr(t, "encode")]
 RNG = np.random.default_rng(0)
@@ -45,7 +47,7 @@ _WORDING = ("check_n_features_in_after_fitting", "check_estimators_empty_data_me
 def _sklearn_checks():
     warnings.filterwarnings("ignore", "Estimator .* does not inherit")
     # its checks bring data of as few as one dimension: ask for no more
-    for one in (Normalize(), Truncate(1), PCA(1), Float16(), Float8(), Int8(), Binary()):
+    for one in (Normalize(), Truncate(1), PCA(1), Float16(), Float8(), Int8(), Binary(), RecurrentBinary()):
         for estimator, check in estimator_checks_generator(one, legacy=True):
             name = getattr(check, "func", check).__name__
             if name not in _WORDING:

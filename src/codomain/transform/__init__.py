@@ -5,6 +5,7 @@ is `codec.encode`, and queries stay float32 throughout.
 """
 
 from codomain.transform.quantize import Binary, Float8, Float16, Int8
+from codomain.transform.recurrent import RecurrentBinary
 from codomain.transform.reduce import PCA, Normalize, Truncate
 
-__all__ = ["PCA", "Binary", "Float8", "Float16", "Int8", "Normalize", "Truncate"]
+__all__ = ["PCA", "Binary", "Float8", "Float16", "Int8", "Normalize", "RecurrentBinary", "Truncate"]
