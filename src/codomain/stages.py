@@ -141,6 +141,7 @@ _MODULES = {
     "ivfpq": "codomain.index.ivf",
     "auto": "codomain.index.auto",
     "filtered": "codomain.index.filtered",
+    "ivf_attr": "codomain.index.ivf_attr",
     "tiered": "codomain.index.tiered",
     "sdc": "codomain.index.sdc",
     "bm25": "codomain.index.bm25",
