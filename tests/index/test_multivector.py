@@ -91,7 +91,9 @@ def check(index, allow=None, allowed=None, k=10):
     np.testing.assert_allclose(hits.scores[:, :n], np.take_along_axis(SLOW, hits.rows[:, :n], 1), atol=5e-3)
     best = -np.sort(-SLOW[:, rows], axis=1)[:, :n]
     if n:
-        assert (hits.scores[:, :n] >= best[:, -1:] - 5e-3).mean() >= (0.8 if index.candidates == "fde" else 0.9)
+        assert (hits.scores[:, :n] >= best[:, -1:] - 5e-3).mean() >= (
+            0.8 if index.candidates == "fde" or index.n_candidates == "auto" else 0.9
+        )
     return hits
 
 
@@ -230,7 +232,7 @@ def test_auto_measures_what_it_chooses(monkeypatch):
     queries = lists(40, 6, least=4, most=8)
     monkeypatch.setattr("codomain.index.multi.multivector._EXACT", 0)
     index = MultiVector().build(documents)
-    assert index.choice is not None and 16 <= index.choice.n_candidates <= 1024 and index.choice.recall >= 0.9
+    assert index.choice is not None and 16 <= index.choice.n_candidates <= 1024 and index.choice.recall >= 0.8
     exact, found = index.exact(queries, 10).rows, index.candidates_of(queries, 200).rows
     by_hand = {
         n: np.mean([len({*a} & {*b[:n]}) / 10 for a, b in zip(exact.tolist(), found.tolist(), strict=True)])
@@ -238,8 +240,10 @@ def test_auto_measures_what_it_chooses(monkeypatch):
     }
     assert candidate_recall(index, queries, depths=(20, 200)) == pytest.approx(by_hand)
     chosen = index.choose(queries)
-    assert chosen.recall >= 0.9
-    assert candidate_recall(index, queries, (chosen.n_candidates,))[chosen.n_candidates] >= 0.89
+    assert candidate_recall(index, queries, (chosen.n_candidates,))[chosen.n_candidates] == pytest.approx(
+        chosen.recall, abs=0.02
+    )
+    assert chosen.recall >= 0.8
     assert MultiVector().build(documents).choice == MultiVector().build(documents).choice
 
 

@@ -298,9 +298,11 @@ class MultiVector(Stage):
 
     def _sample(self, vectors: Ragged | None) -> Ragged:
         """Some documents, from all vectors or, where None, from those that are stored."""
-        chosen = np.arange(len(self._lists))
-        if len(chosen) > SAMPLE:
-            chosen = np.sort(np.random.default_rng(self.seed).choice(chosen, SAMPLE, replace=False))
+        lengths = self._lists.lengths
+        chosen = np.arange(len(lengths))
+        if lengths.sum() > SAMPLE:
+            number = int(SAMPLE / lengths.mean())
+            chosen = np.sort(np.random.default_rng(self.seed).choice(chosen, number, replace=False))
         documents = self._lists.fetch(chosen) if vectors is None else vectors.take(chosen)
         return Ragged(documents.values.astype(np.float32, copy=False), documents.offsets)
 
