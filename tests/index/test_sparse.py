@@ -347,3 +347,35 @@ def test_pipelines_find_by_endings_and_by_words():
     assert found["words() >> sparse(weighting='bm25')"] == [[2, 0], [3, -1]]
     assert [row[0] for row in found["ngrams()"]] == [0, 3]
     assert NGramEncoder().output_dim(None) == 32768
+
+
+COLLECTIONS = [
+    "ngrams() >> sparse(weighting='idf')",
+    "words() >> sparse(weighting='bm25')",
+    "fuse(static() >> auto(), ngrams() >> sparse())",
+    "ngrams(512) >> sparse(backend='seismic', query_cut=200, heap_factor=0.5)",
+]
+
+
+@pytest.mark.parametrize("expression", COLLECTIONS)
+def test_collections_add_delete_filter_reindex_and_open_again(expression, tmp_path, texts):
+    items = [{"id": f"d{i}", "text": text, "metadata": {"n": i}} for i, text in enumerate(texts)]
+    with cd.create(tmp_path / "c", expression) as c:
+        c.add(items[:120])
+        c.reindex()
+        c.add(items[120:])
+        c.delete(["d3", "d150"])
+        kept = [i for i in range(200) if i not in (3, 150)]
+        for moment in range(2):
+            found = c.search_many([texts[i] for i in kept[::20]], k=1)
+            assert [hits[0].id for hits in found] == [f"d{i}" for i in kept[::20]], moment
+            some = c.search(texts[50], k=5, where="n >= 100 and n < 140")
+            assert len(some) == 5 and all(100 <= int(hit.id[1:]) < 140 for hit in some)
+            assert not any(hit.id == "d150" for hit in c.search(texts[150], k=50))
+            before = [(hit.id, round(hit.score, 4)) for hit in c.search(texts[7], k=9)]
+            c.reindex()
+        assert c.verify() == []
+    with cd.open(tmp_path / "c") as c:
+        assert [(hit.id, round(hit.score, 4)) for hit in c.search(texts[7], k=9)] == before
+        c.add([{"id": "new", "text": "an entirely novel zeppelin"}])
+        assert c.search("zeppelins", k=1)[0].id == "new"

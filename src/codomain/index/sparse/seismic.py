@@ -50,8 +50,9 @@ class Seismic:
             raise MissingExtra("sparse(backend='seismic')", "engines")
         import seismic
 
+        kind = getattr(seismic, _kind(dim))
         try:
-            self._index: Any = getattr(seismic, _kind(dim)).load(str(path))
+            self._index: Any = kind.load(str(path))
         except Exception as error:  # a Rust library: whatever it makes of a damaged file
             raise InputError(f"{path} is damaged ({str(error)[:80]}): rebuild the index.") from None
         self._file: BinaryIO = path.open("rb")  # stays readable when the file is replaced

@@ -24,7 +24,9 @@ Weighting = Literal["dot", "idf", "bm25"]
 Backend = Literal["auto", "exact", "seismic"]
 
 _WORK = 10_000_000
-"""Postings that a query like a document would read, from which "auto" takes Seismic: about ten milliseconds."""
+"""Postings that a query reads, from which "auto" takes Seismic: about ten milliseconds."""
+_ENTRIES = 50
+"""Entries that such a query has at most: three words as n-grams, an expanded question."""
 _SHARE = 0.1
 """Share of allowed rows below which they are searched exactly."""
 _FILE = "lists.seismic"
@@ -39,8 +41,8 @@ class SparseIndex(Stage):
       gives them, and is Lucene's BM25. Both give only rows that score above 0, as `bm25()` does. Their statistics
       follow every addition and deletion.
     - `backend="exact"` scores term by term; "seismic" searches lists of blocks approximately and scores what it finds
-      exactly; "auto" takes Seismic where a query like a document would take some ten milliseconds. Seismic needs
-      weights that are not negative. `n_postings`, `query_cut` and `heap_factor` are its own: see `suggest` and `tune`.
+      exactly; "auto" takes Seismic where a query of fifty entries would take some ten milliseconds (millions of rows).
+      Seismic needs weights that are not negative. `n_postings`, `query_cut` and `heap_factor` are its own: see `suggest` and `tune`.
 
     "Efficient Inverted Indexes for Approximate Retrieval over Learned Sparse Representations" (2024).
 
@@ -301,9 +303,11 @@ class SparseIndex(Stage):
         if not self._stored or not is_installed():
             return False
         lists = self._parts[0].lists
-        # a query with the entries of a document reads the sum over terms of df^2 / N postings
-        postings = float((np.diff(lists.starts).astype(np.float64) ** 2).sum()) / self._stored
-        return postings > _WORK and lists.values.min(initial=0) >= 0
+        # a query with entries drawn as a document's reads sum(df^2) / sum(df) postings for each
+        frequencies = np.diff(lists.starts).astype(np.float64)
+        entries = min(_ENTRIES, len(lists.rows) / self._stored)
+        postings = entries * float((frequencies**2).sum()) / max(len(lists.rows), 1)
+        return postings > _WORK and float(lists.values.min()) >= 0
 
     def _build_seismic(self) -> None:
         """Index all rows that are there by what they weigh now, as one part."""
