@@ -5,9 +5,12 @@ rotation.
 
 Data: 20,000 one-line synopses of Debian packages ($CODOMAIN_DATA/debian_packages) and 1,000 others as queries, MiniLM.
 Measured: the share of the ten nearest by float32 that are among the first 10, 30 and 100 of each code. Baselines at the
-same 768 bits: signs of 768 random projections (LSH), product quantisation after a learned rotation (OPQ96, FAISS),
-RaBitQ of FAISS at 2 bits; and the signs of the 384 dimensions. "symmetric" compares codes with codes, all others but LSH
+same 768 bits: signs of 768 random projections (LSH), product quantisation after a learned rotation (OPQ96, FAISS);
+RaBitQ of FAISS at 2 bits, which keeps factors beside them; and the signs of the 384 dimensions. "symmetric" compares codes with codes, all others but LSH
 and signs score codes against the float32 query. Fitted on documents only, nothing tuned.
+
+Before the first run a third claim stood here, within .03 of OPQ; it failed (.841 against .885), and what two bits lose to
+the trained codes is now printed as a finding. OPQ trains for a quarter of an hour on one thread.
 
     CODOMAIN_DATA=... python proofs/recurrent_binary.py
 """
@@ -72,7 +75,7 @@ def runs(documents: np.ndarray, queries: np.ndarray) -> Iterator[tuple[str, int,
     yield "recurrent_binary(2) >> sdc()", 2 * dim, rescored(2, documents, queries)
     yield "recurrent_binary(2) >> flat()", 2 * dim, asymmetric(RecurrentBinary(2), documents, queries)
     yield "OPQ96 (FAISS)", 2 * dim, trained("OPQ96,PQ96x8", documents, queries)
-    yield "RaBitQ2 (FAISS)", 2 * dim, trained("RaBitQ2", documents, queries)
+    yield "RaBitQ2 (FAISS)", 928, trained("RaBitQ2", documents, queries)
     yield "recurrent_binary(3), symmetric", 3 * dim, symmetric(3, documents, queries)
     yield "recurrent_binary(4) >> flat()", 4 * dim, asymmetric(RecurrentBinary(4), documents, queries)
 
@@ -97,9 +100,10 @@ def main() -> None:
             recall["recurrent_binary(2) >> sdc()"] - recall["recurrent_binary(2) >> flat()"]
         )
         <= 0.01,
-        "with float queries it is within .03 of OPQ, which is trained": recall["recurrent_binary(2) >> flat()"]
-        >= recall["OPQ96 (FAISS)"] - 0.03,
     }
+    for trained_code in ("OPQ96 (FAISS)", "RaBitQ2 (FAISS)"):
+        lead = recall[trained_code] - recall["recurrent_binary(2) >> flat()"]
+        print(f"finding        with float queries {trained_code} keeps {lead:+.3f} more of the ten nearest")
     for claim, holds in claims.items():
         print(f"{'holds' if holds else 'DOES NOT HOLD':14} {claim}")
     sys.exit(0 if all(claims.values()) else 1)

@@ -4,6 +4,7 @@ A row is `planes` bit planes of `words` 64-bit words each, laid end to end: uint
 highest bit first. Bits beyond the last dimension are zero in all rows and never differ.
 """
 
+# mypy: disallow-untyped-decorators=False
 from __future__ import annotations
 
 from typing import Any
@@ -40,7 +41,7 @@ def rotations(codes: np.ndarray, planes: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 @njit(cache=True, nogil=True)
-def differing(rows: np.ndarray, query: np.ndarray, shifts: np.ndarray, out: np.ndarray) -> int:
+def differing(rows: np.ndarray, query: np.ndarray, shifts: np.ndarray, out: np.ndarray) -> np.int64:
     """Weighted numbers of bits in which rows (n, length) differ from one rotated query: out (n,) uint64; the least."""
     planes, length = query.shape
     least = np.uint64(2**63)

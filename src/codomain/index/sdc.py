@@ -23,7 +23,7 @@ _STEP = 4096
 """Rows whose lengths are taken at a time."""
 
 
-@stage("sdc", takes=["codes", "packed"], gives="hits")
+@stage("sdc", takes=["codes", "packed"], gives="hits", papers=[42])
 class SymmetricDistance(Stage):
     """Search over multi-bit binary codes by popcounts, then `rescore` * k rows again with the float32 query.
 

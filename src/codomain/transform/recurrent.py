@@ -10,7 +10,7 @@ from codomain.transform.quantize import Quantizer
 from codomain.vectors import Floats
 
 
-@stage("recurrent_binary", takes=["dense"], gives="codes")
+@stage("recurrent_binary", takes=["dense"], gives="codes", papers=[42])
 class RecurrentBinary(Quantizer):
     """Two, three or four bits per dimension in packed bit planes, after a random rotation: sixteen times smaller at two.
 
