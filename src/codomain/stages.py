@@ -144,7 +144,7 @@ _MODULES = {
     "ivf_attr": "codomain.index.ivf_attr",
     "tiered": "codomain.index.tiered",
     "sdc": "codomain.index.sdc",
-    "recompute": "codomain.index.recompute",
+    "recompute": "codomain.index.recompute.stage",
     "bm25": "codomain.index.bm25",
     "multivector": "codomain.index.multi.multivector",
     "cascade": "codomain.index.multi.cascade",
