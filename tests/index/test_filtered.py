@@ -112,9 +112,9 @@ def test_the_cheapest_way_is_taken():
     mask[:100] = True
     allowed = Allowed(mask, 1000, np.array([5]))
     assert allowed.matches == 99 and allowed.share == pytest.approx(0.099)
-    costs = Costs(base=0.01, row=0.001, in_place=0.0001, effort=0.002)
+    costs = Costs(base=0.01, row=0.001, in_place=0.0001, start=0.0, effort=0.002)
     assert costs.scan(allowed) == pytest.approx(0.1)  # in place: 1000 * .0001 < .01 + 99 * .001
-    way, plan = cheapest([Way("graph", 64 * costs.effort, 64), Way("exact scan", costs.scan(allowed))], allowed)
+    way, plan = cheapest([Way("graph", costs.search(64), 64), Way("exact scan", costs.scan(allowed))], allowed)
     assert way.name == "exact scan" and plan.alternatives == {"graph": pytest.approx(0.128)}
 
 

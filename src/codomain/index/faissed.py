@@ -10,6 +10,7 @@ import os
 import shutil
 from collections.abc import Sequence
 from functools import cached_property
+from itertools import count
 from pathlib import Path
 from typing import Any, Self
 
@@ -107,12 +108,15 @@ class Faissed(Stage):
         """The way that was chosen; where it comes back short, a scan."""
         if way.name == SCAN:
             return self._scan(queries, k, allowed)
-        found = self._near(queries, k, allowed, way)
-        short = np.flatnonzero((found.rows < 0).any(axis=1))
+        return self._completed(self._near(queries, k, allowed, way), queries, allowed)
+
+    def _completed(self, hits: Hits, queries: Floats, allowed: Allowed) -> Hits:
+        """The same hits; a query that came back short of k is scanned."""
+        short = np.flatnonzero((hits.rows < 0).any(axis=1))
         if len(short):
-            note(plan=Plan(f"{SCAN}, as the {way.name} came back short", allowed.matches, allowed.stored))
-            found.rows[short], found.scores[short] = self._scan(queries[short], k, allowed)
-        return found
+            note(plan=Plan(f"{SCAN}, as a search came back short", allowed.matches, allowed.stored))
+            hits.rows[short], hits.scores[short] = self._scan(queries[short], hits.rows.shape[1], allowed)
+        return hits
 
     def _scan(self, queries: Floats, k: int, allowed: Allowed) -> Hits:
         note(scored=len(queries) * allowed.matches)
@@ -129,19 +133,25 @@ class Faissed(Stage):
 
     def _ways(self, allowed: Allowed, k: int) -> list[Way]:
         """The ways to search other than a scan, with what they cost."""
-        return [Way(name, self.costs.effort * effort, effort) for name, effort in self._efforts(allowed, k).items()]
+        return [Way(name, self.costs.search(effort), effort) for name, effort in self._efforts(allowed, k).items()]
 
     @cached_property
     def costs(self) -> Costs:
         """Measured on this machine with a few searches, by the first filtered search that has a choice."""
-        some = np.sort(np.random.default_rng(0).choice(self._stored, min(self._stored, _PROBE), replace=False))
+        rng = np.random.default_rng(0)
+        # other rows in every turn: those of the last turn are still in the processor's cache
+        samples = (np.sort(rng.choice(self._stored, min(self._stored, _PROBE), replace=False)) for _ in count())
         queries = self._probes()
-        base = milliseconds(lambda: self._exact(queries[:1], 10, some[:16]))
-        row = max(milliseconds(lambda: self._exact(queries[:1], 10, some)) - base, 1e-6) / len(some)
+        base = milliseconds(lambda: self._exact(queries[:1], 10, next(samples)[:16]))
+        row = max(milliseconds(lambda: self._exact(queries[:1], 10, next(samples))) - base, 1e-6) / _PROBE
         everything = Allowed(None, self._stored, np.empty(0, np.int64))
         (name, effort), *_ = self._efforts(everything, 10).items()
-        walk = milliseconds(lambda: self._near(queries, 10, everything, Way(name, 0.0, effort))) / len(queries)
-        return Costs(base, row, row, walk / effort)
+        some, more = (
+            milliseconds(lambda e=e: self._near(queries, 10, everything, Way(name, 0.0, e))) / len(queries)
+            for e in (effort, 3 * effort)
+        )
+        slope = max(more - some, 1e-6) / (2 * effort)
+        return Costs(base, row, row, max(some - effort * slope, 0.0), slope)
 
     def __len__(self) -> int:
         return self._stored - len(self._removed)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from functools import cached_property
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -15,17 +17,24 @@ from codomain.index.scan import Metric
 from codomain.index.storage import Arrays
 from codomain.report import note
 from codomain.stages import number, stage
-from codomain.vectors import Floats, Hits, Packed
+from codomain.vectors import Floats, Hits, Packed, merge_hits
 
 _SHARES = (1.0, 0.7, 0.5, 0.3, 0.2, 0.1, 0.05, 0.02)
 """Selectivities at which efforts are measured; below the last a scan of the matches is all that is needed."""
 _WALKS = (32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048)
-_QUERIES = 128
-_NEIGHBOURHOOD = 64
-"""Nearest rows, of all, that show what a filter lets pass around a query."""
+_QUERIES = 256
+_BESIDE = 2
+"""Lists that are read beside a walk, and that show what a filter lets pass around a query."""
 _LEAST = 10_000
 """Rows from which there is anything to measure: a scan of fewer takes a millisecond at most."""
 _K = 10
+
+
+class _Around(NamedTuple):
+    """How many rows the lists around a query hold, and which of them the filter lets pass."""
+
+    rows: int
+    passing: np.ndarray
 
 
 class _Trial(NamedTuple):
@@ -84,21 +93,31 @@ class Filtered(HNSW):
         if way.name == SCAN or allowed.everything or not self._table:
             note(plan=plan)
             return self._go(way, queries, k, allowed)
+        scan = Way(SCAN, self.costs.scan(allowed))
         hits = Hits.empty(len(queries), k)
-        for local, members in self._around(queries, allowed):
-            way, plan = cheapest([*self._ways(allowed, k, local), Way(SCAN, self.costs.scan(allowed))], allowed)
+        for i, around in enumerate(self._around(queries, allowed)):
+            query = queries[i : i + 1]
+            way, plan = cheapest([*self._ways(allowed, k, len(around.passing) / around.rows), scan], allowed)
             note(plan=plan)
-            hits.rows[members], hits.scores[members] = self._go(way, queries[members], k, allowed)
-        return hits
+            if way.name == "graph":
+                found = self._beside(super()._near(query, k, allowed, way), query, around.passing)
+            else:
+                found = self._go(way, query, k, allowed)
+            hits.rows[i], hits.scores[i] = found.rows[0], found.scores[0]
+        return self._completed(hits, queries, allowed)
 
-    def _around(self, queries: Floats, allowed: Allowed) -> list[tuple[float, np.ndarray]]:
-        """Queries by what the filter lets pass of their neighbourhood: the tabulated share and the places of the queries."""
-        everything = Allowed(None, self._stored, np.empty(0, np.int64))
-        near = super()._near(queries, _NEIGHBOURHOOD, everything, Way("graph", 0.0, _NEIGHBOURHOOD)).rows
-        local = allowed.mask[near].mean(axis=1) if len(near) else np.empty(0)
-        steps = np.searchsorted(-np.array(_SHARES), -np.minimum(local, allowed.share))
-        # a neighbourhood is a small sample: nothing of it passing means less than a 64th, and the last step at least
-        return [(_SHARES[s] if s < len(_SHARES) else 0.0, np.flatnonzero(steps == s)) for s in np.unique(steps)]
+    def _around(self, queries: Floats, allowed: Allowed) -> Iterator[_Around]:
+        """The lists around each query: what the filter lets pass there is what it lets pass of the query's neighbours."""
+        assert self._lists is not None
+        for rows in self._lists.near(queries, _BESIDE):
+            yield _Around(len(rows), rows if allowed.everything else rows[allowed.mask[rows]])
+
+    def _beside(self, hits: Hits, query: Floats, rows: np.ndarray) -> Hits:
+        """Hits of a walk with those among some rows: to rows amid many near-duplicates no edge may lead."""
+        k = hits.rows.shape[1]
+        fresh = rows[(rows[:, None] != hits.rows[0]).all(axis=1)]
+        note(scored=len(fresh))
+        return merge_hits([hits, self._exact(query, k, fresh)], k)
 
     def _efforts(self, allowed: Allowed, k: int, local: float | None = None) -> dict[str, int]:
         if not self._table:
@@ -114,7 +133,7 @@ class Filtered(HNSW):
 
     def _ways(self, allowed: Allowed, k: int, local: float | None = None) -> list[Way]:
         ways = [
-            Way(name, self.costs.effort * effort, effort) for name, effort in self._efforts(allowed, k, local).items()
+            Way(name, self.costs.search(effort), effort) for name, effort in self._efforts(allowed, k, local).items()
         ]
         if self._lists is None:
             return ways
@@ -128,15 +147,20 @@ class Filtered(HNSW):
         return way._replace(ms=gathered + share * allowed.stored * 5e-6)
 
     def _near(self, queries: Floats, k: int, allowed: Allowed, way: Way) -> Hits:
-        if way.name != "lists":
+        if self._lists is None:
             return super()._near(queries, k, allowed, way)
-        assert self._lists is not None
-        hits = Hits.empty(len(queries), k)
-        for i, rows in enumerate(self._lists.near(queries, way.effort, allowed)):
-            note(scored=len(rows))
-            best = self._exact(queries[i : i + 1], k, rows)
-            hits.rows[i], hits.scores[i] = best.rows[0], best.scores[0]
-        return hits
+        if way.name == "graph":
+            walked = super()._near(queries, k, allowed, way)
+            parts = [
+                self._beside(Hits(walked.rows[i : i + 1], walked.scores[i : i + 1]), queries[i : i + 1], around.passing)
+                for i, around in enumerate(self._around(queries, allowed))
+            ]
+        else:
+            near = self._lists.near(queries, way.effort)
+            chosen = [rows if allowed.everything else rows[allowed.mask[rows]] for rows in near]
+            note(scored=sum(map(len, chosen)))
+            parts = [self._exact(queries[i : i + 1], k, rows) for i, rows in enumerate(chosen)]
+        return Hits(np.concatenate([p.rows for p in parts]), np.concatenate([p.scores for p in parts]))
 
     # --- measuring ---------------------------------------------------------------------------------------------------
 
@@ -154,9 +178,7 @@ class Filtered(HNSW):
                 # a smaller share never takes less effort; where one step failed altogether the next is not tried
                 known = table[way]
                 least = known[-1] if known else ladder[0]
-                reached = (
-                    s for s in ladder if least and s >= least and self._recall(trial, Way(way, 0, s)) >= self.target
-                )
+                reached = (s for s in ladder if least and s >= least and self._reaches(trial, Way(way, 0, s)))
                 known.append(next(reached, 0))
         return table
 
@@ -165,7 +187,7 @@ class Filtered(HNSW):
         codes, codec = self._stored_codes()
         one, other = (codec.decode(codes[rng.choice(self._stored, _QUERIES)]) for _ in range(2))
         lengths = np.linalg.norm(one, axis=1, keepdims=True)
-        drawn = one + other / 2
+        drawn = one + other * np.float32(0.5)
         norms = np.linalg.norm(drawn, axis=1, keepdims=True)
         return np.asarray(drawn * lengths / np.where(norms > 0, norms, 1), np.float32)
 
@@ -174,10 +196,14 @@ class Filtered(HNSW):
         exact = self._exact(queries, min(_K, allowed.matches), allowed.rows)
         return _Trial(queries, allowed, exact.scores[:, -1:])
 
-    def _recall(self, trial: _Trial, way: Way) -> float:
-        """The share of hits that are no worse than the exact tenth: duplicates count as each other."""
+    def _reaches(self, trial: _Trial, way: Way) -> bool:
+        """Whether the recall is the target's, by a standard error more than was found by chance.
+
+        Hits that are no worse than the exact tenth count, so that duplicates count as each other.
+        """
         found = self._near(trial.queries, min(_K, trial.allowed.matches), trial.allowed, way).scores
-        return float((found >= trial.last - 1e-5 * np.abs(trial.last) - 1e-6).mean())
+        recalls = (found >= trial.last - 1e-5 * np.abs(trial.last) - 1e-6).mean(axis=1)
+        return bool(recalls.mean() - recalls.std() / math.sqrt(len(recalls)) >= self.target)
 
     def _made(self) -> dict[str, Any]:
         return {**super()._made(), "target": self.target}
@@ -208,7 +234,6 @@ class Lists:
     def __init__(self, centroids: Floats, assigned: np.ndarray) -> None:
         self.centroids = centroids
         self.assigned = assigned
-        self._order: tuple[np.ndarray, np.ndarray] | None = None
 
     def __len__(self) -> int:
         return len(self.centroids)
@@ -230,26 +255,29 @@ class Lists:
     def add(self, codes: np.ndarray, codec: Codec) -> None:
         """Assign more rows."""
         parts = [self.assigned]
-        lengths = np.einsum("ij,ij->i", self.centroids, self.centroids) / 2
         for start in range(0, len(codes), 1 << 14):
-            near = codec.decode(codes[start : start + (1 << 14)]) @ self.centroids.T - lengths
+            near = codec.decode(codes[start : start + (1 << 14)]) @ self.centroids.T - self._half
             parts.append(near.argmax(axis=1).astype(np.int32))
         self.assigned = np.concatenate(parts)
-        self._order = None
+        self.__dict__.pop("_sorted", None)
 
-    def near(self, queries: Floats, lists: int, allowed: Allowed) -> list[np.ndarray]:
-        """The allowed rows of the nearest lists of each query, sorted."""
-        if self._order is None:
-            order = np.argsort(self.assigned, kind="stable")
-            self._order = order, np.searchsorted(self.assigned[order], np.arange(len(self) + 1))
-        order, starts = self._order
-        scores = queries @ self.centroids.T - np.einsum("ij,ij->i", self.centroids, self.centroids) / 2
+    def near(self, queries: Floats, lists: int) -> Iterator[np.ndarray]:
+        """The rows of the nearest lists of each query."""
+        order, starts = self._sorted
+        scores = queries @ self.centroids.T - self._half
         nearest = np.argpartition(-scores, min(lists, len(self)) - 1, axis=1)[:, :lists]
-        found = []
-        for row in nearest:
-            rows = np.concatenate([order[starts[i] : starts[i + 1]] for i in row])
-            found.append(np.sort(rows if allowed.everything else rows[allowed.mask[rows]]))
-        return found
+        for members in nearest.tolist():
+            yield np.concatenate([order[starts[i] : starts[i + 1]] for i in members])
+
+    @cached_property
+    def _sorted(self) -> tuple[np.ndarray, np.ndarray]:
+        """Rows by list, and where each list starts."""
+        order = np.argsort(self.assigned, kind="stable")
+        return order, np.searchsorted(self.assigned[order], np.arange(len(self) + 1))
+
+    @cached_property
+    def _half(self) -> Floats:
+        return np.asarray(np.einsum("ij,ij->i", self.centroids, self.centroids) / 2)
 
     def arrays(self) -> Arrays:
         """What is saved."""

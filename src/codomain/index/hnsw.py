@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from functools import cached_property
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -78,9 +79,10 @@ class HNSW(Faissed):
     def costs(self) -> Costs:
         """As of every index, with what a row costs that is scored where it lies."""
         codes, codec = self._stored_codes()
-        some = codes[: 1 << 12]
-        query = codec.decode(some[:1])
-        in_place = milliseconds(lambda: scan(query, some, codec, "ip", None, 10, None)) / len(some)
+        size = min(len(codes), 1 << 12)
+        query = codec.decode(codes[:1])
+        blocks = (codes[i : i + size] for i in cycle(range(0, len(codes) - size + 1, size)))
+        in_place = milliseconds(lambda: scan(query, next(blocks), codec, "ip", None, 10, None)) / size
         return replace(super().costs, in_place=in_place if self.metric == "ip" else math.inf)
 
     def _near(self, queries: Floats, k: int, allowed: Allowed, way: Way) -> Hits:
@@ -98,6 +100,8 @@ class HNSW(Faissed):
         return hits
 
     def _exact(self, queries: Floats, k: int, rows: Rows | None) -> Hits:
+        if rows is not None and not len(rows):
+            return Hits.empty(len(queries), k)
         codes, codec = self._stored_codes()
         if self.metric == "ip":
             return scan(queries, codes, codec, "ip", None, k, rows, self._longest)

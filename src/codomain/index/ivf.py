@@ -80,7 +80,7 @@ class IVF(Faissed):
     def _effort(self, chosen: Any, effort: int) -> Any:
         import faiss
 
-        return faiss.SearchParametersIVF(sel=chosen, nprobe=effort)
+        return faiss.SearchParametersIVF(sel=chosen, nprobe=min(effort, self._index.nlist))
 
     def _probes(self) -> Floats:
         import faiss

@@ -87,13 +87,18 @@ class Costs:
     """Milliseconds for one query on this machine.
 
     An exact scan of m rows costs `base + m * row`, but no more than all rows `in_place` each where rows can be scored
-    where they lie; a walk of a graph or a visit of lists costs `effort` for each unit of ef or nprobe.
+    where they lie; a walk of a graph or a visit of lists costs `start + e * effort` for an ef or nprobe of e.
     """
 
     base: float
     row: float
     in_place: float
+    start: float
     effort: float
+
+    def search(self, effort: int) -> float:
+        """What a walk or a visit with some effort costs."""
+        return self.start + effort * self.effort
 
     def scan(self, allowed: Allowed) -> float:
         """What an exact scan of the allowed rows costs."""
@@ -101,11 +106,11 @@ class Costs:
 
 
 def milliseconds(run: Callable[[], object], turns: int = 3) -> float:
-    """The shortest of a few runs, after one that warms up."""
+    """The median of a few runs, after one that warms up."""
     run()
     times = []
     for _ in range(turns):
         start = time.perf_counter()
         run()
         times.append(time.perf_counter() - start)
-    return min(times) * 1e3
+    return sorted(times)[turns // 2] * 1e3
