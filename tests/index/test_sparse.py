@@ -75,6 +75,7 @@ class Case:
         scores = self.scores(queries)
         rows = np.setdiff1d(np.arange(len(self.held)) if allowed is None else allowed, self.gone)
         right = total = 0
+        slack = 1e-4 if recall == 1 else 2e-3  # Seismic holds values in two bytes
         for found, given_scores, every in zip(hits.rows, hits.scores, scores, strict=True):
             wanted = every[rows]
             possible = rows if self.weighting == "dot" else rows[wanted > 0]
@@ -82,9 +83,9 @@ class Case:
             n = min(k, len(possible))
             assert (found[:n] >= 0).all() and (found[n:] == -1).all() and (given_scores[n:] == -np.inf).all()
             assert np.isin(found[:n], possible).all() and len({*found[:n]}) == n
-            assert np.allclose(given_scores[:n], every[found[:n]], rtol=1e-4, atol=1e-4)
+            assert np.allclose(given_scores[:n], every[found[:n]], rtol=slack, atol=slack)
             assert (np.diff(given_scores[:n]) <= 0).all()
-            right += (given_scores[:n] >= (best[-1] if n else 0) - 1e-4).sum()
+            right += (every[found[:n]] >= (best[-1] - slack if n else 0)).sum()
             total += n
         assert right >= recall * total
 
@@ -245,7 +246,7 @@ def test_no_stage_imports_compilers_before_it_is_built():
 
 @needs_engines
 @pytest.mark.parametrize("weighting", ["dot", "idf", "bm25"])
-def test_seismic_finds_most_of_them_with_exact_scores_and_never_too_few(weighting, tmp_path, capfd):
+def test_seismic_finds_most_of_them_and_never_too_few(weighting, tmp_path, capfd):
     case = Case(weighting, "seismic", query_cut=40, heap_factor=0.6).build(vectors(1500, 0))
     queries = vectors(20, 1)
     assert case.index.approximate.n == 1500

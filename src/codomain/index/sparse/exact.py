@@ -58,12 +58,12 @@ def search(parts: Sequence[Part], queries: Queries, k: int, allowed: Rows | None
     return found[0] if len(found) == 1 else merge_hits(found, k)
 
 
-def rescore(part: Part, queries: Queries, candidates: Sequence[Rows], k: int, matching: bool) -> Hits:
-    """The k best among some rows of the part, ascending, of its own for each query."""
+def rescore(part: Part, queries: Queries, candidates: Sequence[Rows], k: int) -> Hits:
+    """The k best among some rows of the part, ascending, of its own for each query, that score above 0."""
     sizes = np.array([len(rows) for rows in candidates], np.int64)
     ends = np.cumsum(sizes)
     flat = np.concatenate([*candidates, np.zeros(0, np.int64)]).astype(np.int64)
-    return _among(part, queries, k, flat, ends - sizes, ends, matching)
+    return _among(part, queries, k, flat, ends - sizes, ends, True)
 
 
 def _search_part(part: Part, queries: Queries, k: int, allowed: Rows | None, matching: bool) -> Hits | None:

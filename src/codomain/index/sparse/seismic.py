@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Self
 import numpy as np
 
 from codomain.errors import CodomainError, InputError, MissingExtra
-from codomain.vectors import Rows
+from codomain.report import note
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -76,10 +76,16 @@ class Seismic:
                 raise CodomainError(f"Seismic could not index {n:,} vectors ({last[:200]}): use backend='exact'.")
             return cls(target, n, dim)
 
-    def search(self, terms: np.ndarray, weights: np.ndarray, k: int, query_cut: int, heap_factor: float) -> Rows:
-        """About the k best rows of a query without negative weights, in no order; perhaps fewer."""
-        found = self._index.search(terms, weights, k, query_cut, heap_factor, 0, True)
-        return np.array([row for _, row in found], np.int64)
+    def search(
+        self, terms: np.ndarray, weights: np.ndarray, k: int, query_cut: int, heap_factor: float
+    ) -> list[tuple[float, int]]:
+        """About the k best rows of a query without negative weights, as scores with rows; perhaps fewer.
+
+        Values are held in two bytes: scores are right to about one part in a thousand.
+        """
+        found: list[tuple[float, int]] = self._index.search(terms, weights, k, query_cut, heap_factor, 0, True)
+        note(scored=len(found))
+        return found
 
     def save(self, path: Path) -> None:
         """Copy the file that the index was read from."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from functools import reduce
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -40,8 +41,8 @@ class SparseIndex(Stage):
       "idf" multiplies the query's weights by the idf of the index's own rows; "bm25" takes rows of counts, as `words()`
       gives them, and is Lucene's BM25. Both give only rows that score above 0, as `bm25()` does. Their statistics
       follow every addition and deletion.
-    - `backend="exact"` scores term by term; "seismic" searches lists of blocks approximately and scores what it finds
-      exactly; "auto" takes Seismic where a query of fifty entries would take some ten milliseconds (millions of rows).
+    - `backend="exact"` scores term by term; "seismic" searches lists of blocks approximately and scores what
+      it finds with values of two bytes; "auto" takes Seismic where a query of fifty entries would take some ten milliseconds (millions of rows).
       Seismic needs weights that are not negative. `n_postings`, `query_cut` and `heap_factor` are its own: see `suggest` and `tune`.
 
     "Efficient Inverted Indexes for Approximate Retrieval over Learned Sparse Representations" (2024).
@@ -171,31 +172,38 @@ class SparseIndex(Stage):
         return exact.search(self._weighing(), asked, k, allowed, self._matching)
 
     def _search_near(self, asked: Queries, k: int, allowed: Rows | None) -> Hits:
-        """Seismic's rows scored exactly, with the rows that came after them; exactly where it finds too few."""
+        """Seismic's rows with the rows that came after them; exactly where it finds too few."""
         assert self.approximate is not None
         covered = self.approximate.n
         first, *later = self._weighing()
-        inside = None if allowed is None else allowed[: np.searchsorted(allowed, covered)]
-        mask = np.zeros(covered, bool)
-        mask[slice(None) if inside is None else inside] = True
-        matches = covered if inside is None else len(inside)
-        depth = min(covered, int(np.ceil(1.2 * k * covered / matches)) if 0 < matches < covered else k)
+        matches, mask, depth = covered, None, min(k, covered)
+        if allowed is not None:
+            inside = allowed[: np.searchsorted(allowed, covered)]
+            mask = np.zeros(covered, bool)
+            mask[inside] = True
+            matches = len(inside)
+            depth = min(covered, int(np.ceil(1.2 * k * covered / max(matches, 1))))
         settings = self.settings() if self.query_cut == "auto" else None
-        found, short = [], []
-        for q, (begin, end) in enumerate(zip(asked.offsets[:-1], asked.offsets[1:], strict=True)):
-            weights = asked.weights[begin:end]
-            rows = np.zeros(0, np.int64)
+        hits = Hits.empty(len(asked.offsets) - 1, k)
+        short = []
+        for q, (begin, end) in enumerate(pairwise(asked.offsets.tolist())):
+            terms, weights = asked.terms[begin:end], asked.weights[begin:end]
+            found: list[tuple[float, int]] = []
             if matches and len(weights) and weights.min() >= 0:
                 cut = self.query_cut if settings is None else settings.query_cut(len(weights))
-                rows = self.approximate.search(asked.terms[begin:end], weights, depth, int(cut), self.heap_factor)
-                rows = np.sort(rows[mask[rows]])
-            if len(rows) < min(k, matches):
+                found = self.approximate.search(terms, weights, depth, int(cut), self.heap_factor)
+            if mask is not None:
+                found = [(score, row) for score, row in found if mask[row]]
+            if len(found) < min(k, matches):
                 short.append(q)
-            found.append(rows)
-        parts = [exact.rescore(first, asked, found, k, self._matching)]
+                continue
+            found.sort(key=_best_first)
+            hits.rows[q, : len(found)] = [row for _, row in found[:k]]
+            hits.scores[q, : len(found)] = [score for score, _ in found[:k]]
+        if self.weighting == "bm25":  # by the statistics of the moment, not those of the build
+            hits = exact.rescore(first, asked, [np.sort(rows[rows >= 0]) for rows in hits.rows], k)
         if later:
-            parts.append(exact.search(later, asked, k, allowed, self._matching))
-        hits = merge_hits(parts, k) if later else parts[0]
+            hits = merge_hits([hits, exact.search(later, asked, k, allowed, self._matching)], k)
         if short:
             again = np.array(short)
             hits.rows[again], hits.scores[again] = exact.search(
@@ -319,6 +327,10 @@ class SparseIndex(Stage):
             lists = lists._replace(values=lists.values / (lists.values + saturation))
         near = Seismic.build(revert(lists, self._dim), self.settings())
         self._reset(self._parts, self._removed, near)
+
+
+def _best_first(hit: tuple[float, int]) -> tuple[float, int]:
+    return -hit[0], hit[1]
 
 
 def _parts(lists: list[Lists]) -> list[Part]:

@@ -22,7 +22,7 @@ _SHORTEST = 50
 _LONG = 250
 """Mean length from which lists keep a falling share of their postings."""
 _CUT_LEAST = 4
-_CUTS = (4, 6, 8, 10, 15, 20, 30, 40, 60, 80, 120, 160, 240)
+_CUTS = (4, 6, 8, 10, 15, 20, 25, 30, 40, 60, 80, 120, 160, 240)
 _HEAP_FACTORS = (1.0, 0.9, 0.8, 0.7, 0.6)
 _TURNS = 3
 
@@ -113,7 +113,6 @@ def tune(index: SparseIndex, queries: Any, k: int = 10, target: float = 0.95) ->
     if not len(exact.rows) or not (exact.rows >= 0).any():
         raise InputError("tune needs held-out queries that find something.")
     wanted = int((exact.rows >= 0).sum())
-    worst = exact.scores.min(axis=1, where=exact.rows >= 0, initial=math.inf)[:, None]
     longest = int(max(queries.indptr[1:] - queries.indptr[:-1]))
     trials = []
     for cut in sorted({min(cut, longest) for cut in _CUTS}):
@@ -124,8 +123,8 @@ def tune(index: SparseIndex, queries: Any, k: int = 10, target: float = 0.95) ->
                 began = time.perf_counter()
                 found = index.search(queries, k)
                 times.append(time.perf_counter() - began)
-            # a row that ties with the k-th best is as good as it
-            right = int(((found.rows >= 0) & (found.scores >= worst - 1e-6 * abs(worst))).sum())
+            pairs = zip(found.rows.tolist(), exact.rows.tolist(), strict=True)
+            right = sum(len({*some} & {*best} - {-1}) for some, best in pairs)
             trials.append(Trial(cut, factor, right / wanted, min(times) * 1e3 / len(exact.rows)))
         if trials[-1].recall >= min(target + 0.01, 1):
             break  # visiting more lists only costs more
