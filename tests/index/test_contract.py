@@ -284,6 +284,6 @@ def test_auto_takes_a_graph_when_a_scan_would_take_long(monkeypatch, tmp_path):
     monkeypatch.setattr(auto, "COMPONENTS", 1000 * DIM)
     assert auto.Auto().build(VECTORS[:1000]).chosen.name == "flat"
     large = auto.Auto().build(VECTORS)
-    assert large.chosen.name == "hnsw"
+    assert large.chosen.name == "filtered"
     large.save(tmp_path / "large")
-    assert auto.Auto().load(tmp_path / "large").chosen.name == "hnsw"
+    assert auto.Auto().load(tmp_path / "large").chosen.name == "filtered"

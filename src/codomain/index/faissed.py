@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import count
 from pathlib import Path
 from typing import Any, Self
@@ -147,7 +147,7 @@ class Faissed(Stage):
         everything = Allowed(None, self._stored, np.empty(0, np.int64))
         (name, effort), *_ = self._efforts(everything, 10).items()
         some, more = (
-            milliseconds(lambda e=e: self._near(queries, 10, everything, Way(name, 0.0, e))) / len(queries)
+            milliseconds(partial(self._near, queries, 10, everything, Way(name, 0.0, e))) / len(queries)
             for e in (effort, 3 * effort)
         )
         slope = max(more - some, 1e-6) / (2 * effort)
