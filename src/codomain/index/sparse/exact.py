@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from codomain.errors import MissingExtra
+from codomain.index.scan import best_rows
 from codomain.index.sparse.lists import Lists
 from codomain.report import note
 from codomain.vectors import Floats, Hits, Rows, merge_hits
@@ -98,16 +99,22 @@ def _among(
     part: Part, queries: Queries, k: int, candidates: Rows, firsts: np.ndarray, lasts: np.ndarray, matching: bool
 ) -> Hits:
     begins, ends = part.lists.find(queries.terms)
-    most = int((lasts - firsts).max(initial=0))
-    found = Hits.empty(len(firsts), min(k, most))
+    sizes = lasts - firsts
+    scores = np.zeros(int(sizes.sum()), np.float32)
     lists = part.lists
-    if most and k:
-        kernels().best_among(
-            begins, ends, queries.weights, queries.offsets, lists.rows, lists.values, part.saturation,
-            candidates, firsts, lasts, matching, 0, found.rows, found.scores,
-        )  # fmt: skip
-    note(scored=int((lasts - firsts).sum()))
-    return _widened(found, part.first, k)
+    kernels().scores_of_some(
+        begins, ends, queries.weights, queries.offsets, lists.rows, lists.values, part.saturation,
+        candidates, firsts, lasts, scores,
+    )  # fmt: skip
+    note(scored=len(scores))
+    hits = Hits.empty(len(firsts), k)
+    for q, own in enumerate(np.split(scores, np.cumsum(sizes)[:-1])):
+        rows = candidates[firsts[q] : lasts[q]]
+        if matching:
+            rows, own = rows[own > 0], own[own > 0]
+        best, best_scores = best_rows(own, rows, k)
+        hits.rows[q, : len(best)], hits.scores[q, : len(best)] = best + part.first, best_scores
+    return hits
 
 
 def _widened(found: Hits, first: int, k: int) -> Hits:

@@ -117,7 +117,7 @@ def best_of_all(
                 for j in range(len(list_rows)):
                     scores[np.uint32(list_rows[j])] += weight * list_values[j]
         best, best_rows = out_scores[q], out_rows[q]
-        size = 0
+        size = np.int64(0)
         bar[0] = floor if matching else -np.inf
         for b in range(len(blocks)):
             lowest, above = bar_bits[0], 0
@@ -135,12 +135,12 @@ def best_of_all(
 
 
 @njit(
-    types.void(*_QUERY, *_POSTINGS, _I8, _I8, _I8, types.boolean, types.float32, _ROWS, _SCORES),
+    types.void(*_QUERY, *_POSTINGS, _I8, _I8, _I8, types.Array(types.float32, 1, "C")),
     cache=True,
     nogil=True,
     error_model="numpy",
 )
-def best_among(
+def scores_of_some(
     begins: np.ndarray,
     ends: np.ndarray,
     weights: np.ndarray,
@@ -151,18 +151,15 @@ def best_among(
     candidates: np.ndarray,
     firsts: np.ndarray,
     lasts: np.ndarray,
-    matching: bool,
-    floor: float,
-    out_rows: np.ndarray,
-    out_scores: np.ndarray,
+    scores: np.ndarray,
 ) -> None:
-    """The same among few rows: those of query q are `candidates[firsts[q]:lasts[q]]`, ascending.
+    """Scores of few rows, one after the other: those of query q are `candidates[firsts[q]:lasts[q]]`, ascending.
 
     They are looked up in each list by steps that double, so a long list costs little.
     """
+    done = 0
     for q in range(len(offsets) - 1):
         some = candidates[firsts[q] : lasts[q]]
-        scores = np.zeros(len(some), np.float32)
         for i in range(offsets[q], offsets[q + 1]):
             at, end, weight = begins[i], ends[i], weights[i]
             for c in range(len(some)):
@@ -185,16 +182,8 @@ def best_among(
                     break
                 if rows[at] == wanted:
                     tf = values[at]
-                    if len(saturation):
-                        scores[c] += weight * (tf / (tf + saturation[wanted]))
-                    else:
-                        scores[c] += weight * tf
-        best, best_rows = out_scores[q], out_rows[q]
-        size = 0
-        for c in range(len(some)):
-            if not matching or scores[c] > floor:
-                size = _offer(best, best_rows, size, scores[c], some[c])
-        _sort(best, best_rows, size)
+                    scores[done + c] += weight * (tf / (tf + saturation[wanted]) if len(saturation) else tf)
+        done += len(some)
 
 
 @njit(types.Array(types.int64, 1, "C")(_I8, _I8, _I4, _B1), cache=True, nogil=True)
