@@ -8,6 +8,7 @@ report.scored, report.bytes_read, report.plans
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -49,6 +50,29 @@ class Report:
     plans: list[Plan] = field(default_factory=list)
     parts: dict[str, Report] = field(default_factory=dict)
     """The same for each named part: the branches of a pipeline, the filter."""
+
+    def lines(self) -> list[str]:
+        """A line for each part, filter and branches, with its plan and what it cost; then one for the whole.
+
+        >>> with recording() as report:
+        ...     with recording("bm25()"):
+        ...         note(scored=3)
+        >>> report.lines()[0].split(" ms")[1]
+        ', 3 scored'
+        """
+        told = []
+        for name, part in self.parts.items():
+            plans = Counter(str(plan) for plan in part.plans)
+            shown = [plan if times == 1 else f"{plan} x {times}" for plan, times in plans.most_common(3)]
+            told.append(": ".join([name, "; ".join([*shown, part._work()])]))
+        return [*told, f"search: {self._work()}"]
+
+    def _work(self) -> str:
+        amounts = (
+            (self.scored, "scored"), (self.fetched, "full vectors fetched"), (self.recomputed, "encoded anew"),
+            (self.bytes_read, "bytes read"),
+        )  # fmt: skip
+        return ", ".join([f"{1e3 * self.seconds:.1f} ms", *(f"{n:,} {what}" for n, what in amounts if n)])
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values that JSON can hold."""

@@ -22,24 +22,33 @@ def search(
     where: Annotated[
         str | None, typer.Option("--where", "-w", help="A filter, e.g. \"year > 2020 and tags contains 'x'\", or JSON.")
     ] = None,
-    explain: Annotated[bool, typer.Option("--explain", "-e", help="Show the rank and score of every branch.")] = False,
+    explain: Annotated[
+        bool, typer.Option("--explain", "-e", help="Show the rank and score of every branch, the plan and its cost.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line and hit.")] = False,
 ) -> None:
     """Search a collection by meaning and by words."""
     import codomain as cd
     from codomain.read.record import clean
+    from codomain.report import recording
 
     queries = _from_stdin() if query == "-" else [clean(query)]
     if not "".join(queries).strip():
         raise cd.CodomainError("the query is empty.")
     found = False
     with cd.open(name) as collection:
-        for text, hits in zip(queries, collection.search_many(queries, k, where, explain), strict=True):
+        with recording() as report:
+            answers = collection.search_many(queries, k, where, explain)
+        for text, hits in zip(queries, answers, strict=True):
             found = found or bool(hits)
             if as_json:
                 _print_json(hits, text if len(queries) > 1 else None, explain)
             else:
                 _print_table(hits, text, collection, explain)
+        if explain:
+            # beside the lines of JSON, not among them
+            for line in report.lines():
+                typer.echo(line, err=as_json)
     if not found:
         raise typer.Exit(1)
 

@@ -15,6 +15,7 @@ from codomain.errors import InputError
 from codomain.index.postings import Segment, merge, segment
 from codomain.index.scan import best_rows
 from codomain.index.storage import open_arrays, save_arrays
+from codomain.report import Plan, note
 from codomain.stages import Stage, number, stage
 from codomain.vectors import Floats, Hits, Rows, allowed_rows
 
@@ -70,6 +71,8 @@ class BM25(Stage):
         """The k best allowed rows for each query; fewer where fewer rows hold a word of it."""
         allowed = allowed_rows(allow, self._stored)
         hits = Hits.empty(len(queries), k)
+        matches = self._stored if allowed is None else len(allowed)
+        note(queries=len(queries), plan=Plan("posting lists", matches, self._stored))
         for i, query in enumerate(queries if k else ()):
             scores = self._scores(query)
             best, best_scores = best_rows(scores if allowed is None else scores[allowed], allowed, k)
@@ -154,6 +157,7 @@ class BM25(Stage):
         scores = np.zeros(self._stored, np.float32)
         for term, times in Counter(self._analyzer.terms(query)).items():
             rows, counts = self._postings(term)
+            note(scored=len(rows))
             if len(rows):
                 scores[rows] += np.float32(times * self._idf(rows)) * self._weights(rows, counts)
         return scores

@@ -13,6 +13,7 @@ from codomain.codecs import Codec
 from codomain.errors import InputError
 from codomain.index.scan import Metric, check_bits, check_metric, codes_of, scan
 from codomain.index.storage import Growing, codec_arrays, open_arrays, save_arrays, saved_codec
+from codomain.report import Plan, note
 from codomain.stages import Stage, stage
 from codomain.vectors import Floats, Hits, Packed, Rows, allowed_rows, as_float32
 
@@ -67,6 +68,8 @@ class Flat(Stage):
         """The k best of the allowed rows for each query (q, d), exactly; raises InputError for another dimension."""
         queries = as_float32(queries, dim=self.codec.dim, what="queries")
         rows = self.rows(allow)
+        matches = self._stored if rows is None else len(rows)
+        note(queries=len(queries), scored=len(queries) * matches, plan=Plan("exact scan", matches, self._stored))
         return scan(queries, self._codes.array, self.codec, self.metric, self._norms.array, k, rows, self._longest)
 
     def rows(self, allow: np.ndarray | None) -> Rows | None:
