@@ -4,11 +4,13 @@ import math
 import unicodedata
 import zlib
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.sparse import vstack
 
 import codomain as cd
 from codomain.analyzer import Analyzer
@@ -95,6 +97,14 @@ def test_chunks_and_a_table_that_starts_anew_change_nothing(monkeypatch):
     done = []
     parts = NGramEncoder().encode_documents(texts, done.append)
     assert (whole != parts).nnz == 0 and sum(done) == 300 and len(done) > 20
+
+
+def test_threads_share_one_encoder():
+    texts = [f"word{i} number{i * 7919}" for i in range(4000)]
+    alone, shared = NGramEncoder().encode_documents(texts), NGramEncoder()
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda start: shared.encode_queries(texts[start : start + 20]), range(0, 4000, 20)))
+    assert (vstack(found).tocsr() != alone).nnz == 0
 
 
 def test_words_are_counted_as_bm25_reads_them():

@@ -1,9 +1,11 @@
-"""Data to vectors: the bundled static table, and transformers through sentence-transformers.
+"""Data to vectors: the bundled static table, hashed words and n-grams, and models of sentence-transformers.
 
 static.py       mean of token rows; ships with codomain, needs neither download nor torch
 wordpiece.py    the tokenizer of static tables, one dictionary look-up a word
 tensors.py      safetensors files as memory maps
 transformer.py  `st(name)` for any sentence-transformers model, `minilm()` for the one that a package carries
+lexical.py      hashed character n-grams (`ngrams`) and hashed word counts (`words`): sparse, nothing learnt
+splade.py       `splade(name)`: any sparse encoder of sentence-transformers
 late.py         `late(name)`: one vector a token, of any of these models or of one trained for late interaction
 data/static/    the bundled table, its tokenizer and where it comes from
 """
@@ -18,8 +20,19 @@ _HOMES = {
     "TransformerEncoder": "codomain.encode.transformer",
     "MiniLMEncoder": "codomain.encode.transformer",
     "LateEncoder": "codomain.encode.late",
+    "NGramEncoder": "codomain.encode.lexical",
+    "WordEncoder": "codomain.encode.lexical",
+    "SpladeEncoder": "codomain.encode.splade",
 }
-__all__ = ["LateEncoder", "MiniLMEncoder", "StaticEncoder", "TransformerEncoder"]
+__all__ = [
+    "LateEncoder",
+    "MiniLMEncoder",
+    "NGramEncoder",
+    "SpladeEncoder",
+    "StaticEncoder",
+    "TransformerEncoder",
+    "WordEncoder",
+]
 
 
 def __getattr__(name: str) -> Any:

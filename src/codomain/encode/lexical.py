@@ -11,6 +11,7 @@ import unicodedata
 import zlib
 from array import array
 from collections.abc import Iterator, Sequence
+from threading import Lock
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -24,9 +25,11 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 _TOKENS = 1 << 17
-"""Words of the texts that are summed at a time: bounds the memory of the sort."""
-_REMEMBERED = 1 << 20
-"""Words after which the table starts anew: a stream of ever new words does not fill the memory."""
+"""Words, of eight letters at most, of the texts that are summed at a time: bounds the memory of the sort."""
+_REMEMBERED = 1 << 24
+"""Entries after which the table starts anew: a stream of ever new words does not fill the memory."""
+_LOCK = Lock()
+"""Held while words are looked up: a table is shared by all threads that encode."""
 _MOST_DIMENSIONS = 1 << 31
 
 
@@ -44,6 +47,11 @@ class _Table(dict[str, int]):
         self._ends.append(len(self._buckets))
         self[word] = found = len(self._ends) - 2
         return found
+
+    @property
+    def entries(self) -> int:
+        """Entries of all rows and the rows themselves."""
+        return len(self._buckets) + len(self)
 
     def rows(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The rows of some words one after the other: buckets, weights, and the entries of each word."""
@@ -108,7 +116,7 @@ class HashedText(Stage):
         tokens = 0
         for text in texts:
             chunk.append(self._pieces(text))
-            tokens += len(chunk[-1])
+            tokens += max(len(chunk[-1]), len(text) // 8)
             if tokens >= _TOKENS or len(chunk) == 8192:
                 yield chunk
                 chunk, tokens = [], 0
@@ -117,13 +125,14 @@ class HashedText(Stage):
 
     def _sums(self, pieces: list[list[str]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Buckets, sums of weights and rows of the texts' vectors, by row and bucket."""
-        table: _Table | None = self.__dict__.get("_table")
-        if table is None or len(table) > _REMEMBERED:
-            table = self.__dict__["_table"] = _Table(self)
         sizes = [len(words) for words in pieces]
-        look_up = table.__getitem__
-        numbers = np.fromiter((look_up(word) for words in pieces for word in words), np.int64, sum(sizes))
-        buckets, weights, lengths = table.rows(numbers)
+        with _LOCK:
+            table: _Table | None = self.__dict__.get("_table")
+            if table is None or table.entries > _REMEMBERED:
+                table = self.__dict__["_table"] = _Table(self)
+            look_up = table.__getitem__
+            numbers = np.fromiter((look_up(word) for words in pieces for word in words), np.int64, sum(sizes))
+            buckets, weights, lengths = table.rows(numbers)
         # one sort puts what goes to the same bucket of the same text side by side
         keys = np.repeat(np.repeat(np.arange(len(pieces)), sizes), lengths) << 32
         keys |= buckets
@@ -135,7 +144,7 @@ class HashedText(Stage):
         return (found & 0xFFFFFFFF).astype(np.int32), sums, found >> 32
 
 
-@stage("ngrams", takes=("text",), gives="sparse")
+@stage("ngrams", takes=("text",), gives="sparse", papers=(107,))
 class NGramEncoder(HashedText):
     """Character n-grams of boundary-marked words, hashed and damped: lexical vectors that forgive endings and typos.
 
