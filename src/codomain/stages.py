@@ -145,6 +145,7 @@ _MODULES = {
     "tiered": "codomain.index.tiered",
     "sdc": "codomain.index.sdc",
     "recompute": "codomain.index.recompute.stage",
+    "prototypes": "codomain.index.prototypes.stage",
     "bm25": "codomain.index.bm25",
     "multivector": "codomain.index.multi.multivector",
     "cascade": "codomain.index.multi.cascade",

@@ -15,7 +15,7 @@ ENTRIES = 8
 
 
 class Lists(NamedTuple):
-    """Neighbours of node i: `rows[offsets[i]:offsets[i + 1]]`; offsets (n + 1,), rows (edges,) int64."""
+    """Neighbours of node i, sorted: `rows[offsets[i]:offsets[i + 1]]`; offsets (n + 1,), rows (edges,) int64."""
 
     offsets: Rows
     rows: Rows
@@ -54,7 +54,8 @@ def hnsw(vectors: Floats, m: int = FULL) -> Lists:
     starts = faiss.vector_to_array(index.hnsw.offsets).astype(np.int64)[:-1]
     places = starts[:, None] + np.arange(index.hnsw.nb_neighbors(0))
     rows = faiss.vector_to_array(index.hnsw.neighbors)[places].astype(np.int64)
-    return Lists(np.concatenate([[0], np.cumsum((rows >= 0).sum(axis=1))]).astype(np.int64), rows[rows >= 0])
+    sources = np.repeat(np.arange(len(rows)), (rows >= 0).sum(axis=1))
+    return from_pairs(sources, rows[rows >= 0], len(rows))
 
 
 def thin(full: Lists, vectors: Floats, m: int, hub_m: int, hubs: float) -> Lists:
