@@ -58,6 +58,7 @@ class SparseIndex(Stage):
     approximate: Seismic | None
     _saturated: list[Part] | None
     _kept: np.ndarray | None
+    _left: Rows | None
 
     def __init__(
         self,
@@ -157,31 +158,31 @@ class SparseIndex(Stage):
     def _search(self, queries: Any, k: int, allow: np.ndarray | None, approximately: bool) -> Hits:
         queries = as_sparse(queries, dim=self._dim or None, what="queries")
         allowed = allowed_rows(allow, self._stored)
+        filtered = allowed is not None
         if len(self._removed):
-            if allowed is None:
-                allowed = self._living()
-            else:
-                allowed = np.setdiff1d(allowed, self._removed, assume_unique=True)
+            # what is left of all rows is remembered: without a filter, a search does no work for every row
+            allowed = self._living() if allowed is None else np.setdiff1d(allowed, self._removed, assume_unique=True)
         matches = self._stored if allowed is None else len(allowed)
         note(queries=queries.shape[0])
         if not matches or not k or not queries.shape[0]:
             return Hits.empty(queries.shape[0], k)
         asked = self._weighted(queries)
         if approximately and matches >= _SHARE * self._stored:
-            return self._search_near(asked, k, allowed)
+            return self._search_near(asked, k, allowed, filtered)
         return exact.search(self._weighing(), asked, k, allowed, self._matching)
 
-    def _search_near(self, asked: Queries, k: int, allowed: Rows | None) -> Hits:
+    def _search_near(self, asked: Queries, k: int, allowed: Rows | None, filtered: bool) -> Hits:
         """Seismic's rows with the rows that came after them; exactly where it finds too few."""
         assert self.approximate is not None
         covered = self.approximate.n
         first, *later = self._weighing()
         matches, mask, depth = covered, None, min(k, covered)
         if allowed is not None:
-            inside = allowed[: np.searchsorted(allowed, covered)]
-            mask = np.zeros(covered, bool)
-            mask[inside] = True
-            matches = len(inside)
+            matches = int(np.searchsorted(allowed, covered))
+            mask = self._alive()
+            if filtered:
+                mask = np.zeros(covered, bool)
+                mask[allowed[:matches]] = True
             depth = min(covered, int(np.ceil(1.2 * k * covered / max(matches, 1))))
         settings = self.settings() if self.query_cut == "auto" else None
         hits = Hits.empty(len(asked.offsets) - 1, k)
@@ -283,7 +284,7 @@ class SparseIndex(Stage):
 
     def _reset(self, parts: list[Part], removed: Rows, near: Seismic | None) -> None:
         self._parts, self._removed, self.approximate = parts, removed, near
-        self._saturated = self._kept = None
+        self._saturated = self._kept = self._left = None
 
     @property
     def _stored(self) -> int:
@@ -296,7 +297,9 @@ class SparseIndex(Stage):
         return self._kept
 
     def _living(self) -> Rows:
-        return np.flatnonzero(self._alive())
+        if self._left is None:
+            self._left = np.flatnonzero(self._alive())
+        return self._left
 
     def _checked(self, vectors: Any, dim: int | None) -> Any:
         vectors = as_sparse(vectors, dim=dim)
