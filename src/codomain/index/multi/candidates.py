@@ -89,7 +89,7 @@ class Coarse:
 
     def search(self, queries: Ragged, k: int, allow: Rows | None) -> Hits:
         """The k documents among `allow` that look best to each query."""
-        hits, report = self._asked(self.index, queries, k, allow)
+        hits, report = inside(self.index, self.encoding.queries(queries), k, allow)
         note(scored=report.scored)
         for plan in report.plans:
             note(plan=plan)
@@ -102,16 +102,7 @@ class Coarse:
             return None
         first = copy.copy(self.index)  # the same contents, fewer probes
         first.nprobe = max(1, math.ceil(share * lists))
-        return self._asked(first, queries, k, allow)[0]
-
-    def _asked(self, index: Any, queries: Ragged, k: int, allow: Rows | None) -> tuple[Hits, Report]:
-        """The hits, and what the index reports: queries are counted once, by the index that owns this one."""
-
-        def ask() -> tuple[Hits, Report]:
-            with recording() as report:
-                return index.search(self.encoding.queries(queries), k, allow), report
-
-        return Context().run(ask)
+        return inside(first, self.encoding.queries(queries), k, allow)[0]
 
     def save(self, folder: Path) -> tuple[str, ...]:
         """Write the index below the folder; the file that vouches for the others, for the caller to vouch for."""
@@ -121,3 +112,13 @@ class Coarse:
     def load(self, folder: Path) -> None:
         """Open what was saved."""
         self.index.load(folder / "candidates")
+
+
+def inside(index: Any, queries: Floats, k: int, allow: Rows | None) -> tuple[Hits, Report]:
+    """The hits of an index that another one owns, and its report: the owner counts queries, once."""
+
+    def ask() -> tuple[Hits, Report]:
+        with recording() as report:
+            return index.search(queries, k, allow), report
+
+    return Context().run(ask)

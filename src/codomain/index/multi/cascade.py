@@ -11,6 +11,7 @@ import numpy as np
 from codomain.codecs import Codec
 from codomain.errors import InputError
 from codomain.index.auto import Auto
+from codomain.index.multi.candidates import inside
 from codomain.index.multi.lists import Lists, Where, check_where
 from codomain.index.multi.prefix import farthest_first, padded
 from codomain.index.scan import best_rows
@@ -25,12 +26,13 @@ _BLOCK = 1024
 
 @stage("cascade", takes=["multi"], gives="hits")
 class Cascade(Stage):
-    """Late interaction in steps over vectors whose first few stand for all: (1, 1) for all, (16, 64) for a hundred.
+    """Late interaction in steps over vectors whose first few stand for all: one vector for all, 64 for a thousand.
 
     Each of `steps` is (vectors of the query, vectors of a document, documents kept); the first compares one vector of a
     document, in an index that is flat or a graph by size. Documents keep as many vectors as the last step compares, those
     of each step together, so that a search reads what its steps need and no more. `order` "farthest" brings any vectors
-    into such an order (the mean first, then what is least like those before), "given" takes them as they come.
+    into such an order (the mean first, then what is least like those before), "given" takes them as they come. Steps in
+    between, such as (4, 8, 100), are for models that were trained to be cut there: untrained, they lose.
     Scores are MaxSim sums of the last step: comparable for one query and one choice of steps.
 
     "MetaEmbed: Scaling Multimodal Retrieval at Test-Time with Flexible Late Interaction" (2025).
@@ -43,7 +45,7 @@ class Cascade(Stage):
 
     def __init__(
         self,
-        steps: tuple[tuple[int, int, int], ...] = ((1, 1, 1000), (4, 8, 100), (16, 64, 10)),
+        steps: tuple[tuple[int, int, int], ...] = ((1, 1, 1000), (16, 64, 10)),
         order: Literal["farthest", "given"] = "farthest",
         store: Where = "ram",
         dtype: Literal["float16", "float32"] = "float16",
@@ -98,7 +100,9 @@ class Cascade(Stage):
         kept = [max(keep, k) for _, _, keep in self.steps]
         for i, query in enumerate(prefixes):
             # one vector of a document: sum_i <q_i, c_1> is a single inner product
-            found = self._first.search(query[: self.steps[0][0]].sum(axis=0)[None], min(kept[0], len(rows)), rows)
+            summed = query[: self.steps[0][0]].sum(axis=0)[None]
+            found, report = inside(self._first, summed, min(kept[0], len(rows)), rows)
+            note(scored=report.scored)
             best, scores = found.rows[0], found.scores[0]
             vectors = self._slab(0, best)
             for g, (asked, _, _) in enumerate(self.steps[1:], 1):

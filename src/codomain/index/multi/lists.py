@@ -13,7 +13,8 @@ import numpy as np
 from codomain.contracts import FineStore, Source
 from codomain.errors import InputError
 from codomain.index.storage import Growing
-from codomain.index.stores import DiskStore, RamStore, RecomputeStore
+from codomain.index.stores import DiskStore, RamStore, RecomputeStore, widened
+from codomain.report import note
 from codomain.vectors import Ragged, Rows
 
 Where = Literal["ram", "disk", "recompute"]
@@ -87,7 +88,12 @@ class Lists:
         groups = (np.cumsum(lengths) - lengths) // _BLOCK
         edges = [*np.flatnonzero(np.diff(groups, prepend=-1)).tolist(), len(rows)]
         for start, stop in pairwise(edges):
-            yield start, stop, self.fetch(rows[start:stop])
+            part = rows[start:stop]
+            together = len(part) > 0 and part[-1] - part[0] == stop - start - 1
+            if together and self.where != "recompute" and self._filed is None:
+                yield start, stop, self._run(int(part[0]), int(part[-1]) + 1)
+            else:
+                yield start, stop, self.fetch(part)
 
     @property
     def hits(self) -> tuple[int, int]:
@@ -135,6 +141,12 @@ class Lists:
         self._filed = DiskStore(path, offsets)
         self._file_rows, self._file_values = len(offsets) - 1, int(offsets[-1])
         self._values = Growing(np.zeros((0, self.dim), dtype))
+
+    def _run(self, first: int, last: int) -> Ragged:
+        """Rows first to last - 1 in memory, without copying what is float32 already."""
+        note(fetched=last - first)
+        offsets = self._offsets.array[first : last + 1]
+        return Ragged(widened(self._values.array[offsets[0] : offsets[-1]]), offsets - offsets[0])
 
     def _added(self) -> RamStore:
         offsets = self._offsets.array[self._file_rows :]
