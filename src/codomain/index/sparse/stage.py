@@ -33,7 +33,7 @@ _SHARE = 0.1
 _FILE = "lists.seismic"
 
 
-@stage("sparse", takes=["sparse"], gives="hits")
+@stage("sparse", takes=["sparse"], gives="hits", papers=(81, 95))
 class SparseIndex(Stage):
     """Search among sparse vectors by inner product, idf-weighted inner product or BM25, exactly or through Seismic.
 
