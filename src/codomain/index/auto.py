@@ -25,7 +25,7 @@ _SAMPLE = 20_000
 _MOST_NEIGHBOURS = 64
 
 
-@stage("auto", takes=["dense", "codes", "packed"], gives="hits")
+@stage("auto", takes=["dense", "codes", "packed"], gives="hits", papers=[125])
 class Auto(Stage):
     """The index by size: flat while a scan takes a few milliseconds, then the graph that reaches a target recall.
 

@@ -28,12 +28,12 @@ _BLOCK = 1 << 14
 _DTYPES: dict[str, Any] = {"float16": np.dtype(np.float16), "float32": np.dtype(np.float32)}
 
 
-@stage("ivf_attr", takes=["dense"], gives="hits")
+@stage("ivf_attr", takes=["dense"], gives="hits", papers=[70])
 class IVFAttr(Stage):
     """Lists around centroids on disk, with attributes beside them: only the matches of the nearest lists are read.
 
     Each list is one run of the file. A search visits the lists by the nearness of their centroids, leaves out those that
-    cannot match without touching the disk, and goes on until `nprobe` lists with a match were read and k hits were found.
+    cannot match without touching the disk, and goes on until it has scored as many matches as `nprobe` lists hold rows.
     Filters are an allowed set of rows, as everywhere, or tests of whole-number attributes given to `build`.
     "Billion-scale Similarity Search Using a Hybrid Indexing Approach with Advanced Filtering" (2025).
 
@@ -176,26 +176,25 @@ class IVFAttr(Stage):
     ) -> tuple[Rows, Floats]:
         """The best of the nearest lists that hold a match."""
         best, scores = np.empty(0, np.int64), np.empty(0, np.float32)
-        visited = 0
+        # a filter thins the lists out: as many rows are scored as `nprobe` whole lists hold, from as many lists as it takes
+        left = max(k, math.ceil(self.nprobe * len(self._rows_in_order) / len(self._centroids)))
         groups = self._groups(query, mask, tests, possible)
         ahead = next(groups, None)
-        while ahead is not None and (visited < self.nprobe or len(best) < k):
-            places, lists = ahead
+        while ahead is not None:
+            places = ahead
+            left -= len(places)
+            ahead = next(groups, None) if left > 0 else None
             vectors = self._lists.fetch(places)
-            ahead = next(groups, None) if visited + lists < self.nprobe or len(best) + len(places) < k else None
             if ahead is not None:
-                self._lists.prefetch(ahead[0])
+                self._lists.prefetch(ahead)
             assert isinstance(vectors, np.ndarray)
             note(scored=len(places))
             found = np.concatenate([best, self._rows_in_order[places]])
             best, scores = top_k(np.concatenate([scores, self._scores(query, vectors)]), found, k)
-            visited += lists
         return best, scores
 
-    def _groups(
-        self, query: Floats, mask: np.ndarray | None, tests: list[Any], possible: np.ndarray
-    ) -> Iterator[tuple[Rows, int]]:
-        """Places of the matches in the file, a few lists at a time, nearest first, with the number of lists."""
+    def _groups(self, query: Floats, mask: np.ndarray | None, tests: list[Any], possible: np.ndarray) -> Iterator[Rows]:
+        """Places of the matches in the file, a few lists at a time, nearest first."""
         nearness = self._centroids @ query
         if self.metric == "l2":
             nearness -= np.einsum("ij,ij->i", self._centroids, self._centroids) / 2
@@ -211,10 +210,10 @@ class IVFAttr(Stage):
             if len(found):
                 places.append(found)
             if len(places) == _GROUP:
-                yield np.concatenate(places), len(places)
+                yield np.concatenate(places)
                 places = []
         if places:
-            yield np.concatenate(places), len(places)
+            yield np.concatenate(places)
 
     def _search_tail(self, queries: Floats, k: int, mask: np.ndarray | None, tests: list[Any]) -> Hits:
         first = len(self._rows_in_order)
