@@ -31,7 +31,7 @@ _SCORES = 1 << 24
 """Scores held at a time."""
 
 
-@stage("multivector", takes=["multi"], gives="hits")
+@stage("multivector", takes=["multi"], gives="hits", papers=(93, 100, 189))
 class MultiVector(Stage):
     """Late interaction (MaxSim) over many vectors a document: candidates by one vector, then the exact score.
 
