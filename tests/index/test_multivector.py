@@ -170,6 +170,18 @@ def test_ties_go_to_the_lower_row():
         )
 
 
+def test_any_numbers_can_be_stored_and_halves_can_ask():
+    large = Ragged(DOCUMENTS.values * 1e6, DOCUMENTS.offsets)
+    assert np.isfinite(MultiVector().build(large).search(QUERIES, 3).scores).all()
+    halves = Ragged(QUERIES.values.astype(np.float16), QUERIES.offsets)
+    index = MultiVector(dtype="float32").build(DOCUMENTS)
+    found, expected = index.search(halves, 5), index.search(QUERIES, 5)
+    np.testing.assert_allclose(found.scores, expected.scores, atol=1e-2)
+    assert np.array_equal(
+        found.scores, index.search(Ragged(halves.values.astype(np.float32), halves.offsets), 5).scores
+    )
+
+
 def test_the_anchor_adds_the_cosine_of_the_pooled_vectors():
     hits = MultiVector(anchor=0.7, dtype="float32").build(DOCUMENTS).search(QUERIES, 5)
     expected = slow(QUERIES, DOCUMENTS, anchor=0.7)

@@ -12,7 +12,7 @@ from codomain.codecs import Codec
 from codomain.errors import InputError
 from codomain.index.auto import Auto
 from codomain.index.multi.candidates import inside
-from codomain.index.multi.lists import Lists, Where, check_where
+from codomain.index.multi.lists import Lists, Where, as_queries, check_where
 from codomain.index.multi.prefix import farthest_first, padded
 from codomain.index.scan import best_rows
 from codomain.index.storage import open_arrays, save_arrays
@@ -190,7 +190,7 @@ class Cascade(Stage):
         most = self.steps[-1][1]
         ordered = farthest_first(vectors, most) if self.order == "farthest" else vectors
         dim = vectors.values.shape[1]
-        every = padded(ordered, most).astype(self.dtype)
+        every = Codec(self.dtype, dim).encode(padded(ordered, most).reshape(-1, dim)).reshape(-1, most, dim)
         edges = pairwise([0, *(r_c for _, r_c, _ in self.steps)])
         return [
             Ragged(every[:, start:stop].reshape(-1, dim), np.arange(len(every) + 1) * (stop - start))
@@ -202,7 +202,7 @@ class Cascade(Stage):
         return self._slabs[g].fetch(rows).values.reshape(len(rows), self._widths[g], self._dim)
 
     def _prefixes(self, queries: Ragged) -> list[Floats]:
-        queries = as_ragged(queries, dim=self._dim, what="queries")
+        queries = as_queries(queries, self._dim)
         most = max(r_q for r_q, _, _ in self.steps)
         if self.order == "farthest":
             queries = farthest_first(queries, most)

@@ -10,12 +10,13 @@ from typing import Any, Literal, Self, get_args
 
 import numpy as np
 
+from codomain.codecs import Codec
 from codomain.contracts import FineStore, Source
 from codomain.errors import InputError
 from codomain.index.storage import Growing
 from codomain.index.stores import DiskStore, RamStore, RecomputeStore, widened
 from codomain.report import note
-from codomain.vectors import Ragged, Rows
+from codomain.vectors import Ragged, Rows, as_ragged
 
 Where = Literal["ram", "disk", "recompute"]
 
@@ -151,6 +152,20 @@ class Lists:
     def _added(self) -> RamStore:
         offsets = self._offsets.array[self._file_rows :]
         return RamStore(Ragged(self._values.array, offsets - offsets[0]))
+
+
+def stored(vectors: Ragged, dtype: Literal["float16", "float32"]) -> Ragged:
+    """Vectors in the type that they are kept in; what float16 cannot hold is clipped."""
+    if vectors.values.dtype == dtype:
+        return vectors
+    wide = vectors.values.astype(np.float32, copy=False)
+    return Ragged(Codec(dtype, wide.shape[1]).encode(wide), vectors.offsets)
+
+
+def as_queries(queries: Any, dim: int) -> Ragged:
+    """Queries in float32; raises InputError for anything but Ragged of the right dimension."""
+    values, offsets = as_ragged(queries, dim=dim, what="queries")
+    return Ragged(values.astype(np.float32, copy=False), offsets)
 
 
 def check_where(where: str) -> None:

@@ -15,7 +15,7 @@ from codomain.index.auto import Auto
 from codomain.index.multi.candidates import Coarse, Encoding, Pooled
 from codomain.index.multi.choice import SAMPLE, Choice, choose
 from codomain.index.multi.fde import FDE
-from codomain.index.multi.lists import Lists, Where, check_where
+from codomain.index.multi.lists import Lists, Where, as_queries, check_where, stored
 from codomain.index.multi.scoring import maxsim
 from codomain.index.scan import best_rows
 from codomain.index.storage import open_arrays, save_arrays
@@ -96,8 +96,7 @@ class MultiVector(Stage):
     def build(self, vectors: Ragged, codec: Codec | None = None) -> Self:
         """Replace the contents by lists of vectors; raises InputError for anything but Ragged."""
         vectors = as_ragged(vectors)
-        kept = Ragged(vectors.values.astype(self.dtype, copy=False), vectors.offsets)
-        self._lists = Lists(self.store, kept, self._source)
+        self._lists = Lists(self.store, stored(vectors, self.dtype), self._source)
         self._removed = np.zeros(0, np.int64)
         self._decide(vectors)
         return self
@@ -108,7 +107,7 @@ class MultiVector(Stage):
             self.build(vectors)
             return
         vectors = as_ragged(vectors, dim=self._lists.dim)
-        self._lists.append(Ragged(vectors.values.astype(self.dtype, copy=False), vectors.offsets))
+        self._lists.append(stored(vectors, self.dtype))
         if self._coarse is not None:
             self._coarse.add(vectors)
         elif self.candidates == "auto" and self.store != "recompute" and not self._few():
@@ -129,7 +128,7 @@ class MultiVector(Stage):
 
     def search(self, queries: Ragged, k: int, allow: np.ndarray | None = None) -> Hits:
         """The k best of the allowed rows for each query, never fewer than min(k, matches); few matches exactly."""
-        queries = as_ragged(queries, dim=self._lists.dim, what="queries")
+        queries = as_queries(queries, self._lists.dim)
         rows = self._live(allow)
         note(queries=len(queries.lengths))
         depth = max(self._depth, k)
@@ -151,18 +150,18 @@ class MultiVector(Stage):
 
     def exact(self, queries: Ragged, k: int, allow: np.ndarray | None = None) -> Hits:
         """The k best rows with every allowed one scored."""
-        return self._exact(as_ragged(queries, dim=self._lists.dim, what="queries"), k, self._live(allow))
+        return self._exact(as_queries(queries, self._lists.dim), k, self._live(allow))
 
     def candidates_of(self, queries: Ragged, depth: int) -> Hits:
         """What the coarse stage gives for each query, best first; the exact answer where there is none."""
-        queries = as_ragged(queries, dim=self._lists.dim, what="queries")
+        queries = as_queries(queries, self._lists.dim)
         if self._coarse is None:
             return self.exact(queries, depth)
         return self._coarse.search(queries, depth, self._live(None))
 
     def choose(self, queries: Ragged) -> Choice | None:
         """Decide anew what "auto" leaves open, by the recall of real queries; None where all documents are scored."""
-        self._decide(None, as_ragged(queries, dim=self._lists.dim, what="queries"))
+        self._decide(None, as_queries(queries, self._lists.dim))
         return self.choice
 
     def __len__(self) -> int:
