@@ -13,10 +13,11 @@ import numpy as np
 from codomain.codecs import Codec
 from codomain.errors import InputError
 from codomain.index.attributes import Attributes, Tests, attribute_table, passing
+from codomain.index.mapped import MappedStore
 from codomain.index.planner import Allowed
 from codomain.index.scan import check_metric
 from codomain.index.storage import Arrays, Growing, open_arrays, save_arrays
-from codomain.index.stores import DiskStore, RamStore
+from codomain.index.stores import RamStore
 from codomain.report import Plan, note
 from codomain.stages import Stage, stage, whole
 from codomain.vectors import Floats, Hits, Rows, allowed_rows, as_float32, merge_hits, top_k
@@ -73,7 +74,7 @@ class IVFAttr(Stage):
         starts = np.searchsorted(assigned[order], np.arange(len(self._centroids) + 1)).astype(np.int64)
         self._rows_in_order = order.astype(np.int64)
         self._attributes = Attributes.build(names, table[order], starts)
-        self._lists: DiskStore | RamStore = RamStore(vectors[order].astype(_DTYPES[self.dtype]))
+        self._lists: MappedStore | RamStore = RamStore(vectors[order].astype(_DTYPES[self.dtype]))
         self._reset_tail()
         self._removed = np.empty(0, np.int64)
         return self
@@ -129,7 +130,7 @@ class IVFAttr(Stage):
             self._attributes.most,
             self._attributes.bloom,
         )
-        held = 0 if isinstance(self._lists, DiskStore) else self._lists.nbytes
+        held = 0 if isinstance(self._lists, MappedStore) else self._lists.nbytes
         return sum(part.nbytes for part in parts) + held + self._tail.array.nbytes
 
     def save(self, folder: Path) -> None:
@@ -152,7 +153,7 @@ class IVFAttr(Stage):
         settings = {"dim": self._dim, "names": attributes.names, "made": self._made()}
         save_arrays(folder, "ivf_attr", arrays, settings, files=(_FILE,))
         self._attributes, self._rows_in_order = attributes, order
-        self._lists = DiskStore(folder / _FILE)
+        self._lists = MappedStore(folder / _FILE)
         self._reset_tail()
 
     def load(self, folder: Path) -> Self:
@@ -165,7 +166,7 @@ class IVFAttr(Stage):
         self._centroids, self._rows_in_order, self._removed = arrays["centroids"], arrays["rows"], arrays["removed"]
         summaries = (arrays[name] for name in ("starts", "least", "most", "bloom"))
         self._attributes = Attributes(tuple(settings["names"]), arrays["attributes"], *summaries)
-        self._lists = DiskStore(folder / _FILE)
+        self._lists = MappedStore(folder / _FILE)
         self._reset_tail()
         return self
 

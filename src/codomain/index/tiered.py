@@ -12,9 +12,10 @@ import numpy as np
 from codomain.codecs import Codec
 from codomain.contracts import FineStore, Source
 from codomain.errors import InputError
+from codomain.index.mapped import MappedStore
 from codomain.index.scan import check_metric
 from codomain.index.storage import Growing, open_arrays, save_arrays
-from codomain.index.stores import DiskStore, RamStore, SourceStore
+from codomain.index.stores import RamStore, SourceStore
 from codomain.pipeline import Pipeline, pipeline
 from codomain.report import note
 from codomain.stages import Stage, number, stage, whole
@@ -65,7 +66,7 @@ class Tiered(Stage):
         self.store, self.dtype, self.metric = store, dtype, metric
         self.coarse_weight = number("coarse_weight", coarse_weight)
         self._source: Source | None = None
-        self._filed: DiskStore | None = None
+        self._filed: MappedStore | None = None
         self._tail: Growing | None = None
 
     def check(self, before: Sequence[Stage]) -> None:
@@ -247,7 +248,7 @@ class Tiered(Stage):
         os.replace(fresh, folder / _FILE)
 
     def _open(self, folder: Path) -> None:
-        self._filed = DiskStore(folder / _FILE)
+        self._filed = MappedStore(folder / _FILE)
         self._file_rows = self._stored
         self._tail = Growing(np.zeros((0, self._dim), _DTYPES[self.dtype]))
 
