@@ -29,7 +29,7 @@ _SCORES = 1 << 24
 """Nodes times queries scored at a time."""
 
 
-@stage("prototypes", takes=["dense"], gives="hits")
+@stage("prototypes", takes=["dense"], gives="hits", papers=[116])
 class Prototypes(Stage):
     """A tree of Gaussian prototypes that grows row by row; hits are the most likely leaves, their paths explain them.
 
