@@ -109,11 +109,10 @@ def speed(tuning: csr_array, asked: csr_array, documents: csr_array) -> dict[str
         queries,
     )
     for name, ms in times.items():
-        print(f"  {name:10}{ms:8.3f} ms a query")
+        print(f"  {name:10}{ms:8.3f} ms a query, {ms / times['seismic']:.2f} times that of Seismic here")
     return {
         "recall@10 of 0.95 on queries that were not tuned on": reached >= 0.95,
         "at least 5 times as fast as the exact product of scipy": times["scipy"] >= 5 * times["seismic"],
-        f"{times['exact'] / times['seismic']:.2f} times as fast as codomain's own exact lists": True,
         "within 1.5 times of the library called directly": times["seismic"] <= 1.5 * times["library"],
     }
 
