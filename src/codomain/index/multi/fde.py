@@ -20,6 +20,12 @@ from codomain.vectors import Floats, Ragged, Rows
 
 _DOCUMENTS = 1024
 """Documents encoded at a time."""
+_FILLED = 32
+"""Vectors of a document for each cell from which "auto" fills empty ones.
+
+Of MaxSim's ten among 30 candidates, MiniLM's tokens, 2 to 127 of them a cell: filling never found more, and up to 16 a cell
+it lost .02 to .12.
+"""
 _SAMPLE = 50_000
 """Vectors that whitening is learnt from."""
 
@@ -29,7 +35,7 @@ class FDE:
 
     `k_sim` sign bits name a cell; `d_proj` numbers are kept of a cell by a +-1 projection (all at d_proj >= dim); a final
     Count-Sketch adds up coordinates to `d_final`. An empty cell of a document is filled with its nearest vector; "auto"
-    does so only where the median list has twice as many vectors as there are cells, since shorter ones lose by it.
+    does so only where the median list has 32 times as many vectors as there are cells, since shorter ones lose by it.
     `whiten` projects vectors to so many principal components of a sample, scaled alike, and to length one: states of
     transformers point all in one direction and fall into few cells.
 
@@ -76,7 +82,7 @@ class FDE:
     def fit(self, sample: Ragged) -> Self:
         """Decide what "auto" leaves open, and learn the whitening, from some documents."""
         median = float(np.median(sample.lengths)) if len(sample.lengths) else 0.0
-        self._arrays["fills"] = np.array(median >= 2 * self._cells if self.fill == "auto" else self.fill)
+        self._arrays["fills"] = np.array(median >= _FILLED * self._cells if self.fill == "auto" else self.fill)
         if self.whiten is not None:
             self._arrays |= _whitening(sample.values, self.whiten, self.seed)
         return self
