@@ -81,6 +81,13 @@ def test_packed_lists_are_read_back(sets):
     assert np.array_equal(back.offsets, lists.offsets) and np.array_equal(back.rows, lists.rows)
 
 
+@given(st.lists(st.integers(-5, 5), min_size=1, max_size=40), st.data())
+@settings(deadline=None)
+def test_selection_is_that_of_a_sort(values, data):
+    nth = data.draw(st.integers(1, len(values)))
+    assert walk.nth_highest(np.float32(values), len(values), nth) == sorted(values)[-nth]
+
+
 def test_neighbours_are_chosen_by_the_heuristic_of_hnsw():
     lists = graph.hnsw(VECTORS[:300], 16)
     quota = np.full(300, 5)

@@ -32,7 +32,7 @@ _MARKS = 1 << 23
 """Rows times queries that are walked at once: each walk keeps some thirty bytes for a row."""
 
 
-@stage("recompute", takes=["dense"], gives="hits")
+@stage("recompute", takes=["dense"], gives="hits", papers=[61])
 class Recompute(Stage):
     """Graph search without stored vectors: a thinned HNSW and small codes; rows on the way are encoded from their texts.
 

@@ -74,11 +74,16 @@ def select(vectors: Floats, offsets: Rows, rows: Rows, quota: Rows, out: Rows, c
     at = 0
     for node in range(len(quota)):
         candidates = rows[offsets[node] : offsets[node + 1]]
-        near = np.empty(len(candidates), np.float32)
+        near, order = np.empty(len(candidates), np.float32), np.empty(len(candidates), np.int64)
         for i in range(len(candidates)):
             near[i] = dot(vectors[node], vectors[candidates[i]])
+            place = i  # lists are short: sorted as they are read
+            while place > 0 and near[order[place - 1]] < near[i]:
+                order[place] = order[place - 1]
+                place -= 1
+            order[place] = i
         first = at
-        for i in np.argsort(-near):
+        for i in order:
             if at - first == quota[node]:
                 break
             row, kept = candidates[i], True
@@ -120,6 +125,33 @@ def see(table: Floats, codes: np.ndarray, row: int, state: np.ndarray, seen: Row
 
 
 @njit(cache=True, nogil=True)
+def nth_highest(values: Floats, count: int, nth: int) -> np.float32:
+    """The nth highest (from 1) of the first `count` values, which are reordered: Hoare's selection.
+
+    NumPy's partition does the same, but takes the compiler two seconds.
+    """
+    left, right, wanted = 0, count - 1, nth - 1
+    while left < right:
+        pivot, i, j = values[(left + right) // 2], left, right
+        while i <= j:
+            while values[i] > pivot:
+                i += 1
+            while values[j] < pivot:
+                j -= 1
+            if i <= j:
+                values[i], values[j] = values[j], values[i]
+                i += 1
+                j -= 1
+        if wanted <= j:
+            right = j
+        elif wanted >= i:
+            left = i
+        else:
+            break
+    return np.float32(values[wanted])
+
+
+@njit(cache=True, nogil=True)
 def advance(
     starts: np.ndarray,
     packed: np.ndarray,
@@ -143,17 +175,16 @@ def advance(
     LEANN, algorithm 2. counts: rows seen (approximate queue), rows exact (exact queue), rows pending. The walk is over
     when it comes back with none pending. `allowed` (n,) is a mask of possible results; empty allows all rows.
     """
-    buffer = np.empty(len(state), np.int64)
+    buffer, scratch = np.empty(len(state), np.int64), np.empty(len(state), np.float32)
     while counts[2] < batch:
         best, found = -1, 0
-        results = np.empty(counts[1], np.float32)
         for i in range(counts[1]):
             if not expanded[i] and (best < 0 or score[i] > score[best]):
                 best = i
             if len(allowed) == 0 or allowed[exact[i]]:
-                results[found] = score[i]
+                scratch[found] = score[i]
                 found += 1
-        if best < 0 or (found >= ef and score[best] < np.partition(results[:found], found - ef)[found - ef]):
+        if best < 0 or (found >= ef and score[best] < nth_highest(scratch, found, ef)):
             return
         expanded[best] = True
         for i in range(neighbours(starts, packed, exact[best], buffer)):
@@ -161,7 +192,9 @@ def advance(
         # of all rows seen, the top share by approximate score is recomputed where it has not been yet
         n = counts[0]
         top = min(n, int(np.ceil(ratio * n)))
-        limit = np.partition(guess[:n], n - top)[n - top]
+        for i in range(n):
+            scratch[i] = guess[i]
+        limit = nth_highest(scratch, n, top)
         for i in range(n):
             if guess[i] >= limit and state[seen[i]] == SEEN:
                 state[seen[i]] = WANTED
