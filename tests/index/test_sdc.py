@@ -12,6 +12,7 @@ from codomain.index import verify
 from codomain.index.flat import Flat
 from codomain.index.sdc import SymmetricDistance
 from codomain.report import recording
+from codomain.stages import stage_class
 from codomain.transform import Binary, Int8, RecurrentBinary
 from codomain.vectors import Packed
 
@@ -196,6 +197,16 @@ def test_refuses_what_it_cannot_search(tmp_path, monkeypatch):
     monkeypatch.setattr("codomain.index.sdc.find_spec", lambda name: None)
     with pytest.raises(MissingExtra, match=r"codomain\[engines\]"):
         case.index.search(QUERIES, 3)
+
+
+@pytest.mark.parametrize("name", ["auto", "hnsw", "ivf"])
+def test_other_indexes_take_bit_planes_too(name):
+    quantizer = QUANTIZERS["2"].fit(VECTORS)
+    codes = quantizer.encode(VECTORS)
+    found = stage_class(name)().build(codes, quantizer.codec).search(QUERIES, 10)
+    exact = Flat().build(codes, quantizer.codec).search(QUERIES, 10)
+    assert (found.rows[:, :, None] == exact.rows[:, None]).any(axis=1).mean() > 0.9
+    assert np.allclose(found.scores[:, 0], exact.scores[:, 0], rtol=1e-2)
 
 
 def test_packed_bits_need_no_codec():

@@ -83,12 +83,12 @@ def select(vectors: Floats, offsets: Rows, rows: Rows, quota: Rows, out: Rows, c
                 place -= 1
             order[place] = i
         first = at
-        for i in order:
+        for pick in order:
             if at - first == quota[node]:
                 break
-            row, kept = candidates[i], True
+            row, kept = candidates[pick], True
             for j in range(first, at):
-                if dot(vectors[row], vectors[out[j]]) > near[i]:
+                if dot(vectors[row], vectors[out[j]]) > near[pick]:
                     kept = False
                     break
             if kept:
