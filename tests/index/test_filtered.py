@@ -5,8 +5,8 @@ import pytest
 
 from codomain import pipeline
 from codomain.errors import PipelineError
-from codomain.index.hnsw import HNSW
 from codomain.index.filtered import Filtered
+from codomain.index.hnsw import HNSW
 from codomain.index.planner import Allowed, Costs, Way, cheapest
 from codomain.report import recording
 

@@ -170,7 +170,6 @@ class Faissed(Stage):
         pad = -(fresh.stat().st_size - self._rows_at_end) % _ALIGNED if self._rows_at_end else 0
         if pad:
             _shift(fresh, pad)
-        os.replace(fresh, folder / _FILE)
         arrays, settings = codec_arrays(self.codec)
         more_arrays, learnt = self._learnt()
         settings |= {"metric": self.metric, "made": self._made(), "learnt": learnt, "pad": pad}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -145,7 +144,6 @@ class IVFAttr(Stage):
             np.lib.format.write_array_header_1_0(file, header)
             for start in range(0, len(order), _BLOCK):
                 file.write(np.ascontiguousarray(fetch(start, min(start + _BLOCK, len(order))), dtype).data)
-        os.replace(fresh, folder / _FILE)
         arrays: Arrays = {
             "centroids": self._centroids, "rows": order, "removed": self._removed, "attributes": attributes.values,
             "starts": attributes.starts, "least": attributes.least, "most": attributes.most, "bloom": attributes.bloom,

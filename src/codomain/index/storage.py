@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import uuid
 import zlib
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,9 @@ from codomain.codecs import Codec
 from codomain.errors import InputError
 
 _META = "meta.json"
+_PART = "part-"
+_COMPLETE = "meta.json.complete"
+"""What becomes meta.json: once it is there, every file of the save is."""
 _FORMAT = 1
 _SMALL = 1 << 16
 """Files below this many bytes are read, not mapped."""
@@ -53,27 +58,59 @@ class Growing:
 
 
 def save_arrays(
-    folder: Path, index: str, arrays: Arrays, settings: dict[str, Any], files: tuple[str, ...] = ()
+    folder: Path,
+    index: str,
+    arrays: Arrays,
+    settings: dict[str, Any],
+    files: tuple[str, ...] = (),
+    parts: tuple[Path, ...] = (),
 ) -> None:
-    """Write arrays as .npy and, last, meta.json with the size and CRC-32 of each file (`files`: already written).
+    """Write arrays as .npy and meta.json with the size and CRC-32 of each file.
 
-    Every file is replaced, never written in place, so that one that is mapped by a reader stays whole.
+    `files` are written already, as NAME.new; `parts` are folders of indexes inside this one, from `part_folder`.
+
+    Everything is written beside what is there and takes its place only when all of it is complete: a save that is
+    interrupted at any byte leaves the index that was there, or is finished by the next `open_arrays`. Files are
+    replaced, never written in place, so that one that is mapped by a reader stays whole.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    names = [*files]
     for name, array in arrays.items():
-        fresh = folder / f"{name}.npy.new"
-        with fresh.open("wb") as file:
+        with (folder / f"{name}.npy.new").open("wb") as file:
             np.save(file, array, allow_pickle=False)
-        os.replace(fresh, folder / f"{name}.npy")
-        names.append(f"{name}.npy")
-    sizes = {name: {"bytes": (folder / name).stat().st_size, "crc32": _crc(folder / name)} for name in names}
+    names = [*files, *(f"{name}.npy" for name in arrays)]
+    sizes = {name: _size_and_crc(folder / f"{name}.new") for name in names}
+    sizes |= {f"{part.name}/{_META}": _size_and_crc(part / _META) for part in parts}
     meta = {"format": _FORMAT, "index": index, "settings": settings, "files": sizes}
     meta["crc32"] = _meta_crc(meta)
     fresh = folder / f"{_META}.new"
     fresh.write_text(json.dumps(meta, indent=1))
-    os.replace(fresh, folder / _META)
+    os.replace(fresh, folder / _COMPLETE)  # from here on the save counts
+    _take_over(folder)
+    for old in folder.glob(f"*.{_PART}*"):
+        if old not in parts:
+            shutil.rmtree(old, ignore_errors=True)
+
+
+def part_folder(folder: Path, name: str) -> Path:
+    """A fresh folder for an index inside another one: what was saved before stays whole beside it."""
+    part = Path(folder) / f"{name}.{_PART}{uuid.uuid4().hex[:8]}"
+    part.mkdir(parents=True)
+    return part
+
+
+def _take_over(folder: Path) -> None:
+    """Put the files of a complete save in their places; does what is left to do of one that was interrupted."""
+    complete = folder / _COMPLETE
+    if complete.exists():
+        for name in json.loads(complete.read_text())["files"]:
+            if (folder / f"{name}.new").exists():
+                os.replace(folder / f"{name}.new", folder / name)
+        os.replace(complete, folder / _META)
+
+
+def _size_and_crc(path: Path) -> dict[str, int]:
+    return {"bytes": path.stat().st_size, "crc32": _crc(path)}
 
 
 def open_arrays(folder: Path, index: str) -> tuple[Arrays, dict[str, Any]]:
@@ -83,6 +120,10 @@ def open_arrays(folder: Path, index: str) -> tuple[Arrays, dict[str, Any]]:
     Raises InputError when a file is missing or damaged, or belongs to another index.
     """
     folder = Path(folder)
+    try:
+        _take_over(folder)
+    except OSError as error:
+        raise InputError(f"{folder} holds a save that was interrupted and cannot be finished ({error}).") from None
     meta = _read_meta(folder)
     if meta["index"] != index:
         raise InputError(f"{folder} holds a saved {meta['index']} index, not a {index} index.")
@@ -102,7 +143,11 @@ def open_arrays(folder: Path, index: str) -> tuple[Arrays, dict[str, Any]]:
 def verify(folder: Path) -> None:
     """Read every file of a saved index and compare its CRC-32; raises InputError that names the first damaged one."""
     folder = Path(folder)
-    _compare(folder, _read_meta(folder)["files"])
+    files = _read_meta(folder)["files"]
+    _compare(folder, files)
+    for name in files:
+        if name.endswith(f"/{_META}"):
+            verify((folder / name).parent)
 
 
 def codec_arrays(codec: Codec) -> tuple[Arrays, dict[str, Any]]:

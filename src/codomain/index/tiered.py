@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
@@ -14,7 +13,7 @@ from codomain.contracts import FineStore, Source
 from codomain.errors import InputError
 from codomain.index.mapped import MappedStore
 from codomain.index.scan import check_metric
-from codomain.index.storage import Growing, open_arrays, save_arrays
+from codomain.index.storage import Growing, open_arrays, part_folder, save_arrays
 from codomain.index.stores import RamStore, SourceStore
 from codomain.pipeline import Pipeline, pipeline
 from codomain.report import note
@@ -153,17 +152,18 @@ class Tiered(Stage):
     def save(self, folder: Path) -> None:
         """Write both tiers to a folder; full vectors are read from there from now on, if they belong on disk."""
         folder = Path(folder)
-        self._index.save(folder / _COARSE)
-        files = [f"{_COARSE}/{path.name}" for path in sorted((folder / _COARSE).iterdir()) if path.is_file()]
+        part = part_folder(folder, _COARSE)
+        self._index.save(part)
+        files = []
         if self._tail is not None:
             self._write(folder, self._tail.array)
             files.append(_FILE)
         arrays = {f"{i}.{name}": np.asarray(a) for i, t in enumerate(self._transforms) for name, a in t.state().items()}
         settings = {
             "coarse": str(self.coarse), "dim": self._dim, "rows": self._stored, "store": self.store, "metric": self.metric,
-            "dtype": self.dtype,
+            "dtype": self.dtype, "part": part.name,
         }  # fmt: skip
-        save_arrays(folder, "tiered", arrays, settings, files=tuple(files))
+        save_arrays(folder, "tiered", arrays, settings, tuple(files), (part,))
         if self.store == "disk":
             self._open(folder)
 
@@ -177,7 +177,7 @@ class Tiered(Stage):
         self._dim, self._stored = settings["dim"], settings["rows"]
         for i, transform in enumerate(self._transforms):
             transform.restore({n.removeprefix(f"{i}."): a for n, a in arrays.items() if n.startswith(f"{i}.")})
-        self._index.load(folder / _COARSE)
+        self._index.load(folder / settings["part"])
         self._filed, self._file_rows, self._tail = None, 0, None
         if self.store == "disk":
             self._open(folder)
@@ -245,7 +245,6 @@ class Tiered(Stage):
             if self._filed is not None:
                 self._filed.copy(file)
             file.write(np.ascontiguousarray(tail).data)
-        os.replace(fresh, folder / _FILE)
 
     def _open(self, folder: Path) -> None:
         self._filed = MappedStore(folder / _FILE)

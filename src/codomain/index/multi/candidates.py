@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import math
 from contextvars import Context
-from pathlib import Path
 from typing import Any, Protocol, Self
 
 import numpy as np
@@ -103,15 +102,6 @@ class Coarse:
         first = copy.copy(self.index)  # the same contents, fewer probes
         first.nprobe = max(1, math.ceil(share * lists))
         return inside(first, self.encoding.queries(queries), k, allow)[0]
-
-    def save(self, folder: Path) -> tuple[str, ...]:
-        """Write the index below the folder; the file that vouches for the others, for the caller to vouch for."""
-        self.index.save(folder / "candidates")
-        return ("candidates/meta.json",)
-
-    def load(self, folder: Path) -> None:
-        """Open what was saved."""
-        self.index.load(folder / "candidates")
 
 
 def inside(index: Any, queries: Floats, k: int, allow: Rows | None) -> tuple[Hits, Report]:

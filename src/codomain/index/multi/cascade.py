@@ -15,7 +15,7 @@ from codomain.index.multi.candidates import inside
 from codomain.index.multi.lists import Lists, Where, as_queries, check_where
 from codomain.index.multi.prefix import farthest_first, padded
 from codomain.index.scan import best_rows
-from codomain.index.storage import open_arrays, save_arrays
+from codomain.index.storage import open_arrays, part_folder, save_arrays
 from codomain.report import note
 from codomain.stages import Stage, stage, whole
 from codomain.vectors import Floats, Hits, Ragged, Rows, allowed_rows, as_ragged, top_k
@@ -145,12 +145,14 @@ class Cascade(Stage):
     def save(self, folder: Path) -> None:
         """Write the vectors of each step and the removed rows to a folder."""
         folder = Path(folder)
-        self._first.save(folder / "first")
-        arrays, files = {"removed": self._removed}, ["first/meta.json"]
+        first = part_folder(folder, "first")
+        self._first.save(first)
+        arrays = {"removed": self._removed}
+        files: list[str] = []
         for g, slab in enumerate(self._slabs):
             files += slab.save(folder, f"step{g}")[1]
-        settings: dict[str, Any] = {"dim": self._dim, "rows": self._rows} | self._made()
-        save_arrays(folder, "cascade", arrays, settings, tuple(files))
+        settings: dict[str, Any] = {"dim": self._dim, "rows": self._rows, "part": first.name} | self._made()
+        save_arrays(folder, "cascade", arrays, settings, tuple(files), (first,))
         for g, slab in enumerate(self._slabs):
             slab.saved(folder, f"step{g}")
 
@@ -162,7 +164,7 @@ class Cascade(Stage):
         if differing:
             raise InputError(f"{folder} was saved with another {differing[0]} than {self}: rebuild the index.")
         self._dim, self._rows, self._removed = settings["dim"], settings["rows"], arrays["removed"]
-        self._first = Auto().load(folder / "first")
+        self._first = Auto().load(folder / settings["part"])
         empty = np.zeros((0, self._dim), self.dtype)
         self._slabs = []
         for g, width in enumerate(self._widths):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -20,8 +19,10 @@ from codomain.vectors import Ragged, Rows, as_ragged
 
 Where = Literal["ram", "disk", "recompute"]
 
-_BLOCK = 1 << 13
-"""Vectors read at a time where all documents are gone through."""
+_BLOCK = 1 << 11
+"""Vectors read at a time where documents are gone through."""
+_ENCODED = 1 << 17
+"""The same where they are made anew: an encoder wants many texts at once."""
 
 
 class Lists:
@@ -86,7 +87,7 @@ class Lists:
     def blocks(self, rows: Rows) -> Iterator[tuple[int, int, Ragged]]:
         """All of the rows, some thousand vectors at a time: (first, last + 1) among `rows`, and their vectors."""
         lengths = np.diff(self._offsets.array)[rows]
-        groups = (np.cumsum(lengths) - lengths) // _BLOCK
+        groups = (np.cumsum(lengths) - lengths) // (_BLOCK if self.where != "recompute" else _ENCODED)
         edges = [*np.flatnonzero(np.diff(groups, prepend=-1)).tolist(), len(rows)]
         for start, stop in pairwise(edges):
             part = rows[start:stop]
@@ -122,7 +123,6 @@ class Lists:
             if self._filed is not None:
                 self._filed.copy(file)
             file.write(np.ascontiguousarray(tail).data)
-        os.replace(fresh, folder / f"{name}.npy")
         return arrays, (f"{name}.npy",)
 
     def saved(self, folder: Path, name: str) -> None:

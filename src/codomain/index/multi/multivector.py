@@ -18,10 +18,10 @@ from codomain.index.multi.fde import FDE
 from codomain.index.multi.lists import Lists, Where, as_queries, check_where, stored
 from codomain.index.multi.scoring import maxsim
 from codomain.index.scan import best_rows
-from codomain.index.storage import open_arrays, save_arrays
+from codomain.index.storage import open_arrays, part_folder, save_arrays
 from codomain.report import note
 from codomain.stages import Stage, number, stage, whole
-from codomain.vectors import Hits, Ragged, Rows, allowed_rows, as_ragged, top_k
+from codomain.vectors import Floats, Hits, Ragged, Rows, allowed_rows, as_ragged, top_k
 
 _EXACT = 1 << 22
 """Numbers of all documents together up to which the score itself takes a few milliseconds: no candidates are chosen."""
@@ -136,11 +136,10 @@ class MultiVector(Stage):
             return self._exact(queries, k, rows)
         hits = Hits.empty(len(queries.lengths), k)
         allowed = None if len(rows) == len(self) and allow is None else rows
-        for i, (found, documents) in enumerate(self._answers(queries, depth, allowed)):
-            count = len(documents.lengths)
-            scores = maxsim(queries.take(np.array([i])), documents, self.anchor)[0]
-            note(scored=count)
-            best, best_scores = top_k(scores, found.rows[0, :count], k)
+        count = min(self.rerank or depth, depth)
+        for i, found in enumerate(self._candidates(queries, depth, count, allowed)):
+            scored = found.rows[0, :count]
+            best, best_scores = top_k(self._scores(queries.take(np.array([i])), scored)[0], scored, k)
             if count < k:  # the others in the order of the coarse stage, none above one whose score is known
                 best = np.concatenate([best, found.rows[0, count:k]])
                 rest = np.minimum(found.scores[0, count:k], best_scores[-1])
@@ -184,13 +183,16 @@ class MultiVector(Stage):
         arrays, files = self._lists.save(folder, "values")
         settings: dict[str, Any] = {"dim": self._lists.dim, "dtype": self.dtype, "store": self.store, "choice": None}
         settings |= {"candidates": self.candidates, "ann": str(self.ann)}
+        parts: tuple[Path, ...] = ()
         if self._coarse is not None and self.choice is not None:
-            files += self._coarse.save(folder)
+            parts = (part_folder(folder, "candidates"),)
+            self._coarse.index.save(parts[0])
+            settings["part"] = parts[0].name
             arrays |= {f"fde_{name}": array for name, array in self._coarse.encoding.state().items()}
             settings["choice"] = [self.choice.name, self.choice.n_candidates, self.choice.recall]
             settings["fde"] = list(self.fde)
             settings["fingerprint"] = self._coarse.encoding.fingerprint
-        save_arrays(folder, "multivector", arrays | {"removed": self._removed}, settings, files)
+        save_arrays(folder, "multivector", arrays | {"removed": self._removed}, settings, files, parts)
         self._lists.saved(folder, "values")
 
     def load(self, folder: Path) -> Self:
@@ -219,7 +221,7 @@ class MultiVector(Stage):
                 raise InputError(
                     f"{folder} holds another encoding than its candidates were made with: rebuild the index."
                 )
-            self._coarse.load(folder)
+            self._coarse.index.load(folder / settings["part"])
         return self
 
     @property
@@ -240,34 +242,34 @@ class MultiVector(Stage):
         group = max(1, _SCORES // len(rows))
         for first in range(0, len(queries.lengths), group):
             asked = queries.take(np.arange(first, min(first + group, len(queries.lengths))))
-            scores = np.empty((len(asked.lengths), len(rows)), np.float32)
-            for start, stop, documents in self._lists.blocks(rows):
-                scores[:, start:stop] = maxsim(asked, documents, self.anchor)
-            note(scored=scores.size)
-            for i, row_scores in enumerate(scores, first):
+            for i, row_scores in enumerate(self._scores(asked, rows), first):
                 best, best_scores = best_rows(row_scores, rows, k)
                 hits.rows[i, : len(best)], hits.scores[i, : len(best)] = best, best_scores
         return hits
 
-    def _answers(self, queries: Ragged, depth: int, allowed: Rows | None) -> Iterator[tuple[Hits, Ragged]]:
-        """The candidates of each query, and the vectors of those to score, read while others are looked for."""
+    def _scores(self, queries: Ragged, rows: Rows) -> Floats:
+        """MaxSim (q, n), some thousand vectors at a time: they are widened and multiplied while they are in the cache."""
+        scores = np.empty((len(queries.lengths), len(rows)), np.float32)
+        for start, stop, documents in self._lists.blocks(rows):
+            scores[:, start:stop] = maxsim(queries, documents, self.anchor)
+        note(scored=scores.size)
+        return scores
+
+    def _candidates(self, queries: Ragged, depth: int, count: int, allowed: Rows | None) -> Iterator[Hits]:
+        """What the coarse stage gives for each query; reading the first `count` has begun when it is given."""
         assert self._coarse is not None
-        reach = min(self.rerank or depth, depth)
-        each = [queries.take(np.array([i])) for i in range(len(queries.lengths))]
         lists_remain = self.store == "disk" and getattr(self._coarse.index, "nprobe", None) is not None
         found = None if lists_remain else self._coarse.search(queries, depth, allowed)
-        for i, query in enumerate(each):
-            if found is None:
-                early = self._coarse.early(query, reach, allowed, self.ahead)
+        for i in range(len(queries.lengths)):
+            if found is not None:
+                self._lists.prefetch(found.rows[i, :count])  # later ones are read while earlier ones are scored
+                yield Hits(found.rows[i : i + 1], found.scores[i : i + 1])
+            else:
+                query = queries.take(np.array([i]))
+                early = self._coarse.early(query, count, allowed, self.ahead)
                 assert early is not None
                 self._lists.prefetch(early.rows[early.rows >= 0])
-                mine = self._coarse.search(query, depth, allowed)
-            else:
-                mine = Hits(found.rows[i : i + 1], found.scores[i : i + 1])
-            documents = self._lists.fetch(mine.rows[0, :reach])
-            if found is not None and i + 1 < len(each):
-                self._lists.prefetch(found.rows[i + 1, :reach])  # is read while this query is scored
-            yield mine, documents
+                yield self._coarse.search(query, depth, allowed)
 
     def _few(self) -> bool:
         return bool(self._lists.lengths.sum() * self._lists.dim <= _EXACT)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from functools import reduce
 from itertools import pairwise
 from pathlib import Path
@@ -259,7 +258,6 @@ class SparseIndex(Stage):
         if self.approximate is not None:
             files, covered = (_FILE,), self.approximate.n
             self.approximate.save(folder / f"{_FILE}.new")
-            os.replace(folder / f"{_FILE}.new", folder / _FILE)
         settings = self._made() | {"dim": self._dim, "parts": len(self._parts), "seismic": covered}
         save_arrays(folder, self.name, arrays | {"removed": self._removed}, settings, files)
 
