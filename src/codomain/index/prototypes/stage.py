@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 
@@ -46,6 +46,9 @@ class Prototypes(Stage):
     >>> [(step.rows, step.depth) for step in index.path(3)]
     [(4, 1), (2, 2), (1, 3)]
     """
+
+    grows: ClassVar[bool] = True
+    """A collection adds newer rows to the tree: their likelihoods cannot be compared with scores of a scan."""
 
     def __init__(
         self,
