@@ -1,5 +1,7 @@
 """Filtered search side by side: filtered() against FAISS's HNSW with a selector, HNSW with a post-filter, and LanceDB.
 
+Paper 21: "Benchmarking Filtered Approximate Nearest Neighbor Search Algorithms on Transformer-based Embedding Vectors" (2025).
+
 Real texts with real attributes: descriptions of Debian packages, by static(), with equality (section, architecture), range
 (installed size) and set filters (debtags) that let pass about 0.1 %, 1 %, 10 % and 50 %. Queries are users' wordings
 (the shipped set's), k = 10. Every system gets the filter as its own kind of expression and evaluates it inside the time:
@@ -88,12 +90,15 @@ def filters(rows: list[dict]) -> list[Filter]:
 
 
 class Ours:
+    """A collection's filter and index, without its encoder."""
+
     def __init__(self, collection: cd.Collection) -> None:
         self.collection = collection
         with collection.snapshot():
             self.branch = collection.branches[0]
 
     def search(self, f: Filter) -> Search:
+        """One query under the filter, which is evaluated anew."""
         where = parse_where(f.where)
 
         def run(query: np.ndarray) -> np.ndarray:
