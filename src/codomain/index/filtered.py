@@ -25,7 +25,7 @@ _SHARES = (1.0, 0.7, 0.5, 0.3, 0.2, 0.1, 0.05, 0.02)
 """Selectivities at which efforts are measured; below the last a scan of the matches is all that is needed."""
 _WALKS = (32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048)
 _QUERIES = 256
-_BESIDE = 2
+_BESIDE = 1
 """Lists that are read beside a walk, and that show what a filter lets pass around a query."""
 _LEAST = 10_000
 """Rows from which there is anything to measure: a scan of fewer takes a millisecond at most."""

@@ -23,6 +23,8 @@ from codomain.store.where import And, Compare, IsNull, Not, Or, Where
 _EXACT = 2**53
 """Whole numbers up to here are float64 without loss."""
 
+_COMPARE = {"==": np.equal, "<": np.less, "<=": np.less_equal, ">": np.greater, ">=": np.greater_equal}
+
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
 
 
@@ -85,7 +87,7 @@ class Columns:
         lengths = np.diff(np.append(starts, len(row)))
         pools = _Pools()
         for name in fields.keys() - inexact:
-            self._fields[name] = _written(fields[name], pools, row, starts, lengths)
+            self._fields[name] = _written(fields[name], pools, rows, row, starts, lengths)
         self._known = sorted(inexact)
         self._arrays = pools.arrays()
         return self
@@ -161,7 +163,11 @@ class Columns:
             low, high = _span(
                 op, np.searchsorted(values, value, "left"), np.searchsorted(values, value, "right"), len(values)
             )
-            yield self._slice("rows", held["numbers"][1])[low:high]
+            if held["by_row"] is not None and high - low > self.rows // 16:
+                # so many rows are marked faster in their order than where each value says
+                yield _COMPARE[op](self._slice("values", held["by_row"]), value)
+            else:
+                yield self._slice("rows", held["numbers"][1])[low:high]
 
 
 class _Terms:
@@ -220,7 +226,7 @@ def _hold(held: _Held, value: Any, document: int) -> bool:
     return True
 
 
-def _written(held: _Held, pools: _Pools, row: Any, starts: Any, lengths: Any) -> dict[str, Any]:
+def _written(held: _Held, pools: _Pools, rows: int, row: Any, starts: Any, lengths: Any) -> dict[str, Any]:
     """Put a field into the pools; where its parts are."""
 
     def rows_of(documents: list[int]) -> tuple[Any, Any]:
@@ -232,26 +238,29 @@ def _written(held: _Held, pools: _Pools, row: Any, starts: Any, lengths: Any) ->
         return row[starts[numbers][from_place] + inside].astype(np.int32), from_place
 
     def ordered(entries: list[tuple[Any, int]], values: Any) -> tuple[Any, Any]:
-        rows, from_place = rows_of([document for _, document in entries])
+        having, from_place = rows_of([document for _, document in entries])
         expanded = values[from_place]
-        order = np.lexsort((rows, expanded))
-        return rows[order], expanded[order]
+        order = np.lexsort((having, expanded))
+        return having[order], expanded[order]
 
     def terms(entries: list[tuple[str, int]]) -> dict[str, list[int]]:
         vocabulary = sorted({text.encode() for text, _ in entries})
         number = {term: i for i, term in enumerate(vocabulary)}
-        rows, codes = ordered(entries, np.array([number[text.encode()] for text, _ in entries], np.int64))
+        having, codes = ordered(entries, np.array([number[text.encode()] for text, _ in entries], np.int64))
         ends = np.cumsum([0, *map(len, vocabulary)])
         return {
             "letters": pools.put("letters", np.frombuffer(b"".join(vocabulary), np.uint8)),
             "ends": pools.put("ends", ends.astype(np.int64)),
             "starts": pools.put("starts", np.searchsorted(codes, np.arange(len(vocabulary) + 1)).astype(np.int64)),
-            "rows": pools.put("rows", rows),
+            "rows": pools.put("rows", having),
         }
 
     number_rows, values = ordered(held.numbers, np.array([value for value, _ in held.numbers], np.float64))
+    by_row = np.full(rows, np.nan)  # which compares with nothing
+    by_row[number_rows] = values
     return {
         "numbers": [pools.put("values", values), pools.put("rows", number_rows)],
+        "by_row": pools.put("values", by_row) if 2 * len(values) >= len(row) else None,
         "texts": terms(held.texts),
         "members": terms(held.members),
         "yes": pools.put("rows", rows_of(held.yes)[0]),

@@ -27,7 +27,7 @@ class Filters:
     def __init__(self, folder: Path, db: sqlite3.Connection) -> None:
         self.db = db
         self.shelf = Shelf(folder, "columns")
-        self._fingerprint = hashlib.sha256(f"columns {__version__}".encode()).hexdigest()
+        self._fingerprint = hashlib.sha256(f"columns 2 {__version__}".encode()).hexdigest()
         self._known: OrderedDict[str, Mask] = OrderedDict()
         self._columns: Columns | None = None
         self._opened: tuple[int, int] | None = None
