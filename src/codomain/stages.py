@@ -149,7 +149,7 @@ _MODULES = {
     "bm25": "codomain.index.bm25",
     "multivector": "codomain.index.multi.multivector",
     "cascade": "codomain.index.multi.cascade",
-    "sparse": "codomain.index.sparse",
+    "sparse": "codomain.index.sparse.stage",
     "fuse": "codomain.rank.fuse",
     "diversify": "codomain.rank.diversify",
 }

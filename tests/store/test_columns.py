@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.store.test_where import filters, matches, metadata
 
 import codomain as cd
 from codomain.report import recording
 from codomain.store.columns import Columns, NotInColumns
 from codomain.store.where import Compare, Where, parse_where
-from tests.store.test_where import filters, matches, metadata
 
 
 @settings(max_examples=300, deadline=None)
