@@ -12,7 +12,7 @@ demo: $(VENV)/core
 	$(BIN)/codomain demo --into .demo
 
 test: $(VENV)/test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto
 
 lint: $(VENV)/test
 	$(BIN)/ruff check .
