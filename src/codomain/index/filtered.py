@@ -47,7 +47,7 @@ class _Trial(NamedTuple):
     last: Floats
 
 
-@stage("filtered", takes=["dense", "codes"], gives="hits")
+@stage("filtered", takes=["dense", "codes"], gives="hits", papers=[21])
 class Filtered(HNSW):
     """Search that keeps its recall under any filter: a planner over exact scan, graph and lists, each measured.
 
