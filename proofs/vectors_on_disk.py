@@ -22,8 +22,8 @@ import numpy as np
 
 import codomain as cd
 from codomain.errors import CodomainError
+from codomain.index.disk import DiskStore
 from codomain.index.multi import MultiVector, lists
-from codomain.index.stores import DiskStore
 from codomain.measure import load
 from codomain.measure.encoded import encoded
 from codomain.vectors import Ragged, Rows

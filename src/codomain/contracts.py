@@ -136,7 +136,7 @@ class Source(Protocol):
 class FineStore(Protocol):
     """Full vectors by row, wherever they are: the second, exact stage of a search reads through this one seam.
 
-    In memory, on disk, in the collection or made anew from the texts (`codomain.index.stores`): papers about tiers,
+    In memory, on disk, in the collection or made anew from the texts (`codomain.index.stores`, `disk`, `mapped`): papers about tiers,
     solid-state disks and recomputation are stores, not index classes.
     """
 

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from codomain.errors import InputError
+from codomain.index.disk import DiskStore
 from codomain.index.storage import save_arrays
-from codomain.index.stores import DiskStore, RamStore, RecomputeStore, widened
+from codomain.index.stores import RamStore, RecomputeStore, widened
 from codomain.report import recording
 from codomain.vectors import Ragged
 

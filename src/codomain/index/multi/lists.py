@@ -12,8 +12,9 @@ import numpy as np
 from codomain.codecs import Codec
 from codomain.contracts import FineStore, Source
 from codomain.errors import InputError
+from codomain.index.disk import DiskStore
 from codomain.index.storage import Growing
-from codomain.index.stores import DiskStore, RamStore, RecomputeStore, widened
+from codomain.index.stores import RamStore, RecomputeStore, widened
 from codomain.report import note
 from codomain.vectors import Ragged, Rows, as_ragged
 
