@@ -14,7 +14,7 @@ from functools import cache, wraps
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from codomain.errors import PipelineError
+from codomain.errors import MissingExtra, PipelineError
 
 if TYPE_CHECKING:
     from codomain.pipeline import Pipeline
@@ -155,6 +155,12 @@ _MODULES = {
 }
 """Where each of codomain's own names is defined, so that only the stages in use are imported."""
 
+_NEEDS = {
+    **dict.fromkeys(("sparse", "sdc", "recompute", "prototypes"), ("numba", "engines")),
+    **dict.fromkeys(("st", "minilm", "late", "splade"), ("sentence_transformers", "learn")),
+}
+"""The package that a stage cannot do without, and the extra that brings it."""
+
 _registered: dict[str, type[Stage]] = {}
 
 S = TypeVar("S", bound=Stage)
@@ -209,6 +215,18 @@ def stage_class(name: str) -> type[Stage]:
                 raise PipelineError(f"there is no stage {name}(): {hint}")
             _load_plugin(name, plugin)
     return _registered[name]
+
+
+def require(*stages: Stage) -> None:
+    """Raise MissingExtra, before any work is done, for a stage whose packages are not installed."""
+    from importlib.util import find_spec
+
+    for stage in stages:
+        package, extra = _NEEDS.get(stage.name, ("", ""))
+        if package and find_spec(package) is None:
+            raise MissingExtra(f"{stage.name}()", extra)
+        for value in stage.get_params().values():
+            require(*getattr(value, "stages", ()))  # a pipeline inside a stage
 
 
 def all_stages(broken: Callable[[PipelineError], None] | None = None) -> Iterator[type[Stage]]:

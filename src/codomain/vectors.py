@@ -74,11 +74,13 @@ class Hits(NamedTuple):
 
     @classmethod
     def empty(cls, queries: int, k: int) -> Hits:
-        """No hits at all, shaped (queries, k).
+        """No hits at all, shaped (queries, k); raises InputError for a negative k.
 
         >>> Hits.empty(1, 2).rows
         array([[-1, -1]])
         """
+        if k < 0:
+            raise InputError(f"k must be 0 or more, not {k}.")
         return cls(np.full((queries, k), -1, np.int64), np.full((queries, k), -np.inf, np.float32))
 
     @classmethod
@@ -142,7 +144,10 @@ def as_float32(vectors: Any, *, dim: int | None = None, what: str = "vectors") -
     >>> as_float32([[1, 2]]).dtype
     dtype('float32')
     """
-    array = np.ascontiguousarray(vectors, dtype=np.float32)
+    try:
+        array = np.ascontiguousarray(vectors, dtype=np.float32)
+    except (ValueError, TypeError):
+        raise InputError(f"{what} must be a table of numbers (n, d), not {type(vectors).__name__}.") from None
     if array.ndim != 2:
         raise InputError(f"{what} must be a table of shape (n, d), but have shape {array.shape}.")
     if dim is not None and array.shape[1] != dim:

@@ -119,3 +119,17 @@ def test_untrained_token_states_answer_in_a_collection(tmp_path: Path) -> None:
         collection.reindex()
         for asked, wanted in (("Who likes violins?", {"Geneva", "Aisha"}), ("Who likes engines?", {"Marek", "Tomas"})):
             assert {hit.id for hit in collection.search(asked, k=2)} == wanted
+
+
+def test_lists_of_vectors_are_read_block_by_block(tmp_path):
+    """Several blocks newer than the index, and an index that grows by more of them."""
+    with cd.create(tmp_path / "c", "hashed_words() >> multivector()") as c:
+        c.add(["a red fox"])
+        c.add(["a blue whale", "a green parrot"])
+        assert [hit.text for hit in c.search("whale", k=1)] == ["a blue whale"]
+        c.reindex()
+        c.add(["a grey wolf"])
+        c.add(["a black raven"])
+        assert [hit.text for hit in c.search("raven", k=1)] == ["a black raven"]
+        assert c.reindex() is True and c.verify() == []
+        assert [hit.text for hit in c.search("wolf", k=1)] == ["a grey wolf"]

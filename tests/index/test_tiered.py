@@ -172,3 +172,16 @@ def test_in_a_collection(tmp_path, texts, store):
         assert "7" not in {hit.id for hit in c.search(texts[7], k=200)}
         c.reindex()
         assert c.verify() == [] and c.search(texts[160], k=1)[0].id == "160"
+
+
+def test_no_hits_asked_for_are_none_given():
+    assert Tiered().build(VECTORS).search(QUERIES, 0).rows.shape == (len(QUERIES), 0)
+    with pytest.raises(InputError, match="k must be"):
+        Tiered().build(VECTORS).search(QUERIES, -1)
+
+
+def test_another_kind_of_vectors_is_told():
+    import scipy.sparse
+
+    with pytest.raises(InputError, match="table of numbers"):
+        Tiered().build(scipy.sparse.csr_array(VECTORS))

@@ -13,7 +13,7 @@ import pytest
 
 import codomain as cd
 from codomain import stages
-from codomain.errors import CodomainError, InputError, StoreError
+from codomain.errors import CodomainError, InputError, MissingExtra, StoreError
 from codomain.store import DEFAULT_PIPELINE, Collection, ingest
 
 DENSE = "hashed(64) >> flat()"
@@ -443,3 +443,43 @@ def test_metadata_keeps_its_types(tmp_path: Path) -> None:
         c.add([{"id": "a", "text": "word", "metadata": metadata}])
         assert c.get("a")["metadata"] == metadata  # type: ignore[index]
         assert json.loads(json.dumps(c.search("word")[0].metadata)) == metadata
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda text: text.replace('"rows"', '"rovs"'),
+        lambda text: text.replace('"rows": 200', '"rows": 100'),
+        lambda text: text.replace('"rows": 200', '"rows": "many"'),
+        lambda text: text[:10],
+        lambda text: "[]",
+        lambda text: None,
+    ],
+)
+def test_a_damaged_note_of_what_an_index_covers_is_told_of_and_mended(
+    tmp_path: Path, texts: list[str], damage: Any
+) -> None:
+    with make(tmp_path, "hashed(64) >> flat()") as c:
+        c.add(as_items(texts))
+        c.reindex()
+    for note in (tmp_path / "c" / "derived").glob("*/covers.json"):
+        told = damage(note.read_text())
+        note.unlink() if told is None else note.write_text(told)
+    with cd.open(tmp_path / "c") as c:
+        assert c.search(texts[7], k=1, where="n >= 7")[0].id == "d7"
+        assert c.verify()
+        assert c.reindex() is True and c.verify() == []
+        assert c.search(texts[7], k=1, where="n >= 7")[0].id == "d7"
+
+
+def test_a_missing_extra_is_told_before_anything_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import importlib.util
+
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest: None if name == "numba" else find(name, *rest))
+    for pipe in ("hashed() >> recompute()", "fuse(hashed() >> flat(), hashed() >> prototypes())"):
+        with pytest.raises(MissingExtra, match="engines"):
+            cd.create(tmp_path / "c", pipe)
+        with pytest.raises(MissingExtra, match="engines"):
+            cd.create(tmp_path / "c", "hashed() >> tiered('recurrent_binary() >> sdc()')")
+    assert not (tmp_path / "c").exists()

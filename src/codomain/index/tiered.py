@@ -123,6 +123,8 @@ class Tiered(Stage):
             asked = transform.transform_queries(asked)
         found: Hits = self._index.search(asked, max(k, min(self.candidates, self._stored)), allow)
         hits = Hits.empty(len(queries), k)
+        if k == 0:
+            return hits
         stores = self._stores()
         for i, query in enumerate(queries):
             rows, coarse = found.rows[i], found.scores[i]

@@ -41,7 +41,7 @@ def joined(parts: Sequence[Any]) -> Any:
 def part(rows: Any, start: int, stop: int) -> Any:
     """Rows start to stop - 1."""
     if isinstance(rows, Ragged):
-        return rows.take(np.arange(start, max(start, stop)))
+        return rows.take(np.arange(start, max(start, min(stop, count(rows)))))
     return rows[start:stop]
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from codomain.errors import InputError, PipelineError
 from codomain.pipeline import Pipeline, pipeline
 from codomain.retrieve import leaves, plan
-from codomain.stages import Stage
+from codomain.stages import Stage, require
 from codomain.store.branch import Branch
 from codomain.store.collection import Collection
 from codomain.store.schema import create_database
@@ -22,10 +22,13 @@ from codomain.store.settings import DEFAULT_PIPELINE, Settings
 def create(path: str | Path, pipe: str | Stage | Pipeline = DEFAULT_PIPELINE, **settings: Any) -> Collection:
     """Make an empty collection in a new or empty folder.
 
-    Raises StoreError when the folder is in use, PipelineError for a pipeline that cannot search.
+    Raises StoreError when the folder is in use, PipelineError for a pipeline that cannot search, MissingExtra for a stage
+    whose packages are not installed.
     """
     folder = Path(path).absolute()
     root = plan(pipe)
+    for leaf in leaves(root):
+        require(*leaf.stages)
     names = [leaf.name for leaf in leaves(root)]
     if len(set(names)) < len(names):
         raise PipelineError(f"{pipeline(pipe)} has the same branch twice.")

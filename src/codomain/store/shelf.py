@@ -12,12 +12,14 @@ import os
 import shutil
 import time
 import uuid
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from codomain.errors import CodomainError, StoreError
 
+_COVERS = "covers.json"
 _ABANDONED_SECONDS = 3_600
 
 
@@ -35,8 +37,8 @@ class Shelf:
         found = []
         for path in self._named(f"{self.prefix}.*"):
             covers = _covers(path)
-            if covers.get("fingerprint") == fingerprint and covers.get("epoch") == epoch:
-                found.append((int(covers["rows"]), path))
+            if covers is not None and (covers["fingerprint"], covers["epoch"]) == (fingerprint, epoch):
+                found.append((covers["rows"], path))
         return sorted(found, reverse=True)
 
     def publish(self, index: Any, rows: int, fingerprint: str, epoch: int) -> None:
@@ -50,7 +52,8 @@ class Shelf:
             temporary.mkdir(parents=True)
             index.save(temporary)
             covers = {"rows": rows, "fingerprint": fingerprint, "epoch": epoch, "branch": self.branch}
-            (temporary / "covers.json").write_text(json.dumps(covers))
+            covers["crc32"] = _crc(covers)
+            (temporary / _COVERS).write_text(json.dumps(covers))
             temporary.rename(target)
         except OSError as error:
             shutil.rmtree(temporary, ignore_errors=True)
@@ -59,7 +62,7 @@ class Shelf:
                 "the documents are safe and are searched without it."
             ) from None
         for old in self._named(f"{self.prefix}.*"):
-            there = _covers(old)
+            there = _covers(old) or {}
             # another process may have published one that covers more, or came after a renumbering, in the meantime
             if old != target and (there.get("epoch", -1), there.get("rows", -1)) <= (epoch, rows):
                 self._drop(old)
@@ -87,6 +90,8 @@ class Shelf:
         for path in self._named(f"{self.prefix}.*"):
             try:
                 verify(path)
+                if _covers(path) is None:
+                    raise StoreError(f"{path / _COVERS} is damaged or missing: rebuild the index.")
             except (CodomainError, OSError) as error:
                 if path.exists():  # else another process has just replaced it
                     yield path, str(error).rstrip(".")
@@ -117,10 +122,14 @@ class Shelf:
         shutil.rmtree(aside, ignore_errors=True)
 
 
-def _covers(path: Path) -> dict[str, Any]:
-    """What an index folder says it covers; nothing when it is damaged or was just replaced."""
+def _covers(path: Path) -> dict[str, Any] | None:
+    """What an index folder says it covers; None when that is damaged or the folder was just replaced."""
     try:
-        covers = json.loads((path / "covers.json").read_text())
-    except (OSError, ValueError):
-        return {}
-    return covers if isinstance(covers, dict) else {}
+        covers: dict[str, Any] = json.loads((path / _COVERS).read_text())
+        return covers if covers.pop("crc32") == _crc(covers) else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _crc(covers: dict[str, Any]) -> int:
+    return zlib.crc32(json.dumps(covers, sort_keys=True).encode())
