@@ -17,4 +17,6 @@ def compact(name: Annotated[Path, typer.Argument(help="The collection.", metavar
         collection.compact()
         after = collection.info()
     saved = (before["database_bytes"] + before["index_bytes"] - after["database_bytes"] - after["index_bytes"]) / 1e6
-    typer.echo(f"{name}: {before['deleted_rows']:,} deleted rows dropped, {saved:,.1f} MB given back.")
+    # an index that was missing and is there again takes room
+    told = f"{saved:,.1f} MB given back" if saved >= 0 else f"indexes built anew take {-saved:,.1f} MB more"
+    typer.echo(f"{name}: {before['deleted_rows']:,} deleted rows dropped, {told}.")
