@@ -284,7 +284,7 @@ def test_refuses_what_it_cannot_search(tmp_path):
         index.search(QUERIES, 3, np.ones(7, bool))
     for wrong in (
         "candidates='plaid'", "n_candidates=0", "rerank=0", "store='tape'", "dtype='int8'", "anchor=-1", "fde=5", "fde=(5, 0, 1)",
-        "ahead=2", "ann=bm25()", "seed=-1",
+        "fde=(40, 16, 20)", "ahead=2", "ann=bm25()", "seed=-1",
     ):  # fmt: skip
         with pytest.raises(PipelineError, match="multivector"):
             pipeline(f"multivector({wrong})")

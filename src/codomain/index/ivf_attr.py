@@ -73,7 +73,7 @@ class IVFAttr(Stage):
         starts = np.searchsorted(assigned[order], np.arange(len(self._centroids) + 1)).astype(np.int64)
         self._rows_in_order = order.astype(np.int64)
         self._attributes = Attributes.build(names, table[order], starts)
-        self._lists: MappedStore | RamStore = RamStore(vectors[order].astype(_DTYPES[self.dtype]))
+        self._lists: MappedStore | RamStore = RamStore(self._codec.encode(vectors[order]))
         self._reset_tail()
         self._removed = np.empty(0, np.int64)
         return self
@@ -82,7 +82,7 @@ class IVFAttr(Stage):
         """Append rows, with the same attributes as those of the build; `save` sorts them into the lists."""
         vectors = self._as_stored(as_float32(vectors, dim=self._dim))
         _, table = attribute_table(attributes, self._attributes.names, len(vectors))
-        self._tail.append(vectors.astype(_DTYPES[self.dtype]))
+        self._tail.append(self._codec.encode(vectors))
         self._tail_attributes.append(table)
 
     def remove(self, rows: Rows) -> None:
@@ -240,6 +240,10 @@ class IVFAttr(Stage):
     @property
     def _stored(self) -> int:
         return len(self._rows_in_order) + len(self._tail.array)
+
+    @property
+    def _codec(self) -> Codec:
+        return Codec(self.dtype, self._dim)  # clips what float16 cannot hold
 
     def _made(self) -> dict[str, Any]:
         return {"nlist": self.nlist, "dtype": self.dtype, "metric": self.metric}

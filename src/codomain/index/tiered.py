@@ -217,7 +217,7 @@ class Tiered(Stage):
         if self.metric == "cosine":
             lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
             vectors = (vectors / np.where(lengths > 0, lengths, 1)).astype(np.float32)
-        return np.ascontiguousarray(vectors, _DTYPES[self.dtype])
+        return Codec(self.dtype, vectors.shape[1]).encode(vectors)  # clips what float16 cannot hold
 
     def _scores(self, query: Floats, vectors: Floats) -> Floats:
         if self.metric == "l2":

@@ -18,6 +18,8 @@ import numpy as np
 from codomain.stages import whole
 from codomain.vectors import Floats, Ragged, Rows
 
+LARGEST_K_SIM = 16
+"""65,536 cells."""
 _DOCUMENTS = 1024
 """Documents encoded at a time."""
 _FILLED = 32
@@ -59,7 +61,7 @@ class FDE:
         seed: int = 0,
     ) -> None:
         self.input_dim = whole("input_dim", input_dim)
-        self.k_sim = whole("k_sim", k_sim, 0, 16)
+        self.k_sim = whole("k_sim", k_sim, 0, LARGEST_K_SIM)
         self.d_proj = whole("d_proj", d_proj)
         self.repetitions = whole("repetitions", repetitions)
         self.d_final = None if d_final is None else whole("d_final", d_final)

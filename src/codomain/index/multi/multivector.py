@@ -14,7 +14,7 @@ from codomain.errors import InputError
 from codomain.index.auto import Auto
 from codomain.index.multi.candidates import Coarse, Encoding, Pooled
 from codomain.index.multi.choice import SAMPLE, Choice, choose
-from codomain.index.multi.fde import FDE
+from codomain.index.multi.fde import FDE, LARGEST_K_SIM
 from codomain.index.multi.lists import Lists, Where, as_queries, check_where, stored
 from codomain.index.multi.scoring import maxsim
 from codomain.index.scan import best_rows
@@ -80,7 +80,9 @@ class MultiVector(Stage):
         self.store = store
         self.dtype = dtype
         self.anchor = number("anchor", anchor, 0)
-        self.fde = tuple(whole(name, v, least) for name, v, least in zip(_FDE, fde, (0, 1, 1), strict=True))
+        k_sim, d_proj, repetitions = fde
+        whole("fde's k_sim", k_sim, 0, LARGEST_K_SIM)
+        self.fde = (k_sim, whole("fde's d_proj", d_proj), whole("fde's repetitions", repetitions))
         self.ann = ann
         self.ahead = number("ahead", ahead, 0, 1)
         self.seed = whole("seed", seed, 0)
@@ -318,4 +320,3 @@ class MultiVector(Stage):
         return FDE(self._lists.dim, k_sim, d_proj, repetitions, seed=self.seed)
 
 
-_FDE = ("k_sim", "d_proj", "repetitions")

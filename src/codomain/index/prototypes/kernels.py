@@ -294,7 +294,7 @@ def log_likelihood(x: Floats, mean: Floats, m2: Floats, count: float, entropy: f
     """ln N(x; mean, sigma^2) without the constant."""
     total = 0.0
     for i in range(len(x)):
-        away = x[i] - mean[i]
+        away = np.float64(x[i]) - mean[i]  # its square may leave float32
         total += away * away / (m2[i] / count + prior)
     return float(-0.5 * total - entropy)
 

@@ -11,6 +11,8 @@ from codomain.vectors import Floats, Rows
 
 _NODES = 2048
 """Nodes whose precisions are made at a time."""
+_LONG = 1e9
+"""Largest coordinate whose square, over the least prior and summed over a deep path, is a float32."""
 
 
 class Prototype(NamedTuple):
@@ -64,9 +66,12 @@ class Tree:
         """Scores (q, rows): the mean over the nodes from root to leaf of ln N(x; mean, sigma^2), its constant left out.
 
         -1/2 (x^2 A^T - 2 x B^T + c), A = 1 / sigma^2, B = mean / sigma^2, c = sum mean^2 / sigma^2 + ln sigma^2: two matrix
-        products over all nodes.
+        products over all nodes. Queries so long that their squares leave float32 take float64; scores below float32 are its
+        lowest number.
         """
-        sums = np.empty((len(queries), len(self.count)), np.float32)
+        if np.abs(queries).max(initial=0) > _LONG:
+            queries = queries.astype(np.float64)
+        sums = np.empty((len(queries), len(self.count)), queries.dtype)
         squares = queries * queries
         for start in range(0, int(self.shape[1]), _NODES):
             part = slice(start, min(start + _NODES, int(self.shape[1])))
@@ -75,7 +80,7 @@ class Tree:
             constant = np.einsum("ij,ij->i", self.mean[part], scaled) + 2 * self.entropy[part]
             sums[:, part] = -0.5 * (squares @ precision.T - 2 * (queries @ scaled.T) + constant)
         kernels.sum_paths(self._order, self.parent, self._depth, sums)
-        return sums[:, self.leaf_of]
+        return _narrowed(sums[:, self.leaf_of])
 
     def best_first(self, query: Floats, wanted: int, most: int, allowed: Rows) -> tuple[Rows, Floats, int]:
         """Rows found below the nodes opened first, their scores, and the number of nodes scored."""
@@ -86,8 +91,8 @@ class Tree:
             float(self.prior), rows_at, wanted, most, leaves, scores,
         )  # fmt: skip
         score_of = np.full(len(self.count), np.nan, np.float32)
-        score_of[leaves[:found]] = scores[:found]
-        rows = allowed[np.isfinite(score_of[self.leaf_of[allowed]])]
+        score_of[leaves[:found]] = _narrowed(scores[:found])
+        rows = allowed[~np.isnan(score_of[self.leaf_of[allowed]])]
         return rows, score_of[self.leaf_of[rows]], scored
 
     def path(self, row: int) -> list[Prototype]:
@@ -142,3 +147,9 @@ class Tree:
         """The order in which parents come first, and every node's depth."""
         order, self._depth = np.empty(len(self.count), np.int64), np.ones(len(self.count), np.int64)
         self._order = order[: kernels.breadth_first(self.first, self.following, self.root, order, self._depth)]
+
+
+def _narrowed(scores: Floats) -> Floats:
+    """Scores as float32, clipped to its range."""
+    limit = np.finfo(np.float32).max
+    return scores if scores.dtype == np.float32 else scores.clip(-limit, limit).astype(np.float32)

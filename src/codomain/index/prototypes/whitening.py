@@ -38,5 +38,11 @@ class Whitening(NamedTuple):
         return cls(mean.astype(np.float32), (directions[:, kept] / np.sqrt(variance[kept])).astype(np.float32))
 
     def apply(self, vectors: Floats) -> Floats:
-        """Vectors (n, d) to float32 (n, k)."""
-        return np.ascontiguousarray((vectors - self.mean) @ self.directions, np.float32)
+        """Vectors (n, d) to float32 (n, k), clipped to its range."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            white = np.ascontiguousarray((vectors - self.mean) @ self.directions, np.float32)
+        if not np.isfinite(white).all():
+            limit = np.finfo(np.float32).max
+            exact = (vectors.astype(np.float64) - self.mean) @ self.directions
+            white = exact.clip(-limit, limit).astype(np.float32)
+        return white

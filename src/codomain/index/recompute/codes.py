@@ -13,7 +13,7 @@ _SAMPLE = 64 * CENTROIDS
 
 
 class Codebook(NamedTuple):
-    """centroids (parts, 256, d / parts) float16: part p of a vector is the one of its 256 that its byte names."""
+    """centroids (parts, 256, d / parts), `compact`: part p of a vector is the one of its 256 that its byte names."""
 
     centroids: np.ndarray
 
@@ -48,7 +48,17 @@ def train(vectors: Floats, parts: int, seed: int) -> Codebook:
     finally:
         faiss.omp_set_num_threads(threads)
     centroids = faiss.vector_to_array(quantizer.centroids).reshape(parts, CENTROIDS, -1)
-    return Codebook(centroids.astype(np.float16))
+    return Codebook(compact(centroids))
+
+
+def compact(values: Floats) -> np.ndarray:
+    """As float16, or unchanged where that cannot hold them: rows kept are compared with rows made anew, clipped ones lose.
+
+    >>> compact(np.float32([60_000])).dtype, compact(np.float32([70_000])).dtype
+    (dtype('float16'), dtype('float32'))
+    """
+    fits = np.abs(values).max(initial=0) <= np.finfo(np.float16).max
+    return values.astype(np.float16) if fits else values
 
 
 def parts_of(dim: int) -> int:

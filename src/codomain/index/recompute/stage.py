@@ -39,7 +39,7 @@ class Recompute(Stage):
     "LEANN: A Low-Storage Vector Index" (2025). The graph keeps `m` edges a node and `hub_m` at the share `hubs` of
     highest degree. A search orders what it sees by codes of `parts` bytes and encodes the best `ratio` of it, `batch`
     texts at a time, until the `ef` best are found. `cache` is the share of nodes, those of highest degree, whose vectors
-    are kept as float16; the last `remember` encoded rows stay in memory. Metrics ip and cosine. Up to 1,000 rows all
+    are kept, as float16 if that holds them; the last `remember` encoded rows stay in memory. Metrics ip and cosine. Up to 1,000 rows all
     are encoded at every search. `attach(source)` says where texts are. Raises MissingExtra without numba.
 
     `m=0` leaves out the graph: every search reads all codes and encodes the `ef` best. While codes are quickly read, up
@@ -230,7 +230,7 @@ class Recompute(Stage):
         self._graph = graph.pack(lists, vectors)
         hottest = np.argsort(-lists.degrees, kind="stable")[: round(self.cache * len(vectors))]
         self._cached = np.sort(hottest).astype(np.int64)
-        self._kept = vectors[self._cached].astype(np.float16)
+        self._kept = codes.compact(vectors[self._cached])
 
     def _link(self, vectors: Floats) -> None:
         """Put rows into the graph: edges to and from the neighbours that their codes and those of the others tell."""

@@ -7,9 +7,14 @@ a process of its own, from file to file: it writes to the standard output, canno
 from __future__ import annotations
 
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Self
@@ -43,38 +48,46 @@ def is_installed() -> bool:
 
 
 class Seismic:
-    """A built index over rows 0 .. n - 1, read into memory, and the file that it was read from."""
+    """A built index over rows 0 .. n - 1, read into memory, and the file that it was read from.
 
-    def __init__(self, path: Path, n: int, dim: int) -> None:
+    `dims` are the dimensions that occur, ascending: the library, whose work and memory grow with their number, knows
+    dims[i] as i.
+    """
+
+    def __init__(self, path: Path, n: int, dims: np.ndarray) -> None:
         if not is_installed():
             raise MissingExtra("sparse(backend='seismic')", "engines")
         import seismic
 
-        kind = getattr(seismic, _kind(dim))
+        kind = getattr(seismic, _kind(dims))
         try:
             self._index: Any = kind.load(str(path))
         except Exception as error:  # a Rust library: whatever it makes of a damaged file
             raise InputError(f"{path} is damaged ({str(error)[:80]}): rebuild the index.") from None
         self._file: BinaryIO = path.open("rb")  # stays readable when the file is replaced
-        self.nbytes = path.stat().st_size
-        self.n = n
+        weakref.finalize(self, self._file.close)
+        self.nbytes = path.stat().st_size + dims.nbytes
+        self.n, self.dims = n, dims
 
     @classmethod
     def build(cls, vectors: csr_array, settings: Settings) -> Self:
         """Index vectors (n, d) without negative values; raises CodomainError when the library fails."""
         if not is_installed():
             raise MissingExtra("sparse(backend='seismic')", "engines")
-        n, dim = vectors.shape
-        with tempfile.TemporaryDirectory(prefix="codomain-seismic-") as folder:
+        dims, columns = np.unique(vectors.indices, return_inverse=True)
+        dims = dims.astype(np.int32)
+        n = vectors.shape[0]
+        narrow = type(vectors)((vectors.data, columns, vectors.indptr), shape=(n, len(dims)))
+        with _terminable(), tempfile.TemporaryDirectory(prefix="codomain-seismic-") as folder:
             source, target = Path(folder) / "vectors.bin", Path(folder) / "index"
-            _write(vectors, source)
+            _write(narrow, source)
             shape = [settings.n_postings, settings.centroid_fraction, settings.summary_energy, settings.max_fraction]
-            command = [sys.executable, "-c", _BUILD, _kind(dim), str(source), str(target), *map(str, shape)]
+            command = [sys.executable, "-c", _BUILD, _kind(dims), str(source), str(target), *map(str, shape)]
             done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False)
             if done.returncode or not target.is_file():
                 last = done.stderr.decode("utf-8", "replace").strip().rsplit("\n", 1)[-1]
                 raise CodomainError(f"Seismic could not index {n:,} vectors ({last[:200]}): use backend='exact'.")
-            return cls(target, n, dim)
+            return cls(target, n, dims)
 
     def search(
         self, terms: np.ndarray, weights: np.ndarray, k: int, query_cut: int, heap_factor: float
@@ -83,6 +96,12 @@ class Seismic:
 
         Values are held in two bytes: scores are right to about one part in a thousand.
         """
+        at = np.searchsorted(self.dims, terms)
+        known = at < len(self.dims)
+        known[known] = self.dims[at[known]] == terms[known]
+        if not known.any():
+            return []
+        terms, weights = at[known].astype(np.int32), weights[known]
         found: list[tuple[float, int]] = self._index.search(terms, weights, k, query_cut, heap_factor, 0, True)
         note(scored=len(found))
         return found
@@ -94,8 +113,29 @@ class Seismic:
             shutil.copyfileobj(self._file, copy, 1 << 20)
 
 
-def _kind(dim: int) -> str:
-    return "SeismicIndexRaw" if dim <= _NARROW else "SeismicIndexRawLV"
+def _kind(dims: np.ndarray) -> str:
+    return "SeismicIndexRaw" if len(dims) <= _NARROW else "SeismicIndexRawLV"
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Let SIGTERM raise, as SIGINT does, so that the process that builds is ended and its folder removed.
+
+    Only where nobody else handles it, and in the main thread, which alone may.
+    """
+    here = threading.current_thread() is threading.main_thread()
+    if not here or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield
+        return
+
+    def leave(number: int, frame: object) -> None:
+        raise SystemExit(128 + number)
+
+    signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _write(vectors: csr_array, path: Path) -> None:

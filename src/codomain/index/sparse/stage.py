@@ -30,6 +30,7 @@ _ENTRIES = 50
 _SHARE = 0.1
 """Share of allowed rows below which they are searched exactly."""
 _FILE = "lists.seismic"
+_DIMS = "seismic_dims"
 
 
 @stage("sparse", takes=["sparse"], gives="hits", papers=(81, 95))
@@ -149,7 +150,8 @@ class SparseIndex(Stage):
     def settings(self) -> Settings:
         """What Seismic is built with: suggested for the rows that are there, unless the arguments say otherwise."""
         entries = sum(len(part.lists.rows) for part in self._parts)
-        found = suggest(max(self._stored, 1), max(self._dim, 1), entries / max(self._stored, 1))
+        dims = max((len(part.lists.terms) for part in self._parts), default=0)  # those that occur: others have no list
+        found = suggest(max(self._stored, 1), max(dims, 1), entries / max(self._stored, 1))
         if self.n_postings == "auto":
             return found
         return Settings(**{**vars(found), "n_postings": self.n_postings})
@@ -258,6 +260,7 @@ class SparseIndex(Stage):
         if self.approximate is not None:
             files, covered = (_FILE,), self.approximate.n
             self.approximate.save(folder / f"{_FILE}.new")
+            arrays[_DIMS] = self.approximate.dims
         settings = self._made() | {"dim": self._dim, "parts": len(self._parts), "seismic": covered}
         save_arrays(folder, self.name, arrays | {"removed": self._removed}, settings, files)
 
@@ -268,7 +271,12 @@ class SparseIndex(Stage):
             raise InputError(f"{folder} was saved by sparse() with other parameters than {self}: rebuild the index.")
         lists = [Lists(*(arrays[f"{name}_{i}"] for name in Lists._fields)) for i in range(settings["parts"])]
         covered = settings["seismic"]
-        near = Seismic(Path(folder) / _FILE, covered, settings["dim"]) if covered else None
+        near = None
+        if covered:
+            dims = arrays.get(_DIMS)
+            if dims is None or not _are_dims(dims, settings["dim"]):
+                raise InputError(f"{folder} does not say which dimensions Seismic's lists are of: rebuild the index.")
+            near = Seismic(Path(folder) / _FILE, covered, dims)
         self._dim = settings["dim"]
         self._reset(_parts(lists), arrays["removed"], near)
         return self
@@ -332,6 +340,12 @@ class SparseIndex(Stage):
 
 def _best_first(hit: tuple[float, int]) -> tuple[float, int]:
     return -hit[0], hit[1]
+
+
+def _are_dims(dims: np.ndarray, dim: int) -> bool:
+    """Whether they are an ascending selection of `dim` dimensions."""
+    ascending = dims.ndim == 1 and dims.dtype == np.int32 and bool((np.diff(dims) > 0).all())
+    return ascending and (not len(dims) or bool(dims[0] >= 0 and dims[-1] < dim))
 
 
 def _parts(lists: list[Lists]) -> list[Part]:
