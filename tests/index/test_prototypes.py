@@ -278,3 +278,16 @@ def test_refuses_what_it_cannot_search(monkeypatch):
     monkeypatch.setattr("codomain.index.prototypes.stage.find_spec", lambda name: None)
     with pytest.raises(MissingExtra, match=r"codomain\[engines\]"):
         Prototypes().build(VECTORS)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("whiten", [0, 8])
+@pytest.mark.parametrize("method", ["pathsum", "bestfirst"])
+@pytest.mark.parametrize("size", [1e12, 1e30, 3e38])
+def test_queries_of_any_length_are_answered(size, method, whiten):
+    index = Prototypes(whiten=whiten, method=method, max_nodes=20).build(VECTORS[:60])
+    for k, allow in ((3, None), (100, None), (5, np.arange(60) < 4)):
+        hits = index.search(np.full((2, 16), size, np.float32), k, allow)
+        n = min(k, 60 if allow is None else 4)
+        assert not np.isnan(hits.scores).any() and (np.diff(hits.scores[:, :n], axis=1) <= 0).all()
+        assert all(len({*row[:n]} - {-1}) == n and {*row[n:]} <= {-1} for row in hits.rows.tolist())

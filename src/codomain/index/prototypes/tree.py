@@ -149,7 +149,7 @@ class Tree:
         self._order = order[: kernels.breadth_first(self.first, self.following, self.root, order, self._depth)]
 
 
-def _narrowed(scores: Floats) -> Floats:
+def _narrowed(scores: np.ndarray) -> Floats:
     """Scores as float32, clipped to its range."""
     limit = np.finfo(np.float32).max
     return scores if scores.dtype == np.float32 else scores.clip(-limit, limit).astype(np.float32)
