@@ -84,6 +84,13 @@ def library(index: SparseIndex):
         return seismic.SeismicIndexRaw.load(str(Path(folder) / "lists.seismic"))
 
 
+def as_numbered(index: SparseIndex, query: csr_array) -> tuple[np.ndarray, np.ndarray]:
+    """A query by the numbers that the file has for the dimensions that occur."""
+    dims = index.approximate.dims
+    known = np.isin(query.indices, dims)
+    return np.searchsorted(dims, query.indices[known]).astype(np.int32), query.data[known]
+
+
 def speed(tuning: csr_array, asked: csr_array, documents: csr_array) -> dict[str, bool]:
     began = time.perf_counter()
     index = SparseIndex(backend="seismic").build(documents)
@@ -95,9 +102,10 @@ def speed(tuning: csr_array, asked: csr_array, documents: csr_array) -> dict[str
     queries = [asked[[i]] for i in range(QUERIES)]
     columns = documents.T.tocsr()
     direct = library(index)
+    numbered = {id(query): as_numbered(index, query) for query in queries}
 
     def ask(query: csr_array) -> object:
-        return direct.search(query.indices, query.data, K, index.query_cut, index.heap_factor, 0, True)
+        return direct.search(*numbered[id(query)], K, index.query_cut, index.heap_factor, 0, True)
 
     times = in_turns(
         {
@@ -127,12 +135,16 @@ def scaling(asked: csr_array, rows: csr_array) -> dict[str, bool]:
         index = SparseIndex(backend="seismic").build(rows[:size])
         settings = index.settings()
         direct = library(index)
-        lists = [np.array(direct.get_doc_ids_in_postings(term)) for term in range(rows.shape[1])]
+        lists = [np.array(direct.get_doc_ids_in_postings(term)) for term in range(len(index.approximate.dims))]
+        lists = dict(zip(index.approximate.dims.tolist(), lists, strict=True))
+        nothing = np.zeros(0, np.int64)
         visited = []
         for i in range(QUERIES):
             span = slice(asked.indptr[i], asked.indptr[i + 1])
             heaviest = asked.indices[span][np.argsort(-asked.data[span])[: settings.query_cut(span.stop - span.start)]]
-            visited.append(len(np.unique(np.concatenate([lists[term] for term in heaviest]))) / size)
+            visited.append(
+                len(np.unique(np.concatenate([lists.get(term, nothing) for term in heaviest.tolist()]))) / size
+            )
         suggested.append(recall(index, asked))
         shares.append(float(np.mean(visited)))
         cut = cut or settings.query_cut(int(np.mean(np.diff(asked.indptr))))  # that of the smallest, for all sizes

@@ -1,14 +1,17 @@
 """The sparse index against dense float64 arithmetic, bm25() and bm25s; what changes, filters, files and Seismic do to it."""
 
 import importlib.util
+import os
+import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.sparse import csr_array, random_array, vstack
+from scipy.sparse import csr_array, vstack
 
 import codomain as cd
 from codomain.analyzer import STOP_WORDS
@@ -18,6 +21,7 @@ from codomain.index import verify
 from codomain.index.bm25 import BM25
 from codomain.index.sparse import SparseIndex, suggest
 from codomain.index.sparse.lists import invert, join, revert
+from codomain.index.storage import open_arrays, save_arrays
 from codomain.report import recording
 
 DIM = 300
@@ -279,11 +283,73 @@ def test_seismic_finds_most_of_them_and_never_too_few(weighting, tmp_path, capfd
 
 @needs_engines
 def test_seismic_takes_more_dimensions_than_two_bytes_count():
-    rows = csr_array(random_array((300, 70_000), density=4e-4, rng=np.random.default_rng(0), dtype=np.float32))
+    rng = np.random.default_rng(0)
+    rows = csr_array(
+        (rng.random(66_000, np.float32), rng.permutation(66_000), np.arange(0, 66_001, 220)), shape=(300, 66_000)
+    )  # every dimension occurs once
+    rows.sort_indices()
     index = SparseIndex("dot", "seismic", query_cut=60, heap_factor=0.0).build(rows)
     hits = index.search(rows[:20], 1)
     assert (hits.rows[:, 0] == np.arange(20)).mean() >= 0.9
     assert index.approximate.nbytes + 8 * rows.nnz <= index.nbytes
+
+
+@needs_engines
+def test_seismic_is_given_the_dimensions_that_occur(tmp_path):
+    few, asked = vectors(500, 0), vectors(20, 1)
+    spread = np.sort(np.random.default_rng(1).choice(1 << 20, DIM, replace=False))
+
+    def apart(rows: csr_array) -> csr_array:
+        return csr_array((rows.data, spread[rows.indices], rows.indptr), shape=(rows.shape[0], 1 << 20))
+
+    arguments = {"backend": "seismic", "query_cut": 40, "heap_factor": 0.6}
+    index, same = SparseIndex(**arguments).build(apart(few)), SparseIndex(**arguments).build(few)
+    expected = same.search(asked, 10)
+    assert np.array_equal(index.search(apart(asked), 10).rows, expected.rows)
+    absent = csr_array((np.ones(1, np.float32), spread[:1] + 1, [0, 1]), shape=(1, 1 << 20))
+    assert (index.search(absent, 3).scores == 0).all()
+    index.save(tmp_path)
+    assert np.array_equal(SparseIndex(**arguments).load(tmp_path).search(apart(asked), 10).rows, expected.rows)
+    arrays, made = open_arrays(tmp_path, "sparse")
+    (tmp_path / "lists.seismic.new").write_bytes((tmp_path / "lists.seismic").read_bytes())
+    save_arrays(tmp_path, "sparse", arrays | {"seismic_dims": arrays["seismic_dims"][::-1]}, made, ("lists.seismic",))
+    with pytest.raises(InputError, match="rebuild the index"):
+        SparseIndex(**arguments).load(tmp_path)
+
+
+@needs_engines
+def test_words_of_the_default_dimension_are_indexed_by_seismic():
+    texts = [f"word{i} word{i % 7} common" for i in range(200)]
+    found = cd.Retriever("words() >> sparse(backend='seismic')").index(texts).search(["word42 missing", "absent"], 1)
+    assert found.rows[0, 0] == 42
+
+
+@needs_engines
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_build_leaves_no_folder(number, tmp_path):
+    code = (
+        "import numpy as np, codomain.index.sparse.seismic as s\nfrom scipy.sparse import csr_array\n"
+        "s._BUILD = 'import time; time.sleep(60)'\nfrom codomain.index.sparse import SparseIndex\n"
+        "SparseIndex(backend='seismic').build(csr_array(np.eye(3, dtype=np.float32)))\n"
+    )
+    env = {**os.environ, "TMPDIR": str(tmp_path)}
+    running = subprocess.Popen([sys.executable, "-c", code], env=env, stderr=subprocess.DEVNULL)
+    until = time.monotonic() + 30
+    while not list(tmp_path.glob("codomain-seismic-*/vectors.bin")) and time.monotonic() < until:
+        time.sleep(0.05)
+    time.sleep(0.3)
+    assert list(tmp_path.iterdir())
+    running.send_signal(number)
+    assert running.wait(20) != 0
+    assert not list(tmp_path.glob("codomain-seismic-*"))
+
+
+@needs_engines
+def test_a_replaced_index_closes_its_file():
+    index = SparseIndex(backend="seismic").build(vectors(50, 0))
+    file = index.approximate._file
+    index.build(vectors(60, 1))
+    assert file.closed and not index.approximate._file.closed
 
 
 @needs_engines
