@@ -189,3 +189,13 @@ def test_in_a_collection(tmp_path, texts):
         assert c.search(texts[160], k=1)[0].id == "160"
         assert {hit.id for hit in c.search(texts[3], k=10, where="n in [3, 7, 180]")} == {"3", "180"}
         assert c.verify() == []
+
+
+def test_what_halves_cannot_hold_is_clipped(tmp_path):
+    large = VECTORS[:1000] * np.float32(1e6)
+    index = IVFAttr(nprobe=1000).build(large[:800])
+    index.add(large[800:])
+    expected = -np.sort(-(QUERIES @ np.clip(large, -65504, 65504).T), axis=1)[:, :5]
+    assert np.allclose(index.search(QUERIES, 5).scores, expected, rtol=1e-3)
+    index.save(tmp_path)
+    assert np.allclose(index.search(QUERIES, 5).scores, expected, rtol=1e-3)

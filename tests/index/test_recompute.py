@@ -281,3 +281,14 @@ def test_a_retriever_says_where_the_texts_are(texts):
     found = Retriever("hashed(48) >> recompute()").index(many).search(many[:20], 1)
     exact = Retriever("hashed(48) >> flat()").index(many).search(many[:20], 1)
     assert np.allclose(found.scores, exact.scores, atol=1e-5)
+
+
+def test_vectors_that_halves_cannot_hold_are_found_as_others_are():
+    large = VECTORS * np.float32(1e6)
+    index = Recompute(cache=0.1, remember=0).build(large)
+    index.attach(Owner(large))
+    scores, hits = QUERIES @ large.T, index.search(QUERIES, 5)
+    best = np.argsort(-scores, axis=1)[:, :5]
+    assert all(len({*row}) == 5 for row in hits.rows.tolist())
+    assert np.allclose(hits.scores, np.take_along_axis(scores, hits.rows, 1), rtol=1e-4)
+    assert (hits.rows[:, :, None] == best[:, None]).any(axis=1).mean() >= 0.9

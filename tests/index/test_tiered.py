@@ -185,3 +185,12 @@ def test_another_kind_of_vectors_is_told():
 
     with pytest.raises(InputError, match="table of numbers"):
         Tiered().build(scipy.sparse.csr_array(VECTORS))
+
+
+def test_what_halves_cannot_hold_is_clipped(tmp_path):
+    large = VECTORS * np.float32(1e6)
+    index = Tiered("flat()", 2000).build(large[:1500])
+    index.add(large[1500:])
+    index.save(tmp_path)
+    _, scores = exact(np.clip(large, -65504, 65504), 5)
+    assert np.allclose(index.search(QUERIES, 5).scores, scores, rtol=1e-3)

@@ -318,5 +318,3 @@ class MultiVector(Stage):
             return Pooled(self._lists.dim)
         k_sim, d_proj, repetitions = self.fde
         return FDE(self._lists.dim, k_sim, d_proj, repetitions, seed=self.seed)
-
-
