@@ -144,10 +144,9 @@ def as_float32(vectors: Any, *, dim: int | None = None, what: str = "vectors") -
     >>> as_float32([[1, 2]]).dtype
     dtype('float32')
     """
-    try:
-        array = np.ascontiguousarray(vectors, dtype=np.float32)
-    except (ValueError, TypeError):
-        raise InputError(f"{what} must be a table of numbers (n, d), not {type(vectors).__name__}.") from None
+    if isinstance(vectors, Ragged) or hasattr(vectors, "toarray"):
+        raise InputError(f"{what} must be a table of numbers (n, d), not {type(vectors).__name__}.")
+    array = np.ascontiguousarray(vectors, dtype=np.float32)
     if array.ndim != 2:
         raise InputError(f"{what} must be a table of shape (n, d), but have shape {array.shape}.")
     if dim is not None and array.shape[1] != dim:
