@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import uuid
 import zlib
 from pathlib import Path
 from typing import Any
@@ -89,12 +87,12 @@ def save_arrays(
     _take_over(folder)
     for old in folder.glob(f"*.{_PART}*"):
         if old not in parts:
-            shutil.rmtree(old, ignore_errors=True)
+            _remove(old)
 
 
 def part_folder(folder: Path, name: str) -> Path:
     """A fresh folder for an index inside another one: what was saved before stays whole beside it."""
-    part = Path(folder) / f"{name}.{_PART}{uuid.uuid4().hex[:8]}"
+    part = Path(folder) / f"{name}.{_PART}{os.urandom(4).hex()}"
     part.mkdir(parents=True)
     return part
 
@@ -201,3 +199,9 @@ def _crc(path: Path) -> int:
         while block := file.read(1 << 20):
             crc = zlib.crc32(block, crc)
     return crc
+
+
+def _remove(folder: Path) -> None:
+    import shutil  # which a search does without
+
+    shutil.rmtree(folder, ignore_errors=True)

@@ -7,16 +7,19 @@ import sqlite3
 from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from codomain import __version__
 from codomain.errors import CodomainError
 from codomain.report import Plan, note, recording
-from codomain.store.columns import Columns, Mask, NotInColumns
 from codomain.store.shelf import Shelf
 from codomain.store.where import Where
 from codomain.store.where_sql import to_sql
+
+if TYPE_CHECKING:  # a search without a filter does without
+    from codomain.store.columns import Columns, Mask
 
 _REMEMBERED = 16
 
@@ -53,6 +56,8 @@ class Filters:
         return self._known[key]
 
     def _found(self, where: Where) -> Mask:
+        from codomain.store.columns import NotInColumns
+
         mask = np.zeros(self._rows, bool)
         columns, way = self._open(), "columns"
         covered = 0 if columns is None else columns.rows
@@ -78,6 +83,8 @@ class Filters:
 
     def _open(self) -> Columns | None:
         """The columns that cover most of the rows."""
+        from codomain.store.columns import Columns
+
         if self._opened != (self._rows, self._epoch):
             self._opened = (self._rows, self._epoch)
             for covered, path in self.shelf.usable(self._fingerprint, self._epoch):
@@ -94,6 +101,8 @@ class Filters:
 
     def reindex(self, rows: int, epoch: int) -> bool:
         """Write the columns of all rows; False when they are there."""
+        from codomain.store.columns import Columns
+
         damaged = self.shelf.drop_damaged()
         if not damaged and any(covered == rows for covered, _ in self.shelf.usable(self._fingerprint, epoch)):
             return False

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -66,7 +65,7 @@ def create_database(folder: Path, fill: Callable[[sqlite3.Connection], None]) ->
         raise StoreError(f"there is a collection at {folder} already.")
     if any(not name.startswith(_UNFINISHED) for name in there):  # those are left from a creation that was killed
         raise StoreError(f"{folder} is in use: a collection needs a folder of its own.")
-    temporary = folder / f"{_UNFINISHED}{uuid.uuid4().hex}"
+    temporary = folder / f"{_UNFINISHED}{os.urandom(16).hex()}"
     try:
         with sentences(folder):
             db = sqlite3.connect(temporary, isolation_level=None)

@@ -9,9 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 import time
-import uuid
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -46,7 +44,7 @@ class Shelf:
 
         Raises StoreError when the disk does not take it; nothing has changed then.
         """
-        target = self.folder / f"{self.prefix}.{rows}.{uuid.uuid4().hex[:8]}"
+        target = self.folder / f"{self.prefix}.{rows}.{os.urandom(4).hex()}"
         temporary = self.folder / f"new.{os.getpid()}.{target.name}"
         try:
             temporary.mkdir(parents=True)
@@ -56,7 +54,7 @@ class Shelf:
             (temporary / _COVERS).write_text(json.dumps(covers))
             temporary.rename(target)
         except OSError as error:
-            shutil.rmtree(temporary, ignore_errors=True)
+            _remove(temporary)
             raise StoreError(
                 f"cannot write the index of {self.collection}: {error.strerror or error}; "
                 "the documents are safe and are searched without it."
@@ -104,7 +102,7 @@ class Shelf:
             except OSError:
                 continue  # its process has just finished with it
             if abandoned:
-                shutil.rmtree(folder, ignore_errors=True)
+                _remove(folder)
 
     def _named(self, pattern: str) -> list[Path]:
         try:
@@ -114,12 +112,12 @@ class Shelf:
 
     def _drop(self, path: Path) -> None:
         """Remove an index at once, by a rename, so that no process sees a part of it; then its files."""
-        aside = self.folder / f"old.{uuid.uuid4().hex}"
+        aside = self.folder / f"old.{os.urandom(16).hex()}"
         try:
             path.rename(aside)
         except OSError:
             return  # another process was quicker
-        shutil.rmtree(aside, ignore_errors=True)
+        _remove(aside)
 
 
 def _covers(path: Path) -> dict[str, Any] | None:
@@ -133,3 +131,9 @@ def _covers(path: Path) -> dict[str, Any] | None:
 
 def _crc(covers: dict[str, Any]) -> int:
     return zlib.crc32(json.dumps(covers, sort_keys=True).encode())
+
+
+def _remove(folder: Path) -> None:
+    import shutil  # which a search does without
+
+    shutil.rmtree(folder, ignore_errors=True)
