@@ -137,3 +137,10 @@ def test_wrong_arguments_are_told_in_a_sentence():
     ):
         with pytest.raises(PipelineError):
             pipeline(expression)
+
+
+def test_a_list_without_rows_near_the_query_is_no_obstacle(index, monkeypatch):
+    """k-means may leave a centroid to which no row belongs."""
+    monkeypatch.setattr(index, "_lists", type(index._lists)(index._lists.centroids, np.full(N, 3, np.int32)))
+    mask = np.random.default_rng(5).random(N) < 0.5
+    assert recall(index.search(QUERIES, 10, mask), mask) >= 0.9

@@ -27,6 +27,8 @@ _WALKS = (32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048)
 _QUERIES = 256
 _BESIDE = 1
 """Lists that are read beside a walk, and that show what a filter lets pass around a query."""
+_LOOK = 5e-6
+"""Milliseconds to look up whether a row of a list passes."""
 _LEAST = 10_000
 """Rows from which there is anything to measure: a scan of fewer takes a millisecond at most."""
 _K = 10
@@ -37,6 +39,10 @@ class _Around(NamedTuple):
 
     rows: int
     passing: np.ndarray
+
+    def share(self, allowed: Allowed) -> float:
+        """What passes of them; of lists without a row, which k-means may leave, what passes of all."""
+        return len(self.passing) / self.rows if self.rows else allowed.share
 
 
 class _Trial(NamedTuple):
@@ -70,9 +76,8 @@ class Filtered(HNSW):
         self._lists: Lists | None = None
         self.verified: Recall | None = None
         """Recall@10 without a filter on queries that nothing was chosen by; None below the rows that are measured."""
-        self._table: dict[
-            str, list[int]
-        ] = {}  # for each way, the effort at each of _SHARES; 0 where none reaches the target
+        self._table: dict[str, list[int]] = {}
+        """For each way the effort at each of _SHARES; 0 where none reaches the target."""
 
     def build(self, vectors: Floats | Packed | np.ndarray, codec: Codec | None = None) -> Self:
         """Build the graph and the lists, and measure both."""
@@ -102,7 +107,7 @@ class Filtered(HNSW):
         hits = Hits.empty(len(queries), k)
         for i, around in enumerate(self._around(queries, allowed)):
             query = queries[i : i + 1]
-            way, plan = cheapest([*self._ways(allowed, k, len(around.passing) / around.rows), scan], allowed)
+            way, plan = cheapest([*self._ways(allowed, k, around.share(allowed)), scan], allowed)
             note(plan=plan)
             if way.name == "graph":
                 found = self._beside(super()._near(query, k, allowed, way), query, around.passing)
@@ -149,7 +154,7 @@ class Filtered(HNSW):
         assert self._lists is not None
         share = min(1.0, way.effort / len(self._lists))
         gathered = self.costs.base + share * allowed.matches * self.costs.row + len(self._lists) * self.costs.in_place
-        return way._replace(ms=gathered + share * allowed.stored * 5e-6)
+        return way._replace(ms=gathered + share * allowed.stored * _LOOK)
 
     def _near(self, queries: Floats, k: int, allowed: Allowed, way: Way) -> Hits:
         if self._lists is None:
