@@ -192,3 +192,13 @@ def test_a_single_query_is_refused_and_vectors_need_an_encoder(texts):
         retriever.search("river")
     with pytest.raises(PipelineError, match="no encoder"):
         retriever.vectors(np.array([0]))
+
+
+def test_a_part_that_is_searched_twice_is_added_up():
+    from codomain.report import note, recording
+
+    with recording() as report:
+        for scored in (3, 4):
+            with recording("bm25()"):
+                note(scored=scored)
+    assert report.scored == report.parts["bm25()"].scored == 7

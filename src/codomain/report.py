@@ -86,6 +86,8 @@ _current: ContextVar[Report | None] = ContextVar("report", default=None)
 def recording(part: str | None = None) -> Iterator[Report]:
     """Collect what the searches of this thread note; an outer recording gets it too, under the name of the part if any.
 
+    A part that is recorded again is added up.
+
     >>> with recording() as report:
     ...     note(scored=10)
     >>> report.scored
@@ -121,4 +123,8 @@ def _add(outer: Report, inner: Report, part: str | None) -> None:
     for name, report in inner.parts.items():
         outer.parts[name] = report
     if part is not None:
-        outer.parts[part] = inner
+        if part in outer.parts:  # searched again, deeper
+            outer.parts[part].seconds += inner.seconds
+            _add(outer.parts[part], inner, None)
+        else:
+            outer.parts[part] = inner
