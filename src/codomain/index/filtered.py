@@ -14,6 +14,7 @@ from codomain.codecs import Codec
 from codomain.index.diagnostics import Recall, interval
 from codomain.index.faissed import SCAN
 from codomain.index.hnsw import HNSW
+from codomain.index.means import centroids, half_squares, nearest
 from codomain.index.planner import Allowed, Way, cheapest
 from codomain.index.scan import Metric
 from codomain.index.storage import Arrays
@@ -265,32 +266,23 @@ class Lists:
     @classmethod
     def build(cls, codes: np.ndarray, codec: Codec) -> Lists:
         """About the square root of the rows in lists, by k-means on a sample."""
-        import faiss
-
         lists = max(1, round(math.sqrt(len(codes))))
-        sample = np.sort(np.random.default_rng(1234).choice(len(codes), min(len(codes), 64 * lists), replace=False))
-        means = faiss.Kmeans(codec.dim, lists, niter=8, seed=1234, verbose=False)
-        means.cp.min_points_per_centroid = 1
-        means.train(codec.decode(codes[sample]))
-        made = cls(means.centroids, np.empty(0, np.int32))
+        made = cls(centroids(len(codes), lambda rows: codec.decode(codes[rows]), lists), np.empty(0, np.int32))
         made.add(codes, codec)
         return made
 
     def add(self, codes: np.ndarray, codec: Codec) -> None:
         """Assign more rows."""
-        parts = [self.assigned]
-        for start in range(0, len(codes), 1 << 14):
-            near = codec.decode(codes[start : start + (1 << 14)]) @ self.centroids.T - self._half
-            parts.append(near.argmax(axis=1).astype(np.int32))
-        self.assigned = np.concatenate(parts)
+        fresh = nearest(self.centroids, len(codes), lambda part: codec.decode(codes[part]))
+        self.assigned = np.concatenate([self.assigned, fresh])
         self.__dict__.pop("_sorted", None)
 
     def near(self, queries: Floats, lists: int) -> Iterator[np.ndarray]:
         """The rows of the nearest lists of each query."""
         order, starts = self._sorted
         scores = queries @ self.centroids.T - self._half
-        nearest = np.argpartition(-scores, min(lists, len(self)) - 1, axis=1)[:, :lists]
-        for members in nearest.tolist():
+        closest = np.argpartition(-scores, min(lists, len(self)) - 1, axis=1)[:, :lists]
+        for members in closest.tolist():
             yield np.concatenate([order[starts[i] : starts[i + 1]] for i in members])
 
     @cached_property
@@ -301,7 +293,7 @@ class Lists:
 
     @cached_property
     def _half(self) -> Floats:
-        return np.asarray(np.einsum("ij,ij->i", self.centroids, self.centroids) / 2)
+        return half_squares(self.centroids)
 
     def arrays(self) -> Arrays:
         """What is saved."""

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from codomain.index.faissed import Faissed, calibrate, scalar_storage, selector
+from codomain.index.means import centroids
 from codomain.index.planner import Allowed, Way
 from codomain.index.scan import Metric
 from codomain.report import note
@@ -40,13 +41,13 @@ class IVF(Faissed):
     def _make(self, codes: np.ndarray) -> Any:
         import faiss
 
-        centroids, kind = self._centroids(codes)
+        lists, kind = self._centroids(codes)
         name, _ = scalar_storage(self.codec, self.metric)
         if name is None:
-            index = faiss.IndexIVFFlat(centroids, self.codec.dim, centroids.ntotal, kind)
+            index = faiss.IndexIVFFlat(lists, self.codec.dim, lists.ntotal, kind)
         else:
             quantizer = getattr(faiss.ScalarQuantizer, name)
-            index = faiss.IndexIVFScalarQuantizer(centroids, self.codec.dim, centroids.ntotal, quantizer, kind, False)
+            index = faiss.IndexIVFScalarQuantizer(lists, self.codec.dim, lists.ntotal, quantizer, kind, False)
             if name == "QT_8bit":
                 calibrate(index.sq, self.codec)
         index.is_trained = True
@@ -59,16 +60,13 @@ class IVF(Faissed):
         dim = self.codec.dim
         lists = _lists(self.nlist, len(codes))
         kind = faiss.METRIC_L2 if self.metric == "l2" else faiss.METRIC_INNER_PRODUCT
-        centroids = faiss.IndexFlat(dim, kind)
+        quantizer = faiss.IndexFlat(dim, kind)
         if len(codes) == 0 or lists == 1:
-            centroids.add(np.zeros((1, dim), np.float32))
-            return centroids, kind
-        sample = _sample(len(codes), 64 * lists)
-        means = faiss.Kmeans(dim, lists, niter=10, seed=1234, spherical=self.metric == "cosine", verbose=False)
-        means.cp.min_points_per_centroid = 1
-        means.train(self._vectors(codes[sample]))
-        centroids.add(means.centroids)
-        return centroids, kind
+            quantizer.add(np.zeros((1, dim), np.float32))
+        else:
+            spherical = self.metric == "cosine"
+            quantizer.add(centroids(len(codes), lambda rows: self._vectors(codes[rows]), lists, spherical))
+        return quantizer, kind
 
     def _made(self) -> dict[str, Any]:
         return {"nlist": self.nlist}
@@ -137,8 +135,8 @@ class IVFPQ(IVF):
         dim = self.codec.dim
         self.output_dim(dim)
         parts = self.m if self.m != "auto" else max(p for p in range(1, max(dim // 4, 1) + 1) if dim % p == 0)
-        centroids, kind = self._centroids(codes)
-        index = faiss.IndexIVFPQ(centroids, dim, centroids.ntotal, parts, 8, kind)
+        lists, kind = self._centroids(codes)
+        index = faiss.IndexIVFPQ(lists, dim, lists.ntotal, parts, 8, kind)
         index.pq.cp.min_points_per_centroid, index.pq.cp.niter = 1, 10
         # many small k-means: threads would mostly wait for each other, eight times as long on a busy machine
         threads = faiss.omp_get_max_threads()

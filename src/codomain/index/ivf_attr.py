@@ -13,6 +13,7 @@ from codomain.codecs import Codec
 from codomain.errors import InputError
 from codomain.index.attributes import Attributes, Tests, attribute_table, passing
 from codomain.index.mapped import MappedStore
+from codomain.index.means import centroids, half_squares, nearest
 from codomain.index.planner import Allowed
 from codomain.index.scan import check_metric
 from codomain.index.storage import Arrays, Growing, open_arrays, save_arrays
@@ -196,7 +197,7 @@ class IVFAttr(Stage):
         """Places of the matches in the file, a few lists at a time, nearest first."""
         nearness = self._centroids @ query
         if self.metric == "l2":
-            nearness -= np.einsum("ij,ij->i", self._centroids, self._centroids) / 2
+            nearness -= half_squares(self._centroids)
         near = np.flatnonzero(possible)
         near = near[np.argsort(-nearness[near], kind="stable")]
         places: list[Rows] = []
@@ -260,26 +261,17 @@ class IVFAttr(Stage):
 
     def _means(self, vectors: Floats) -> Floats:
         """Centroids: four times the square root of the rows, a power of two, unless `nlist` says otherwise."""
-        import faiss
-
         wanted = (
             1 << round(math.log2(max(1.0, 4 * math.sqrt(len(vectors))))) if self.nlist == "auto" else int(self.nlist)
         )
         lists = max(1, min(wanted, len(vectors) // 39))
         if len(vectors) == 0 or lists == 1:
             return np.zeros((1, vectors.shape[1]), np.float32)
-        sample = np.random.default_rng(1234).choice(len(vectors), min(len(vectors), 64 * lists), replace=False)
-        means = faiss.Kmeans(vectors.shape[1], lists, niter=10, seed=1234, verbose=False)
-        means.cp.min_points_per_centroid = 1
-        means.train(vectors[np.sort(sample)])
-        return np.asarray(means.centroids, np.float32)
+        return centroids(len(vectors), lambda rows: vectors[rows], lists)
 
     def _assign(self, vectors: np.ndarray) -> np.ndarray:
-        """The list of the nearest centroid by distance, block by block."""
-        half = np.einsum("ij,ij->i", self._centroids, self._centroids) / 2
-        blocks = (vectors[start : start + _BLOCK].astype(np.float32) for start in range(0, len(vectors), _BLOCK))
-        parts = [(block @ self._centroids.T - half).argmax(axis=1) for block in blocks]
-        return np.concatenate([np.empty(0, np.int64), *parts])
+        """The list of the nearest centroid by distance."""
+        return nearest(self._centroids, len(vectors), lambda part: vectors[part].astype(np.float32))
 
     def _merged(self) -> tuple[Attributes, Rows, Any]:
         """Attributes and rows with the added ones in their lists, and how to read the vectors in that order."""
