@@ -31,13 +31,16 @@ class MiniLML3(Stage):
     dim = 384
 
     def output_dim(self, dim: int | None) -> int:
+        """384, whatever comes before."""
         return self.dim
 
     @cached_property
     def fingerprint(self) -> str:
+        """SHA-256 over the weights and the limit of tokens."""
         return hashlib.sha256(weights().read_bytes() + b"128 tokens").hexdigest()
 
     def encode_documents(self, texts: Sequence[str], progress: Progress | None = None) -> np.ndarray:
+        """Unit vectors, float32 (n, 384); `progress(n)` after each batch."""
         vectors = np.zeros((len(texts), self.dim), np.float32)
         by_length = sorted(range(len(texts)), key=lambda i: len(texts[i]))  # so that a batch pads little
         batches = [by_length[start : start + 32] for start in range(0, len(texts), 32)]
