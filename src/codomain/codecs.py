@@ -2,43 +2,35 @@
 
 So the score of a float32 query q against stored codes needs no decoding: <q, x^> = <q * gain, widen(codes)> + <q, base>.
 A codec that rotates first, x^ = R (base + gain * widen(codes)), rotates queries instead: <q, R y> = <q R, y>.
+For codes that are numbers of codewords, widening is the reading of a table, and gain and base have nothing left to do.
 Queries stay precise, codes are never compared with each other's raw bytes (asymmetric scores).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from codomain.codebooks import bin_codes, byte_tables, code_bits, nearest_codes, pack, packed_width, table_rows
 from codomain.errors import InputError
+from codomain.small_floats import SMALL, round_to_byte
 from codomain.vectors import Floats, as_float32
 
 CodecKind = Literal[
-    "float32", "float16", "float8_e4m3", "float8_e5m2", "int8", "binary", "planes2", "planes3", "planes4"
-]
+    "float32", "float16", "float8_e4m3", "float8_e5m2", "int8", "int4", "int2", "binary", "planes2", "planes3", "planes4",
+    "bins", "product",
+]  # fmt: skip
 
 _DTYPE = {"float32": np.float32, "float16": np.float16}
 """Storage of the kinds that are not bytes."""
 
 
-class _Small(NamedTuple):
-    """A floating-point format narrower than float32: how its bits sit, sign-extended, inside a float32."""
-
-    integer: type[np.signedinteger[Any]]
-    shift: int  # moves its mantissa to the top of float32's
-    mask: int  # clears what sign extension left in float32's exponent
-    exponent: int  # float32's bias minus its own: the value is 2^exponent times the float32 with these bits
-    largest: float
-
-
-_SMALL = {
-    "float16": _Small(np.int16, 13, 0x8FFFFFFF, 112, 65504.0),
-    "float8_e4m3": _Small(np.int8, 20, 0x87FFFFFF, 120, 448.0),
-    "float8_e5m2": _Small(np.int8, 21, 0x8FFFFFFF, 112, 57344.0),
-}
+_INTEGER = {"int8": 8, "int4": 4, "int2": 2}
+"""Bits per dimension of the kinds that are steps on an even scale."""
 
 _PLANES = {"binary": 1, "planes2": 2, "planes3": 3, "planes4": 4}
 """Bits per dimension of the kinds that are packed bit planes."""
@@ -48,6 +40,12 @@ GAUSSIAN_STEP = {2: 0.996, 3: 0.586, 4: 0.335}
 
 _CALIBRATION = {"scale": 1, "offset": 1, "rotation": 2}
 """The arrays that fitting gives a codec, by their number of axes, each `dim` long."""
+
+_ARRAYS = (*_CALIBRATION, "codebooks", "edges")
+"""The same and the tables of the kinds that have them."""
+
+_STAGE = {"int8": "int8()", "int4": "int4()", "int2": "int2()", "bins": "bins()", "product": "pq()"}
+"""What is fitted to have a codec of a kind that cannot be without calibration."""
 
 _ROWS = 1024
 """Rows encoded at a time: temporaries stay in the cache."""
@@ -66,11 +64,16 @@ class Codec:
     """How vectors of `dim` dimensions become codes (n, width) and back; `scale` and `offset` are per dimension.
 
     float8 is multiplied by 2^round(log2 sqrt(dim)) first, so that the components of unit vectors use its range
-    (after "Optimization of embeddings storage for RAG systems", 2025). int8 is x = offset + scale * code.
+    (after "Optimization of embeddings storage for RAG systems", 2025). int8, int4 and int2 are x = offset + scale * code;
+    a byte of int4 holds dimension j above dimension j + width, and int2 four that are a width apart: unpacked without a
+    shuffle, each has a stretch of its own.
     binary keeps the sign of x - offset, first dimension in the highest bit, and stands for +-scale: a vector of the
     centred space, to be scored against queries that are centred too.
     planes2, planes3 and planes4 are x = rotation scale (c - (2^n - 1) / 2) with n bits a code, in n packed bit planes,
     the highest first ("Binary Embedding-based Retrieval at Tencent", 2023: the values of its recurrent binary codes).
+    bins holds for each dimension the number of the bin between its `edges` (dim, bins - 1) and stands for that bin's value
+    in `codebooks` (dim, bins, 1). product holds for each of m parts the number of the nearest codeword in `codebooks`
+    (m, codewords, dim / m), after a rotation where there is one ("Product Quantization for Nearest Neighbor Search", 2011).
 
     >>> codec = Codec("float8_e4m3", 4)
     >>> codec.decode(codec.encode(np.float32([[0.5, -0.25, 0.1, 0.0]])))
@@ -84,12 +87,16 @@ class Codec:
     scale: Floats | None = None
     offset: Floats | None = None
     rotation: Floats | None = None
+    codebooks: Floats | None = None
+    edges: Floats | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in get_args(CodecKind):
             raise InputError(f"there is no codec {self.kind!r}: the kinds are {', '.join(get_args(CodecKind))}.")
-        if self.kind == "int8" and (self.scale is None or self.offset is None):
-            raise InputError("the codec int8 needs a scale and an offset for each dimension: fit int8() on a sample.")
+        if self.kind in _INTEGER and (self.scale is None or self.offset is None):
+            raise InputError(
+                f"the codec {self.kind} needs a scale and an offset for each dimension: fit {_STAGE[self.kind]} on a sample."
+            )
         if self.kind.startswith("planes") and self.scale is None:
             raise InputError(
                 f"the codec {self.kind} needs a scale for each dimension: fit recurrent_binary() on a sample."
@@ -98,6 +105,19 @@ class Codec:
             array = getattr(self, name)
             if array is not None and np.shape(array) != (self.dim,) * shape:
                 raise InputError(f"the codec's {name} has shape {np.shape(array)}, not {(self.dim,) * shape}.")
+        if self.kind in ("bins", "product"):
+            self._check_codebooks()
+
+    def _check_codebooks(self) -> None:
+        if self.codebooks is None or (self.kind == "bins" and self.edges is None):
+            raise InputError(f"the codec {self.kind} needs codebooks: fit {_STAGE[self.kind]} on a sample.")
+        parts, codewords, size = self.codebooks.shape
+        if parts * size != self.dim or (self.edges is not None and self.edges.shape != (self.dim, codewords - 1)):
+            raise InputError(f"the codec's codebooks {self.codebooks.shape} do not make {self.dim} dimensions.")
+        try:
+            code_bits(codewords)
+        except ValueError as error:
+            raise InputError(f"the codec {self.kind} cannot be: {error}.") from None
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Codec):
@@ -106,7 +126,7 @@ class Codec:
             np.array_equal(getattr(self, name), getattr(other, name))
             if getattr(self, name) is not None and getattr(other, name) is not None
             else getattr(self, name) is getattr(other, name)
-            for name in _CALIBRATION
+            for name in _ARRAYS
         )
 
     def __hash__(self) -> int:
@@ -120,12 +140,21 @@ class Codec:
     @property
     def width(self) -> int:
         """Codes per row."""
+        if self.kind in _INTEGER:
+            return packed_width(self.dim, _INTEGER[self.kind])
+        if self.codebooks is not None:
+            return packed_width(len(self.codebooks), code_bits(self.codebooks.shape[1]))
         return self.planes * ((self.dim + 7) // 8) if self.planes else self.dim
 
     @property
     def planes(self) -> int:
         """Bits per dimension of packed bits; 0 for the other kinds."""
         return _PLANES.get(self.kind, 0)
+
+    @cached_property
+    def tables(self) -> Floats | None:
+        """What every value of every byte stands for, (width * 256, dimensions of a byte), where codes number codewords."""
+        return None if self.codebooks is None else byte_tables(self.codebooks)
 
     @property
     def bits_per_vector(self) -> int:
@@ -177,8 +206,22 @@ class Codec:
             out[:] = values
         elif self.kind == "int8":
             out[:] = codes
+        elif self.kind in _INTEGER:
+            depth = _INTEGER[self.kind]
+            for place, start in enumerate(range(0, self.dim, self.width)):
+                stretch = out[:, start : start + self.width]
+                stretch[:] = (codes[:, : stretch.shape[1]] >> (8 - depth * (place + 1))) & (2**depth - 1)
+        elif self.tables is not None:
+            each = self.tables.shape[1]
+            exact = self.width * each == self.dim and out.flags.c_contiguous
+            whole = out if exact else np.empty((len(codes), self.width * each), np.float32)
+            np.take(
+                self.tables, table_rows(codes), axis=0, out=whole.reshape(len(codes), self.width, each), mode="clip"
+            )
+            if not exact:  # the last byte has room for more dimensions than there are
+                out[:] = whole[:, : self.dim]
         else:
-            small = _SMALL[self.kind]
+            small = SMALL[self.kind]
             bits = out.view(np.int32)
             bits[:] = codes.view(small.integer)
             bits <<= small.shift
@@ -190,7 +233,7 @@ class Codec:
         gain, base = self._affine()
         queries = queries if self.rotation is None else queries @ self.rotation
         unit = np.ones(len(queries), np.float32)
-        if self.kind in _SMALL and len(queries):  # gain is near 2^120: bring large queries to one first
+        if self.kind in SMALL and len(queries):  # gain is near 2^120: bring large queries to one first
             unit = np.exp2(np.ceil(np.log2(np.abs(queries).max(axis=1).clip(1e-30)))).astype(np.float32)
         weights = np.ascontiguousarray(queries / unit[:, None] * gain, np.float32)
         bias = np.zeros(len(queries), np.float32) if base is None else (queries @ base).astype(np.float32)
@@ -206,7 +249,7 @@ class Codec:
 
     def state(self) -> dict[str, NDArray[Any]]:
         """The calibration by name, without what is not set; `from_state` brings it back."""
-        arrays = {name: getattr(self, name) for name in _CALIBRATION}
+        arrays = {name: getattr(self, name) for name in _ARRAYS}
         return {name: array for name, array in arrays.items() if array is not None}
 
     @classmethod
@@ -216,13 +259,15 @@ class Codec:
         >>> Codec.from_state("float16", 3, {}) == Codec("float16", 3)
         True
         """
-        return cls(kind, dim, **{name: state[name] for name in _CALIBRATION if name in state})
+        return cls(kind, dim, **{name: state[name] for name in _ARRAYS if name in state})
 
     def _encode(self, block: Floats) -> NDArray[Any]:
-        if self.kind == "int8":
-            assert self.scale is not None and self.offset is not None
-            steps: Floats = np.rint((block - self.offset) / self.scale)
-            return steps.clip(0, 255).astype(np.uint8)
+        if self.kind in _INTEGER:
+            return self._steps(block, _INTEGER[self.kind])
+        if self.codebooks is not None:
+            rotated = block if self.rotation is None else block @ self.rotation
+            codes = nearest_codes(rotated, self.codebooks) if self.edges is None else bin_codes(block, self.edges)
+            return pack(codes, code_bits(self.codebooks.shape[1]))
         if self.kind == "binary":
             return np.packbits(block > (0.0 if self.offset is None else self.offset), axis=1)
         if self.planes:
@@ -231,9 +276,23 @@ class Codec:
             n, rotated = self.planes, block if self.rotation is None else block @ self.rotation
             levels = np.clip(np.floor(rotated / self.scale) + 2 ** (n - 1), 0, 2**n - 1).astype(np.uint8)
             return np.concatenate([np.packbits(levels >> (n - 1 - j) & 1, axis=1) for j in range(n)], axis=1)
-        small = _SMALL[self.kind]
+        small = SMALL[self.kind]
         block = np.clip(block * np.float32(2.0**self._float8_shift), -small.largest, small.largest)
-        return block.astype(np.float16) if self.kind == "float16" else _round_to_byte(block, small)
+        return block.astype(np.float16) if self.kind == "float16" else round_to_byte(block, small)
+
+    def _steps(self, block: Floats, bits: int) -> NDArray[np.uint8]:
+        """c = clip(round((x - lo) / step), 0, 2^b - 1), and stretches of dimensions laid over each other."""
+        assert self.scale is not None and self.offset is not None
+        rounded: Floats = np.rint((block - self.offset) / self.scale)
+        steps = rounded.clip(0, 2**bits - 1).astype(np.uint8)
+        if bits == 8:
+            return steps
+        width = self.width
+        codes = np.zeros((len(block), width), np.uint8)
+        for place, start in enumerate(range(0, self.dim, width)):
+            stretch = steps[:, start : start + width]
+            codes[:, : stretch.shape[1]] |= stretch << (8 - bits * (place + 1))
+        return codes
 
     @property
     def _float8_shift(self) -> int:
@@ -241,8 +300,10 @@ class Codec:
 
     def _affine(self) -> tuple[Any, Floats | None]:
         """Gain and base; a base of None is zero."""
-        if self.kind == "int8":
+        if self.kind in _INTEGER:
             return self.scale, self.offset
+        if self.codebooks is not None:
+            return np.float32(1), None
         if self.kind == "binary":
             scale = np.full(self.dim, self.dim**-0.5, np.float32) if self.scale is None else self.scale
             return 2 * scale, -scale
@@ -251,20 +312,4 @@ class Codec:
             return self.scale, self.scale * np.float32(-(2**self.planes - 1) / 2)
         if self.kind == "float32":
             return np.float32(1), None
-        return np.float32(2.0 ** (_SMALL[self.kind].exponent - self._float8_shift)), None
-
-
-def _round_to_byte(block: Floats, small: _Small) -> NDArray[np.uint8]:
-    """Float32 within range to float8, round half to even, bit for bit what torch.float8_* gives."""
-    bits = block.view(np.uint32)
-    sign = (bits >> 24) & 0x80
-    magnitude = bits & 0x7FFFFFFF
-    # normal numbers: add half of the last kept bit, minus one where that bit is even, and rebias the exponent
-    odd = (magnitude >> small.shift) & 1
-    half = np.uint32((1 << (small.shift - 1)) - 1)
-    normal = (magnitude + half + odd - np.uint32(small.exponent << 23)) >> small.shift
-    # subnormal numbers: adding 2^k puts their last bit at float32's last bit, and the hardware rounds
-    magic = np.uint32((small.exponent + 23 - (23 - small.shift) + 1) << 23)
-    subnormal = (magnitude.view(np.float32) + magic.view(np.float32)).view(np.uint32) - magic
-    rounded = np.where(magnitude < ((small.exponent + 1) << 23), subnormal, normal)
-    return np.asarray(rounded | sign, np.uint8)
+        return np.float32(2.0 ** (SMALL[self.kind].exponent - self._float8_shift)), None

@@ -11,7 +11,7 @@ from codomain.codecs import Codec
 from codomain.errors import InputError, PipelineError
 from codomain.index import verify
 from codomain.stages import stage_class
-from codomain.transform import Binary, Float8, Float16, Int8
+from codomain.transform import OPQ, PQ, Binary, Bins, Float8, Float16, Int2, Int4, Int8
 from codomain.vectors import Packed
 
 DIM = 32
@@ -21,6 +21,11 @@ QUANTIZERS = {
     "float8": Float8(),
     "float8_e5m2": Float8("e5m2"),
     "int8": Int8(),
+    "int4": Int4(),
+    "int2": Int2(),
+    "bins": Bins(),
+    "pq": PQ(8),
+    "opq": OPQ(8, 4, rounds=2),
     "binary": Binary(),
     "binary_plain": Binary(center=False),
 }
@@ -31,6 +36,7 @@ CASES = [
     for kind in QUANTIZERS
     if not (index in ("ivf", "ivfpq", "filtered") and kind.startswith("binary"))
     and (metric == "ip" or kind not in ("float8_e5m2", "binary_plain"))
+    and (index in ("flat", "hnsw", "ivf") or kind not in ("int4", "int2", "bins", "pq", "opq"))
 ]
 
 

@@ -287,12 +287,13 @@ def _shift(path: Path, pad: int) -> None:
 def scalar_storage(codec: Codec, metric: Metric) -> tuple[str | None, Codec]:
     """How FAISS stores what a codec stands for: a type of its ScalarQuantizer (None: float32), and our reading of it.
 
-    float8 has no such type and is held as float16, which has every float8 value; so are normalised int8 vectors.
+    int4 and int2 take a byte for each dimension. What has no such type is held as float16, which has every float8 value;
+    so are normalised vectors.
     """
     if codec.kind == "float32":
         return None, codec
-    if codec.kind == "int8" and metric != "cosine":
-        return "QT_8bit", codec
+    if codec.kind in ("int8", "int4", "int2") and metric != "cosine":
+        return "QT_8bit", Codec("int8", codec.dim, codec.scale, codec.offset)
     return "QT_fp16", Codec("float16", codec.dim)
 
 

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from codomain.codebooks import table_rows
 from codomain.codecs import Codec, QueryForm
 from codomain.errors import InputError
 from codomain.index import half
@@ -31,6 +32,10 @@ _GATHER_HALF_BELOW = 0.15
 """The same where all rows are scored as they are stored, in one pass."""
 _FEW = 4
 """Queries up to which float16 rows are read as they are, once a query; for more they are widened, once for all."""
+_LOOK_UP = 2
+"""Queries up to which codes of codewords are scored by a table of each query; for more they are widened, once for all."""
+_SHARED = 4
+"""Dimensions of a byte from which that saves time."""
 _GROUP = 64
 _WORD_ROWS = 1 << 14
 """Rows whose bits are compared at a time: what is counted stays in the cache."""
@@ -113,6 +118,8 @@ def _scores(
         return _hamming(queries, codes, rows)
     if codec.kind == "float16" and len(queries) <= _FEW:
         scores = half.products(queries, codes if rows is None else codes[rows])
+    elif codec.tables is not None and codec.tables.shape[1] >= _SHARED and len(queries) <= _LOOK_UP:
+        scores = _looked_up(codec.query_form(queries).weights, codes, codec.tables, rows)
     else:
         scores = _inner_products(codec.query_form(queries), codes, codec, rows)
     if metric == "ip":
@@ -151,6 +158,24 @@ def _inner_products(form: QueryForm, codes: np.ndarray, codec: Codec, rows: Rows
     if codec.kind != "float32":
         scores *= unit[:, None]
         scores += bias[:, None]
+    return scores
+
+
+def _looked_up(queries: Floats, codes: np.ndarray, tables: Floats, rows: Rows | None) -> Floats:
+    """<q, x^> (q, n) as sums over bytes: the product of a part of the query with a codeword is computed once, then read."""
+    width, each = codes.shape[1], tables.shape[1]
+    padded = np.zeros((len(queries), width * each), np.float32)
+    padded[:, : queries.shape[1]] = queries
+    # t_j(c) = <q_j, c_j>, <q, x^> = sum_j t_j(x_j)   ("Product Quantization for Nearest Neighbor Search", 2011, asymmetric)
+    products = np.einsum("wcs,qws->qwc", tables.reshape(width, 256, each), padded.reshape(-1, width, each))
+    n = len(codes) if rows is None else len(rows)
+    scores = np.empty((len(queries), n), np.float32)
+    size = max(1, _BLOCK // width)
+    for start in range(0, n, size):
+        stop = min(start + size, n)
+        places = table_rows(codes[start:stop] if rows is None else codes[rows[start:stop]])
+        for i, product in enumerate(products):
+            np.take(product.ravel(), places, mode="clip").sum(axis=1, out=scores[i, start:stop])
     return scores
 
 

@@ -1,4 +1,4 @@
-"""Fewer bits per dimension: float16, float8, int8 and binary; documents are quantised, queries are not.
+"""Fewer bits per dimension: float16, float8, int8, int4, int2, bins and binary; documents are quantised, queries are not.
 
 Measured by `proofs/compression.py`: int8 calibrated on the collection loses least of the four-fold formats; float8
 needs no calibration, so it serves the first inserts; binary is centred on the mean before the sign is taken.
@@ -10,9 +10,10 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from codomain.codecs import Codec
+from codomain.codebooks import bin_codes
+from codomain.codecs import Codec, CodecKind
 from codomain.errors import InputError
-from codomain.stages import stage
+from codomain.stages import stage, whole
 from codomain.transform.estimator import Estimator
 from codomain.vectors import Floats
 
@@ -92,8 +93,29 @@ class Float8(Quantizer):
         return Codec("float8_e5m2" if self.format == "e5m2" else "float8_e4m3", dim)
 
 
+class _Steps(Quantizer):
+    """Even steps between two ends of the range of each dimension."""
+
+    _fitted = ("low_", "step_")
+    _bits: ClassVar[int]
+
+    def _fit(self, X: Floats) -> None:
+        low, high = self._range(X)
+        step = (high - low) / (2**self._bits - 1)
+        self.low_ = low.astype(np.float32)
+        # a constant dimension has code 0, which stands for its value exactly
+        self.step_ = np.where(step > 0, step, 1).astype(np.float32)
+
+    def _range(self, X: Floats) -> tuple[np.ndarray, np.ndarray]:
+        raise NotImplementedError
+
+    def _codec(self, dim: int) -> Codec:
+        kinds: dict[int, CodecKind] = {8: "int8", 4: "int4", 2: "int2"}
+        return Codec(kinds[self._bits], dim, scale=self.step_, offset=self.low_)
+
+
 @stage("int8", takes=["dense"], gives="codes", papers=[67])
-class Int8(Quantizer):
+class Int8(_Steps):
     """One byte per dimension between the smallest and the largest value seen in that dimension.
 
     "CoRECT: Evaluating Embedding Compression Techniques at Scale" (2025), with rounding and decoded scores. Fit on
@@ -105,20 +127,90 @@ class Int8(Quantizer):
            [255,   0]], dtype=uint8)
     """
 
-    _fitted = ("low_", "step_")
+    _bits = 8
 
-    def _fit(self, X: Floats) -> None:
+    def _range(self, X: Floats) -> tuple[np.ndarray, np.ndarray]:
         low, high = X.min(axis=0), X.max(axis=0)
         if len(X) < _ENOUGH:
             mean, reach = X.mean(axis=0), 4 * X.std(axis=0)
             low, high = np.minimum(low, mean - reach), np.maximum(high, mean + reach)
-        step = (high - low) / 255
-        self.low_ = low.astype(np.float32)
-        # a constant dimension has code 0, which stands for its value exactly
-        self.step_ = np.where(step > 0, step, 1).astype(np.float32)
+        return low, high
+
+
+class _Clipped(_Steps):
+    """Steps so few that the tails of a dimension are clipped, for the sake of what lies between them."""
+
+    def _range(self, X: Floats) -> tuple[np.ndarray, np.ndarray]:
+        low, high = np.percentile(X, [2.5, 97.5], axis=0)
+        some = high > low  # where nearly all values are the same, the few others are all there is to tell
+        return np.where(some, low, X.min(axis=0)), np.where(some, high, X.max(axis=0))
+
+
+@stage("int4", takes=["dense"], gives="codes", papers=[67])
+class Int4(_Clipped):
+    """Half a byte per dimension: 16 steps between the 2.5th and the 97.5th percentile, values beyond them clipped.
+
+    "CoRECT: Evaluating Embedding Compression Techniques at Scale" (2025), with rounding and decoded scores.
+
+    >>> Int4().fit(np.float32([[0, -1], [1, 1]])).encode(np.float32([[1, 0], [9, -9]]))
+    array([[248],
+           [240]], dtype=uint8)
+    """
+
+    _bits = 4
+
+
+@stage("int2", takes=["dense"], gives="codes", papers=[67])
+class Int2(_Clipped):
+    """A quarter of a byte per dimension: 4 steps between the 2.5th and the 97.5th percentile, as `int4`.
+
+    >>> Int2().fit(np.float32([[0], [3]])).transform(np.float32([[1.1], [9]])).round(1)
+    array([[1. ],
+           [2.9]], dtype=float32)
+    """
+
+    _bits = 2
+
+
+@stage("bins", takes=["dense"], gives="codes", papers=[67])
+class Bins(Quantizer):
+    """Bins that hold equally many values of a dimension, 4 (`bits=2`) or 16 of them; each stands for its mean.
+
+    The percentile quantiser of "CoRECT: Evaluating Embedding Compression Techniques at Scale" (2025), which scores the
+    numbers of the bins; here they are decoded. Values beyond the sample belong to the outermost bins.
+
+    >>> Bins(2).fit(np.float32([[1], [2], [3], [4], [5], [6], [70], [80]])).transform(np.float32([[2], [99]]))
+    array([[ 1.5],
+           [75. ]], dtype=float32)
+    """
+
+    _fitted = ("edges_", "means_")
+
+    def __init__(self, bits: int = 4) -> None:
+        self.bits = bits
+
+    def output_dim(self, dim: int | None) -> int | None:
+        """Unchanged; raises ValueError for bits other than 2 and 4."""
+        if whole("bits", self.bits) not in (2, 4):
+            raise ValueError(f"needs bits 2 or 4, not {self.bits}")
+        return dim
+
+    def _fit(self, X: Floats) -> None:
+        count, dim = 2**self.bits, X.shape[1]
+        inner = np.arange(1, count) / count
+        self.edges_ = np.quantile(X, inner, axis=0, method="lower").T.astype(np.float32, order="C")
+        self.means_ = np.empty((dim, count), np.float32)
+        last = X.max(axis=0)
+        for j, own in enumerate(bin_codes(X, self.edges_).T):
+            values = X[:, j].astype(np.float64)
+            held = np.bincount(own, minlength=count)
+            # a bin without values stands for its upper edge
+            empty = np.append(self.edges_[j], last[j])
+            means = np.bincount(own, values, count) / np.maximum(held, 1)
+            self.means_[j] = np.where(held > 0, means, empty)
 
     def _codec(self, dim: int) -> Codec:
-        return Codec("int8", dim, scale=self.step_, offset=self.low_)
+        return Codec("bins", dim, codebooks=self.means_[:, :, None], edges=self.edges_)
 
 
 @stage("binary", takes=["dense"], gives="packed", papers=[67])
@@ -126,7 +218,8 @@ class Binary(Quantizer):
     """One bit per dimension: the sign after centring on the mean, scored against float32 queries.
 
     Queries are centred too, or the direction of the mean drowns the rest; a bit stands for plus or minus the mean
-    distance from the center. `center=False` takes the plain sign and needs no sample, but loses more.
+    distance from the center. `center="median"` splits every dimension in halves instead; `center=False` takes the plain
+    sign and needs no sample, but loses more.
 
     >>> Binary(center=False).encode(np.float32([[0.5, -0.5, 0.1]]))
     array([[160]], dtype=uint8)
@@ -134,16 +227,25 @@ class Binary(Quantizer):
 
     _fitted = ("center_", "spread_")
 
-    def __init__(self, center: bool = True) -> None:
+    def __init__(self, center: bool | Literal["median"] = True) -> None:
         self.center = center
+
+    def output_dim(self, dim: int | None) -> int | None:
+        """Unchanged; raises ValueError for an unknown center."""
+        if self.center not in (True, False, "median"):
+            raise ValueError(f"needs center True, False or 'median', not {self.center!r}")
+        return dim
 
     @property
     def needs_fit(self) -> bool:  # type: ignore[override]
         """Only centring learns from a sample."""
-        return self.center
+        return bool(self.center)
 
     def _fit(self, X: Floats) -> None:
-        self.center_ = X.mean(axis=0) if self.center else np.zeros(X.shape[1], np.float32)
+        if self.center == "median":
+            self.center_ = np.median(X, axis=0).astype(np.float32)
+        else:
+            self.center_ = X.mean(axis=0) if self.center else np.zeros(X.shape[1], np.float32)
         self.spread_ = np.abs(X - self.center_).mean(axis=0)
 
     def transform_queries(self, Q: Floats) -> Floats:
