@@ -1,0 +1,218 @@
+"""Item vectors that learn from use: each success or failure of what was tried moves the items near the query."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Self
+
+import numpy as np
+
+from codomain.errors import InputError
+from codomain.stages import number, whole
+from codomain.vectors import Floats, Rows, as_float32
+
+_ARRAYS = ("start", "theta", "born", "gone", "queries", "chosen", "success", "weight", "shown", "shown_ends")
+
+
+class Served(NamedTuple):
+    """Items for one query, best first: rows (k,) int64, and the probability (k,) with which each was put first."""
+
+    rows: Rows
+    propensities: Floats
+
+
+class OnlineItems:
+    """Vectors of tools or other items as the weights of a softmax classifier, corrected by feedback on those tried.
+
+    With theta_i the vector of item i and p = softmax(kappa q . theta) over the `neighbours` items nearest to the query q,
+    feedback y in {0, 1} on the chosen item c moves each of them by the estimated gradient of the cross-entropy,
+    theta_i -= lr ((p_i - [i = c] y w) q + anchor (theta_i - theta_i at the start)), w = min(1 / p_c, clip).
+    "Online-Optimized RAG for Tool Use and Function Calling" (2025); kappa, clip, anchor and the neighbourhood are ours: with
+    unit vectors the plain softmax is flat, and sampling from it serves any item to anyone.
+
+    The best item is served, or with the probability `explore` one drawn from p; its propensity, handed back with the
+    feedback, is then the p_c of the weight. Every feedback is in the journal: `replay` repeats it, `rollback` takes it back,
+    `changes` gives what it moved. Scores are inner products: the length of a vector is part of what was learnt.
+
+    >>> items = OnlineItems(lr=0.1).fit(np.eye(3, dtype=np.float32))
+    >>> query = np.float32([0.6, 0.5, 0])
+    >>> items.serve(query, k=2).rows
+    array([0, 1])
+    >>> for _ in range(3):
+    ...     items.feedback(query, shown=[0, 1], chosen=1, success=True)
+    >>> items.serve(query, k=2).rows
+    array([1, 0])
+    """
+
+    def __init__(
+        self,
+        lr: float = 0.01,
+        kappa: float = 5.0,
+        explore: float = 0.0,
+        clip: float = 20.0,
+        anchor: float = 1e-3,
+        neighbours: int = 64,
+        seed: int = 0,
+    ) -> None:
+        try:
+            self.lr = number("lr", lr)
+            self.kappa = number("kappa", kappa)
+            self.explore = number("explore", explore, 0, 1)
+            self.clip = number("clip", clip, 1)
+            self.anchor = number("anchor", anchor)
+            self.neighbours = whole("neighbours", neighbours, 2)
+            self.seed = whole("seed", seed, 0)
+        except ValueError as error:
+            raise InputError(f"OnlineItems {error}.") from None
+        self._rng = np.random.default_rng(seed)
+
+    def fit(self, vectors: Floats) -> Self:
+        """Start from item vectors (n, d), as encoded from their descriptions; any journal is dropped."""
+        vectors = as_float32(vectors, what="the item vectors")
+        n, dim = vectors.shape
+        self.start, self.theta = vectors.copy(), vectors.copy()
+        self.born, self.gone = np.zeros(n, np.int64), np.full(n, -1, np.int64)
+        self.queries = np.zeros((0, dim), np.float32)
+        self.chosen, self.success = np.zeros(0, np.int64), np.zeros(0, bool)
+        self.weight = np.zeros(0, np.float32)
+        self.shown, self.shown_ends = np.zeros(0, np.int64), np.zeros(0, np.int64)
+        return self
+
+    def __len__(self) -> int:
+        """Items that can be served."""
+        return int((self.gone < 0).sum())
+
+    @property
+    def events(self) -> int:
+        """Feedback in the journal."""
+        return len(self.chosen)
+
+    def serve(self, query: Floats, k: int = 5) -> Served:
+        """The k best items for a query (d,), the first of them perhaps an exploratory draw; fewer where there are fewer."""
+        q = self._query(query)
+        near, p = self._near(self.theta, self.gone < 0, q)
+        # greedily the best is first with probability 1 - explore, and anything near with explore p
+        first = self.explore * p
+        if len(near):
+            first[0] += 1 - self.explore
+        order = np.arange(len(near))
+        if self.explore and len(near) and self._rng.random() < self.explore:
+            drawn = int(self._rng.choice(len(near), p=p / p.sum()))
+            order = np.concatenate([[drawn], np.delete(order, drawn)])
+        if k > len(near):
+            rest = np.setdiff1d(np.flatnonzero(self.gone < 0), near)
+            rest = rest[np.argsort(-(self.theta[rest] @ q), kind="stable")]
+            near, first = np.concatenate([near, rest]), np.concatenate([first, np.zeros(len(rest))])
+            order = np.concatenate([order, np.arange(len(order), len(near))])
+        return Served(near[order[:k]], first[order[:k]].astype(np.float32))
+
+    def feedback(
+        self, query: Floats, shown: Rows | list[int], chosen: int, success: bool, propensity: float | None = None
+    ) -> None:
+        """Tell that of the items `shown` for a query (d,) the one tried, `chosen`, was right or was not.
+
+        `propensity` is that of an exploratory draw, as `serve` gave it. Raises InputError for items that are not there.
+        """
+        q = self._query(query)
+        shown = np.asarray(shown, np.int64).reshape(-1)
+        for row in (chosen, *shown.tolist()):
+            if not 0 <= row < len(self.gone) or self.gone[row] >= 0:
+                raise InputError(f"there is no item {row} to give feedback on.")
+        if chosen not in shown:
+            raise InputError(f"item {chosen} was chosen but is not among the items shown.")
+        if propensity is not None and not 0 < propensity <= 1:
+            raise InputError(f"a propensity is above 0 and at most 1, not {propensity}.")
+        weight = np.nan if propensity is None else min(1 / propensity, self.clip)
+        self._update(self.theta, self.gone < 0, q, int(chosen), bool(success), weight)
+        self.queries = np.concatenate([self.queries, q[None]])
+        self.chosen, self.success = np.append(self.chosen, int(chosen)), np.append(self.success, bool(success))
+        self.weight = np.append(self.weight, np.float32(weight))
+        self.shown = np.concatenate([self.shown, shown])
+        self.shown_ends = np.append(self.shown_ends, len(self.shown))
+
+    def add(self, vectors: Floats) -> Rows:
+        """New items (m, d), at once among those served; their rows."""
+        vectors = as_float32(vectors, dim=self.theta.shape[1], what="the item vectors")
+        first = len(self.theta)
+        self.start, self.theta = np.concatenate([self.start, vectors]), np.concatenate([self.theta, vectors])
+        self.born = np.concatenate([self.born, np.full(len(vectors), self.events)])
+        self.gone = np.concatenate([self.gone, np.full(len(vectors), -1)])
+        return np.arange(first, len(self.theta))
+
+    def remove(self, rows: Rows | list[int]) -> None:
+        """Serve and move these items no longer; other items keep their numbers."""
+        rows = np.asarray(rows, np.int64).reshape(-1)
+        if len(rows) and not (0 <= rows.min() and rows.max() < len(self.gone)):
+            raise InputError(f"items are numbered 0 to {len(self.gone) - 1}, so {rows.max()} cannot be removed.")
+        self.gone[rows] = np.where(self.gone[rows] < 0, self.events, self.gone[rows])
+
+    def changes(self) -> tuple[Rows, Floats]:
+        """The items that feedback has moved: rows (m,) and their vectors (m, d) now; originals are `start`."""
+        rows = np.flatnonzero((self.theta != self.start).any(axis=1) & (self.gone < 0))
+        return rows, self.theta[rows]
+
+    def distances(self) -> Floats:
+        """How far each item (n,) has moved from where it started: a few large ones are items that absorb all others."""
+        return np.linalg.norm(self.theta - self.start, axis=1).astype(np.float32)
+
+    def replay(self, events: int | None = None) -> Floats:
+        """The vectors (n, d) after the first `events` of the journal, computed anew from the start; None: after all."""
+        stop = self.events if events is None else events
+        if not 0 <= stop <= self.events:
+            raise InputError(f"the journal has {self.events} entries, so {stop} cannot be replayed.")
+        theta = self.start.copy()
+        for t in range(stop):
+            alive = (self.born <= t) & ((self.gone < 0) | (self.gone > t))
+            self._update(
+                theta, alive, self.queries[t], int(self.chosen[t]), bool(self.success[t]), float(self.weight[t])
+            )
+        return theta
+
+    def rollback(self, events: int) -> None:
+        """Take back the feedback after the first `events`; items added or removed since stay so."""
+        self.theta = self.replay(events)
+        self.queries, self.chosen = self.queries[:events], self.chosen[:events]
+        self.success, self.weight = self.success[:events], self.weight[:events]
+        self.shown_ends = self.shown_ends[:events]
+        self.shown = self.shown[: self.shown_ends[-1] if events else 0]
+        self.born = np.minimum(self.born, events)
+        self.gone = np.where(self.gone < 0, -1, np.minimum(self.gone, events))
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Vectors and journal by name."""
+        return {name: getattr(self, name) for name in _ARRAYS}
+
+    def restore(self, state: dict[str, np.ndarray]) -> Self:
+        """Bring back what `state` gave; raises InputError when an array is missing."""
+        for name in _ARRAYS:
+            if name not in state:
+                raise InputError(f"the saved state of the items lacks {name}.")
+            setattr(self, name, np.array(state[name]))
+        return self
+
+    def _update(self, theta: Floats, alive: np.ndarray, q: Floats, chosen: int, success: bool, weight: float) -> None:
+        near, p = self._near(theta, alive, q, chosen)
+        if np.isnan(weight):
+            weight = min(1 / max(float(p[near == chosen][0]), 1e-12), self.clip)
+        step = p.copy()
+        step[near == chosen] -= weight * success  # p_i - 1{i = c} y w
+        pull = self.anchor * (theta[near] - self.start[near])
+        theta[near] -= (self.lr * (step[:, None] * q + pull)).astype(np.float32)
+
+    def _near(self, theta: Floats, alive: np.ndarray, q: Floats, chosen: int | None = None) -> tuple[Rows, np.ndarray]:
+        """The nearest items, best first, and their softmax; a chosen item is always among them."""
+        rows = np.flatnonzero(alive)
+        scores = theta[rows] @ q
+        if len(rows) > self.neighbours:
+            nearest = np.argpartition(-scores, self.neighbours - 1)[: self.neighbours]
+            if chosen is not None and chosen not in rows[nearest]:
+                nearest[-1] = np.searchsorted(rows, chosen)
+            rows, scores = rows[nearest], scores[nearest]
+        order = np.lexsort((rows, -scores))
+        rows, scores = rows[order], self.kappa * scores[order].astype(np.float64)
+        p = np.exp(scores - scores.max(initial=-np.inf)) if len(rows) else scores
+        return rows, p / p.sum() if len(rows) else p
+
+    def _query(self, query: Floats) -> Floats:
+        if not hasattr(self, "theta"):
+            raise InputError("OnlineItems has no items yet: call fit with their vectors first.")
+        return as_float32(np.reshape(query, (1, -1)), dim=self.theta.shape[1], what="the query")[0]
