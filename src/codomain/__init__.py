@@ -25,7 +25,7 @@ _HOMES = {
     "open": "codomain.store",
     "create": "codomain.store",
 }
-_ROOMS = ("encode", "transform", "index", "rank", "store", "learn", "measure")
+_ROOMS = ("encode", "transform", "index", "rank", "store", "learn", "measure", "vectorfiles")
 
 __all__ = ["Pipeline", "pipeline", *_HOMES, *_ROOMS]
 

@@ -20,6 +20,7 @@ from codomain.cli import (
     rm,
     search,
     stages,
+    vectors,
     verify,
 )
 
@@ -47,6 +48,7 @@ app.command("eval")(eval.eval)
 app.command("demo")(demo.demo)
 app.command("papers")(papers.papers)
 app.add_typer(learn.app, name="learn")
+app.add_typer(vectors.app, name="vectors")
 
 
 def _version(wanted: bool) -> None:

@@ -1,0 +1,17 @@
+"""Word vectors in one mapped file: open at once, look up any key, known or not.
+
+file.py      `VectorFile`: keys to vectors, neighbours, analogies
+join.py      `Concat` of several files, `Featurizer` for the values of a category
+unknown.py   vectors for keys that are not there, from n-grams and the keys most like them
+grams.py     hashed n-grams and what they seed: equal in every process
+formats.py   `import_file`: word2vec, GloVe, fastText, .npy, safetensors, batch by batch (lines.py: the lines and records)
+writing.py   `write`: keys, vectors and the inverted list of n-grams, beside and then in place
+storage.py   the folder on disk and its checksums
+"""
+
+from codomain.vectorfiles.file import LookUp, VectorFile, open
+from codomain.vectorfiles.formats import Imported, import_file
+from codomain.vectorfiles.join import Concat, Featurizer
+from codomain.vectorfiles.writing import Written, write
+
+__all__ = ["Concat", "Featurizer", "Imported", "LookUp", "VectorFile", "Written", "import_file", "open", "write"]

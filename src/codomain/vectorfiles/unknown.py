@@ -1,0 +1,125 @@
+"""Keys that a file does not hold: the keys most like them, by n-grams and single edits, and a vector made of both."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from codomain.vectorfiles.grams import END, START, gram_hashes, key_hash, random_vector, squeezed, unit
+from codomain.vectors import Floats, Rows
+
+CANDIDATES = 200
+"""Keys with most n-grams in common whose edits are counted."""
+SIMILAR = 3
+_SLACK = 0.5
+"""Keys that cost this much more than the best are no more taken for what was meant."""
+_RANDOM, _KNOWN = 0.3, 0.7
+"""The paper's mix of the n-grams' own vector and the similar keys' mean."""
+
+
+class NGrams:
+    """The inverted list of n-grams of a file's keys, as it lies mapped on disk."""
+
+    def __init__(self, grams: np.ndarray, ends: np.ndarray, rows: np.ndarray) -> None:
+        self._grams, self._ends, self._rows = grams, ends, rows
+
+    def most_shared(self, key: str, n: int) -> Rows:
+        """The n rows whose keys have most n-grams in common with one, ties by lower row."""
+        hashes = np.unique(gram_hashes([key])[0])
+        at = np.searchsorted(self._grams, hashes)
+        at = at[at < len(self._grams)]
+        at = at[np.isin(self._grams[at], hashes)]
+        lists = [self._rows[self._ends[i] : self._ends[i + 1]] for i in at.tolist()]
+        if not lists:
+            return np.zeros(0, np.int64)
+        rows, shared = np.unique(np.concatenate(lists), return_counts=True)
+        best = np.lexsort((rows, -shared))[:n]
+        return rows[best].astype(np.int64)
+
+
+def plain_forms(key: str) -> list[str]:
+    """What an unknown key may be another way to write: in small letters, squeezed, without what surrounds letters.
+
+    >>> plain_forms("Heeeello!")
+    ['heeeello!', 'heello!', 'hello!', 'Heeeello', 'heeeello', 'heello', 'hello']
+    """
+    bare = key.strip(string.punctuation + string.whitespace)
+    forms = [form for text in (key, bare) for form in (text, text.lower(), squeezed(text), squeezed(text, 1)) if form]
+    return [form for form in dict.fromkeys(forms) if form != key]
+
+
+def similar_rows(
+    key: str,
+    row_of: Callable[[str], int | None],
+    grams: NGrams,
+    keys_of: Callable[[Rows], list[str]],
+    ordered: bool,
+) -> list[int]:
+    """Up to three rows whose keys are most like one that is not there.
+
+    Other ways to write it first; else those that cost least, cost = edits + log10(1 + row), where `ordered` files have
+    frequent keys, which are meant more often and have better vectors, in their first rows.
+    """
+    exact = [row for form in plain_forms(key) if (row := row_of(form)) is not None]
+    if exact:
+        return list(dict.fromkeys(exact))[:SIMILAR]
+    near = [row for form in _one_edit_shorter(squeezed(key)) if (row := row_of(form)) is not None]
+    rows = np.union1d(grams.most_shared(key, CANDIDATES), np.array(near, np.int64))
+    if len(rows) == 0:
+        return []
+    cost = edits(squeezed(key), [squeezed(other) for other in keys_of(rows)]).astype(np.float64)
+    if ordered:
+        cost += np.log10(1 + rows)
+    best = np.lexsort((rows, cost))[:SIMILAR]
+    return [int(row) for row in rows[best[cost[best] <= cost[best[0]] + _SLACK]]]
+
+
+def made_vector(key: str, similar: Floats, dim: int, namespace: str) -> Floats:
+    """A unit vector for a key: .3 of its n-grams' random vectors and .7 of the mean of similar keys' (m, dim)."""
+    own = random_vector(gram_hashes([key])[0], dim, namespace)
+    if len(similar) == 0:
+        return own.astype(np.float32)
+    mean = unit(similar.astype(np.float64).sum(axis=0))
+    return unit(_RANDOM * own + _KNOWN * mean).astype(np.float32)
+
+
+def value_vector(value: object, dim: int, namespace: str) -> Floats:
+    """A random unit vector for a value that is no text; its type counts: 1, 1.0 and True differ."""
+    seed = np.array([key_hash(f"{START}{type(value).__name__}{END}{value!r}")], np.uint64)
+    return random_vector(seed, dim, namespace).astype(np.float32)
+
+
+def _one_edit_shorter(word: str) -> list[str]:
+    """The word without one letter, and with two neighbours swapped: short ones may have no n-gram in common with it."""
+    cut = [word[:i] + word[i + 1 :] for i in range(len(word))]
+    swapped = [word[:i] + word[i + 1] + word[i] + word[i + 2 :] for i in range(len(word) - 1)]
+    return [form for form in (*cut, *swapped) if form]
+
+
+def edits(word: str, others: Sequence[str]) -> np.ndarray:
+    """Insertions, deletions, replacements and swaps of neighbours that turn a word into each other one (n,).
+
+    Optimal string alignment, all words at once: column j is over their first j letters.
+
+    >>> edits("recieve", ["receive", "relieve", "recieved"])
+    array([1, 1, 1])
+    """
+    lengths = np.fromiter(map(len, others), np.int64, len(others))
+    longest = int(lengths.max(initial=0))
+    letters = np.zeros((longest, len(others)), np.uint32)
+    for i, other in enumerate(others):
+        letters[: len(other), i] = list(map(ord, other))
+    before = last = np.tile(np.arange(longest + 1)[:, None], (1, len(others)))
+    for i, letter in enumerate(map(ord, word)):
+        now = np.empty_like(last)
+        now[0] = i + 1
+        for j in range(longest):
+            np.minimum(last[j + 1] + 1, last[j] + (letters[j] != letter), out=now[j + 1])
+            np.minimum(now[j + 1], now[j] + 1, out=now[j + 1])
+            if i and j:
+                swapped = (letters[j - 1] == letter) & (letters[j] == ord(word[i - 1]))
+                now[j + 1] = np.where(swapped, np.minimum(now[j + 1], before[j - 1] + 1), now[j + 1])
+        before, last = last, now
+    return np.asarray(last[lengths, np.arange(len(others))])
