@@ -14,18 +14,54 @@ from sklearn.utils.estimator_checks import estimator_checks_generator
 
 from codomain import pipeline
 from codomain.errors import InputError
-from codomain.transform import PCA, Binary, Float8, Float16, Int8, Normalize, RecurrentBinary, Truncate
+from codomain.stages import all_stages
+from codomain.transform import (
+    OPQ,
+    PCA,
+    PQ,
+    SVD,
+    Autoencoder,
+    Binary,
+    Bins,
+    Float8,
+    Float16,
+    Int2,
+    Int4,
+    Int8,
+    KernelPCA,
+    Normalize,
+    RandomProjection,
+    RecurrentBinary,
+    SpectralBand,
+    Truncate,
+)
+from codomain.transform.estimator import Estimator
 
 TRANSFORMS = [
     Normalize(),
     Truncate(6),
     PCA(6),
     PCA(6, whiten=True),
+    PCA("auto"),
+    SVD(6),
+    RandomProjection(6),
+    KernelPCA(6, landmarks=150),
+    Autoencoder(6, hidden=12, epochs=2),
+    SpectralBand(),
+    SpectralBand(band=(1, 7)),
     Float16(),
     Float8(),
     Float8("e5m2"),
     Int8(),
+    Int4(),
+    Int2(),
+    Bins(),
+    Bins(2),
+    PQ(5),
+    PQ(2, 4),
+    OPQ(5, 4, rounds=2),
     Binary(),
+    Binary("median"),
     Binary(center=False),
     RecurrentBinary(),
     RecurrentBinary(4, rotate=False),
@@ -35,7 +71,12 @@ RNG = np.random.default_rng(0)
 X = (RNG.standard_normal((200, 10)) * RNG.uniform(0.1, 2, 10) + RNG.standard_normal(10)).astype(np.float32)
 
 
-@pytest.fixture(params=TRANSFORMS, ids=str)
+def _learn(one):
+    """Marked as what needs PyTorch to be fitted."""
+    return pytest.param(one, marks=pytest.mark.needs_learn) if isinstance(one, Autoencoder) else one
+
+
+@pytest.fixture(params=[_learn(one) for one in TRANSFORMS], ids=str)
 def transform(request):
     return clone(request.param)
 
@@ -47,7 +88,10 @@ _WORDING = ("check_n_features_in_after_fitting", "check_estimators_empty_data_me
 def _sklearn_checks():
     warnings.filterwarnings("ignore", "Estimator .* does not inherit")
     # its checks bring data of as few as one dimension: ask for no more
-    for one in (Normalize(), Truncate(1), PCA(1), Float16(), Float8(), Int8(), Binary(), RecurrentBinary()):
+    for one in (
+        Normalize(), Truncate(1), PCA(1), SVD(1), PCA("auto"), RandomProjection(1), KernelPCA(1), SpectralBand(), Float16(),
+        Float8(), Int8(), Int4(), Int2(), Bins(), PQ(1), OPQ(1, rounds=1), Binary(), RecurrentBinary(),
+    ):  # fmt: skip
         for estimator, check in estimator_checks_generator(one, legacy=True):
             name = getattr(check, "func", check).__name__
             if name not in _WORDING:
@@ -91,7 +135,8 @@ def test_saved_state_gives_the_same_vectors_and_fingerprint(transform, tmp_path)
     assert back.fingerprint == transform.fingerprint
     assert back.codec == transform.codec
     if transform._fitted:
-        assert clone(transform).fit(X[:50] * 2).fingerprint != transform.fingerprint
+        other = X[:50] * 2 if not isinstance(transform, RandomProjection) else X[:, :9]  # which learns the width alone
+        assert clone(transform).fit(other).fingerprint != transform.fingerprint
         with pytest.raises(InputError, match="lacks"):
             clone(transform).restore({"n_features_in_": np.array(10)})
 
@@ -107,7 +152,7 @@ def test_wrong_input_is_told_by_one_sentence(transform):
     for wrong, message in ((X[:0], "sample has shape"), (X[0], "shape"), (np.full((3, 10), np.nan), "NaN")):
         with pytest.raises(InputError, match=message):
             transform.fit(wrong)
-    if isinstance(transform, (Truncate, PCA)):
+    if getattr(transform, "dim", "auto") != "auto":
         with pytest.raises(InputError, match="needs at least 6 dimensions"):
             transform.fit(X[:, :5])
     transform.fit(X)
@@ -115,14 +160,28 @@ def test_wrong_input_is_told_by_one_sentence(transform):
         transform.transform(X[:, :9])
 
 
+def test_every_registered_transform_is_among_those_tested():
+    tested = {type(one) for one in TRANSFORMS}
+    here = {type(one).__module__ for one in TRANSFORMS}
+    registered = {cls for cls in all_stages() if issubclass(cls, Estimator)}
+    assert {cls for cls in registered if cls.__module__ in here} <= tested
+
+
 def test_odd_samples_do_no_harm(transform):
     constant = X.copy()
     constant[:, 3] = 2.5
-    for sample in (np.zeros((5, 10), np.float32), X[:1], X[:3], constant, np.repeat(X[:1], 20, axis=0)):
+    flat = X[:, :2] @ np.random.default_rng(5).standard_normal((2, 10)).astype(np.float32)
+    rare = np.zeros((100, 10), np.float32)
+    rare[0] = 1
+    samples = (
+        np.zeros((5, 10), np.float32), X[:1], X[:3], constant, np.repeat(X[:1], 20, axis=0), flat, rare, np.eye(10) * 1e-6,
+        np.concatenate([X, X]), X * 1e6,
+    )  # fmt: skip
+    for sample in samples:
         out = transform.fit(sample).transform(sample)
         assert np.isfinite(out).all()
         assert np.isfinite(transform.transform(X)).all()
-    if isinstance(transform, Int8):
+    if isinstance(transform, Int8 | Int4 | Int2 | Bins):
         assert np.allclose(transform.fit(constant).transform(constant)[:, 3], 2.5)
 
 
@@ -131,7 +190,7 @@ def test_transform_is_what_the_stored_codes_stand_for(quantizer):
     quantizer = clone(quantizer).fit(X)
     codes = quantizer.encode(X)
     assert np.array_equal(quantizer.transform(X), quantizer.codec.decode(codes))
-    centre = X.mean(axis=0) if str(quantizer) == "binary()" else 0
+    centre = {"binary()": X.mean(axis=0), "binary('median')": np.median(X, axis=0)}.get(str(quantizer), 0)
     assert np.allclose(quantizer.transform_queries(X), X - centre, atol=1e-6)
     assert codes.nbytes * 8 == quantizer.bits_per_vector * len(X)
     assert pipeline(str(quantizer)).gives == ("packed" if isinstance(quantizer, Binary) else "codes")
@@ -141,8 +200,14 @@ def test_finer_formats_err_less():
     def error(t):
         return float(np.linalg.norm(clone(t).fit(X).transform(X) - X))
 
-    errors = [error(t) for t in (Float16(), Int8(), Float8(), Float8("e5m2"), Binary())]
-    assert errors == sorted(errors)
+    for steps in (
+        (Float16(), Int8(), Float8(), Float8("e5m2"), Binary()),
+        (Int8(), Int4(), Int2()),
+        (Int8(), Bins(), Bins(2), Binary()),
+        (PQ(10), PQ(10, 4), PQ(5, 4), PQ(2, 4)),
+    ):
+        errors = [error(t) for t in steps]
+        assert errors == sorted(errors)
 
 
 def test_int8_keeps_values_that_a_small_sample_has_not_seen():
@@ -175,3 +240,17 @@ def test_scikit_learn_is_not_imported():
     script = "import sys, codomain.transform as t; t.PCA(1).fit([[1., 2.], [2., 1.]]); print('sklearn' in sys.modules)"
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "False"
+
+
+def test_median_splits_every_dimension_in_halves():
+    bits = np.unpackbits(Binary("median").fit(X).encode(X), axis=1, count=10)
+    assert (bits.sum(axis=0) == 100).all()
+    with pytest.raises(InputError, match="center"):
+        Binary("middle").fit(X)
+
+
+def test_bins_hold_equally_many_values_and_stand_for_their_mean():
+    bins = Bins(2).fit(X)
+    for j in range(10):
+        quarters = np.sort(X[:, j]).reshape(4, 50)
+        assert np.allclose(np.unique(bins.transform(X)[:, j]), quarters.mean(axis=1), atol=1e-6)

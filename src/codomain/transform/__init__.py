@@ -4,12 +4,15 @@ Fit on documents, never on test queries. A quantiser's `transform` gives what it
 is `codec.encode`, and queries stay float32 throughout.
 """
 
+from codomain.transform.autoencoder import Autoencoder
+from codomain.transform.band import SpectralBand
 from codomain.transform.product import OPQ, PQ
+from codomain.transform.project import KernelPCA, RandomProjection
 from codomain.transform.quantize import Binary, Bins, Float8, Float16, Int2, Int4, Int8
 from codomain.transform.recurrent import RecurrentBinary
-from codomain.transform.reduce import PCA, Normalize, Truncate
+from codomain.transform.reduce import PCA, SVD, Normalize, Truncate
 
 __all__ = [
-    "OPQ", "PCA", "PQ", "Binary", "Bins", "Float8", "Float16", "Int2", "Int4", "Int8", "Normalize", "RecurrentBinary",
-    "Truncate",
+    "OPQ", "PCA", "PQ", "SVD", "Autoencoder", "Binary", "Bins", "Float8", "Float16", "Int2", "Int4", "Int8", "KernelPCA",
+    "Normalize", "RandomProjection", "RecurrentBinary", "SpectralBand", "Truncate",
 ]  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -30,7 +30,7 @@ class PQ(Quantizer):
     (16, True)
     """
 
-    _fitted = ("codebooks_",)
+    _fitted: ClassVar[tuple[str, ...]] = ("codebooks_",)
 
     def __init__(self, m: int, bits: int = 8, seed: int = 0) -> None:
         self.m = m
@@ -66,7 +66,7 @@ class PQ(Quantizer):
         codewords, size = 2**self.bits, X.shape[1] // self.m
         if len(X) <= codewords:  # nothing to cluster: what was seen is the codebook, the last of it again to the end
             held = X[np.minimum(np.arange(codewords), len(X) - 1)]
-            return np.ascontiguousarray(held.reshape(codewords, self.m, size).transpose(1, 0, 2), np.float32)
+            return np.asarray(held.reshape(codewords, self.m, size).transpose(1, 0, 2), np.float32, order="C")
         quantizer = faiss.ProductQuantizer(X.shape[1], self.m, self.bits)
         quantizer.cp.seed, quantizer.cp.niter, quantizer.cp.min_points_per_centroid = 1 + self.seed, iterations, 1
         with _OneThread():
