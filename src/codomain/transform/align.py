@@ -25,7 +25,7 @@ _MEAN = 0.5
 
 All of it puts the prediction where the old vector stood, but errors in the rest then leave the mean to rank: it prefers
 the same generic rows for every query. Queries in other words than the pairs, 1,000 of them, found their verse first in
-0.82, with half of the mean in 0.88, with none in 0.88; the ten nearest agreed in 0.40, 0.40 and 0.34 (`proofs/align.py`).
+0.82, with half of the mean in 0.88, with none in 0.88; the ten nearest agreed in 0.40, 0.40 and 0.34.
 """
 
 _HELD_OUT = 400
@@ -57,7 +57,7 @@ class Align(Estimator):
     name = "align"
     takes: ClassVar[tuple[Kind, ...]] = ("dense",)
     gives: ClassVar[Kind] = "dense"
-    papers = (26,)
+    papers = ()
     _fitted = ("shift_", "length_", "matrix_", "offset_", "unit_", "chosen_")
 
     shift_: Floats

@@ -10,7 +10,8 @@ from codomain.errors import InputError
 from codomain.stages import number, whole
 from codomain.vectors import Floats, Rows, as_float32
 
-_ARRAYS = ("start", "theta", "born", "gone", "queries", "chosen", "success", "weight", "shown", "shown_ends")
+_ARRAYS = ("start", "theta", "born", "gone")
+_JOURNAL = ("queries", "chosen", "success", "weight", "shown", "shown_ends")
 
 
 class Served(NamedTuple):
@@ -18,6 +19,14 @@ class Served(NamedTuple):
 
     rows: Rows
     propensities: Floats
+
+
+class _Event(NamedTuple):
+    query: Floats
+    chosen: int
+    success: bool
+    weight: float  # NaN: one over the softmax of its moment
+    shown: Rows
 
 
 class OnlineItems:
@@ -68,13 +77,10 @@ class OnlineItems:
     def fit(self, vectors: Floats) -> Self:
         """Start from item vectors (n, d), as encoded from their descriptions; any journal is dropped."""
         vectors = as_float32(vectors, what="the item vectors")
-        n, dim = vectors.shape
+        n = len(vectors)
         self.start, self.theta = vectors.copy(), vectors.copy()
         self.born, self.gone = np.zeros(n, np.int64), np.full(n, -1, np.int64)
-        self.queries = np.zeros((0, dim), np.float32)
-        self.chosen, self.success = np.zeros(0, np.int64), np.zeros(0, bool)
-        self.weight = np.zeros(0, np.float32)
-        self.shown, self.shown_ends = np.zeros(0, np.int64), np.zeros(0, np.int64)
+        self._journal: list[_Event] = []
         return self
 
     def __len__(self) -> int:
@@ -84,7 +90,7 @@ class OnlineItems:
     @property
     def events(self) -> int:
         """Feedback in the journal."""
-        return len(self.chosen)
+        return len(self._journal)
 
     def serve(self, query: Floats, k: int = 5) -> Served:
         """The k best items for a query (d,), the first of them perhaps an exploratory draw; fewer where there are fewer."""
@@ -122,12 +128,9 @@ class OnlineItems:
         if propensity is not None and not 0 < propensity <= 1:
             raise InputError(f"a propensity is above 0 and at most 1, not {propensity}.")
         weight = np.nan if propensity is None else min(1 / propensity, self.clip)
-        self._update(self.theta, self.gone < 0, q, int(chosen), bool(success), weight)
-        self.queries = np.concatenate([self.queries, q[None]])
-        self.chosen, self.success = np.append(self.chosen, int(chosen)), np.append(self.success, bool(success))
-        self.weight = np.append(self.weight, np.float32(weight))
-        self.shown = np.concatenate([self.shown, shown])
-        self.shown_ends = np.append(self.shown_ends, len(self.shown))
+        event = _Event(q.copy(), int(chosen), bool(success), float(weight), shown)
+        self._update(self.theta, self.gone < 0, event)
+        self._journal.append(event)
 
     def add(self, vectors: Floats) -> Rows:
         """New items (m, d), at once among those served; their rows."""
@@ -141,8 +144,8 @@ class OnlineItems:
     def remove(self, rows: Rows | list[int]) -> None:
         """Serve and move these items no longer; other items keep their numbers."""
         rows = np.asarray(rows, np.int64).reshape(-1)
-        if len(rows) and not (0 <= rows.min() and rows.max() < len(self.gone)):
-            raise InputError(f"items are numbered 0 to {len(self.gone) - 1}, so {rows.max()} cannot be removed.")
+        if len(rows) and (rows.min() < 0 or rows.max() >= len(self.gone)):
+            raise InputError(f"items are numbered 0 to {len(self.gone) - 1}: {rows.tolist()} cannot be removed.")
         self.gone[rows] = np.where(self.gone[rows] < 0, self.events, self.gone[rows])
 
     def changes(self) -> tuple[Rows, Floats]:
@@ -152,7 +155,7 @@ class OnlineItems:
 
     def distances(self) -> Floats:
         """How far each item (n,) has moved from where it started: a few large ones are items that absorb all others."""
-        return np.linalg.norm(self.theta - self.start, axis=1).astype(np.float32)
+        return np.asarray(np.linalg.norm(self.theta - self.start, axis=1), np.float32)
 
     def replay(self, events: int | None = None) -> Floats:
         """The vectors (n, d) after the first `events` of the journal, computed anew from the start; None: after all."""
@@ -162,34 +165,42 @@ class OnlineItems:
         theta = self.start.copy()
         for t in range(stop):
             alive = (self.born <= t) & ((self.gone < 0) | (self.gone > t))
-            self._update(
-                theta, alive, self.queries[t], int(self.chosen[t]), bool(self.success[t]), float(self.weight[t])
-            )
+            self._update(theta, alive, self._journal[t])
         return theta
 
     def rollback(self, events: int) -> None:
         """Take back the feedback after the first `events`; items added or removed since stay so."""
         self.theta = self.replay(events)
-        self.queries, self.chosen = self.queries[:events], self.chosen[:events]
-        self.success, self.weight = self.success[:events], self.weight[:events]
-        self.shown_ends = self.shown_ends[:events]
-        self.shown = self.shown[: self.shown_ends[-1] if events else 0]
+        del self._journal[events:]
         self.born = np.minimum(self.born, events)
         self.gone = np.where(self.gone < 0, -1, np.minimum(self.gone, events))
 
     def state(self) -> dict[str, np.ndarray]:
         """Vectors and journal by name."""
-        return {name: getattr(self, name) for name in _ARRAYS}
+        journal, dim = self._journal, self.theta.shape[1]
+        return {name: getattr(self, name) for name in _ARRAYS} | {
+            "queries": np.array([e.query for e in journal], np.float32).reshape(-1, dim),
+            "chosen": np.array([e.chosen for e in journal], np.int64),
+            "success": np.array([e.success for e in journal], bool),
+            "weight": np.array([e.weight for e in journal], np.float64),
+            "shown": np.concatenate([np.zeros(0, np.int64), *(e.shown for e in journal)]),
+            "shown_ends": np.cumsum([len(e.shown) for e in journal]).astype(np.int64),
+        }
 
     def restore(self, state: dict[str, np.ndarray]) -> Self:
         """Bring back what `state` gave; raises InputError when an array is missing."""
-        for name in _ARRAYS:
+        for name in (*_ARRAYS, *_JOURNAL):
             if name not in state:
                 raise InputError(f"the saved state of the items lacks {name}.")
+        for name in _ARRAYS:
             setattr(self, name, np.array(state[name]))
+        shown = np.split(state["shown"], state["shown_ends"][:-1]) if len(state["shown_ends"]) else []
+        columns = [state[name].tolist() for name in ("chosen", "success", "weight")]
+        self._journal = [_Event(*entry) for entry in zip(np.array(state["queries"]), *columns, shown, strict=True)]
         return self
 
-    def _update(self, theta: Floats, alive: np.ndarray, q: Floats, chosen: int, success: bool, weight: float) -> None:
+    def _update(self, theta: Floats, alive: np.ndarray, event: _Event) -> None:
+        q, chosen, success, weight, _ = event
         near, p = self._near(theta, alive, q, chosen)
         if np.isnan(weight):
             weight = min(1 / max(float(p[near == chosen][0]), 1e-12), self.clip)
@@ -215,4 +226,4 @@ class OnlineItems:
     def _query(self, query: Floats) -> Floats:
         if not hasattr(self, "theta"):
             raise InputError("OnlineItems has no items yet: call fit with their vectors first.")
-        return as_float32(np.reshape(query, (1, -1)), dim=self.theta.shape[1], what="the query")[0]
+        return as_float32(np.reshape(query, (1, -1)), dim=self.theta.shape[1], what="the query").reshape(-1)
