@@ -20,6 +20,7 @@ from codomain.cli import (
     rm,
     search,
     stages,
+    upgrade,
     vectors,
     verify,
 )
@@ -42,6 +43,7 @@ app.command("export")(export.export)
 app.command("import")(import_.import_)
 app.command("reindex")(reindex.reindex)
 app.command("compact")(compact.compact)
+app.command("upgrade")(upgrade.upgrade)
 app.command("verify")(verify.verify)
 app.command("stages")(stages.stages)
 app.command("eval")(eval.eval)

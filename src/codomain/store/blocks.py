@@ -16,7 +16,6 @@ from typing import Any, cast
 import numpy as np
 
 from codomain.errors import StoreError
-from codomain.pipeline import pipeline
 from codomain.read.situate import situate
 from codomain.retrieve import Leaf
 from codomain.store.passages import passages_of
@@ -91,6 +90,11 @@ class Blocks:
         if stop is not None and expected < stop:
             yield from self._made_anew(expected, stop)
 
+    def end(self) -> int:
+        """The row after the last stored one; call after the branch's `refresh`."""
+        sql = "SELECT ifnull(max(first + count), 0) FROM blocks WHERE branch = ?"
+        return int(self.db.execute(sql, [self.id]).fetchone()[0])
+
     def drop(self, rows: int) -> None:
         """Forget the vectors of the first rows, where the index does without; inside a transaction."""
         if not self.keeps:
@@ -126,19 +130,22 @@ class Blocks:
         return found if codec is None else codec.decode(found)
 
     def encode(self, rows: Rows) -> Any:
-        """Rows made anew from the texts as they were made first, float32; deleted rows are zero."""
+        """Rows made anew from the texts as they were made first, float32; deleted rows say nothing."""
+        vectors = self.encoded(rows)
+        if self.fitted:
+            for transform in self.leaf.transforms:
+                vectors = transform.transform(vectors)
+        return vectors
+
+    def encoded(self, rows: Rows) -> Any:
+        """Rows as the encoder gives them: before the transforms, but situated in their documents."""
         texts, wanted, owner = self._texts_around(rows)
         encoder = self.leaf.encoder
         assert encoder is not None
         vectors = encoder.encode_documents(texts)
         if owner is not None:
             vectors = situate(vectors, owner, self.situated)
-        if wanted is not None:
-            vectors = vectors[wanted]
-        if self.fitted:
-            for transform in self.leaf.transforms:
-                vectors = transform.transform(vectors)
-        return vectors
+        return vectors if wanted is None else vectors[wanted]
 
     def _texts_around(self, rows: Rows) -> tuple[list[str], Array | None, Array | None]:
         """Texts to encode, the places of `rows` in them, and, where chunks are situated, the document of each."""
@@ -188,7 +195,8 @@ class Blocks:
         encoder = cast(Any, self.leaf.encoder)
         width = encoder.dim
         if self.fitted:
-            width = pipeline(self.leaf.name).dim or width
+            for transform in self.leaf.transforms:
+                width = cast(Any, transform).output_dim(width) or width
         return np.dtype(np.float32), width
 
     def empty(self) -> Any:

@@ -33,11 +33,14 @@ Array = np.ndarray[Any, Any]
 class Branch:
     """A leaf of the pipeline at work in a collection: `sync` to the database, then `search`."""
 
-    def __init__(self, leaf: Leaf, folder: Path, db: sqlite3.Connection, situated: float = 0) -> None:
+    def __init__(
+        self, leaf: Leaf, folder: Path, db: sqlite3.Connection, situated: float = 0, key: str | None = None
+    ) -> None:
         self.leaf = leaf
         self.folder = folder
         self.db = db
-        self.shelf = Shelf(folder, leaf.name)
+        self.key = leaf.name if key is None else key  # its name in the database
+        self.shelf = Shelf(folder, self.key)
         self.blocks = Blocks(leaf, folder, db, situated)
         self._checked = False
         self.forget()
@@ -62,14 +65,14 @@ class Branch:
         """Enter the branch into a new collection."""
         encoder = self.leaf.encoder
         fingerprint = encoder.fingerprint if encoder else self.leaf.name
-        self.db.execute("INSERT INTO branches (expression, encoder) VALUES (?, ?)", [self.leaf.name, fingerprint])
+        self.db.execute("INSERT INTO branches (expression, encoder) VALUES (?, ?)", [self.key, fingerprint])
         self._checked = True
 
     def refresh(self) -> None:
         """Read the branch's entry: its number, and the transforms if somebody has fitted them since."""
-        row = self.db.execute("SELECT id, state FROM branches WHERE expression = ?", [self.leaf.name]).fetchone()
+        row = self.db.execute("SELECT id, state FROM branches WHERE expression = ?", [self.key]).fetchone()
         if row is None:
-            raise StoreError(f"the collection {self.folder} does not know its own branch {self.leaf.name}.")
+            raise StoreError(f"the collection {self.folder} does not know its own branch {self.key}.")
         self.blocks.id = row[0]
         if row[1] is not None and not self.fitted:
             self._restore(row[1])
@@ -82,13 +85,18 @@ class Branch:
         encoder = self.leaf.encoder
         if encoder is None or self._checked:
             return
-        (made_with,) = self.db.execute("SELECT encoder FROM branches WHERE expression = ?", [self.leaf.name]).fetchone()
-        if encoder.fingerprint != made_with:
+        if encoder.fingerprint != self.made_with:
             raise StoreError(
                 f"the vectors of {self.folder} were made with another version of {encoder}, and vectors of two encoders "
-                f"cannot be mixed: index the documents again into a new collection (codomain export keeps the texts)."
+                f'cannot be mixed: codomain upgrade {self.folder} --to "{encoder}" moves the collection to this one.'
             )
         self._checked = True
+
+    @property
+    def made_with(self) -> str:
+        """The fingerprint of the encoder that the stored vectors come from."""
+        (made_with,) = self.db.execute("SELECT encoder FROM branches WHERE expression = ?", [self.key]).fetchone()
+        return str(made_with)
 
     def _restore(self, blob: bytes) -> None:
         from safetensors.numpy import load
@@ -107,11 +115,21 @@ class Branch:
         self.refresh()
         if self.fitted or rows < LEAST_TO_FIT:
             return False
-        from safetensors.numpy import save
-
         raw = joined([vectors for _, vectors in self.blocks.read(0)])
         sample = raw if len(raw) <= MOST_TO_FIT else raw[np.random.default_rng(0).choice(len(raw), MOST_TO_FIT, False)]
         self.leaf.fit(sample)
+        self.remember()
+        listing = "SELECT first, count FROM blocks WHERE branch = ?"
+        for first, number in self.db.execute(listing, [self.blocks.id]).fetchall():
+            self.db.execute("DELETE FROM blocks WHERE branch = ? AND first = ?", [self.blocks.id, first])
+            self.append(first, raw[first : first + number])
+        self.forget()
+        return True
+
+    def remember(self) -> None:
+        """Put the fitted transforms into the database; inside a transaction."""
+        from safetensors.numpy import save
+
         self.blocks.fitted = True
         state = {
             f"{place}.{k}": np.asarray(v, order="C")
@@ -119,12 +137,6 @@ class Branch:
             for k, v in t.state().items()
         }
         self.db.execute("UPDATE branches SET state = ? WHERE id = ?", [save(state), self.blocks.id])
-        listing = "SELECT first, count FROM blocks WHERE branch = ?"
-        for first, number in self.db.execute(listing, [self.blocks.id]).fetchall():
-            self.db.execute("DELETE FROM blocks WHERE branch = ? AND first = ?", [self.blocks.id, first])
-            self.append(first, raw[first : first + number])
-        self.forget()
-        return True
 
     def append(self, first: int, vectors: Any) -> None:
         """Store encoder output as rows first, first + 1, ...; inside a transaction."""
@@ -231,10 +243,12 @@ class Branch:
         return () if self.leaf.encoder is None else (self.leaf.codec if self.fitted else None,)
 
     def _remove_dead(self) -> None:
-        (dead_rows,) = self.db.execute("SELECT count(*) FROM tombstones").fetchone()
+        known = "FROM tombstones WHERE row < ?"
+        (dead_rows,) = self.db.execute(f"SELECT count(*) {known}", [self.synced]).fetchone()
         if dead_rows == len(self.removed):
             return
-        dead = np.array([row for (row,) in self.db.execute("SELECT row FROM tombstones ORDER BY row")], np.int64)
+        listing = self.db.execute(f"SELECT row {known} ORDER BY row", [self.synced])
+        dead = np.array([row for (row,) in listing], np.int64)
         new = np.setdiff1d(dead, self.removed)
         if self.index is not None:
             self.index.remove(new[new < self.covered])
@@ -242,17 +256,20 @@ class Branch:
             self.tail.remove(new[new >= self.covered] - self.covered)
         self.removed = dead
 
-    def search(self, queries: Any, k: int, allow: Array | None) -> Hits:
-        """The k best rows over index and tail; `queries` are texts for a text index, else encoder output (q, d)."""
+    def search(self, queries: Any, k: int, allow: Array | None, prepared: bool = False) -> Hits:
+        """The k best rows over index and tail; `queries` are texts for a text index, else encoder output (q, d).
+
+        `prepared` queries have been through the transforms already.
+        """
         parts = []
+        if not prepared and self.leaf.encoder is not None and self.fitted:
+            queries = self.leaf.query_vectors(queries)
         if self.index is not None and self.covered:
             inside = None if allow is None else allow[: self.covered]
-            vectors = queries if self.leaf.encoder is None else self.leaf.query_vectors(queries)
-            parts.append(self.index.search(vectors, k, inside))
+            parts.append(self.index.search(queries, k, inside))
         if self.tail is not None:
             inside = None if allow is None else allow[self.covered :]
-            vectors = self.leaf.query_vectors(queries) if self.fitted else queries
-            hits = self.tail.search(vectors, k, inside)
+            hits = self.tail.search(queries, k, inside)
             parts.append(Hits(np.where(hits.rows >= 0, hits.rows + self.covered, -1), hits.scores))
         if not parts:
             return Hits.empty(len(queries), k)

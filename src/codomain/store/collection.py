@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from codomain.errors import InputError, PipelineError, StoreError
 from codomain.pipeline import pipeline
 from codomain.read.record import clean
 from codomain.retrieve import Leaf, Node, Trace, leaves, plan, run
+from codomain.stages import Stage
 from codomain.store.answers import Hit, as_hits, best_documents
 from codomain.store.branch import MOST_TO_FIT, Branch
 from codomain.store.filters import Filters
@@ -24,12 +26,18 @@ from codomain.store.passages import passages_of
 from codomain.store.rows import delete_documents, next_row
 from codomain.store.schema import DATABASE, connect, sentences, writing
 from codomain.store.settings import Settings
+from codomain.store.upgrade.move import Move
+from codomain.store.upgrade.sides import sides
 from codomain.store.where import Where, parse_where
 from codomain.store.where_sql import to_sql
 from codomain.vectors import Floats, Hits, Rows
 
 if TYPE_CHECKING:
+    from codomain.pipeline import Pipeline
     from codomain.store.ingest import Added, Item
+    from codomain.store.upgrade.move import Mode
+
+T = TypeVar("T")
 
 
 class Collection:
@@ -46,12 +54,14 @@ class Collection:
         self.folder = folder
         self.lock = threading.RLock()
         self.db = connect(folder)
+        self._stages: dict[str, Stage] = {}  # encoders by expression: models are slow to load
+        self._version: tuple[int, int] | None = None  # data_version and our own count of changes, as last synced
+        self._changes = 0
+        self._rows = 0
+        self._epoch = 0
         try:
             with sentences(folder):
-                meta = dict(self.db.execute("SELECT name, value FROM meta"))
-            self.pipeline = pipeline(meta["pipeline"])
-            self.settings = Settings(**json.loads(meta["settings"]))
-            self.root = plan(self.pipeline) if root is None else root  # planned once: models are slow to load
+                self._arrange(root)
         except KeyError as missing:
             self.db.close()
             raise StoreError(
@@ -60,12 +70,26 @@ class Collection:
         except BaseException:
             self.db.close()
             raise
-        self.branches = [Branch(leaf, folder, self.db, self.settings.situate) for leaf in leaves(self.root)]
         self.filters = Filters(folder, self.db)
-        self._version: tuple[int, int] | None = None  # data_version and our own count of changes, as last synced
-        self._changes = 0
-        self._rows = 0
-        self._epoch = 0
+
+    def _arrange(self, root: Node | None = None) -> None:
+        """Read pipeline and branches from the database; encoders of `root` are taken over."""
+        if root is not None:
+            self._stages = {str(leaf.stages[0]): leaf.stages[0] for leaf in leaves(root)}
+        meta = dict(self.db.execute("SELECT name, value FROM meta"))
+        self.pipeline = pipeline(meta["pipeline"])
+        self.settings = Settings(**json.loads(meta["settings"]))
+        self.generation = int(meta.get("generation", 0))
+        self.move = Move.read(meta)
+        self._sides = sides(self.folder, self.db, self.settings.situate, meta, self._planned)
+        self._version = None
+
+    def _planned(self, expression: str) -> Node:
+        root = plan(expression)
+        for leaf in leaves(root):
+            encoder, *rest = leaf.stages
+            leaf.stages = (self._stages.setdefault(str(encoder), encoder), *rest)
+        return root
 
     def __enter__(self) -> Self:
         return self
@@ -85,8 +109,28 @@ class Collection:
             return int(self.db.execute("SELECT count(*) FROM documents").fetchone()[0])
 
     @property
+    def root(self) -> Node:
+        """What searches run: during an upgrade with a bridge, the new pipeline."""
+        return self._sides.root
+
+    @property
+    def branches(self) -> list[Branch]:
+        """The branches that hold every row: those of `pipeline`."""
+        return self._sides.written
+
+    @property
+    def others(self) -> list[Branch]:
+        """Branches that an upgrade fills, or has left for a rollback."""
+        return self._sides.others
+
+    @property
+    def keys(self) -> dict[str, str]:
+        """What the leaves of `pipeline` are called in the database."""
+        return {branch.leaf.name: branch.key for branch in self.branches}
+
+    @property
     def vector_branches(self) -> list[Branch]:
-        """The branches that store vectors."""
+        """Those of `branches` that store vectors."""
         return [branch for branch in self.branches if branch.leaf.encoder is not None]
 
     @property
@@ -130,21 +174,41 @@ class Collection:
         )
 
     def _delete(self, condition: str, parameters: Sequence[Any]) -> int:
-        with self.lock, writing(self.db, self.folder):
+        with self.writing():
             found = [n for (n,) in self.db.execute(f"SELECT id FROM documents WHERE {condition}", parameters)]
             delete_documents(self.db, found)
         self.changed()
         return len(found)
 
-    def changed(self) -> None:
-        """Note that this process has written."""
+    def changed(self, root: Node | None = None) -> None:
+        """Note that this process has written; `root` is a new pipeline whose encoders are loaded already."""
         self._changes += 1
+        if root is not None:
+            self._stages |= {str(leaf.stages[0]): leaf.stages[0] for leaf in leaves(root)}
+
+    @property
+    def outdated(self) -> bool:
+        """Whether another process has begun or ended an upgrade since; inside a transaction."""
+        return _generation(self.db) != self.generation
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """A transaction for the branches that the database has now."""
+        with self.lock, writing(self.db, self.folder) as db:
+            if self.outdated:
+                self._arrange()
+            yield db
 
     def settle(self, rows: int) -> None:
         """Fit transforms as soon as the sample that they want is there; inside a transaction."""
-        if rows >= MOST_TO_FIT:
+        if rows >= MOST_TO_FIT and not self.moving:
             for branch in self.vector_branches:
                 branch.fit(rows)
+
+    @property
+    def moving(self) -> bool:
+        """Whether an upgrade is under way: what it leads from stays as it is."""
+        return self.move is not None and not self.move.done
 
     # --- reading -------------------------------------------------------------------------------------------------
 
@@ -167,14 +231,18 @@ class Collection:
         (seen,) = self.db.execute("PRAGMA data_version").fetchone()
         if (seen, self._changes) == self._version:
             return
+        if self.outdated:
+            self._arrange()
         (epoch,) = self.db.execute("SELECT value FROM meta WHERE name = 'epoch'").fetchone()
         if int(epoch) != self._epoch:
-            for branch in self.branches:
+            for branch in (*self.branches, *self.others):
                 branch.forget()
             self._epoch = int(epoch)
         self._rows = next_row(self.db)
-        for branch in self.branches:
-            branch.sync(self._rows, self._epoch)
+        for branch in (*self.branches, *self.others):
+            branch.refresh()
+        for searched in self._sides.searched.values():
+            searched.sync(self._rows, self._epoch)
         self.filters.sync(self._rows, self._epoch)
         self._version = (seen, self._changes)
 
@@ -233,10 +301,8 @@ class Collection:
         encoded: dict[str, Any],
         trace: Trace,
     ) -> Hits:
-        by_leaf = {branch.leaf.name: branch for branch in self.branches}
-
         def search_leaf(leaf: Leaf, texts: Sequence[str], depth: int) -> Hits:
-            branch = by_leaf[leaf.name]
+            branch = self._sides.searched[leaf.name]
             if leaf.encoder is None:
                 return branch.search(texts, depth, allow)
             branch.check_encoder()
@@ -281,14 +347,62 @@ class Collection:
         The future's result is that of `reindex`, or raises what it raised.
         """
 
-        def work() -> bool:
-            with Collection(self.folder) as other:
-                return other.reindex()
+        return self._in_background(Collection.reindex, "reindex")
 
-        threads = ThreadPoolExecutor(max_workers=1, thread_name_prefix="reindex")
-        future = threads.submit(work)
+    def _in_background(self, work: Callable[[Collection], T], name: str) -> Future[T]:
+        def run() -> T:
+            with Collection(self.folder) as other:
+                return work(other)
+
+        threads = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
+        future = threads.submit(run)
         threads.shutdown(wait=False)
         return future
+
+    def upgrade(
+        self,
+        to: str | Stage | Pipeline,
+        mode: Mode = "bridge",
+        sample: int = 2_000,
+        floor: float = 0.9,
+        seed: int = 0,
+    ) -> list[dict[str, Any]]:
+        """Set off to another encoder, other transforms, another index or a whole pipeline; `continue_upgrade` gets there.
+
+        The collection answers all the time. With mode "bridge" queries use the new encoder from now on: rows without new
+        vectors are found through a map fitted on a `sample` of rows, the others in the new space. With mode "reembed" the
+        old pipeline answers until all rows have new vectors. The old ones are kept until `drop_old`; `rollback` goes back.
+
+        Gives what was measured of each bridge: nDCG@10 for known items through it, in the old space and in the new.
+
+        Raises StoreError when an upgrade is under way or there is no bridge between the two, and its subclass BelowFloor,
+        with the measurements as `reports`, when the bridge keeps less than `floor` of the old nDCG@10.
+        """
+        from codomain.store.upgrade.begin import begin
+
+        return begin(self, to, mode, sample, floor, seed).reports
+
+    def continue_upgrade(self, progress: Progress | None = None) -> None:
+        """Embed what the upgrade has left, then answer with the new vectors alone; goes on where it was broken off."""
+        from codomain.store.upgrade.steps import resume
+
+        resume(self, progress)
+
+    def continue_upgrade_in_background(self) -> Future[None]:
+        """`continue_upgrade` in a thread with a connection of its own; searches see every batch as it comes."""
+        return self._in_background(Collection.continue_upgrade, "upgrade")
+
+    def rollback(self, progress: Progress | None = None) -> None:
+        """Go back to the pipeline before the upgrade, at any point until `drop_old`."""
+        from codomain.store.upgrade.steps import rollback
+
+        rollback(self, progress)
+
+    def drop_old(self) -> None:
+        """Forget the vectors of the pipeline before the upgrade; `compact` gives their room back."""
+        from codomain.store.upgrade.steps import drop_old
+
+        drop_old(self)
 
     def compact(self) -> None:
         """Give back the room of deleted documents: rows are renumbered, vectors and database rewritten."""
@@ -307,3 +421,8 @@ class Collection:
         from codomain.store.maintain import info
 
         return info(self)
+
+
+def _generation(db: sqlite3.Connection) -> int:
+    row = db.execute("SELECT value FROM meta WHERE name = 'generation'").fetchone()
+    return 0 if row is None else int(row[0])

@@ -16,7 +16,6 @@ from codomain.read.record import ODD_NAME, Record, clean, content_id, flatten
 from codomain.read.situate import situate
 from codomain.store.passages import passage
 from codomain.store.rows import delete_documents, next_row
-from codomain.store.schema import writing
 from codomain.vectors import as_float32, as_ragged, as_sparse
 
 if TYPE_CHECKING:
@@ -142,29 +141,43 @@ def _add_batch(collection: Collection, records: dict[str, Record], report: Added
     known = _known(db, list(records))
     changed = [r for key, r in records.items() if key not in known or known[key][1] != r.digest]
     prepared = [_Prepared(r, chunk(r, collection.settings.chunk_size, collection.settings.overlap)) for r in changed]
-    encoded = _encode(collection, prepared)  # the long part, before anything is locked
-    with writing(db, collection.folder):
-        known = _known(db, list(records))
-        replaced = [known[p.record.id][0] for p in prepared if p.record.id in known]
-        delete_documents(db, replaced)
-        sources = _sources(db, records.values())
-        for key, (number, _) in known.items():
-            db.execute(
-                "UPDATE documents SET source = ?1 WHERE id = ?2 AND source IS NOT ?1",
-                [sources.get(records[key].source), number],
-            )
-        first = next_row(db)
-        row = _insert(db, prepared, sources, first)
-        if row > first:
-            for branch in collection.vector_branches:
-                branch.refresh()
-                branch.append(first, encoded[branch.leaf.encoder.fingerprint])  # type: ignore[union-attr]
-        collection.settle(row)
-    report.updated += len(replaced)
-    report.added += len(prepared) - len(replaced)
+    written = None
+    while written is None:
+        generation = collection.generation
+        encoded = _encode(collection, prepared)  # the long part, before anything is locked
+        with collection.writing():
+            if collection.generation == generation:  # else another process ended an upgrade: other encoders
+                written = _write(collection, records, prepared, encoded)
+    replaced, chunks = written
+    report.updated += replaced
+    report.added += len(prepared) - replaced
     report.unchanged += len(records) - len(prepared)
-    report.chunks += row - first
+    report.chunks += chunks
     collection.changed()
+
+
+def _write(
+    collection: Collection, records: dict[str, Record], prepared: Sequence[_Prepared], encoded: dict[str, Any]
+) -> tuple[int, int]:
+    """Put a batch into the database; how many documents it replaced, and how many chunks it has. Inside a transaction."""
+    db = collection.db
+    known = _known(db, list(records))
+    replaced = [known[p.record.id][0] for p in prepared if p.record.id in known]
+    delete_documents(db, replaced)
+    sources = _sources(db, records.values())
+    for key, (number, _) in known.items():
+        db.execute(
+            "UPDATE documents SET source = ?1 WHERE id = ?2 AND source IS NOT ?1",
+            [sources.get(records[key].source), number],
+        )
+    first = next_row(db)
+    row = _insert(db, prepared, sources, first)
+    if row > first:
+        for branch in collection.vector_branches:
+            branch.refresh()
+            branch.append(first, encoded[branch.leaf.encoder.fingerprint])  # type: ignore[union-attr]
+    collection.settle(row)
+    return len(replaced), row - first
 
 
 def _known(db: sqlite3.Connection, keys: Sequence[str]) -> dict[str, tuple[int, str]]:

@@ -16,7 +16,7 @@ from codomain.errors import CodomainError
 from codomain.read.record import Record
 from codomain.store.blocks import count, joined
 from codomain.store.rows import next_row
-from codomain.store.schema import DATABASE, sentences, writing
+from codomain.store.schema import DATABASE, sentences
 from codomain.vectors import Ragged
 
 if TYPE_CHECKING:
@@ -31,15 +31,15 @@ def reindex(collection: Collection) -> bool:
     for branch in collection.branches:
         branch.shelf.drop_abandoned()
     with collection.lock:
-        if _fit_waiting(collection):
-            collection.changed()
+        fit_waiting(collection)
         with collection.snapshot():
             rows, epoch = collection.rows, collection.epoch
             built = [branch.reindex(rows, epoch) for branch in collection.branches]
             built.append(collection.filters.reindex(rows, epoch))
         if any(built):
-            with writing(collection.db, collection.folder) as db:
+            with collection.writing() as db:
                 for branch in collection.vector_branches:
+                    branch.refresh()
                     branch.drop_covered(rows, epoch)
                 # the entry also tells other processes that there is something new to open
                 db.execute("INSERT INTO history VALUES (?, 'reindexed', ?)", [time.time(), f"{rows} rows"])
@@ -47,23 +47,26 @@ def reindex(collection: Collection) -> bool:
     return any(built)
 
 
-def _fit_waiting(collection: Collection) -> bool:
+def fit_waiting(collection: Collection) -> None:
+    """Fit transforms that wait for a sample, if there is one by now; an upgrade leaves them as they are."""
     if all(not branch.leaf.needs_fit for branch in collection.vector_branches):
-        return False
-    with writing(collection.db, collection.folder) as db:
+        return
+    with collection.writing() as db:
         rows = next_row(db)
-        fitted = [branch.fit(rows) for branch in collection.vector_branches]  # all of them, not up to the first
-        return any(fitted)
+        fitted = [branch.fit(rows) for branch in collection.vector_branches if not collection.moving]
+    if any(fitted):
+        collection.changed()
 
 
 def compact(collection: Collection) -> None:
     """Renumber the rows without gaps, rewrite the vectors without deleted rows, and shrink the database."""
     with collection.lock:
-        with writing(collection.db, collection.folder) as db:
+        with collection.writing() as db:
             live = np.array([row for (row,) in db.execute("SELECT row FROM chunks ORDER BY row")], np.int64)
-            for branch in collection.vector_branches:
-                branch.refresh()
-                _rewrite_blocks(db, branch, live)
+            for branch in (*collection.branches, *collection.others):
+                if branch.leaf.encoder is not None:
+                    branch.refresh()
+                    _rewrite_blocks(db, branch, live)
             db.execute("CREATE TEMP TABLE renumber (old INTEGER PRIMARY KEY, new INTEGER)")
             db.executemany("INSERT INTO renumber VALUES (?, ?)", ((int(old), new) for new, old in enumerate(live)))
             # by way of negative numbers, so that no two rows have one number in between
@@ -77,7 +80,7 @@ def compact(collection: Collection) -> None:
         with sentences(collection.folder):
             collection.db.execute("VACUUM")
             collection.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        for shelf in (collection.filters.shelf, *(branch.shelf for branch in collection.branches)):
+        for shelf in (collection.filters.shelf, *(b.shelf for b in (*collection.branches, *collection.others))):
             shelf.clear()
         reindex(collection)
 
@@ -114,6 +117,11 @@ def verify(collection: Collection) -> list[str]:
                 if branch.leaf.encoder is not None:
                     faults += _block_faults(collection.db, branch, next_row(collection.db))
                 faults += branch.index_faults()
+            for branch in collection.others:  # they need not have every row
+                if branch.leaf.encoder is not None:
+                    faults += _block_faults(collection.db, branch, branch.blocks.end())
+                faults += branch.index_faults()
+            faults += _branch_faults(collection)
             return [*faults, *collection.filters.faults()]
     except CodomainError as error:
         return [str(error)]
@@ -153,6 +161,17 @@ def _row_faults(db: sqlite3.Connection) -> Iterator[str]:
             yield f"there are {count} {what}."
 
 
+def _branch_faults(collection: Collection) -> Iterator[str]:
+    known = {branch.key for branch in (*collection.branches, *collection.others)}
+    for (key,) in collection.db.execute("SELECT expression FROM branches"):
+        if key not in known:
+            yield f"there is a branch {key} that belongs to no pipeline."
+    sql = "SELECT count(*) FROM blocks WHERE branch NOT IN (SELECT id FROM branches)"
+    (orphans,) = collection.db.execute(sql).fetchone()
+    if orphans:
+        yield f"there are {orphans} blocks of vectors that belong to no branch."
+
+
 def _block_faults(db: sqlite3.Connection, branch: Branch, rows: int) -> Iterator[str]:
     expected = 0
     query = "SELECT first, count, fingerprint, raw, checksum, data FROM blocks WHERE branch = ? ORDER BY first"
@@ -186,10 +205,28 @@ def info(collection: Collection) -> dict[str, Any]:
             "sources": entries("sources"),
             "settings": {name: getattr(collection.settings, name) for name in ("chunk_size", "overlap", "situate")},
             "branches": [branch.info() for branch in collection.branches],
+            "upgrade": _upgrade(collection),
             "database_bytes": _size(collection.folder / DATABASE) + _size(collection.folder / f"{DATABASE}-wal"),
             "index_bytes": sum(_size(path) for path in (collection.folder / "derived").rglob("*")),
             "history": [{"at": at, "event": event, "detail": detail} for at, event, detail in history],
         }
+
+
+def _upgrade(collection: Collection) -> dict[str, Any] | None:
+    """How far an upgrade is; None when there is none to speak of."""
+    move = collection.move
+    if move is None:
+        return None
+    ends = [b.blocks.end() for b in collection.others if b.leaf.encoder is not None and b.blocks.keeps]
+    return {
+        "from": move.source,
+        "to": move.target,
+        "mode": move.mode,
+        "done": move.done,
+        "rows": collection.rows,
+        "rows_embedded": collection.rows if move.done else min(ends, default=collection.rows),
+        "bridges": move.reports,
+    }
 
 
 def _size(path: Path) -> int:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from codomain.errors import StoreError
 
-FORMAT = 1
+FORMAT = 2
 DATABASE = "collection.db"
 BUSY_SECONDS = 20.0
 _UNFINISHED = f"{DATABASE}.new"
@@ -50,6 +50,13 @@ CREATE TABLE blocks (
 CREATE TABLE history (at REAL NOT NULL, event TEXT NOT NULL, detail TEXT NOT NULL);
 """
 
+_ADDED_IN_2 = """
+CREATE TABLE IF NOT EXISTS bridges (
+    new INTEGER PRIMARY KEY REFERENCES branches, old INTEGER NOT NULL REFERENCES branches,
+    state BLOB NOT NULL                                  -- codomain.store.bridge
+);
+"""
+
 
 def create_database(folder: Path, fill: Callable[[sqlite3.Connection], None]) -> None:
     """Make the folder and a database in it that `fill` has filled; it appears whole or not at all.
@@ -70,7 +77,7 @@ def create_database(folder: Path, fill: Callable[[sqlite3.Connection], None]) ->
         with sentences(folder):
             db = sqlite3.connect(temporary, isolation_level=None)
             try:
-                db.executescript(_SCHEMA)
+                db.executescript(_SCHEMA + _ADDED_IN_2)
                 db.execute("INSERT INTO meta VALUES ('format', ?)", [str(FORMAT)])
                 fill(db)
                 db.execute("PRAGMA journal_mode = WAL")
@@ -114,6 +121,13 @@ def connect(folder: Path) -> sqlite3.Connection:
         found = "an unknown format" if row is None else f"format {row[0]}"
         raise StoreError(f"the collection {folder} has {found}; this version of codomain reads up to format {FORMAT}.")
     return db
+
+
+def bring_up_to_date(db: sqlite3.Connection) -> None:
+    """Give an older database what upgrades need; inside a transaction. Readers do without it."""
+    for statement in filter(str.strip, _ADDED_IN_2.split(";")):
+        db.execute(statement)
+    db.execute("UPDATE meta SET value = ? WHERE name = 'format'", [str(FORMAT)])
 
 
 def _open(path: Path) -> sqlite3.Connection:

@@ -1,0 +1,119 @@
+"""codomain upgrade: another encoder, other transforms or another index, while the collection answers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from codomain.store import Collection
+
+
+def upgrade(
+    name: Annotated[Path, typer.Argument(help="The collection.", metavar="NAME")],
+    to: Annotated[
+        str | None,
+        typer.Option("--to", help="An encoder (minilm), transforms (pca(192) >> float8()) or a whole pipeline."),
+    ] = None,
+    mode: Annotated[
+        str,
+        typer.Option("--mode", help="bridge: ask the old vectors with the new encoder; reembed: embed all rows first."),
+    ] = "bridge",
+    sample: Annotated[int, typer.Option("--sample", help="Rows to fit and measure the bridge on.")] = 2_000,
+    floor: Annotated[
+        float,
+        typer.Option("--floor", help="Share of the old nDCG@10 that the bridge must keep, or nothing is changed."),
+    ] = 0.9,
+    go_on: Annotated[bool, typer.Option("--continue", help="Embed what is left, then answer with it alone.")] = False,
+    background: Annotated[
+        bool, typer.Option("--background", help="Embed what is left in a process of its own, and return at once.")
+    ] = False,
+    rollback: Annotated[bool, typer.Option("--rollback", help="Go back to the pipeline before the upgrade.")] = False,
+    drop_old: Annotated[bool, typer.Option("--drop-old", help="Forget the vectors of the pipeline before.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
+) -> None:
+    """Move a collection to another encoder or pipeline without a pause; with NAME alone, tell how far that is."""
+    import codomain as cd
+    from codomain.errors import InputError
+    from codomain.store.upgrade.begin import BelowFloor
+
+    if (to is not None) + go_on + rollback + drop_old > 1 or (background and (rollback or drop_old)):
+        raise InputError(
+            "give one of --to, --continue, --rollback and --drop-old; --background goes with the first two."
+        )
+    with cd.open(name) as collection:
+        if to is not None:
+            try:
+                collection.upgrade(to, mode, sample, floor)
+            except BelowFloor as refused:
+                for report in refused.reports:
+                    _print_bridge(report)
+                raise
+        if background:
+            _in_a_process_of_its_own(name)
+        elif go_on or (to is not None and mode == "reembed"):
+            _embed(collection, as_json)
+        elif rollback:
+            collection.rollback()
+        elif drop_old:
+            collection.drop_old()
+        facts = collection.info()
+    _show(name, facts, told=to is not None and mode == "bridge", background=background, as_json=as_json)
+
+
+def _embed(collection: Collection, quiet: bool) -> None:
+    from codomain.cli.progress import count_progress
+
+    state = collection.info()["upgrade"]
+    left = state["rows"] - state["rows_embedded"] if state else None
+    with count_progress("embedding", left, quiet) as advance:
+        collection.continue_upgrade(advance)
+
+
+def _in_a_process_of_its_own(name: Path) -> None:
+    """Go on without the terminal; what it has to say lands beside the collection's indexes."""
+    import subprocess
+    import sys
+
+    log = name / "upgrade.log"
+    command = [sys.executable, "-c", "from codomain.cli import main; main()", "upgrade", str(name), "--continue"]
+    with log.open("wb") as file:
+        subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True)
+
+
+def _show(name: Path, facts: dict[str, Any], told: bool, background: bool, as_json: bool) -> None:
+    import json
+
+    state = facts["upgrade"]
+    if as_json:
+        typer.echo(json.dumps({"pipeline": facts["pipeline"], "upgrade": state}, ensure_ascii=False))
+        return
+    if state is None:
+        typer.echo(f"{name}: {facts['pipeline']}; no upgrade is under way.")
+        return
+    for report in state["bridges"] if told else ():
+        _print_bridge(report)
+    if state["done"]:
+        typer.echo(f"{name}: {facts['pipeline']}. The vectors of {state['from']} are kept: --drop-old or --rollback.")
+        return
+    asked = state["to"] if state["mode"] == "bridge" else state["from"]
+    share = f"{state['rows_embedded']:,} of {state['rows']:,} rows embedded for {state['to']}"
+    then = f"see {name / 'upgrade.log'}" if background else "--continue embeds the rest, --rollback goes back"
+    typer.echo(f"{name}: {share}; queries go to {asked}; {then}.")
+
+
+def _print_bridge(report: dict[str, Any]) -> None:
+    how = f"{report['method']} on {report['pairs']}" if report["method"] else "the same encoder"
+    typer.echo(f"bridge     {report['from']} -> {report['branch']}: {how}")
+    typer.echo(f"measured   {report['queries']} held-out queries of a sample of {report['sample']:,} rows, nDCG@10:")
+    interval = f"{report['ratio_low']:.2f} to {report['ratio_high']:.2f}"
+    typer.echo(
+        f"  old space {report['old_ndcg@10']:.3f}   through the bridge {report['ndcg@10']:.3f}   "
+        f"all embedded anew {report['new_ndcg@10']:.3f}"
+    )
+    typer.echo(
+        f"  the bridge keeps {report['ratio_to_old']:.2f} ({interval}) of the old, {report['ratio_to_new']:.2f} of the new; "
+        f"of their ten nearest {report['recall_of_old@10']:.2f} and {report['recall_of_new@10']:.2f}"
+    )

@@ -1,0 +1,225 @@
+"""The beginning of an upgrade: what replaces what, the bridges between them, and one transaction that sets all of it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from codomain.errors import InputError, PipelineError, StoreError
+from codomain.pipeline import Pipeline
+from codomain.retrieve import Node, leaves, plan
+from codomain.stages import Stage, require
+from codomain.store.branch import LEAST_TO_FIT, MOST_TO_FIT, Branch
+from codomain.store.maintain import fit_waiting
+from codomain.store.passages import passages_of
+from codomain.store.schema import bring_up_to_date, writing
+from codomain.store.upgrade.bridge import Bridge, Sample, Side, fit, question
+from codomain.store.upgrade.move import Mode, Move, next_generation
+from codomain.store.upgrade.sides import recorded, stored_dim
+from codomain.store.upgrade.sources import source_of
+from codomain.store.upgrade.target import target
+
+if TYPE_CHECKING:
+    from codomain.store.collection import Collection
+
+
+class BelowFloor(StoreError):
+    """The bridge keeps too little to be used; `reports` say how much."""
+
+    def __init__(self, sentence: str, reports: list[dict[str, Any]]) -> None:
+        super().__init__(sentence)
+        self.reports = reports
+
+
+@dataclass
+class _Replacement:
+    """A new branch, and the old one that answers for it through the bridge until it has rows of its own."""
+
+    new: Branch
+    old: Branch | None
+    bridge: Bridge | None = None
+    fitted: bool = False
+
+
+def begin(
+    collection: Collection, to: str | Stage | Pipeline, mode: Mode, sample: int, floor: float, seed: int = 0
+) -> Move:
+    """Set a collection on its way to another pipeline; nothing is written when that fails.
+
+    Raises StoreError when an upgrade is under way or kept, BelowFloor when a bridge keeps less than `floor` of the old
+    nDCG@10, PipelineError for a pipeline that cannot be had.
+    """
+    if mode not in ("bridge", "reembed"):
+        raise InputError(f"the mode of an upgrade is 'bridge' or 'reembed', not {mode!r}.")
+    if isinstance(sample, bool) or not isinstance(sample, int) or sample < 1:
+        raise InputError(f"the sample must be a whole number of documents, not {sample!r}.")
+    with collection.lock:
+        fit_waiting(collection)  # what waits to be fitted is fitted now: the old side stays as it is from here on
+        with collection.snapshot():
+            _refuse_another(collection)
+            wanted = target(collection.pipeline, to)
+            root = _planned(wanted)
+            keys = _keys(collection, root)
+            if wanted == collection.pipeline and all(key in collection.keys.values() for key in keys.values()):
+                raise StoreError(f"the pipeline of {collection.folder} is {wanted} already.")
+            replacements = _replacements(collection, root, keys)
+            dims = {b.key: stored_dim(b) for b in collection.vector_branches if b.key not in keys.values()}
+            measured = [_prepare(collection, r, mode, sample, seed) for r in replacements]
+        reports = [report for report in measured if report is not None]
+        _check_floor(reports, floor)
+        move = Move(str(collection.pipeline), str(wanted), mode, False, keys, collection.keys, dims, reports)
+        with writing(collection.db, collection.folder) as db:
+            if collection.outdated:
+                raise StoreError(f"another process upgrades {collection.folder} already.")
+            bring_up_to_date(db)
+            for r in replacements:
+                r.new.register()
+                r.new.refresh()
+                if r.fitted:
+                    r.new.remember()
+                if r.bridge is not None and r.old is not None:
+                    row = (r.new.blocks.id, r.old.blocks.id, r.bridge.dump())
+                    db.execute("INSERT INTO bridges VALUES (?, ?, ?)", row)
+            move.write(db)
+            next_generation(db)
+            db.execute("INSERT INTO history VALUES (?, 'upgrading', ?)", [time.time(), f"to {wanted}"])
+        collection.changed(root)
+    return move
+
+
+def _refuse_another(collection: Collection) -> None:
+    move = collection.move
+    if move is None:
+        return
+    if move.done:
+        raise StoreError(
+            f"{collection.folder} still keeps the vectors of {move.source}: "
+            "codomain upgrade --drop-old forgets them, --rollback goes back to them."
+        )
+    raise StoreError(
+        f"{collection.folder} is on its way to {move.target} already: codomain upgrade --continue or --rollback first."
+    )
+
+
+def _planned(wanted: Pipeline) -> Node:
+    root = plan(wanted)
+    names = [leaf.name for leaf in leaves(root)]
+    for leaf in leaves(root):
+        require(*leaf.stages)
+    if len(set(names)) < len(names):
+        raise PipelineError(f"{wanted} has the same branch twice.")
+    return root
+
+
+def _keys(collection: Collection, root: Node) -> dict[str, str]:
+    """What the target's leaves are called in the database: as a branch that is there where it can stay."""
+    there = {branch.leaf.name: branch for branch in collection.branches}
+    taken = {branch.key for branch in collection.branches}
+    keys = {}
+    for leaf in leaves(root):
+        branch = there.get(leaf.name)
+        if branch is not None and (leaf.encoder is None or leaf.encoder.fingerprint == branch.made_with):
+            keys[leaf.name] = branch.key
+            continue
+        key, number = leaf.name, 2
+        while key in taken:  # the same expression with an encoder that has changed
+            key, number = f"{leaf.name} #{number}", number + 1
+        keys[leaf.name] = key
+    return keys
+
+
+def _replacements(collection: Collection, root: Node, keys: dict[str, str]) -> list[_Replacement]:
+    """The new branches, each with the old branch of dense vectors at its place, else the first one."""
+    there = {branch.key for branch in collection.branches}
+    old = [b for b in collection.vector_branches if b.leaf.stages[0].gives == "dense"]
+    found: list[_Replacement] = []
+    place = 0
+    for leaf in leaves(root):
+        dense = leaf.encoder is not None and leaf.stages[0].gives == "dense"
+        if keys[leaf.name] not in there:
+            branch = Branch(leaf, collection.folder, collection.db, collection.settings.situate, keys[leaf.name])
+            across = old[min(place, len(old) - 1)] if dense and old else None
+            across = None if across is None else recorded(across, collection.settings.situate)
+            found.append(_Replacement(branch, across))
+        place += dense
+    return found
+
+
+def _prepare(collection: Collection, r: _Replacement, mode: Mode, size: int, seed: int) -> dict[str, Any] | None:
+    """Fit the new transforms on a sample and, to bridge, the map from new queries to old rows; what was measured."""
+    new = r.new
+    if new.leaf.encoder is None:
+        return None
+    if mode == "bridge" and r.old is None and collection.rows:
+        raise StoreError(
+            f"there is no bridge to {new.leaf.name} from {collection.pipeline}: both ends need dense vectors. "
+            "--mode reembed needs none."
+        )
+    source = source_of(new, collection.vector_branches)
+    live = np.array([row for (row,) in collection.db.execute("SELECT row FROM chunks ORDER BY row")], np.int64)
+    if new.leaf.needs_fit and len(live) >= LEAST_TO_FIT:
+        enough = MOST_TO_FIT if source.cheap else max(size, LEAST_TO_FIT)
+        new.leaf.fit(source.vectors(_some(live, enough, seed)))
+        r.fitted = new.blocks.fitted = True
+    if mode == "reembed" or r.old is None or not len(live):
+        return None
+    sample = _sample(collection, r, source.vectors, _some(live, size, seed), seed)
+    r.bridge, report = fit(sample, "encoder" if sample.query_pairs is not None else "stored", seed)
+    return {"branch": new.leaf.name, "from": r.old.leaf.name} | report
+
+
+def _some(rows: np.ndarray, size: int, seed: int) -> np.ndarray:
+    return rows if len(rows) <= size else np.sort(np.random.default_rng(seed).choice(rows, size, replace=False))
+
+
+def _sample(collection: Collection, r: _Replacement, encoded: Any, rows: np.ndarray, seed: int) -> Sample:
+    new, old = r.new, r.old
+    assert old is not None and new.leaf.encoder is not None and old.leaf.encoder is not None
+    rng = np.random.default_rng(seed)
+    questions = [question(text, rng) for text in passages_of(collection.db, rows)]
+    asked = np.flatnonzero([bool(text) for text in questions])
+    texts = [questions[i] for i in asked]
+    fresh, stored = encoded(rows), old.blocks.vectors(rows)
+    as_stored = fresh
+    if new.fitted:
+        for transform in new.leaf.transforms:
+            as_stored = transform.transform(as_stored)
+
+    def new_form(queries: Any) -> Any:
+        return new.leaf.query_vectors(queries) if new.fitted else queries
+
+    def old_form(queries: Any) -> Any:
+        return old.leaf.query_vectors(queries) if old.fitted else queries
+
+    new_queries = new.leaf.encoder.encode_queries(texts)
+    new_side = Side(as_stored, new_form(new_queries), _metric(new))
+    if new.leaf.encoder.fingerprint == old.made_with:
+        old_side = Side(stored, old_form(new_queries), _metric(old))
+        return Sample(old_side, new_side, asked, (fresh, fresh), new_queries, (new_queries, new_queries), old_form)
+    if old.leaf.encoder.usable:  # type: ignore[attr-defined]
+        before = old.blocks.encoded(rows)
+        old_queries = old.leaf.encoder.encode_queries(texts)
+        old_side = Side(stored, old_form(old_queries), _metric(old))
+        return Sample(old_side, new_side, asked, (fresh, before), new_queries, (new_queries, old_queries), old_form)
+    # the old encoder is gone: its documents stand for its queries
+    old_side, new_side = Side(stored, stored[asked], _metric(old)), Side(as_stored, as_stored[asked], _metric(new))
+    return Sample(old_side, new_side, asked, (fresh, stored), fresh[asked], None, lambda queries: queries)
+
+
+def _metric(branch: Branch) -> str:
+    metric = getattr(branch.leaf.index, "metric", "ip") if branch.fitted else "ip"
+    return metric if metric in ("ip", "cosine", "l2") else "ip"
+
+
+def _check_floor(reports: list[dict[str, Any]], floor: float) -> None:
+    for report in reports:
+        if report["ratio_to_old"] < floor:
+            raise BelowFloor(
+                f"through the bridge, queries keep {report['ratio_to_old']:.2f} of the nDCG@10 that {report['from']} has on "
+                f"{report['queries']} held-out queries, less than the floor of {floor:g}: nothing was changed. "
+                "--mode reembed needs no bridge, --floor accepts less.",
+                reports,
+            )
