@@ -90,9 +90,9 @@ def _trained(X: Floats, held: Floats, hidden: int, kept: int, epochs: int, seed:
         rows, unseen = torch.from_numpy(X), torch.from_numpy(held)
         least, since, best = np.inf, 0, _weights(network)
         for _ in range(epochs):
-            for batch in torch.randperm(len(rows)).split(_BATCH):
+            for batch in torch.randperm(len(rows)).split(_BATCH):  # type: ignore[no-untyped-call]
                 optimizer.zero_grad()
-                nn.functional.mse_loss(network(rows[batch]), rows[batch]).backward()
+                nn.functional.mse_loss(network(rows[batch]), rows[batch]).backward()  # type: ignore[no-untyped-call]
                 optimizer.step()
             with torch.no_grad():
                 error = float(nn.functional.mse_loss(network(unseen), unseen))

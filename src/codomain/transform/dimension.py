@@ -10,8 +10,8 @@ from codomain.vectors import Floats, as_float32
 
 _SAMPLE = 5_000
 """Rows from which the estimate is taken: fewer than 2,000 make it too low."""
-_NEAR = 6
-"""Neighbours measured exactly: those that float32 products take for the nearest may be in another order."""
+_MORE = 4
+"""Neighbours measured exactly beyond those asked for: float32 products may take them in another order."""
 _BLOCK = 1_000
 
 
@@ -31,29 +31,28 @@ def twonn(X: Floats, sample: int = _SAMPLE, seed: int = 0) -> float:
         X = X[np.sort(np.random.default_rng(seed).choice(len(X), sample, replace=False))]
     if len(X) < 3:
         return math.nan
-    first, second = _two_distances(X)
+    first, second = neighbour_distances(X, 2).T
     # mu_i = r_i2 / r_i1 is Pareto distributed with exponent d:  d = N / sum_i ln mu_i
     logs = float(np.log(second / first).sum())
     return len(X) / logs if logs > 0 else math.inf
 
 
-def _two_distances(X: Floats) -> tuple[np.ndarray, np.ndarray]:
-    """Distances (n,) to the first and the second neighbour of different rows, float64."""
+def neighbour_distances(X: Floats, count: int) -> np.ndarray:
+    """Distances (n, count), the nearest first, from each of different rows (n, d) to its nearest others, float64."""
     scale = max(float(np.abs(X).max()), 1e-30)
     X = X / np.float32(scale)
     half = np.einsum("ij,ij->i", X, X) / 2
-    near = min(_NEAR, len(X) - 1)
-    found = np.empty((len(X), 2))
+    near = min(count + _MORE, len(X) - 1)
+    found = np.empty((len(X), count))
     for start in range(0, len(X), _BLOCK):
         block = X[start : start + _BLOCK]
         closeness = block @ X.T - half
         closeness[np.arange(len(block)), np.arange(start, start + len(block))] = -np.inf
         rows = np.argpartition(closeness, -near, axis=1)[:, -near:]
         apart = X[rows].astype(np.float64) - block[:, None]
-        found[start : start + _BLOCK] = np.sort(np.linalg.norm(apart, axis=2), axis=1)[:, :2]
+        found[start : start + _BLOCK] = np.sort(np.linalg.norm(apart, axis=2), axis=1)[:, :count]
     # rows that differ by less than float64 can square are apart all the same
-    found = np.maximum(found, 1e-300)
-    return found[:, 0], found[:, 1]
+    return np.maximum(found, 1e-300)
 
 
 def auto_dimension(X: Floats) -> int:
@@ -68,4 +67,4 @@ def auto_dimension(X: Floats) -> int:
     """
     dim = X.shape[1]
     found = 4 * twonn(X)
-    return min(dim, max(1, math.ceil(found - 0.5))) if math.isfinite(found) else dim
+    return int(min(dim, max(1, math.ceil(found - 0.5)))) if math.isfinite(found) else dim

@@ -57,7 +57,8 @@ class PQ(Quantizer):
         most = _SAMPLE * 2**self.bits
         if len(X) <= most:
             return X
-        return X[np.sort(np.random.default_rng(self.seed).choice(len(X), most, replace=False))]
+        kept: Floats = X[np.sort(np.random.default_rng(self.seed).choice(len(X), most, replace=False))]
+        return kept
 
     def _codebooks(self, X: Floats, iterations: int = 25) -> Floats:
         """Codebooks (m, 2^bits, d / m) from a sample."""

@@ -91,10 +91,7 @@ class KernelPCA(Reducer):
         if len(X) > self.landmarks:
             X = X[np.sort(np.random.default_rng(self.seed).choice(len(X), self.landmarks, replace=False))]
         distances = _squared_distances(X, X)
-        self.gamma_ = self.gamma
-        if self.gamma == "median":
-            middle = float(np.median(distances[np.triu_indices(len(X), 1)])) if len(X) > 1 else 0.0
-            self.gamma_ = 1 / middle if middle > 0 else 1.0
+        self.gamma_ = _reciprocal_median(distances) if self.gamma == "median" else float(self.gamma)
         K = np.exp(-self.gamma_ * distances)
         self.landmarks_ = X.copy()
         self.means_ = np.append(K.mean(axis=0), K.mean())  # of the columns, and of all
@@ -117,6 +114,12 @@ class KernelPCA(Reducer):
             K = np.exp(-self.gamma_ * _squared_distances(X[start : start + _ROWS], self.landmarks_))
             out[start : start + _ROWS] = self._centred(K) @ self.components_.T
         return out
+
+
+def _reciprocal_median(distances: np.ndarray) -> float:
+    """1 / the median of the distances (n, n) between different rows; 1 where that is zero."""
+    middle = float(np.median(distances[np.triu_indices(len(distances), 1)])) if len(distances) > 1 else 0.0
+    return 1 / middle if middle > 0 else 1.0
 
 
 def _squared_distances(X: Floats, Y: Floats) -> np.ndarray:
