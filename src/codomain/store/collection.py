@@ -75,7 +75,7 @@ class Collection:
     def _arrange(self, root: Node | None = None) -> None:
         """Read pipeline and branches from the database; encoders of `root` are taken over."""
         if root is not None:
-            self._stages = {str(leaf.stages[0]): leaf.stages[0] for leaf in leaves(root)}
+            self._stages |= {str(leaf.stages[0]): leaf.stages[0] for leaf in leaves(root)}
         meta = dict(self.db.execute("SELECT name, value FROM meta"))
         self.pipeline = pipeline(meta["pipeline"])
         self.settings = Settings(**json.loads(meta["settings"]))
@@ -183,8 +183,8 @@ class Collection:
     def changed(self, root: Node | None = None) -> None:
         """Note that this process has written; `root` is a new pipeline whose encoders are loaded already."""
         self._changes += 1
-        if root is not None:
-            self._stages |= {str(leaf.stages[0]): leaf.stages[0] for leaf in leaves(root)}
+        if self.outdated:
+            self._arrange(root)
 
     @property
     def outdated(self) -> bool:

@@ -166,7 +166,7 @@ def _prepare(collection: Collection, r: _Replacement, mode: Mode, size: int, see
         r.fitted = new.blocks.fitted = True
     if mode == "reembed" or r.old is None or not len(live):
         return None
-    sample = _sample(collection, r, source.vectors, _some(live, size, seed), seed)
+    sample = _sample(collection, r, source.vectors, _some(live, size, seed))
     r.bridge, report = fit(sample, "encoder" if sample.query_pairs is not None else "stored", seed)
     return {"branch": new.leaf.name, "from": r.old.leaf.name} | report
 
@@ -175,11 +175,10 @@ def _some(rows: np.ndarray, size: int, seed: int) -> np.ndarray:
     return rows if len(rows) <= size else np.sort(np.random.default_rng(seed).choice(rows, size, replace=False))
 
 
-def _sample(collection: Collection, r: _Replacement, encoded: Any, rows: np.ndarray, seed: int) -> Sample:
+def _sample(collection: Collection, r: _Replacement, encoded: Any, rows: np.ndarray) -> Sample:
     new, old = r.new, r.old
     assert old is not None and new.leaf.encoder is not None and old.leaf.encoder is not None
-    rng = np.random.default_rng(seed)
-    questions = [question(text, rng) for text in passages_of(collection.db, rows)]
+    questions = [question(text) for text in passages_of(collection.db, rows)]
     asked = np.flatnonzero([bool(text) for text in questions])
     texts = [questions[i] for i in asked]
     fresh, stored = encoded(rows), old.blocks.vectors(rows)

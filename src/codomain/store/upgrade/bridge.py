@@ -1,13 +1,14 @@
 """From the new encoder's queries to the old vectors: fitted on a sample, chosen and measured on rows it has not seen.
 
 Three parts of a sample: one to fit every alignment that applies, one to choose among them, one to measure the choice.
-Queries are a few neighbouring words of a document, which is the one right answer; what the old and the new encoder
+Queries are the first sentences of documents, each with its document as the one right answer; what the old and the new encoder
 themselves find with them, in the same sample, is what the bridge is measured against.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
@@ -19,7 +20,8 @@ from codomain.vectors import Floats
 
 Space = Literal["encoder", "stored"]
 
-_WORDS = 8
+_SENTENCE = re.compile(r"(?<=[.!?])\s")
+_WORDS = 24
 _LEAST = 30
 _PARTS = (0.6, 0.2, 0.2)
 """Shares of the sample to fit on, to choose with and to measure with."""
@@ -105,16 +107,15 @@ class Sample:
     prepare: Any
 
 
-def question(passage: str, rng: np.random.Generator) -> str:
-    """A query that the passage answers: a few of its neighbouring words, past the title where there is more.
+def question(passage: str) -> str:
+    """A query that the passage answers: its first sentence, past the title where there is more.
 
-    >>> question("Alps\\nThe highest of them is Mont Blanc", np.random.default_rng(0))
-    'The highest of them is Mont Blanc'
+    >>> question("Alps\\nThe highest is Mont Blanc. It is in France.")
+    'The highest is Mont Blanc.'
     """
     title, _, body = passage.partition("\n")
-    words = (body or title).split()
-    start = int(rng.integers(max(1, len(words) - _WORDS + 1)))
-    return " ".join(words[start : start + _WORDS])
+    words = _SENTENCE.split((body or title).strip(), maxsplit=1)[0].split()
+    return " ".join(words[:_WORDS])
 
 
 def fit(sample: Sample, space: Space, seed: int = 0) -> tuple[Bridge, dict[str, Any]]:
