@@ -39,8 +39,9 @@ def twonn(X: Floats, sample: int = _SAMPLE, seed: int = 0) -> float:
 
 def neighbour_distances(X: Floats, count: int) -> np.ndarray:
     """Distances (n, count), the nearest first, from each of different rows (n, d) to its nearest others, float64."""
-    scale = max(float(np.abs(X).max()), 1e-30)
-    X = X / np.float32(scale)
+    # about their mean: far from zero, float32 products would not tell near rows apart
+    X = (X - X.mean(axis=0, dtype=np.float64)).astype(np.float32)
+    X /= np.float32(max(float(np.abs(X).max()), 1e-30))
     half = np.einsum("ij,ij->i", X, X) / 2
     near = min(count + _MORE, len(X) - 1)
     found = np.empty((len(X), count))
