@@ -24,7 +24,7 @@ def upgrade(
     sample: Annotated[int, typer.Option("--sample", help="Rows to fit and measure the bridge on.")] = 2_000,
     floor: Annotated[
         float,
-        typer.Option("--floor", help="Share of the old nDCG@10 that the bridge must keep, or nothing is changed."),
+        typer.Option("--floor", help="Share of the old nDCG@10 that the bridge must reach with its interval, else nothing is changed."),
     ] = 0.9,
     go_on: Annotated[bool, typer.Option("--continue", help="Embed what is left, then answer with it alone.")] = False,
     background: Annotated[

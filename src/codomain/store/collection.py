@@ -376,7 +376,7 @@ class Collection:
         Gives what was measured of each bridge: nDCG@10 for known items through it, in the old space and in the new.
 
         Raises StoreError when an upgrade is under way or there is no bridge between the two, and its subclass BelowFloor,
-        with the measurements as `reports`, when the bridge keeps less than `floor` of the old nDCG@10.
+        with the measurements as `reports`, when the bridge keeps less than `floor` of the old nDCG@10, interval included.
         """
         from codomain.store.upgrade.begin import begin
 

@@ -214,11 +214,13 @@ def _metric(branch: Branch) -> str:
 
 
 def _check_floor(reports: list[dict[str, Any]], floor: float) -> None:
+    """Refuse a bridge that is surely too bad: one whose whole interval lies below the floor."""
     for report in reports:
-        if report["ratio_to_old"] < floor:
+        if report["ratio_high"] < floor:
             raise BelowFloor(
-                f"through the bridge, queries keep {report['ratio_to_old']:.2f} of the nDCG@10 that {report['from']} has on "
-                f"{report['queries']} held-out queries, less than the floor of {floor:g}: nothing was changed. "
+                f"through the bridge, queries keep {report['ratio_to_old']:.2f} ({report['ratio_low']:.2f} to "
+                f"{report['ratio_high']:.2f}) of the nDCG@10 that {report['from']} has on {report['queries']} held-out "
+                f"queries, less than the floor of {floor:g}: nothing was changed. "
                 "--mode reembed needs no bridge, --floor accepts less.",
                 reports,
             )
