@@ -36,6 +36,7 @@ from codomain.transform import (
     Truncate,
 )
 from codomain.transform.estimator import Estimator
+from codomain.transform.relative import Relative
 
 TRANSFORMS = [
     Normalize(),
@@ -65,6 +66,9 @@ TRANSFORMS = [
     Binary(center=False),
     RecurrentBinary(),
     RecurrentBinary(4, rotate=False),
+    Relative(6),
+    Relative(6, "kmeans", whiten=True),
+    Relative(6, "farthest", centre=False, sparse_top=3),
 ]
 QUANTIZERS = [t for t in TRANSFORMS if hasattr(t, "encode")]
 RNG = np.random.default_rng(0)
@@ -91,6 +95,7 @@ def _sklearn_checks():
     for one in (
         Normalize(), Truncate(1), PCA(1), SVD(1), PCA("auto"), RandomProjection(1), KernelPCA(1), SpectralBand(), Float16(),
         Float8(), Int8(), Int4(), Int2(), Bins(), PQ(1), OPQ(1, rounds=1), Binary(), RecurrentBinary(),
+        Relative(5),
     ):  # fmt: skip
         for estimator, check in estimator_checks_generator(one, legacy=True):
             name = getattr(check, "func", check).__name__
