@@ -43,7 +43,7 @@ class LowRankAdapter(Estimator):
     name = "low_rank_adapter"
     takes: ClassVar[tuple[Kind, ...]] = ("dense",)
     gives: ClassVar[Kind] = "dense"
-    papers = ()
+    papers = (45,)
     _fitted = ("alpha_", "gain_", "query_down_", "query_up_", "query_bias_", "down_", "up_", "bias_")
 
     alpha_: float

@@ -36,7 +36,7 @@ class Relative(Estimator):
     name = "relative"
     takes: ClassVar[tuple[Kind, ...]] = ("dense",)
     gives: ClassVar[Kind] = "dense"
-    papers = ()
+    papers = (146,)
     _fitted = ("mean_", "anchors_", "rows_", "whitening_")
 
     mean_: Floats
