@@ -18,7 +18,7 @@ _ROWS = 1 << 14
 """Rows of an unembedding matrix added up at a time."""
 
 
-@stage("spectral_band", takes=["dense"], gives="dense")
+@stage("spectral_band", takes=["dense"], gives="dense", papers=[182])
 class SpectralBand(Estimator):
     """Project on a band of right singular vectors: H / `ratio` of H, without the largest and the smallest.
 
