@@ -16,15 +16,15 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent))
-import minilm_l3  # noqa: F401  (registers the encoder minilm_l3)
-
 import codomain as cd
+import minilm_l3  # noqa: F401  (registers the encoder minilm_l3)
 from codomain.measure.datasets import Dataset, load
 from codomain.measure.encoded import cache_folder
 from codomain.measure.metrics import per_query
@@ -132,10 +132,13 @@ def main() -> None:
         for old, new in MOVES:
             before, found, report = moved(old, new, data)
             kept = found[0] / before
-            holds &= kept >= LEAST_KEPT and all(b >= a - NOISE for a, b in zip(found, found[1:], strict=False))
+            holds &= kept >= LEAST_KEPT and all(b >= a - NOISE for a, b in pairwise(found))
             label = f"{old} -> {new}"
             figures = "".join(f"{value:8.3f}" for value in found)
-            print(f"{name:12}{label:26}{before:6.3f}{figures}{kept:7.2f}{report['ratio_to_old']:7.2f}  {report['method']}", flush=True)
+            print(
+                f"{name:12}{label:26}{before:6.3f}{figures}{kept:7.2f}{report['ratio_to_old']:7.2f}  {report['method']}",
+                flush=True,
+            )
             lines[f"{name}: {label}"] = (before, found)
     if picture:
         plot(picture, lines)

@@ -26,6 +26,8 @@ from codomain.vectors import Hits, Rows, merge_hits
 
 LEAST_TO_FIT = 1_000
 MOST_TO_FIT = 50_000
+_SCANNED_BYTES = 1 << 26
+"""Rows of flat() that are read from the database when the collection is opened; more are mapped from a file beside it."""
 
 Array = np.ndarray[Any, Any]
 
@@ -278,6 +280,8 @@ class Branch:
     def reindex(self, rows: int, epoch: int) -> bool:
         """Write an index that covers all rows; False when there is one already. Call after `sync`."""
         damaged = self.shelf.drop_damaged()
+        if self._scanned:
+            return False
         if not self.fitted or (not damaged and self._opened == rows and self._indexes(epoch)):
             return False
         if damaged:  # and what was read from it with it
@@ -299,6 +303,14 @@ class Branch:
         self.forget()
         return True
 
+    @property
+    def _scanned(self) -> bool:
+        """Whether the rows are scanned as the database has them: an index file would only repeat them."""
+        if self.leaf.kind in ("text", "multi", "sparse") or self.leaf.stages[-1].name != "flat" or not self.fitted:
+            return False
+        dtype, width = self.blocks.form
+        return self.synced * width * dtype.itemsize <= _SCANNED_BYTES
+
     def drop_covered(self, rows: int, epoch: int) -> None:
         """Forget stored vectors that an index on the shelf does without; inside a transaction."""
         if any(covered >= rows for covered, _ in self._indexes(epoch)):
@@ -316,8 +328,8 @@ class Branch:
         ).fetchone()
         return {
             "expression": self.leaf.name,
-            "rows_in_index": self._opened,
-            "rows_newer": self.synced - self._opened,
+            "rows_in_index": self.synced if self._scanned else self._opened,
+            "rows_newer": 0 if self._scanned else self.synced - self._opened,
             "fitted": self.fitted,
             "vector_bytes": stored,
         }
