@@ -26,7 +26,7 @@ def simplex(K: int) -> Floats:
     # e_1, ..., e_(K-1) and (1 - sqrt K) / (K - 1) times the vector of ones have equal distances
     corners = np.concatenate([np.eye(K - 1), np.full((1, K - 1), (1 - np.sqrt(K)) / (K - 1))])
     corners -= corners.mean(axis=0)
-    return (corners / np.linalg.norm(corners, axis=1, keepdims=True)).astype(np.float32)
+    return np.asarray(corners / np.linalg.norm(corners, axis=1, keepdims=True), np.float32)
 
 
 class SimplexHead(nn.Module):
