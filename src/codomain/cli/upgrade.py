@@ -24,7 +24,10 @@ def upgrade(
     sample: Annotated[int, typer.Option("--sample", help="Rows to fit and measure the bridge on.")] = 2_000,
     floor: Annotated[
         float,
-        typer.Option("--floor", help="Share of the old nDCG@10 that the bridge must reach with its interval, else nothing is changed."),
+        typer.Option(
+            "--floor",
+            help="Share of the old nDCG@10 that the bridge must reach with its interval, else nothing is changed.",
+        ),
     ] = 0.9,
     go_on: Annotated[bool, typer.Option("--continue", help="Embed what is left, then answer with it alone.")] = False,
     background: Annotated[
@@ -36,6 +39,7 @@ def upgrade(
 ) -> None:
     """Move a collection to another encoder or pipeline without a pause; with NAME alone, tell how far that is."""
     import codomain as cd
+    from codomain.cli.progress import count_progress
     from codomain.errors import InputError
     from codomain.store.upgrade.begin import BelowFloor
 
@@ -46,7 +50,8 @@ def upgrade(
     with cd.open(name) as collection:
         if to is not None:
             try:
-                collection.upgrade(to, mode, sample, floor)
+                with count_progress("encoding a sample", None, as_json) as advance:
+                    collection.upgrade(to, mode, sample, floor, advance)
             except BelowFloor as refused:
                 for report in refused.reports:
                     _print_bridge(report)

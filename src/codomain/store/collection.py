@@ -365,6 +365,7 @@ class Collection:
         mode: Mode = "bridge",
         sample: int = 2_000,
         floor: float = 0.9,
+        progress: Progress | None = None,
         seed: int = 0,
     ) -> list[dict[str, Any]]:
         """Set off to another encoder, other transforms, another index or a whole pipeline; `continue_upgrade` gets there.
@@ -380,7 +381,7 @@ class Collection:
         """
         from codomain.store.upgrade.begin import begin
 
-        return begin(self, to, mode, sample, floor, seed).reports
+        return begin(self, to, mode, sample, floor, seed, progress).reports
 
     def continue_upgrade(self, progress: Progress | None = None) -> None:
         """Embed what the upgrade has left, then answer with the new vectors alone; goes on where it was broken off."""

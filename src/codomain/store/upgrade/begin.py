@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from codomain.contracts import Progress
 from codomain.errors import InputError, PipelineError, StoreError
 from codomain.pipeline import Pipeline
 from codomain.retrieve import Node, leaves, plan
 from codomain.stages import Stage, require
+from codomain.store.blocks import joined
 from codomain.store.branch import LEAST_TO_FIT, MOST_TO_FIT, Branch
 from codomain.store.maintain import fit_waiting
 from codomain.store.passages import passages_of
@@ -21,9 +23,12 @@ from codomain.store.upgrade.move import Mode, Move, next_generation
 from codomain.store.upgrade.sides import recorded, stored_dim
 from codomain.store.upgrade.sources import source_of
 from codomain.store.upgrade.target import target
+from codomain.vectors import Rows
 
 if TYPE_CHECKING:
     from codomain.store.collection import Collection
+
+_AT_ONCE = 256
 
 
 class BelowFloor(StoreError):
@@ -45,9 +50,17 @@ class _Replacement:
 
 
 def begin(
-    collection: Collection, to: str | Stage | Pipeline, mode: Mode, sample: int, floor: float, seed: int = 0
+    collection: Collection,
+    to: str | Stage | Pipeline,
+    mode: Mode,
+    sample: int,
+    floor: float,
+    seed: int = 0,
+    progress: Progress | None = None,
 ) -> Move:
     """Set a collection on its way to another pipeline; nothing is written when that fails.
+
+    `progress` is told of the rows of the sample as they are encoded.
 
     Raises StoreError when an upgrade is under way or kept, BelowFloor when a bridge keeps less than `floor` of the old
     nDCG@10, PipelineError for a pipeline that cannot be had.
@@ -67,7 +80,7 @@ def begin(
                 raise StoreError(f"the pipeline of {collection.folder} is {wanted} already.")
             replacements = _replacements(collection, root, keys)
             dims = {b.key: stored_dim(b) for b in collection.vector_branches if b.key not in keys.values()}
-            measured = [_prepare(collection, r, mode, sample, seed) for r in replacements]
+            measured = [_prepare(collection, r, mode, sample, seed, progress) for r in replacements]
         reports = [report for report in measured if report is not None]
         _check_floor(reports, floor)
         move = Move(str(collection.pipeline), str(wanted), mode, False, keys, collection.keys, dims, reports)
@@ -148,7 +161,9 @@ def _replacements(collection: Collection, root: Node, keys: dict[str, str]) -> l
     return found
 
 
-def _prepare(collection: Collection, r: _Replacement, mode: Mode, size: int, seed: int) -> dict[str, Any] | None:
+def _prepare(
+    collection: Collection, r: _Replacement, mode: Mode, size: int, seed: int, progress: Progress | None
+) -> dict[str, Any] | None:
     """Fit the new transforms on a sample and, to bridge, the map from new queries to old rows; what was measured."""
     new = r.new
     if new.leaf.encoder is None:
@@ -159,14 +174,23 @@ def _prepare(collection: Collection, r: _Replacement, mode: Mode, size: int, see
             "--mode reembed needs none."
         )
     source = source_of(new, collection.vector_branches)
+
+    def encoded(rows: Rows) -> Any:
+        parts = []
+        for start in range(0, len(rows), _AT_ONCE):
+            parts.append(source.vectors(rows[start : start + _AT_ONCE]))
+            if progress is not None:
+                progress(len(rows[start : start + _AT_ONCE]))
+        return joined(parts)
+
     live = np.array([row for (row,) in collection.db.execute("SELECT row FROM chunks ORDER BY row")], np.int64)
     if new.leaf.needs_fit and len(live) >= LEAST_TO_FIT:
         enough = MOST_TO_FIT if source.cheap else max(size, LEAST_TO_FIT)
-        new.leaf.fit(source.vectors(_some(live, enough, seed)))
+        new.leaf.fit(encoded(_some(live, enough, seed)))
         r.fitted = new.blocks.fitted = True
     if mode == "reembed" or r.old is None or not len(live):
         return None
-    sample = _sample(collection, r, source.vectors, _some(live, size, seed))
+    sample = _sample(collection, r, encoded, _some(live, size, seed))
     r.bridge, report = fit(sample, "encoder" if sample.query_pairs is not None else "stored", seed)
     return {"branch": new.leaf.name, "from": r.old.leaf.name} | report
 
