@@ -46,7 +46,9 @@ def import_file(
     replace: bool = False,
     progress: tuple[Callable[[int], None], Callable[[int], None]] | None = None,
 ) -> Imported:
-    """Make a vector file of another format's, reading it once; memory holds no more than a batch and 12 bytes a key.
+    """Make a vector file of another format's, reading it once, batch by batch.
+
+    Memory holds a batch and 16 bytes a key meanwhile, some 70 a key at the end, while keys are sorted.
 
     Text and binary word2vec, GloVe and fastText's .vec may be gzipped. `keys` names a text file with a key a line for
     .npy and .safetensors; without it rows are named by their numbers. `progress` is two functions: one that is told the
