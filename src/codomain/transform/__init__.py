@@ -11,8 +11,10 @@ from codomain.transform.project import KernelPCA, RandomProjection
 from codomain.transform.quantize import Binary, Bins, Float8, Float16, Int2, Int4, Int8
 from codomain.transform.recurrent import RecurrentBinary
 from codomain.transform.reduce import PCA, SVD, Normalize, Truncate
+from codomain.transform.unpaired import UnpairedAlign
 
 __all__ = [
     "OPQ", "PCA", "PQ", "SVD", "Autoencoder", "Binary", "Bins", "Float8", "Float16", "Int2", "Int4", "Int8", "KernelPCA",
     "Normalize", "RandomProjection", "RecurrentBinary", "SpectralBand", "Truncate",
+    "UnpairedAlign",
 ]  # fmt: skip

@@ -1,0 +1,135 @@
+"""Two clouds without pairs: the rotation between them is found, or said not to be."""
+
+import numpy as np
+import pytest
+from scipy.optimize import linear_sum_assignment, quadratic_assignment
+
+from codomain.transform.estimator import VectorError
+from codomain.transform.files import load_transform, save_transform
+from codomain.transform.matching import TARGETS, centred_gram, match, sinkhorn
+from codomain.transform.unpaired import UnpairedAlign
+
+
+def clouds(n=600, m=500, dim=16, wide=16, seed=0):
+    """Unit vectors of one clustered distribution: n turned by a rotation into `wide` dimensions, m others, 200 more of each."""
+    rng = np.random.default_rng(seed)
+    centres = rng.standard_normal((30, dim))
+    points = centres[rng.choice(30, n + m + 200, p=rng.dirichlet(np.full(30, 3)))] + 0.3 * rng.standard_normal(
+        (n + m + 200, dim)
+    )
+    points /= np.linalg.norm(points, axis=1, keepdims=True)
+    R = np.linalg.qr(rng.standard_normal((wide, wide)))[0][:dim]
+    turned = points @ R
+    return turned[:n], points[n : n + m], turned[n + m :], points[n + m :]
+
+
+def top1(predicted, true):
+    return ((predicted @ true.T).argmax(axis=1) == np.arange(len(true))).mean()
+
+
+@pytest.mark.parametrize(("match", "wide"), [("knn", 16), ("mutual", 16), ("knn", 24)])
+def test_a_rotation_is_recovered_without_pairs(match, wide):
+    X, y, asked, true = clouds(wide=wide)
+    align = UnpairedAlign(runs=8, clusters=20, match=match).fit(X, y)
+    assert align.aligned_
+    assert top1(align.transform(asked), true) >= 0.95
+    assert align.transform(asked).shape == (200, 16)
+
+
+def test_clouds_without_a_common_shape_are_refused():
+    rng = np.random.default_rng(0)
+    align = UnpairedAlign(runs=4, clusters=8).fit(rng.standard_normal((400, 32)), rng.standard_normal((400, 32)))
+    assert not align.aligned_
+    with pytest.raises(VectorError, match="no alignment that holds"):
+        align.transform(np.ones((1, 32)))
+    assert np.isfinite(align.guess(np.ones((1, 32)))).all()
+
+
+def test_seeds_stand_in_for_clusters_and_anchors_are_true_pairs():
+    X, _, asked, true = clouds()
+    order = np.random.default_rng(1).permutation(600)
+    # the other side is the same texts in another order, the rotation undone by least squares of the asked ones
+    back = np.linalg.lstsq(asked, true, rcond=None)[0]
+    y = (X @ back)[order]
+    align = UnpairedAlign().fit(X, y, seeds=(order[:15], np.arange(15)))
+    assert align.aligned_
+    assert top1(align.transform(asked), true) >= 0.95
+    rows, columns = align.anchors_
+    assert len(rows) >= 300
+    assert (order[columns] == rows).mean() >= 0.8
+
+
+def test_equal_seeds_give_equal_maps_and_a_file_keeps_them(tmp_path):
+    X, y, asked, _ = clouds(n=200, m=200)
+    one, two = (UnpairedAlign(runs=3, clusters=8).fit(X, y) for _ in range(2))
+    assert one.fingerprint == two.fingerprint
+    save_transform(one, tmp_path / "map")
+    assert np.array_equal(load_transform(tmp_path / "map").guess(asked), one.guess(asked))
+
+
+def test_zero_rows_duplicates_and_constant_dimensions_do_no_harm():
+    X, y, asked, _ = clouds(n=200, m=200)
+    X = np.concatenate([X, X[:50], np.zeros((5, 16))])
+    X[:, 3] = 0
+    align = UnpairedAlign(runs=3, clusters=8).fit(X, np.repeat(y[:20], 10, axis=0))
+    guessed = align.guess(np.concatenate([asked, np.zeros((1, 16))]))
+    assert np.isfinite(guessed).all()
+    assert not guessed[-1].any()
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"X": np.eye(16)}, "needs at least 40 vectors"),
+        ({"y": None}, "two sides"),
+        ({"X": np.ones((100, 16))}, "all vectors of a side are the same"),
+        ({"X": np.full((100, 16), np.nan)}, "NaN|nan|finite"),
+        ({"seeds": ([0, 1], [0])}, "two equally long"),
+        ({"seeds": ([0], [0])}, "at least two seeds"),
+        ({"seeds": ([0, 900], [0, 1])}, "seed 900, but X has 600"),
+    ],
+)
+def test_what_cannot_be_aligned_is_one_sentence(change, sentence):
+    X, y, *_ = clouds()
+    with pytest.raises(VectorError, match=sentence):
+        UnpairedAlign().fit(**{"X": X, "y": y, **change})
+
+
+@pytest.mark.parametrize("argument", [{"match": "best"}, {"clusters": 2}, {"runs": 1}, {"neighbours": 0}])
+def test_arguments_out_of_range_are_named(argument):
+    X, y, *_ = clouds(n=50, m=50)
+    with pytest.raises(VectorError):
+        UnpairedAlign(**argument).fit(X, y)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_matching_finds_what_scipy_finds(seed):
+    rng = np.random.default_rng(seed)
+    SA, SB = (centred_gram(rng.standard_normal((9, 5))) for _ in range(2))
+    p, score = match(SA, SB, 30, rng)
+    assert sorted(p) == list(range(9))
+    assert score == pytest.approx((SA * SB[np.ix_(p, p)]).sum() / np.linalg.norm(SA) / np.linalg.norm(SB))
+    options = [{"maximize": True, "rng": np.random.default_rng(i)} for i in range(30)]
+    theirs = max(quadratic_assignment(SA, SB, method="2opt", options=one).fun for one in options)
+    assert score * np.linalg.norm(SA) * np.linalg.norm(SB) >= theirs - 0.02 * abs(theirs)
+
+
+def test_sinkhorn_keeps_its_margins_and_tends_to_the_assignment():
+    scores = np.random.default_rng(0).random((6, 6))
+    plan = sinkhorn(scores, 0.002, 2000)
+    assert np.allclose(plan.sum(axis=0), 1 / 6)
+    assert np.allclose(plan.sum(axis=1), 1 / 6, atol=1e-3)
+    assert (plan.argmax(axis=1) == linear_sum_assignment(-scores)[1]).all()
+
+
+def test_mutual_targets_are_means_over_mutual_neighbours():
+    rng = np.random.default_rng(0)
+    A, B = rng.standard_normal((30, 4)).astype(np.float32), rng.standard_normal((25, 4)).astype(np.float32)
+    kept, targets = TARGETS["mutual"](A, B, B, 3)
+    S = A @ B.T
+    to, back = np.argsort(-S, axis=1)[:, :3], np.argsort(-S.T, axis=1)[:, :3]
+    slow = {
+        i: B[[j for j in to[i] if i in back[j]]].mean(axis=0) for i in range(30) if any(i in back[j] for j in to[i])
+    }
+    assert kept.tolist() == list(slow)
+    assert np.allclose(targets, list(slow.values()), atol=1e-6)
