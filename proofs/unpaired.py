@@ -31,7 +31,7 @@ from codomain.transform.align import Align
 from codomain.transform.unpaired import UnpairedAlign
 
 SIDE, ASKED = 2500, 1000
-SPLITS = (1, 2)  # the defaults were found on others
+SPLITS = (1, 2)  # the defaults were found on other splits of the same verses
 
 
 def verses() -> list[str]:
