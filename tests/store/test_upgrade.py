@@ -73,8 +73,10 @@ def made(path: Path, texts: list[str], pipe: str = OLD) -> Collection:
     return c
 
 
-def answers(c: Collection, queries: list[str], k: int = 5) -> list[list[tuple[str, float]]]:
-    return [[(hit.id, round(hit.score, 3)) for hit in hits] for hits in c.search_many(queries, k)]
+def answers(c: Collection, queries: list[str], k: int = 5) -> list[dict[str, float]]:
+    """Scores by document; equal ones may come in any order, and at the end either of them."""
+    found = c.search_many(queries, k)
+    return [{hit.id: round(hit.score, 2) for hit in hits if hit.score > hits[-1].score + 1e-3} for hits in found]
 
 
 def hit_rate(c: Collection, texts: list[str]) -> float:

@@ -589,7 +589,8 @@ def test_fingerprints_follow_content(tmp_path, words):
 
 def test_an_import_that_is_killed_leaves_nothing_that_opens_and_the_next_clears_it(tmp_path):
     script = (
-        "import sys, time, numpy as np\nfrom codomain.vectorfiles.writing import write_batches\n"
+        "import signal, sys, time, numpy as np\nfrom codomain.vectorfiles.writing import write_batches\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell's background jobs ignore it
         "def batches():\n"
         "    yield ['a'], np.ones((1, 3), np.float32)\n"
         "    print('begun', flush=True); time.sleep(60)\n"

@@ -49,7 +49,7 @@ def is_number(field: bytes) -> bool:
 
 
 def looks_binary(start: bytes) -> bool:
-    """Whether bytes are no text: control characters, or more than one in twenty that is not UTF-8.
+    r"""Whether bytes are no text: control characters, or more than one in twenty that is not UTF-8.
 
     >>> looks_binary(b"caf\xc3\xa9 1 2\n"), looks_binary(b"cat \x00\x00\x80?")
     (False, True)
