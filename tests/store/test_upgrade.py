@@ -17,7 +17,7 @@ import pytest
 import codomain as cd
 from codomain.errors import InputError, PipelineError, StoreError
 from codomain.stages import Stage, stage
-from codomain.store import Collection
+from codomain.store import Collection, schema
 from codomain.store.upgrade import begin, bridge, steps
 
 WORKER = Path(__file__).with_name("upgrade_worker.py")
@@ -178,6 +178,46 @@ def test_dropping_the_old_vectors_ends_the_upgrade(tmp_path: Path, texts: list[s
         with pytest.raises(StoreError, match="no upgrade"):
             c.continue_upgrade()
         assert hit_rate(c, texts) >= ALL
+
+
+def test_indexes_that_another_process_went_back_to_are_not_cleared(
+    tmp_path: Path, texts: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with made(tmp_path / "c", texts, "hashed(64) >> auto()") as one, cd.open(tmp_path / "c") as two:
+        one.reindex()
+        one.upgrade("hashed(96, 'new')")
+        one.continue_upgrade()
+
+        def after_a_rollback(db: Any, folder: Path) -> Any:
+            monkeypatch.setattr(steps, "writing", schema.writing)
+            one.rollback()
+            return schema.writing(db, folder)
+
+        monkeypatch.setattr(steps, "writing", after_a_rollback)
+        with pytest.raises(StoreError, match="keeps no older vectors"):
+            two.drop_old()
+        assert one.info()["branches"][0]["rows_in_index"] == len(texts)
+        assert len(list((tmp_path / "c" / "derived").glob(f"{one.branches[0].shelf.prefix}.*"))) == 1
+        assert one.verify() == [] and two.verify() == []
+
+
+@pytest.mark.parametrize("sample", [1_100, 300])
+def test_transforms_and_bridge_share_one_encoded_sample(
+    tmp_path: Path, texts: list[str], monkeypatch: pytest.MonkeyPatch, sample: int
+) -> None:
+    with made(tmp_path / "c", [f"{text} {n}" for n in range(6) for text in texts]) as c:
+        new: Any = cd.pipeline("changing(32)")
+        encoded: list[str] = []
+        encode = Changing.encode_documents
+
+        def noted(self: Changing, texts: list[str], progress: Any = None) -> np.ndarray:
+            encoded.extend(texts)
+            return encode(self, texts)
+
+        monkeypatch.setattr(Changing, "encode_documents", noted)
+        (report,) = c.upgrade(new >> cd.pipeline("pca(16) >> flat()"), sample=sample, floor=0.0)
+        assert report["sample"] == sample
+        assert len(encoded) == len(set(encoded)) == max(sample, 1_000)
 
 
 def test_other_transforms_need_no_encoder(tmp_path: Path, texts: list[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -265,7 +265,36 @@ def test_a_made_vector_is_the_stated_mix(words):
     found = words.look_up("discrimnatory")
     own = random_vector(gram_hashes(["discrimnatory"])[0], 12)
     assert found.similar == ["discriminatory"]
-    np.testing.assert_allclose(found.vector, unit(0.3 * own + 0.7 * words["discriminatory"]), atol=1e-6)
+    np.testing.assert_allclose(found.vector, unit(0.1 * own + 0.9 * words["discriminatory"]), atol=1e-6)
+
+
+def test_similar_keys_are_weighed_as_a_noisy_channel_does(tmp_path):
+    keys = ["form", "forum", "from", "fort1", "firm"]
+    vectors = np.eye(5, 8, dtype=np.float32)
+    write(tmp_path / "words", keys, vectors)
+    words = VectorFile(tmp_path / "words")
+
+    def grams(word):
+        marked = f"\x02{word}\x03"
+        return {marked[i : i + n] for n in range(3, 7) for i in range(len(marked) - n + 1)}
+
+    typed, distance = "foorm", {"form": 1, "forum": 2, "from": 2, "fort1": 3, "firm": 2}
+    having = {g: sum(g in grams(key) for key in keys) for g in grams(typed)}
+    idf = {g: np.log1p(len(keys) / n) for g, n in having.items() if n}
+    likely = {
+        key: -np.log(1 + row)
+        - 15 * distance[key] / max(len(typed), len(key))
+        + 3 * sum(w for g, w in idf.items() if g in grams(key)) / sum(idf.values())
+        + 4 * key.isalpha()
+        for row, key in enumerate(keys)
+    }
+    weights = np.exp([likely[key] - max(likely.values()) for key in keys])
+    weights[weights < 0.01] = 0
+    found = words.look_up(typed)
+    assert found.similar == sorted((k for k, w in zip(keys, weights, strict=True) if w), key=lambda k: -likely[k])
+    own = random_vector(gram_hashes([typed])[0], 8)
+    np.testing.assert_allclose(found.vector, unit(0.1 * own + 0.9 * unit(weights @ vectors)), atol=1e-5)
+    assert len(found.similar) >= 2
 
 
 def test_a_key_like_nothing_has_a_vector_of_its_own(words):

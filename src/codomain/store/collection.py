@@ -11,31 +11,30 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
-import numpy as np
-
 from codomain.contracts import Progress
 from codomain.errors import InputError, PipelineError, StoreError
-from codomain.pipeline import pipeline
 from codomain.read.record import clean
-from codomain.retrieve import Leaf, Node, Trace, leaves, plan, run
+from codomain.retrieve import Node
 from codomain.stages import Stage
-from codomain.store.answers import Hit, as_hits, best_documents
+from codomain.store.answers import Hit
+from codomain.store.arrangement import Arrangement
 from codomain.store.branch import MOST_TO_FIT, Branch
 from codomain.store.filters import Filters
 from codomain.store.passages import passages_of
-from codomain.store.rows import delete_documents, next_row
+from codomain.store.rows import delete_documents
 from codomain.store.schema import DATABASE, connect, sentences, writing
+from codomain.store.search import search_many
 from codomain.store.settings import Settings
 from codomain.store.upgrade.move import Move
-from codomain.store.upgrade.sides import sides
 from codomain.store.where import Where, parse_where
 from codomain.store.where_sql import to_sql
-from codomain.vectors import Floats, Hits, Rows
+from codomain.vectors import Floats, Rows
 
 if TYPE_CHECKING:
     from codomain.pipeline import Pipeline
     from codomain.store.ingest import Added, Item
     from codomain.store.upgrade.move import Mode
+    from codomain.store.upgrade.sides import Searched
 
 T = TypeVar("T")
 
@@ -54,14 +53,9 @@ class Collection:
         self.folder = folder
         self.lock = threading.RLock()
         self.db = connect(folder)
-        self._stages: dict[str, Stage] = {}  # encoders by expression: models are slow to load
-        self._version: tuple[int, int] | None = None  # data_version and our own count of changes, as last synced
-        self._changes = 0
-        self._rows = 0
-        self._epoch = 0
         try:
             with sentences(folder):
-                self._arrange(root)
+                self._arranged = Arrangement(folder, self.db, root)
         except KeyError as missing:
             self.db.close()
             raise StoreError(
@@ -70,26 +64,6 @@ class Collection:
         except BaseException:
             self.db.close()
             raise
-        self.filters = Filters(folder, self.db)
-
-    def _arrange(self, root: Node | None = None) -> None:
-        """Read pipeline and branches from the database; encoders of `root` are taken over."""
-        if root is not None:
-            self._stages |= {str(leaf.stages[0]): leaf.stages[0] for leaf in leaves(root)}
-        meta = dict(self.db.execute("SELECT name, value FROM meta"))
-        self.pipeline = pipeline(meta["pipeline"])
-        self.settings = Settings(**json.loads(meta["settings"]))
-        self.generation = int(meta.get("generation", 0))
-        self.move = Move.read(meta)
-        self._sides = sides(self.folder, self.db, self.settings.situate, meta, self._planned)
-        self._version = None
-
-    def _planned(self, expression: str) -> Node:
-        root = plan(expression)
-        for leaf in leaves(root):
-            encoder, *rest = leaf.stages
-            leaf.stages = (self._stages.setdefault(str(encoder), encoder), *rest)
-        return root
 
     def __enter__(self) -> Self:
         return self
@@ -109,19 +83,54 @@ class Collection:
             return int(self.db.execute("SELECT count(*) FROM documents").fetchone()[0])
 
     @property
+    def pipeline(self) -> Pipeline:
+        """What new rows are written for."""
+        return self._arranged.pipeline
+
+    @property
+    def settings(self) -> Settings:
+        """How documents become chunks."""
+        return self._arranged.settings
+
+    @property
+    def filters(self) -> Filters:
+        """Masks of the rows that a filter matches."""
+        return self._arranged.filters
+
+    @property
+    def move(self) -> Move | None:
+        """The upgrade that is under way, or came through and keeps the old vectors."""
+        return self._arranged.move
+
+    @property
+    def moving(self) -> bool:
+        """Whether an upgrade is under way: what it leads from stays as it is."""
+        return self.move is not None and not self.move.done
+
+    @property
+    def generation(self) -> int:
+        """How often an upgrade began or ended."""
+        return self._arranged.generation
+
+    @property
     def root(self) -> Node:
         """What searches run: during an upgrade with a bridge, the new pipeline."""
-        return self._sides.root
+        return self._arranged.sides.root
 
     @property
     def branches(self) -> list[Branch]:
         """The branches that hold every row: those of `pipeline`."""
-        return self._sides.written
+        return self._arranged.sides.written
+
+    @property
+    def searched(self) -> dict[str, Searched]:
+        """What answers for each leaf of `root`, by name."""
+        return self._arranged.sides.searched
 
     @property
     def others(self) -> list[Branch]:
         """Branches that an upgrade fills, or has left for a rollback."""
-        return self._sides.others
+        return self._arranged.sides.others
 
     @property
     def keys(self) -> dict[str, str]:
@@ -136,12 +145,12 @@ class Collection:
     @property
     def rows(self) -> int:
         """Rows that the current snapshot sees, deleted ones included."""
-        return self._rows
+        return self._arranged.rows
 
     @property
     def epoch(self) -> int:
         """How often the rows were renumbered."""
-        return self._epoch
+        return self._arranged.epoch
 
     # --- writing -------------------------------------------------------------------------------------------------
 
@@ -182,21 +191,19 @@ class Collection:
 
     def changed(self, root: Node | None = None) -> None:
         """Note that this process has written; `root` is a new pipeline whose encoders are loaded already."""
-        self._changes += 1
-        if self.outdated:
-            self._arrange(root)
+        self._arranged.changed(root)
 
     @property
     def outdated(self) -> bool:
         """Whether another process has begun or ended an upgrade since; inside a transaction."""
-        return _generation(self.db) != self.generation
+        return self._arranged.outdated
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
         """A transaction for the branches that the database has now."""
         with self.lock, writing(self.db, self.folder) as db:
             if self.outdated:
-                self._arrange()
+                self._arranged.read()
             yield db
 
     def settle(self, rows: int) -> None:
@@ -204,11 +211,6 @@ class Collection:
         if rows >= MOST_TO_FIT and not self.moving:
             for branch in self.vector_branches:
                 branch.fit(rows)
-
-    @property
-    def moving(self) -> bool:
-        """Whether an upgrade is under way: what it leads from stays as it is."""
-        return self.move is not None and not self.move.done
 
     # --- reading -------------------------------------------------------------------------------------------------
 
@@ -220,31 +222,11 @@ class Collection:
             if not nested:
                 self.db.execute("BEGIN")
             try:
-                self._sync()
+                self._arranged.sync()
                 yield
             finally:
                 if not nested and self.db.in_transaction:
                     self.db.execute("COMMIT")
-
-    def _sync(self) -> None:
-        self.db.execute("SELECT 1 FROM meta LIMIT 1").fetchone()  # the snapshot begins with the first read
-        (seen,) = self.db.execute("PRAGMA data_version").fetchone()
-        if (seen, self._changes) == self._version:
-            return
-        if self.outdated:
-            self._arrange()
-        (epoch,) = self.db.execute("SELECT value FROM meta WHERE name = 'epoch'").fetchone()
-        if int(epoch) != self._epoch:
-            for branch in (*self.branches, *self.others):
-                branch.forget()
-            self._epoch = int(epoch)
-        self._rows = next_row(self.db)
-        for branch in (*self.branches, *self.others):
-            branch.refresh()
-        for searched in self._sides.searched.values():
-            searched.sync(self._rows, self._epoch)
-        self.filters.sync(self._rows, self._epoch)
-        self._version = (seen, self._changes)
 
     def search(
         self, query: str, k: int = 10, where: str | Mapping[str, Any] | Where | None = None, explain: bool = False
@@ -265,53 +247,7 @@ class Collection:
         explain: bool = False,
     ) -> list[list[Hit]]:
         """`search` for several queries at once, encoded together."""
-        if isinstance(k, bool) or not isinstance(k, int) or k < 1:
-            raise InputError(f"k must be a whole number of 1 or more, not {k!r}.")
-        if isinstance(queries, str):
-            raise InputError("search_many takes a list of queries; a single one is for search.")
-        for query in queries:
-            if not isinstance(query, str):
-                raise InputError(f"a query is a text, not {type(query).__name__}.")
-            if not query.strip():
-                raise InputError("the query is empty.")
-        queries = [clean(query) for query in queries]
-        with self.snapshot():
-            allow = None if where is None else self.filters.mask(parse_where(where))
-            encoded: dict[str, Any] = {}
-            depth = k
-            while True:
-                trace = Trace()
-                hits = self._search(queries, min(depth, max(self._rows, 1)), allow, encoded, trace)
-                found = [
-                    best_documents(self.db, rows, scores, k)
-                    for rows, scores in zip(hits.rows, hits.scores, strict=True)
-                ]
-                # several chunks of one document count once: look deeper until k documents are there or all rows were seen
-                short = any(len(f) < k and (rows >= 0).all() for f, rows in zip(found, hits.rows, strict=True))
-                if not short or depth >= self._rows:
-                    break
-                depth *= 4
-            return [as_hits(self.db, f, trace if explain else None, number) for number, f in enumerate(found)]
-
-    def _search(
-        self,
-        queries: Sequence[str],
-        k: int,
-        allow: np.ndarray[Any, Any] | None,
-        encoded: dict[str, Any],
-        trace: Trace,
-    ) -> Hits:
-        def search_leaf(leaf: Leaf, texts: Sequence[str], depth: int) -> Hits:
-            branch = self._sides.searched[leaf.name]
-            if leaf.encoder is None:
-                return branch.search(texts, depth, allow)
-            branch.check_encoder()
-            key = leaf.encoder.fingerprint
-            if key not in encoded:
-                encoded[key] = leaf.encoder.encode_queries(texts)
-            return branch.search(encoded[key], depth, allow)
-
-        return run(self.root, queries, k, search_leaf, self, trace)
+        return search_many(self, queries, k, where, explain)
 
     # --- what rankers ask ------------------------------------------------------------------------------------------
 
@@ -422,8 +358,3 @@ class Collection:
         from codomain.store.maintain import info
 
         return info(self)
-
-
-def _generation(db: sqlite3.Connection) -> int:
-    row = db.execute("SELECT value FROM meta WHERE name = 'generation'").fetchone()
-    return 0 if row is None else int(row[0])

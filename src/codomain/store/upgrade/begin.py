@@ -184,13 +184,21 @@ def _prepare(
         return joined(parts)
 
     live = np.array([row for (row,) in collection.db.execute("SELECT row FROM chunks ORDER BY row")], np.int64)
-    if new.leaf.needs_fit and len(live) >= LEAST_TO_FIT:
-        enough = MOST_TO_FIT if source.cheap else max(size, LEAST_TO_FIT)
-        new.leaf.fit(encoded(_some(live, enough, seed)))
-        r.fitted = new.blocks.fitted = True
-    if mode == "reembed" or r.old is None or not len(live):
+    fits = new.leaf.needs_fit and len(live) >= LEAST_TO_FIT
+    bridges = mode == "bridge" and r.old is not None and len(live) > 0
+    if not fits and not bridges:
         return None
-    sample = _sample(collection, r, encoded, _some(live, size, seed))
+    enough = size if not fits else MOST_TO_FIT if source.cheap else max(size, LEAST_TO_FIT)
+    rows = _some(live, enough, seed)
+    vectors = encoded(rows)
+    if fits:
+        new.leaf.fit(vectors)
+        r.fitted = new.blocks.fitted = True
+    if not bridges:
+        return None
+    assert r.old is not None
+    chosen = _some(np.arange(len(rows)), size, seed)  # among those that are encoded already
+    sample = _sample(collection, r, rows[chosen], vectors[chosen])
     r.bridge, report = fit(sample, "encoder" if sample.query_pairs is not None else "stored", seed)
     return {"branch": new.leaf.name, "from": r.old.leaf.name} | report
 
@@ -199,13 +207,13 @@ def _some(rows: np.ndarray, size: int, seed: int) -> np.ndarray:
     return rows if len(rows) <= size else np.sort(np.random.default_rng(seed).choice(rows, size, replace=False))
 
 
-def _sample(collection: Collection, r: _Replacement, encoded: Any, rows: np.ndarray) -> Sample:
+def _sample(collection: Collection, r: _Replacement, rows: Rows, fresh: Any) -> Sample:
     new, old = r.new, r.old
     assert old is not None and new.leaf.encoder is not None and old.leaf.encoder is not None
     questions = [question(text) for text in passages_of(collection.db, rows)]
     asked = np.flatnonzero([bool(text) for text in questions])
     texts = [questions[i] for i in asked]
-    fresh, stored = encoded(rows), old.blocks.vectors(rows)
+    stored = old.blocks.vectors(rows)
     as_stored = fresh
     if new.fitted:
         for transform in new.leaf.transforms:

@@ -68,6 +68,12 @@ def drop_old(collection: Collection) -> None:
 
     Raises StoreError when there are none, or the upgrade is still under way and needs them.
     """
+    while not _drop(collection):
+        pass
+
+
+def _drop(collection: Collection) -> bool:
+    """False where another process has dropped them or gone back to them meanwhile: then they are not ours to clear."""
     with collection.lock:
         with collection.snapshot():
             move = collection.move
@@ -79,7 +85,8 @@ def drop_old(collection: Collection) -> None:
             )
         old = collection.others
         with writing(collection.db, collection.folder) as db:
-            if not collection.outdated:
+            current = not collection.outdated
+            if current:
                 _forget(db, old)
                 db.execute("DELETE FROM meta WHERE name = 'upgrade'")
                 next_generation(db)
@@ -87,7 +94,9 @@ def drop_old(collection: Collection) -> None:
                     "INSERT INTO history VALUES (?, 'dropped', ?)", [time.time(), f"the vectors of {move.source}"]
                 )
         collection.changed()
-        _clear(old)
+        if current:
+            _clear(old)
+        return current
 
 
 def fill(collection: Collection) -> int:

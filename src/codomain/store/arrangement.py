@@ -1,0 +1,92 @@
+"""The branches of an open collection, as its database has them: read anew when another process has changed that."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from pathlib import Path
+
+from codomain.pipeline import pipeline
+from codomain.retrieve import Node, leaves, plan
+from codomain.stages import Stage
+from codomain.store.branch import Branch
+from codomain.store.filters import Filters
+from codomain.store.rows import next_row
+from codomain.store.settings import Settings
+from codomain.store.upgrade.move import Move
+from codomain.store.upgrade.sides import Sides, sides
+
+
+class Arrangement:
+    """What a collection searches and writes to; `read` follows upgrades, `sync` the rows of the current transaction.
+
+    Raises KeyError where the database is not one of a collection.
+    """
+
+    def __init__(self, folder: Path, db: sqlite3.Connection, root: Node | None = None) -> None:
+        self.folder = folder
+        self.db = db
+        self.rows = 0
+        self.epoch = 0
+        self._stages: dict[str, Stage] = {}  # encoders by expression: models are slow to load
+        self._synced: tuple[int, int] | None = None  # data_version and our own count of changes, as last synced
+        self._changes = 0
+        self.read(root)
+        self.filters = Filters(folder, db)
+
+    def read(self, root: Node | None = None) -> None:
+        """Read pipeline and branches from the database; encoders of `root` are taken over."""
+        if root is not None:
+            self._stages |= {str(leaf.stages[0]): leaf.stages[0] for leaf in leaves(root)}
+        meta = dict(self.db.execute("SELECT name, value FROM meta"))
+        self.pipeline = pipeline(meta["pipeline"])
+        self.settings = Settings(**json.loads(meta["settings"]))
+        self.generation = int(meta.get("generation", 0))
+        self.move = Move.read(meta)
+        self.sides: Sides = sides(self.folder, self.db, self.settings.situate, meta, self._planned)
+        self._synced = None
+
+    def _planned(self, expression: str) -> Node:
+        root = plan(expression)
+        for leaf in leaves(root):
+            encoder, *rest = leaf.stages
+            leaf.stages = (self._stages.setdefault(str(encoder), encoder), *rest)
+        return root
+
+    @property
+    def outdated(self) -> bool:
+        """Whether another process has begun or ended an upgrade since; inside a transaction."""
+        row = self.db.execute("SELECT value FROM meta WHERE name = 'generation'").fetchone()
+        return (0 if row is None else int(row[0])) != self.generation
+
+    @property
+    def all_branches(self) -> list[Branch]:
+        """Those that hold every row, and those that an upgrade fills or has left for a rollback."""
+        return [*self.sides.written, *self.sides.others]
+
+    def changed(self, root: Node | None = None) -> None:
+        """Note that this process has written; `root` is a new pipeline whose encoders are loaded already."""
+        self._changes += 1
+        if self.outdated:
+            self.read(root)
+
+    def sync(self) -> None:
+        """Bring branches and filters up to the state that the current transaction sees."""
+        self.db.execute("SELECT 1 FROM meta LIMIT 1").fetchone()  # the snapshot begins with the first read
+        (seen,) = self.db.execute("PRAGMA data_version").fetchone()
+        if (seen, self._changes) == self._synced:
+            return
+        if self.outdated:
+            self.read()
+        (epoch,) = self.db.execute("SELECT value FROM meta WHERE name = 'epoch'").fetchone()
+        if int(epoch) != self.epoch:
+            for branch in self.all_branches:
+                branch.forget()
+            self.epoch = int(epoch)
+        self.rows = next_row(self.db)
+        for branch in self.all_branches:
+            branch.refresh()
+        for searched in self.sides.searched.values():
+            searched.sync(self.rows, self.epoch)
+        self.filters.sync(self.rows, self.epoch)
+        self._synced = (seen, self._changes)
