@@ -233,7 +233,7 @@ class Retriever:
             index: Any = leaf.index
             index.build(leaf.for_index(leaf.codes(encoded[key])), leaf.codec)
             if hasattr(index, "attach"):
-                index.attach(_Kept(leaf, self._texts, encoded[key]))
+                index.attach(Kept(leaf, self._texts, encoded[key]))
         return self
 
     def search(
@@ -266,20 +266,23 @@ class Retriever:
         raise PipelineError("this pipeline has no encoder of dense vectors, so its documents have none.")
 
 
-class _Kept:
+class Kept:
     """What an index may ask of a retriever: the texts, and their encoded form, which stays in memory."""
 
     def __init__(self, leaf: Leaf, texts: list[str], encoded: Any) -> None:
         self._leaf, self._texts, self._encoded = leaf, texts, encoded
 
     def texts(self, rows: Rows) -> list[str]:
+        """What the rows say."""
         return [self._texts[row] for row in rows]
 
     def vectors(self, rows: Rows) -> Any:
+        """The rows behind the transforms."""
         taken: Any = self._encoded.take(rows) if isinstance(self._encoded, Ragged) else self._encoded[rows]
         for transform in self._leaf.transforms:
             taken = transform.transform(taken)
         return taken
 
     def encode(self, rows: Rows) -> Any:
+        """The rows made anew from their texts."""
         return self._leaf.encode_for_index(self.texts(rows))

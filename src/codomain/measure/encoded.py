@@ -39,16 +39,17 @@ def encoded(
     path = (cache_folder() if folder is None else folder) / f"{digest.hexdigest()[:32]}.npz"
     if path.exists():
         with np.load(path, allow_pickle=False) as arrays:
-            return _joined(dict(arrays))
+            return vectors_from(dict(arrays))
     vectors = getattr(encoder, f"encode_{role}")(texts, progress)
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_suffix(f".{os.getpid()}.npz")
-    np.savez(fresh, **_parts(vectors))  # type: ignore[arg-type]
+    np.savez(fresh, **arrays_of(vectors))  # type: ignore[arg-type]
     fresh.replace(path)
     return vectors
 
 
-def _parts(vectors: Any) -> dict[str, np.ndarray[Any, Any]]:
+def arrays_of(vectors: Any) -> dict[str, np.ndarray[Any, Any]]:
+    """Dense vectors, Ragged or csr_array as named arrays for a file."""
     if isinstance(vectors, np.ndarray):
         return {"vectors": vectors}
     if isinstance(vectors, Ragged):
@@ -57,7 +58,8 @@ def _parts(vectors: Any) -> dict[str, np.ndarray[Any, Any]]:
     return {"data": vectors.data, "indices": vectors.indices, "indptr": vectors.indptr, "shape": shape}
 
 
-def _joined(arrays: dict[str, np.ndarray[Any, Any]]) -> Any:
+def vectors_from(arrays: dict[str, np.ndarray[Any, Any]]) -> Any:
+    """The vectors behind what `arrays_of` gave."""
     if "vectors" in arrays:
         return arrays["vectors"]
     if "values" in arrays:
