@@ -11,7 +11,7 @@ import numpy as np
 from codomain.codecs import Codec
 from codomain.errors import InputError
 from codomain.vectorfiles.grams import key_hash, normal
-from codomain.vectorfiles.storage import map_arrays, verify
+from codomain.vectorfiles.storage import Slices, map_arrays, verify
 from codomain.vectorfiles.unknown import NGrams, made_vector, similar_rows, value_vector
 from codomain.vectors import Floats, Rows, top_k
 
@@ -33,7 +33,7 @@ class LookUp(NamedTuple):
 class VectorFile:
     """Keys to vectors, mapped from disk: opened at once, read where it is asked, never loaded.
 
-    A text that the file does not hold gets a vector all the same, made of its n-grams and of up to three keys most like
+    A text that the file does not hold gets a vector all the same, made of its n-grams and of up to five keys most like
     it, equal in every process ("Magnitude: A Fast, Efficient Universal Vector Embedding Utility Package", 2018).
     Vectors have length one; `norms` (n,) are the lengths that the source had, which `normalized=False` gives back.
 
@@ -67,7 +67,8 @@ class VectorFile:
         self._codes, self._lengths = arrays["vectors"], arrays["lengths"]
         self._letters, self._ends = arrays["keys"], arrays["key_ends"]
         self._hashes, self._hash_rows = arrays["hashes"], arrays["hash_rows"]
-        self._grams = NGrams(arrays["grams"], arrays["gram_ends"], arrays["gram_rows"])
+        ends, rows = (Slices(self.path, name, self._meta["arrays"][name]) for name in ("gram_ends", "gram_rows"))
+        self._grams = NGrams(arrays["grams"], ends, rows, n)
         if self._ends[-1] != len(self._letters) or not len(self._codes) == len(self._hashes) == len(self.norms) == n:
             raise self._damaged()
 
@@ -171,8 +172,9 @@ class VectorFile:
             if not key.strip():
                 raise InputError("an empty key has no vector.")
             key = normal(key)
-            rows = np.array(similar_rows(key, self.row, self._grams, self._keys, self._meta["ordered"]), np.int64)
-            return LookUp(made_vector(key, self._unit(rows), self.dim, self.namespace), "n-grams", self._keys(rows))
+            rows, weights = similar_rows(key, self.row, self._grams, self._keys, self._meta["ordered"])
+            made = made_vector(key, self._unit(rows), weights, self.dim, self.namespace)
+            return LookUp(made, "n-grams", self._keys(rows))
         if key is None or isinstance(key, bool | int | float | complex | bytes):
             return LookUp(value_vector(key, self.dim, self.namespace), "value", [])
         raise InputError(f"a key is a text, a number or another plain value, not {type(key).__name__}.")

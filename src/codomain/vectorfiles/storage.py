@@ -10,6 +10,7 @@ import json
 import mmap
 import os
 import shutil
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -80,6 +81,21 @@ def map_arrays(folder: Path) -> tuple[Arrays, dict[str, Any]]:
             raise InputError(f"{path} {wrong}: import the vectors again.")
         arrays[name] = np.zeros(shape, dtype) if expected == 0 else _mapped(path).view(dtype).reshape(shape)
     return arrays, meta
+
+
+class Slices:
+    """A one-dimensional array on disk of which slices are read, not mapped: what was read once does not stay in memory."""
+
+    def __init__(self, folder: Path, name: str, entry: dict[str, Any]) -> None:
+        self._file = os.open(folder / f"{name}.bin", os.O_RDONLY)
+        weakref.finalize(self, os.close, self._file)
+        self._dtype = np.dtype(entry["dtype"])
+
+    def __getitem__(self, part: slice) -> np.ndarray:
+        """The numbers from part.start to part.stop; threads may ask at the same time."""
+        size = self._dtype.itemsize
+        raw = os.pread(self._file, (part.stop - part.start) * size, part.start * size)
+        return np.frombuffer(raw, self._dtype)
 
 
 def verify(folder: Path) -> None:

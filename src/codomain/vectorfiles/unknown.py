@@ -8,35 +8,45 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from codomain.vectorfiles.grams import END, START, gram_hashes, key_hash, random_vector, squeezed, unit
+from codomain.vectorfiles.storage import Slices
 from codomain.vectors import Floats, Rows
 
 CANDIDATES = 200
-"""Keys with most n-grams in common whose edits are counted."""
-SIMILAR = 3
-_SLACK = 0.5
-"""Keys that cost this much more than the best are no more taken for what was meant."""
-_RANDOM, _KNOWN = 0.3, 0.7
-"""The paper's mix of the n-grams' own vector and the similar keys' mean."""
+"""Keys with the most in common whose edits are counted."""
+SIMILAR = 5
+_EDITS, _SHARED, _LETTERS = 15.0, 3.0, 4.0
+"""How much a key loses when every letter would have to be edited, and gains when all n-grams are shared, and for being
+letters only where the unknown key is. With Zipf's law for the rest, chosen on words that no proof reports."""
+_LEAST = 0.01
+"""Keys that weigh less than this share of the best are left out."""
+_RANDOM, _KNOWN = 0.1, 0.9
+"""The mix of the n-grams' own vector and the similar keys' mean. The paper's .3 of a random vector costs a cosine twelfth."""
 
 
 class NGrams:
-    """The inverted list of n-grams of a file's keys, as it lies mapped on disk."""
+    """The inverted list of n-grams of a file's keys, as it lies on disk."""
 
-    def __init__(self, grams: np.ndarray, ends: np.ndarray, rows: np.ndarray) -> None:
-        self._grams, self._ends, self._rows = grams, ends, rows
+    def __init__(self, grams: np.ndarray, ends: Slices, rows: Slices, keys: int) -> None:
+        self._grams, self._ends, self._rows, self._keys = grams, ends, rows, keys
 
-    def most_shared(self, key: str, n: int) -> Rows:
-        """The n rows whose keys have most n-grams in common with one, ties by lower row."""
+    def most_shared(self, key: str, n: int) -> tuple[Rows, Floats]:
+        """The n rows whose keys share most with one, and which share (n,) of its n-grams that is.
+
+        An n-gram counts log(all / keys that have it): "ing" says less than "ngh". Ties go to the lower row.
+        """
         hashes = np.unique(gram_hashes([key])[0])
         at = np.searchsorted(self._grams, hashes)
         at = at[at < len(self._grams)]
         at = at[np.isin(self._grams[at], hashes)]
-        lists = [self._rows[self._ends[i] : self._ends[i + 1]] for i in at.tolist()]
+        lists = [self._rows[slice(*self._ends[i : i + 2].tolist())] for i in at.tolist()]
         if not lists:
-            return np.zeros(0, np.int64)
-        rows, shared = np.unique(np.concatenate(lists), return_counts=True)
+            return np.zeros(0, np.int64), np.zeros(0, np.float32)
+        sizes = np.array([len(rows) for rows in lists])
+        weights = np.log1p(self._keys / sizes)
+        rows, which = np.unique(np.concatenate(lists), return_inverse=True)
+        shared = np.bincount(which, np.repeat(weights, sizes)) / weights.sum()
         best = np.lexsort((rows, -shared))[:n]
-        return rows[best].astype(np.int64)
+        return rows[best].astype(np.int64), shared[best].astype(np.float32)
 
 
 def plain_forms(key: str) -> list[str]:
@@ -56,32 +66,40 @@ def similar_rows(
     grams: NGrams,
     keys_of: Callable[[Rows], list[str]],
     ordered: bool,
-) -> list[int]:
-    """Up to three rows whose keys are most like one that is not there.
+) -> tuple[Rows, Floats]:
+    """Up to five rows (m,) whose keys are most like one that is not there, the likeliest first, and their weights (m,).
 
-    Other ways to write it first; else those that cost least, cost = edits + log10(1 + row), where `ordered` files have
-    frequent keys, which are meant more often and have better vectors, in their first rows.
+    Other ways to write it first, with equal weights; else as a noisy channel has it, P(word | typed) ~ P(word) P(typed | word):
+    P(word) is 1 / (1 + row) where `ordered` files have frequent keys, which are meant more often and have better
+    vectors, in their first rows; log P(typed | word) = -15 edits / length + 3 share of n-grams + 4 if both are letters.
     """
     exact = [row for form in plain_forms(key) if (row := row_of(form)) is not None]
     if exact:
-        return list(dict.fromkeys(exact))[:SIMILAR]
+        rows = np.array(list(dict.fromkeys(exact))[:SIMILAR], np.int64)
+        return rows, np.ones(len(rows), np.float32)
+    rows, shared = grams.most_shared(key, CANDIDATES)
     near = [row for form in _one_edit_shorter(squeezed(key)) if (row := row_of(form)) is not None]
-    rows = np.union1d(grams.most_shared(key, CANDIDATES), np.array(near, np.int64))
+    few = np.setdiff1d(np.array(near, np.int64), rows)
+    rows, shared = np.concatenate([rows, few]), np.concatenate([shared, np.zeros(len(few), np.float32)])
     if len(rows) == 0:
-        return []
-    cost = edits(squeezed(key), [squeezed(other) for other in keys_of(rows)]).astype(np.float64)
+        return rows, shared
+    word, others = squeezed(key), [squeezed(other) for other in keys_of(rows)]
+    longest = np.maximum(len(word), [len(other) for other in others])
+    likely = _SHARED * shared - _EDITS * edits(word, others) / longest
+    likely += _LETTERS * np.array([other.isalpha() == word.isalpha() for other in others])
     if ordered:
-        cost += np.log10(1 + rows)
-    best = np.lexsort((rows, cost))[:SIMILAR]
-    return [int(row) for row in rows[best[cost[best] <= cost[best[0]] + _SLACK]]]
+        likely -= np.log1p(rows)
+    best = np.lexsort((rows, -likely))[:SIMILAR]
+    weights = np.exp(likely[best] - likely[best[0]])
+    return rows[best][weights >= _LEAST], weights[weights >= _LEAST].astype(np.float32)
 
 
-def made_vector(key: str, similar: Floats, dim: int, namespace: str) -> Floats:
-    """A unit vector for a key: .3 of its n-grams' random vectors and .7 of the mean of similar keys' (m, dim)."""
+def made_vector(key: str, similar: Floats, weights: Floats, dim: int, namespace: str) -> Floats:
+    """A unit vector for a key: .1 of its n-grams' random vectors and .9 of the weighted mean of similar keys' (m, dim)."""
     own = random_vector(gram_hashes([key])[0], dim, namespace)
     if len(similar) == 0:
         return own.astype(np.float32)
-    mean = unit(similar.astype(np.float64).sum(axis=0))
+    mean = unit((similar.astype(np.float64) * weights[:, None]).sum(axis=0))
     return unit(_RANDOM * own + _KNOWN * mean).astype(np.float32)
 
 
