@@ -294,7 +294,7 @@ def test_similar_keys_are_weighed_as_a_noisy_channel_does(tmp_path):
     assert found.similar == sorted((k for k, w in zip(keys, weights, strict=True) if w), key=lambda k: -likely[k])
     own = random_vector(gram_hashes([typed])[0], 8)
     np.testing.assert_allclose(found.vector, unit(0.1 * own + 0.9 * unit(weights @ vectors)), atol=1e-5)
-    assert len(found.similar) == 4
+    assert len(found.similar) == 5
 
 
 def test_a_key_like_nothing_has_a_vector_of_its_own(words):
