@@ -29,7 +29,7 @@ _KEPT = 3
 """Beginnings of pipelines (vectors after some transforms) that stay in memory."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class Costs:
     """What a pipeline takes: bytes that its indexes hold for a document, seconds to build them and to encode."""
 
@@ -89,7 +89,9 @@ class Bench:
             vectors = situate(vectors, self.corpus.owners, self.corpus.situate)
         return vectors
 
-    def beginning(self, stages: Sequence[Stage]) -> tuple[tuple[Stage, ...], Any]:
+    def beginning(
+        self, stages: Sequence[Stage], progress: Callable[[int], None] | None = None
+    ) -> tuple[tuple[Stage, ...], Any]:
         """An encoder and some transforms, fitted, with the vectors that they give for the passages."""
         name = " >> ".join(map(str, stages))
         if name in self._beginnings:
@@ -97,7 +99,7 @@ class Bench:
             return self._beginnings[name]
         *first, last = stages
         if not first:
-            made: tuple[tuple[Stage, ...], Any] = ((last,), self.encode(last))
+            made: tuple[tuple[Stage, ...], Any] = ((last,), self.encode(last, progress))
         else:
             fitted, vectors = self.beginning(first)
             transform = cast(Transform, last)
@@ -224,7 +226,8 @@ class Trial:
         self.bench = bench
         self.root = plan(expression)
         self._answers = {leaf.name: bench.answers(leaf) for leaf in leaves(self.root)}
-        self._encoders = {name: own.leaf.encoder for name, own in self._answers.items()}
+        encoders = {str(e): e for own in self._answers.values() if (e := own.leaf.encoder) is not None}
+        self.encoders: list[Encoder] = [*encoders.values()]
 
     @property
     def costs(self) -> Costs:
@@ -232,6 +235,14 @@ class Trial:
         parts = [own.costs for own in self._answers.values()]
         encoders = {str(e): own.costs.encode_s for own in self._answers.values() if (e := own.leaf.encoder) is not None}
         return Costs(sum(p.bytes for p in parts), sum(p.build_s for p in parts), sum(encoders.values()))
+
+    def prepare(self) -> None:
+        """Answer a query without measuring, so that later ones find all that is slow the first time."""
+        for own in self._answers.values():
+            _ = own.costs
+        for encoder in self.encoders:
+            self.bench.asked(encoder)
+        self._run(0, min(self.bench.k, len(self.bench.corpus.passages)))
 
     def answer(self, query: int) -> tuple[list[int], float]:
         """The k best documents, as numbers, and the milliseconds: encoding, every branch, fusion and rankers."""
@@ -246,8 +257,7 @@ class Trial:
             if len(found) >= k or (hits.rows[0] < 0).any() or depth >= passages:
                 break
             depth *= 4
-        encoders: dict[str, Encoder] = {str(e): e for e in self._encoders.values() if e is not None}
-        return found, total + sum(float(self.bench.asked(e).ms[query]) for e in encoders.values())
+        return found, total + sum(float(self.bench.asked(encoder).ms[query]) for encoder in self.encoders)
 
     def rest(self) -> None:
         """Put what is new on disk and give the indexes back."""
@@ -291,7 +301,9 @@ def threads(number: int | None = None) -> Iterator[None]:
 
     from threadpoolctl import threadpool_limits
 
-    number = number or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else number or os.cpu_count() or 1
+    number = (
+        number or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else number or os.cpu_count() or 1
+    )
     torch = sys.modules.get("torch")
     before = torch.get_num_threads() if torch else 0
     with threadpool_limits(number):

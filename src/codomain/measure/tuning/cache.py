@@ -58,7 +58,9 @@ class StageCache:
             some = missing[start : start + _AT_ONCE]
             vectors = encoder.encode_documents(some, progress)
             keys = [_digest(text) for text in some]
-            self._write(self._rows_of(encoder) / f"{uuid.uuid4().hex}.npz", {"keys": _as_rows(keys), "vectors": vectors})
+            self._write(
+                self._rows_of(encoder) / f"{uuid.uuid4().hex}.npz", {"keys": _as_rows(keys), "vectors": vectors}
+            )
             known |= dict(zip(keys, vectors, strict=True))
             self.texts_encoded += len(some)
         out = np.empty((len(texts), encoder.dim), np.float32)
