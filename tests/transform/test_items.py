@@ -155,3 +155,20 @@ def test_propensities_are_the_frequencies_of_serving():
 def test_wrong_use_is_told_by_one_sentence(call, sentence):
     with pytest.raises(InputError, match=sentence):
         call()
+
+
+def test_a_repelled_failure_is_a_success_the_other_way_until_it_is_as_good_as_chance():
+    kwargs = {"lr": 0.05, "kappa": 5.0, "anchor": 0, "neighbours": 100}
+    q = X[7] / np.linalg.norm(X[7])
+    scores = np.exp([5.0 * float(q @ x) for x in X])
+    p = scores / scores.sum()
+    best, worst = int(p.argmax()), int(p.argmin())
+    for chosen, pushed in ((best, 0.4 * min(1 / p[best], 20)), (worst, 0)):
+        items = OnlineItems(repel=0.4, **kwargs).fit(X)
+        items.feedback(q, [chosen], chosen, False)
+        expected = np.array([x - 0.05 * (p[i] + (i == chosen) * pushed) * q for i, x in enumerate(X)])
+        assert np.allclose(items.theta, expected, atol=1e-5)
+    items = OnlineItems(repel=0.4, **kwargs).fit(X)
+    for _ in range(500):
+        items.feedback(q, [best], best, False)
+    assert items.distances()[best] < 20  # it does not run away

@@ -20,6 +20,8 @@ from codomain.pipeline import pipeline
 from codomain.retrieve import Leaf
 from codomain.stages import stage_class
 from codomain.store.blocks import Blocks, count, joined, part
+from codomain.store.feedback.journal import version
+from codomain.store.feedback.shadows import Shadows, Space, read
 from codomain.store.passages import passages, passages_of
 from codomain.store.shelf import Shelf
 from codomain.vectors import Hits, Rows, merge_hits
@@ -48,9 +50,10 @@ class Branch:
         self.forget()
 
     def forget(self) -> None:
-        """Drop the index and the tail; the next `sync` opens what is there then."""
+        """Drop index, tail and shadows; the next `sync` opens what is there then."""
         self.index: Index | TextIndex | None = None
         self.tail: Index | None = None
+        self.shadows = Shadows()
         self._opened = 0  # rows in the index as it was loaded
         self.covered = 0  # rows in the index now: a text index takes in newer rows itself
         self.synced = 0  # rows in index and tail
@@ -60,6 +63,12 @@ class Branch:
     def fitted(self) -> bool:
         """Whether rows are stored in the index's form yet, not as the encoder gave them."""
         return self.blocks.fitted
+
+    @property
+    def number(self) -> int:
+        """What the branch is called in other tables; call after `refresh`."""
+        assert self.blocks.id is not None
+        return self.blocks.id
 
     # --- what the database knows ---------------------------------------------------------------------------------
 
@@ -168,6 +177,8 @@ class Branch:
         if rows > self.synced:
             self._extend(rows)
         self._remove_dead()
+        if self.scans and self.shadows.seen != version(self.db):
+            self.shadows = read(self.db, self.number, self.blocks.fingerprint, self.space)
 
     def _open_index(self, rows: int, epoch: int) -> None:
         """Load the index that covers most, if it covers more than the one at hand."""
@@ -221,8 +232,22 @@ class Branch:
     @property
     def _grows(self) -> bool:
         """Whether the index takes in newer rows itself: its scores are its own, and no scan beside it could give them."""
+        return self.fitted and not self.scans
+
+    @property
+    def scans(self) -> bool:
+        """Whether a scan gives the scores of the index: rows beside it can be merged with its own."""
         own = self.leaf.kind in ("text", "multi", "sparse") or getattr(self.leaf.index, "grows", False)
-        return self.fitted and own
+        return not own
+
+    @property
+    def space(self) -> Space:
+        """How rows are scored."""
+        return Space.of(self._metric, self.leaf.codec if self.fitted else None)
+
+    @property
+    def _metric(self) -> Any:
+        return getattr(self.leaf.index, "metric", "ip") if self.fitted else "ip"
 
     def _grow(self, rows: Any, covered: int) -> None:
         if self.index is None:
@@ -233,8 +258,7 @@ class Branch:
 
     def _lengthen_tail(self, rows: Any) -> None:
         if self.tail is None:
-            metric = getattr(self.leaf.index, "metric", "ip") if self.fitted else "ip"
-            flat = cast(Any, stage_class("flat"))(metric=metric)
+            flat = cast(Any, stage_class("flat"))(metric=self._metric)
             self.tail = flat.build(rows, *self._codec)
         else:
             self.tail.add(rows)
@@ -258,14 +282,24 @@ class Branch:
             self.tail.remove(new[new >= self.covered] - self.covered)
         self.removed = dead
 
-    def search(self, queries: Any, k: int, allow: Array | None, prepared: bool = False) -> Hits:
-        """The k best rows over index and tail; `queries` are texts for a text index, else encoder output (q, d).
+    def search(self, queries: Any, k: int, allow: Array | None, feedback: bool = True, prepared: bool = False) -> Hits:
+        """The k best rows; `queries` are texts for a text index, else encoder output (q, d).
 
-        `prepared` queries have been through the transforms already.
+        With `feedback`, shadows answer for the rows that have one. `prepared` queries have been through the transforms.
         """
+        if not prepared:
+            queries = self.prepared(queries)
+        if feedback and len(self.shadows):
+            return self.shadows.search(queries, k, allow, self.synced, self.stored)
+        return self.stored(queries, k, allow)
+
+    def prepared(self, queries: Any) -> Any:
+        """Queries as the index takes them."""
+        return self.leaf.query_vectors(queries) if self.leaf.encoder is not None and self.fitted else queries
+
+    def stored(self, queries: Any, k: int, allow: Array | None) -> Hits:
+        """The k best rows over index and tail, as they are stored."""
         parts = []
-        if not prepared and self.leaf.encoder is not None and self.fitted:
-            queries = self.leaf.query_vectors(queries)
         if self.index is not None and self.covered:
             inside = None if allow is None else allow[: self.covered]
             parts.append(self.index.search(queries, k, inside))

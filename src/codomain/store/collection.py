@@ -229,15 +229,21 @@ class Collection:
                     self.db.execute("COMMIT")
 
     def search(
-        self, query: str, k: int = 10, where: str | Mapping[str, Any] | Where | None = None, explain: bool = False
+        self,
+        query: str,
+        k: int = 10,
+        where: str | Mapping[str, Any] | Where | None = None,
+        explain: bool = False,
+        feedback: bool = True,
     ) -> list[Hit]:
         """The k best documents for a query, best first, each with its best chunk.
 
-        `where` filters by metadata (see `codomain.store.where`); `explain` adds each branch's rank and score.
+        `where` filters by metadata (see `codomain.store.where`); `explain` adds each branch's rank and score;
+        with `feedback` off, what `feedback` has moved counts as it was.
 
         Raises WhereError for a filter that cannot be read, StoreError when the collection cannot be.
         """
-        return self.search_many([query], k, where, explain)[0]
+        return self.search_many([query], k, where, explain, feedback)[0]
 
     def search_many(
         self,
@@ -245,9 +251,10 @@ class Collection:
         k: int = 10,
         where: str | Mapping[str, Any] | Where | None = None,
         explain: bool = False,
+        feedback: bool = True,
     ) -> list[list[Hit]]:
         """`search` for several queries at once, encoded together."""
-        return search_many(self, queries, k, where, explain)
+        return search_many(self, queries, k, where, explain, feedback)
 
     # --- what rankers ask ------------------------------------------------------------------------------------------
 
@@ -268,6 +275,41 @@ class Collection:
             sql = "SELECT key, text, title, metadata FROM documents WHERE key = ?"
             row = self.db.execute(sql, [clean(id)]).fetchone()
         return None if row is None else {"id": row[0], "text": row[1], "title": row[2], "metadata": json.loads(row[3])}
+
+    # --- feedback (the work is in store/feedback) ---------------------------------------------------------------------
+
+    def feedback(self, query: str | Floats, good: str | Iterable[str] = (), bad: str | Iterable[str] = ()) -> list[int]:
+        """Tell which documents, by id, were right or wrong for a query, a text or a vector (d,) of the encoder.
+
+        Their vectors move towards the query or away from it, in a shadow that searches use instead; stored vectors stay
+        as they are. Gives the numbers of the new entries of the journal, for `forget_feedback`. During an upgrade they are
+        entered only, and count when it ends.
+        "Online-Optimized RAG for Tool Use and Function Calling" (2025).
+
+        Raises InputError for a document that is not there, PipelineError where the pipeline has no vectors to move.
+        """
+        from codomain.store.feedback.give import give
+
+        return give(self, query, good, bad)
+
+    def feedback_journal(self) -> list[dict[str, Any]]:
+        """All feedback in the order in which it came: entry, at, query, id, liked."""
+        from codomain.store.feedback.journal import as_json, entries
+
+        with self.snapshot():
+            return [as_json(entry) for entry in entries(self.db)]
+
+    def forget_feedback(self, entries: Iterable[int] | None = None) -> int:
+        """Take back entries of the journal, or all of it: what is left counts as if it were all there ever was."""
+        from codomain.store.feedback.give import forget
+
+        return forget(self, entries)
+
+    def replay_feedback(self) -> int:
+        """Make all shadows anew from the journal, on the documents that are there now; how many updates that took."""
+        from codomain.store.feedback.give import replay
+
+        return replay(self)
 
     # --- maintenance (the work is in store/maintain.py) --------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from codomain.errors import InputError
 from codomain.read.chunks import Chunk, chunk
 from codomain.read.record import ODD_NAME, Record, clean, content_id, flatten
 from codomain.read.situate import situate
+from codomain.store.feedback.journal import attach, detach
 from codomain.store.passages import passage
 from codomain.store.rows import delete_documents, next_row
 from codomain.vectors import as_float32, as_ragged, as_sparse
@@ -163,6 +164,7 @@ def _write(
     db = collection.db
     known = _known(db, list(records))
     replaced = [known[p.record.id][0] for p in prepared if p.record.id in known]
+    same_text = detach(db, {p.record.id: p.record for p in prepared})
     delete_documents(db, replaced)
     sources = _sources(db, records.values())
     for key, (number, _) in known.items():
@@ -172,6 +174,7 @@ def _write(
         )
     first = next_row(db)
     row = _insert(db, prepared, sources, first)
+    attach(db, same_text)
     if row > first:
         for branch in collection.vector_branches:
             branch.refresh()

@@ -15,6 +15,9 @@ import numpy as np
 from codomain.errors import CodomainError
 from codomain.read.record import Record
 from codomain.store.blocks import count, joined
+from codomain.store.feedback import shadows
+from codomain.store.feedback.journal import renumber, version
+from codomain.store.feedback.learn import catch_up
 from codomain.store.rows import next_row
 from codomain.store.schema import DATABASE, sentences
 from codomain.vectors import Ragged
@@ -44,6 +47,7 @@ def reindex(collection: Collection) -> bool:
                 # the entry also tells other processes that there is something new to open
                 db.execute("INSERT INTO history VALUES (?, 'reindexed', ?)", [time.time(), f"{rows} rows"])
             collection.changed()
+        catch_up(collection)  # a fit has changed the space of the shadows
     return any(built)
 
 
@@ -72,6 +76,7 @@ def compact(collection: Collection) -> None:
             # by way of negative numbers, so that no two rows have one number in between
             db.execute("UPDATE chunks SET row = -1 - (SELECT new FROM renumber WHERE old = chunks.row)")
             db.execute("UPDATE chunks SET row = -1 - row")
+            renumber(db)
             db.execute("DROP TABLE renumber")
             db.execute("DELETE FROM tombstones")
             db.execute("UPDATE meta SET value = CAST(value AS INTEGER) + 1 WHERE name = 'epoch'")
@@ -112,7 +117,7 @@ def verify(collection: Collection) -> list[str]:
         if check != ["ok"]:
             return [f"the database is damaged: {line}." for line in check]
         with collection.snapshot():
-            faults = [*_document_faults(collection.db), *_row_faults(collection.db)]
+            faults = [*_document_faults(collection.db), *_row_faults(collection.db), *shadows.faults(collection.db)]
             for branch in collection.branches:
                 if branch.leaf.encoder is not None:
                     faults += _block_faults(collection.db, branch, next_row(collection.db))
@@ -205,6 +210,9 @@ def info(collection: Collection) -> dict[str, Any]:
             "sources": entries("sources"),
             "settings": {name: getattr(collection.settings, name) for name in ("chunk_size", "overlap", "situate")},
             "branches": [branch.info() for branch in collection.branches],
+            "feedback": None
+            if version(db) is None
+            else {"entries": entries("feedback"), "shadows": entries("shadows")},
             "upgrade": _upgrade(collection),
             "database_bytes": _size(collection.folder / DATABASE) + _size(collection.folder / f"{DATABASE}-wal"),
             "index_bytes": sum(_size(path) for path in (collection.folder / "derived").rglob("*")),

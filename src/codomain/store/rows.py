@@ -6,6 +6,8 @@ import json
 import sqlite3
 from collections.abc import Sequence
 
+from codomain.store.feedback.journal import forget_documents
+
 
 def next_row(db: sqlite3.Connection) -> int:
     """The number that the next chunk gets."""
@@ -16,9 +18,10 @@ def next_row(db: sqlite3.Connection) -> int:
 
 
 def delete_documents(db: sqlite3.Connection, documents: Sequence[int]) -> None:
-    """Delete documents by number and leave tombstones for their rows; inside a transaction."""
+    """Delete documents by number and leave tombstones for their rows, none for feedback; inside a transaction."""
     if not documents:
         return
+    forget_documents(db, documents)
     numbers = [json.dumps(list(documents))]
     db.execute(
         "INSERT INTO tombstones SELECT row FROM chunks WHERE document IN (SELECT value FROM json_each(?))", numbers

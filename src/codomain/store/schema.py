@@ -14,7 +14,7 @@ from pathlib import Path
 
 from codomain.errors import StoreError
 
-FORMAT = 2
+FORMAT = 3
 DATABASE = "collection.db"
 BUSY_SECONDS = 20.0
 _UNFINISHED = f"{DATABASE}.new"
@@ -57,6 +57,21 @@ CREATE TABLE IF NOT EXISTS bridges (
 );
 """
 
+_ADDED_IN_3 = """
+CREATE TABLE IF NOT EXISTS feedback (                    -- the journal (codomain.store.feedback), in order
+    id INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, document INTEGER NOT NULL REFERENCES documents,
+    liked INTEGER NOT NULL, query TEXT, vector BLOB, encoder TEXT    -- a text, or a vector of that encoder
+);
+CREATE INDEX IF NOT EXISTS feedback_by_document ON feedback (document);
+CREATE TABLE IF NOT EXISTS shadows (                     -- vectors after feedback, searched in the place of those in blocks
+    branch INTEGER NOT NULL REFERENCES branches, row INTEGER NOT NULL, checksum INTEGER NOT NULL, data BLOB NOT NULL,
+    PRIMARY KEY (branch, row)
+);
+CREATE TABLE IF NOT EXISTS corrected (                   -- the last entry that a branch has in its shadows, and their space
+    branch INTEGER PRIMARY KEY REFERENCES branches, fingerprint TEXT NOT NULL, entry INTEGER NOT NULL
+);
+"""
+
 
 def create_database(folder: Path, fill: Callable[[sqlite3.Connection], None]) -> None:
     """Make the folder and a database in it that `fill` has filled; it appears whole or not at all.
@@ -77,7 +92,7 @@ def create_database(folder: Path, fill: Callable[[sqlite3.Connection], None]) ->
         with sentences(folder):
             db = sqlite3.connect(temporary, isolation_level=None)
             try:
-                db.executescript(_SCHEMA + _ADDED_IN_2)
+                db.executescript(_SCHEMA + _ADDED_IN_2 + _ADDED_IN_3)
                 db.execute("INSERT INTO meta VALUES ('format', ?)", [str(FORMAT)])
                 fill(db)
                 db.execute("PRAGMA journal_mode = WAL")
@@ -124,8 +139,8 @@ def connect(folder: Path) -> sqlite3.Connection:
 
 
 def bring_up_to_date(db: sqlite3.Connection) -> None:
-    """Give an older database what upgrades need; inside a transaction. Readers do without it."""
-    for statement in filter(str.strip, _ADDED_IN_2.split(";")):
+    """Give an older database what upgrades and feedback need; inside a transaction. Readers do without it."""
+    for statement in filter(str.strip, (_ADDED_IN_2 + _ADDED_IN_3).split(";")):
         db.execute(statement)
     db.execute("UPDATE meta SET value = ? WHERE name = 'format'", [str(FORMAT)])
 

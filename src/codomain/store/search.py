@@ -24,6 +24,7 @@ def search_many(
     k: int,
     where: str | Mapping[str, Any] | Where | None,
     explain: bool,
+    feedback: bool,
 ) -> list[list[Hit]]:
     """The k best documents of each query, each with its best chunk.
 
@@ -40,7 +41,7 @@ def search_many(
         depth = k
         while True:
             trace = Trace()
-            hits = _search(collection, queries, min(depth, max(collection.rows, 1)), allow, encoded, trace)
+            hits = _search(collection, queries, min(depth, max(collection.rows, 1)), allow, encoded, feedback, trace)
             found = [
                 best_documents(collection.db, rows, scores, k)
                 for rows, scores in zip(hits.rows, hits.scores, strict=True)
@@ -68,6 +69,7 @@ def _search(
     k: int,
     allow: np.ndarray[Any, Any] | None,
     encoded: dict[str, Any],
+    feedback: bool,
     trace: Trace,
 ) -> Hits:
     def search_leaf(leaf: Leaf, texts: Sequence[str], depth: int) -> Hits:
@@ -78,6 +80,6 @@ def _search(
         key = leaf.encoder.fingerprint
         if key not in encoded:
             encoded[key] = leaf.encoder.encode_queries(texts)
-        return branch.search(encoded[key], depth, allow)
+        return branch.search(encoded[key], depth, allow, feedback)
 
     return run(collection.root, queries, k, search_leaf, collection, trace)

@@ -29,6 +29,21 @@ class _Event(NamedTuple):
     shown: Rows
 
 
+def coefficients(p: np.ndarray, chosen: int, y: float, weight: float) -> np.ndarray:
+    """How far each of n items, whose softmax is p (n,), goes against the query: p_i - [i = chosen] y w.
+
+    y is 1 for a success and 0 for a failure. Below 0 is ours: a failure then takes back what a success of the same weight
+    would give, as long as the item is likelier than one of n; in the paper a failure tells the chosen item from no other.
+
+    >>> coefficients(np.array([0.5, 0.25, 0.25]), 0, y=1, weight=2)
+    array([-1.5 ,  0.25,  0.25])
+    """
+    step = p.astype(np.float64)
+    if y > 0 or p[chosen] > 1 / len(p):
+        step[chosen] -= y * weight
+    return step
+
+
 class OnlineItems:
     """Vectors of tools or other items as the weights of a softmax classifier, corrected by feedback on those tried.
 
@@ -39,7 +54,7 @@ class OnlineItems:
     unit vectors the plain softmax is flat, and sampling from it serves any item to anyone.
 
     The best item is served, or with the probability `explore` one drawn from p; its propensity, handed back with the
-    feedback, is then the p_c of the weight. Every feedback is in the journal: `replay` repeats it, `rollback` takes it back,
+    feedback, is then the p_c of the weight. With `repel` a failure pushes the item away (`coefficients`). Every feedback is in the journal: `replay` repeats it, `rollback` takes it back,
     `changes` gives what it moved. Scores are inner products: the length of a vector is part of what was learnt.
 
     >>> items = OnlineItems(lr=0.1).fit(np.eye(3, dtype=np.float32))
@@ -60,6 +75,7 @@ class OnlineItems:
         clip: float = 20.0,
         anchor: float = 1e-3,
         neighbours: int = 64,
+        repel: float = 0.0,
         seed: int = 0,
     ) -> None:
         try:
@@ -69,6 +85,7 @@ class OnlineItems:
             self.clip = number("clip", clip, 1)
             self.anchor = number("anchor", anchor)
             self.neighbours = whole("neighbours", neighbours, 2)
+            self.repel = number("repel", repel)
             self.seed = whole("seed", seed, 0)
         except ValueError as error:
             raise InputError(f"OnlineItems {error}.") from None
@@ -202,10 +219,10 @@ class OnlineItems:
     def _update(self, theta: Floats, alive: np.ndarray, event: _Event) -> None:
         q, chosen, success, weight, _ = event
         near, p = self._near(theta, alive, q, chosen)
+        place = int(np.flatnonzero(near == chosen)[0])
         if np.isnan(weight):
-            weight = min(1 / max(float(p[near == chosen][0]), 1e-12), self.clip)
-        step = p.copy()
-        step[near == chosen] -= weight * success  # p_i - 1{i = c} y w
+            weight = min(1 / max(float(p[place]), 1e-12), self.clip)
+        step = coefficients(p, place, 1.0 if success else -self.repel, weight)
         pull = self.anchor * (theta[near] - self.start[near])
         theta[near] -= (self.lr * (step[:, None] * q + pull)).astype(np.float32)
 

@@ -49,18 +49,18 @@ class Bridged:
             (state,) = self.db.execute(sql, [self.new.blocks.id, self.old.blocks.id]).fetchone()
             self._bridge = Bridge.parse(state)
 
-    def search(self, queries: Any, k: int, allow: np.ndarray[Any, Any] | None) -> Hits:
+    def search(self, queries: Any, k: int, allow: np.ndarray[Any, Any] | None, feedback: bool = True) -> Hits:
         """The k best rows of both spaces, with scores of the new one."""
         parts = []
         if self._moved:
-            parts.append(self.new.search(queries, k, None if allow is None else allow[: self._moved]))
+            parts.append(self.new.search(queries, k, None if allow is None else allow[: self._moved], feedback))
         if self._moved < self._rows:
             assert self._bridge is not None
             if self._moved:
                 allow = np.ones(self._rows, bool) if allow is None else allow.copy()
                 allow[: self._moved] = False
             bridge = self._bridge
-            hits = self.old.search(bridge.queries(queries), k, allow, prepared=bridge.space == "stored")
+            hits = self.old.search(bridge.queries(queries), k, allow, feedback, prepared=bridge.space == "stored")
             scores = np.where(hits.rows >= 0, bridge.scale * hits.scores + bridge.shift, -np.inf)
             parts.append(Hits(hits.rows, scores.astype(np.float32)))
         if not parts:

@@ -14,6 +14,8 @@ import numpy as np
 
 from codomain.contracts import Progress
 from codomain.errors import StoreError
+from codomain.store.feedback.journal import forget_shadows
+from codomain.store.feedback.learn import catch_up
 from codomain.store.rows import next_row
 from codomain.store.schema import writing
 from codomain.store.upgrade.move import Move, next_generation
@@ -42,6 +44,7 @@ def resume(collection: Collection, progress: Progress | None = None) -> None:
             if progress is not None:
                 progress(embedded)
         if _cut_over(collection, move):
+            catch_up(collection)
             return
 
 
@@ -60,6 +63,7 @@ def rollback(collection: Collection, progress: Progress | None = None) -> None:
                 if progress is not None:
                     progress(embedded)
         if _go_back(collection, move):
+            catch_up(collection)
             return
 
 
@@ -193,6 +197,7 @@ def _set_pipeline(db: sqlite3.Connection, expression: str, keys: dict[str, str])
 def _forget(db: sqlite3.Connection, branches: Sequence[Branch]) -> None:
     for branch in branches:
         branch.refresh()
+        forget_shadows(db, branch.number)
         for table, column in (("blocks", "branch"), ("bridges", "new"), ("bridges", "old"), ("branches", "id")):
             db.execute(f"DELETE FROM {table} WHERE {column} = ?", [branch.blocks.id])
 
