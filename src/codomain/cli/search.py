@@ -25,6 +25,9 @@ def search(
     explain: Annotated[
         bool, typer.Option("--explain", "-e", help="Show the rank and score of every branch, the plan and its cost.")
     ] = False,
+    feedback: Annotated[
+        bool, typer.Option("--feedback/--no-feedback", help="Whether what codomain feedback was told counts.")
+    ] = True,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line and hit.")] = False,
 ) -> None:
     """Search a collection by meaning and by words."""
@@ -38,7 +41,7 @@ def search(
     found = False
     with cd.open(name) as collection:
         with recording() as report:
-            answers = collection.search_many(queries, k, where, explain)
+            answers = collection.search_many(queries, k, where, explain, feedback)
         for text, hits in zip(queries, answers, strict=True):
             found = found or bool(hits)
             if as_json:

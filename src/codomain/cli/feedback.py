@@ -1,0 +1,110 @@
+"""codomain feedback: which documents were right for a query, the journal of it, and the way back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from codomain.store import Collection
+
+
+def feedback(
+    name: Annotated[Path, typer.Argument(help="The collection.", metavar="NAME")],
+    query: Annotated[str | None, typer.Option("--query", "-q", help="What was looked for.")] = None,
+    good: Annotated[
+        list[str] | None, typer.Option("--good", help="Id of a document that was right; may be repeated.", metavar="ID")
+    ] = None,
+    bad: Annotated[
+        list[str] | None, typer.Option("--bad", help="Id of a document that was wrong; may be repeated.", metavar="ID")
+    ] = None,
+    source: Annotated[
+        Path | None,
+        typer.Option("--from", help="Enter a journal that --json has printed, from a file.", metavar="FILE"),
+    ] = None,
+    forget: Annotated[
+        list[int] | None, typer.Option("--forget", help="Take back an entry of the journal; may be repeated.")
+    ] = None,
+    forget_all: Annotated[bool, typer.Option("--forget-all", help="Take back the whole journal.")] = False,
+    replay: Annotated[bool, typer.Option("--replay", help="Make the moved vectors anew from the journal.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the journal as JSON lines.")] = False,
+) -> None:
+    """Move documents towards queries that they were right for, away from others; with NAME alone, show the journal."""
+    import codomain as cd
+    from codomain.errors import InputError
+
+    given = query is not None or bool(good) or bool(bad)
+    if given + (source is not None) + bool(forget) + forget_all + replay > 1:
+        raise InputError("give one of --query with --good or --bad, --from, --forget, --forget-all and --replay.")
+    if given and query is None:
+        raise InputError("feedback needs --query.")
+    with cd.open(name) as collection:
+        if query is not None:
+            entries = collection.feedback(query, good or (), bad or ())
+            told = f"{len(entries)} entered, {_waits(collection)}"
+        elif source is not None:
+            told = _enter(collection, source)
+        elif forget or forget_all:
+            told = f"{collection.forget_feedback(forget or None)} taken back"
+        elif replay:
+            told = f"{collection.replay_feedback()} updates made again"
+        else:
+            _show(collection.feedback_journal(), as_json)
+            return
+        left = len(collection.feedback_journal())
+    typer.echo(f"{name}: {told}; {left} in the journal.")
+
+
+def _waits(collection: Collection) -> str:
+    return "to count when the upgrade ends" if collection.moving else "counted from now on"
+
+
+def _enter(collection: Collection, source: Path) -> str:
+    """Enter what `--json` has printed; documents that are not here, and queries that were vectors, are left out."""
+    count = left_out = 0
+    for entry in _read(source):
+        if entry["query"] is None or collection.get(entry["id"]) is None:
+            left_out += 1
+            continue
+        collection.feedback(entry["query"], **{"good" if entry["liked"] else "bad": [entry["id"]]})
+        count += 1
+    return f"{count} entered, {left_out} left out"
+
+
+def _read(source: Path) -> Iterator[dict[str, Any]]:
+    import json
+
+    from codomain.errors import InputError
+
+    try:
+        lines = source.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{source} cannot be read: {getattr(error, 'strerror', None) or error}.") from None
+    for number, line in enumerate(lines, 1):
+        try:
+            entry = json.loads(line)
+            known = isinstance(entry["id"], str) and isinstance(entry["query"], str | None)
+            if not known or not isinstance(entry["liked"], bool):
+                raise ValueError
+        except (ValueError, KeyError, TypeError):
+            raise InputError(f"{source}, line {number}, is no entry of a journal: id, query and liked.") from None
+        yield entry
+
+
+def _show(journal: list[dict[str, Any]], as_json: bool) -> None:
+    import json
+    import time
+
+    for entry in journal:
+        if as_json:
+            typer.echo(json.dumps(entry, ensure_ascii=False))
+            continue
+        at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(entry["at"]))
+        query = "a vector" if entry["query"] is None else repr(entry["query"])
+        typer.echo(f"{entry['entry']:>6}  {at}  {'good' if entry['liked'] else 'bad ':4}  {entry['id']}  for {query}")
+    if not journal and not as_json:
+        typer.echo("no feedback yet: codomain feedback NAME --query TEXT --good ID")
