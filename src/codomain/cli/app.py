@@ -11,6 +11,7 @@ from codomain.cli import (
     demo,
     eval,
     export,
+    feedback,
     import_,
     index,
     info,
@@ -44,6 +45,7 @@ app.command("import")(import_.import_)
 app.command("reindex")(reindex.reindex)
 app.command("compact")(compact.compact)
 app.command("upgrade")(upgrade.upgrade)
+app.command("feedback")(feedback.feedback)
 app.command("verify")(verify.verify)
 app.command("stages")(stages.stages)
 app.command("eval")(eval.eval)
