@@ -142,7 +142,11 @@ def main() -> None:
                     continue
                 command = [sys.executable, __file__, "--one", expression, str(rows), folder]
                 done = subprocess.run(
-                    command, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": ""}, check=False
+                    command,
+                    capture_output=True,
+                    text=True,
+                    env=os.environ | {"PYTHONPATH": "", "NUMBA_NUM_THREADS": "1"},
+                    check=False,
                 )
                 subprocess.run(["rm", "-rf", f"{folder}/index"], check=True)
                 if done.returncode:

@@ -50,6 +50,9 @@ _STAGE = {"int8": "int8()", "int4": "int4()", "int2": "int2()", "bins": "bins()"
 _ROWS = 1024
 """Rows encoded at a time: temporaries stay in the cache."""
 
+_FEW = 64
+"""Rows up to which each is rotated by itself: a product of all would wake the threads of BLAS, for which a search waits."""
+
 
 class QueryForm(NamedTuple):
     """Queries ready for raw codes: score = unit * <weights, widen(codes)> + bias; weights (q, d), unit and bias (q,)."""
@@ -231,7 +234,7 @@ class Codec:
     def query_form(self, queries: Floats) -> QueryForm:
         """Fold gain and base into queries (q, dim), so that raw codes can be scored with one matrix product."""
         gain, base = self._affine()
-        queries = queries if self.rotation is None else queries @ self.rotation
+        queries = queries if self.rotation is None else _rotated(queries, self.rotation)
         unit = np.ones(len(queries), np.float32)
         if self.kind in SMALL and len(queries):  # gain is near 2^120: bring large queries to one first
             unit = np.exp2(np.ceil(np.log2(np.abs(queries).max(axis=1).clip(1e-30)))).astype(np.float32)
@@ -265,7 +268,7 @@ class Codec:
         if self.kind in _INTEGER:
             return self._steps(block, _INTEGER[self.kind])
         if self.codebooks is not None:
-            rotated = block if self.rotation is None else block @ self.rotation
+            rotated = block if self.rotation is None else _rotated(block, self.rotation)
             codes = nearest_codes(rotated, self.codebooks) if self.edges is None else bin_codes(block, self.edges)
             return pack(codes, code_bits(self.codebooks.shape[1]))
         if self.kind == "binary":
@@ -273,7 +276,7 @@ class Codec:
         if self.planes:
             assert self.scale is not None
             # c = clip(floor(x / s) + 2^(n-1), 0, 2^n - 1)
-            n, rotated = self.planes, block if self.rotation is None else block @ self.rotation
+            n, rotated = self.planes, block if self.rotation is None else _rotated(block, self.rotation)
             levels = np.clip(np.floor(rotated / self.scale) + 2 ** (n - 1), 0, 2**n - 1).astype(np.uint8)
             return np.concatenate([np.packbits(levels >> (n - 1 - j) & 1, axis=1) for j in range(n)], axis=1)
         small = SMALL[self.kind]
@@ -313,3 +316,12 @@ class Codec:
         if self.kind == "float32":
             return np.float32(1), None
         return np.float32(2.0 ** (SMALL[self.kind].exponent - self._float8_shift)), None
+
+
+def _rotated(vectors: Floats, rotation: Floats) -> Floats:
+    if len(vectors) > _FEW:
+        return vectors @ rotation
+    out = np.empty((len(vectors), rotation.shape[1]), np.float32)
+    for vector, place in zip(vectors, out, strict=True):
+        place[:] = vector @ rotation
+    return out

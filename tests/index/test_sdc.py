@@ -11,6 +11,7 @@ from codomain.errors import InputError, MissingExtra, PipelineError
 from codomain.index import verify
 from codomain.index.flat import Flat
 from codomain.index.sdc import SymmetricDistance
+from codomain.index.tiles import Tiles
 from codomain.report import recording
 from codomain.stages import stage_class
 from codomain.transform import Binary, Int8, RecurrentBinary
@@ -48,12 +49,11 @@ def test_counting_bits_gives_the_inner_product_of_the_values(bits, dim, seed):
     codec = Codec(kind, dim, np.ones(dim, np.float32))
     codes = np.concatenate([np.packbits((levels >> (bits - 1 - j)) & 1, axis=1) for j in range(bits)], axis=1)
     index = SymmetricDistance().build(codes.astype(np.uint8), codec)
-    words = index._words.array
-    turned, shifts = planes.rotations(words[:2], bits)
+    tiles = index._tiles
     for query in (0, 1):
-        out = np.empty(9, np.uint64)
-        planes.differing(words, turned[query], shifts, out)
-        products = dim * (2**bits - 1) ** 2 - 2 * out.astype(np.int64)
+        out = np.empty(16, np.int64)
+        planes.differing(tiles.array, tiles.rows(np.array([query]))[0], planes.plane_numbers(bits), out)
+        products = dim * (2**bits - 1) ** 2 - 2 * out[:9]
         assert np.array_equal(products, values(levels, bits) @ values(levels[query], bits))
 
 
@@ -61,17 +61,21 @@ def test_counting_bits_gives_the_inner_product_of_the_values(bits, dim, seed):
 @pytest.mark.parametrize("lengths", [False, True])
 def test_the_nearest_are_those_of_a_full_sort_ties_by_lower_row(depth, lengths):
     rng = np.random.default_rng(depth)
-    words = rng.integers(0, 4, (1000, 4), dtype=np.uint64)  # few values: many ties
-    reciprocal = (rng.choice([0.5, 1, 2], 1000) if lengths else np.zeros(0)).astype(np.float32)
-    allowed = rng.random(1000) < 0.7 if lengths else np.zeros(0, bool)
-    turned, shifts = planes.rotations(words[:3], 2)
+    words = rng.integers(0, 4, (1003, 4), dtype=np.uint64)  # few values: many ties; the last tile is not full
+    reciprocal = (rng.choice([0.5, 1, 2], 1003) if lengths else np.zeros(0)).astype(np.float32)
+    allowed = rng.random(1003) < 0.7 if lengths else np.zeros(0, bool)
+    tiles, numbers = Tiles.of(words).array, planes.plane_numbers(2)
     scores, rows = np.full((3, depth), -np.inf, np.float32), np.full((3, depth), -1, np.int64)
-    planes.nearest(words, reciprocal, allowed, turned, shifts, 9 * 128, scores, rows)
+    planes.nearest(tiles, 1003, reciprocal, allowed, words[:3], numbers, 9 * 128, scores, rows)
+    high, low = np.split(words, 2, axis=1)
     for query in range(3):
-        out = np.empty(1000, np.uint64)
-        planes.differing(words, turned[query], shifts, out)
-        expected = (9 * 128 - 2 * out.astype(np.int64)).astype(np.float32) * (reciprocal if lengths else 1)
-        kept = np.flatnonzero(allowed) if lengths else np.arange(1000)
+        # sum_ij 2^((u-i) + (u-j)) popcount(a_i ^ b_j)
+        differing = sum(
+            weight * np.bitwise_count(a ^ b[query]).sum(axis=1, dtype=np.int64)
+            for weight, a, b in ((4, high, high), (2, high, low), (2, low, high), (1, low, low))
+        )
+        expected = (9 * 128 - 2 * differing).astype(np.float32) * (reciprocal if lengths else 1)
+        kept = np.flatnonzero(allowed) if lengths else np.arange(1003)
         best = kept[np.argsort(-expected[kept], kind="stable")[:depth]]
         assert sorted(rows[query]) == sorted(best)
         assert sorted(scores[query]) == sorted(expected[best])
@@ -131,6 +135,29 @@ def test_finds_what_flat_finds_and_keeps_doing_so_as_it_changes(kind, metric, tm
     assert np.array_equal(before.rows, after.rows) and np.array_equal(before.scores, after.scores)
     case.both(lambda index: index.add(more))
     case.check(10, floor=floor)
+
+
+@pytest.mark.parametrize("share", [1.0, 0.5, 0.05])
+def test_threads_find_what_one_finds(share, monkeypatch):
+    from numba import config
+
+    codes = np.repeat(QUANTIZERS["2"].fit(VECTORS).encode(VECTORS), 2, axis=0)  # ties across the shares
+    index = SymmetricDistance(metric="cosine").build(codes, QUANTIZERS["2"].codec)
+    allow = np.random.default_rng(4).random(len(codes)) < share
+    one = index.search(QUERIES, 7, allow)
+    monkeypatch.setattr("codomain.index.sdc._SHARE", 1)
+    monkeypatch.setattr(config, "NUMBA_NUM_THREADS", 3)
+    three = index.search(QUERIES, 7, allow)
+    assert np.array_equal(one.rows, three.rows)
+    assert np.array_equal(one.scores, three.scores)
+
+
+def test_a_folder_of_another_layout_is_refused(tmp_path):
+    from codomain.index.storage import save_arrays
+
+    save_arrays(tmp_path, "sdc", {"words": np.zeros((3, 4), np.uint64)}, {"metric": "ip"})
+    with pytest.raises(InputError, match="rebuild the index"):
+        SymmetricDistance().load(tmp_path)
 
 
 def test_rescoring_everything_is_exact():

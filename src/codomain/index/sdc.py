@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import numpy as np
 
 from codomain.codecs import GAUSSIAN_STEP, Codec
 from codomain.errors import InputError, MissingExtra
-from codomain.index.scan import Metric, check_metric, codes_of, scan
+from codomain.index.scan import Metric, check_metric, codes_of
 from codomain.index.storage import Growing, codec_arrays, open_arrays, save_arrays, saved_codec
+from codomain.index.tiles import LANES, Tiles
 from codomain.report import note
 from codomain.stages import Stage, stage, whole
 from codomain.vectors import Floats, Hits, Packed, Rows, allowed_rows, as_float32
+
+T = TypeVar("T")
 
 _GATHER_BELOW = 0.1
 """Share of allowed rows below which they are copied out and the others not looked at."""
 _STEP = 4096
 """Rows whose lengths are taken at a time."""
+_PAIRS = 1024
+"""Pairs of query and row scored again at a time."""
+_SHARE = 1 << 20
+"""Rows times queries from which a thread is worth starting: about a millisecond."""
 
 
 @stage("sdc", takes=["codes", "packed"], gives="hits", papers=[42])
@@ -59,7 +67,7 @@ class SymmetricDistance(Stage):
                 f"{self} needs bit planes, but got {codec.kind}: put recurrent_binary() or binary() before it."
             )
         self.codec = codec
-        self._words = Growing(self._pack(codes))
+        self._tiles = Tiles.of(self._pack(codes))
         self._reciprocal = Growing(self._inverse_lengths(codes))
         self._removed = np.zeros(0, np.int64)
         return self
@@ -67,7 +75,7 @@ class SymmetricDistance(Stage):
     def add(self, vectors: Packed | np.ndarray) -> None:
         """Append rows in the form that `build` got, at amortised cost."""
         codes, _ = codes_of(vectors, self.codec)
-        self._words.append(self._pack(codes))
+        self._tiles.append(self._pack(codes))
         self._reciprocal.append(self._inverse_lengths(codes))
 
     def remove(self, rows: Rows) -> None:
@@ -93,9 +101,11 @@ class SymmetricDistance(Stage):
         else:
             near = np.tile(np.arange(matches) if rows is None else rows, (len(queries), 1))
         note(queries=len(queries), scored=(matches + depth if depth < matches else matches) * len(queries))
-        for i, candidates in enumerate(near):
-            best = self._score(queries[i : i + 1], candidates, wanted)
-            hits.rows[i, :wanted], hits.scores[i, :wanted] = candidates[best.rows[0]], best.scores[0]
+        scores = self._scores(queries, near)
+        # candidates come by row: a stable order leaves the lower one first among equals
+        best = np.argsort(-scores, axis=1, kind="stable")[:, :wanted]
+        hits.rows[:, :wanted] = np.take_along_axis(near, best, axis=1)
+        hits.scores[:, :wanted] = np.take_along_axis(scores, best, axis=1)
         return hits
 
     def __len__(self) -> int:
@@ -103,46 +113,56 @@ class SymmetricDistance(Stage):
 
     @property
     def nbytes(self) -> int:
-        """Bytes of the bit planes, padded to whole words, and what is kept beside them."""
-        return self._words.array.nbytes + self._reciprocal.array.nbytes + self._removed.nbytes
+        """Bytes of the bit planes, padded to whole words and tiles, and what is kept beside them."""
+        return self._tiles.array.nbytes + self._reciprocal.array.nbytes + self._removed.nbytes
 
     def save(self, folder: Path) -> None:
         """Write the bit planes, inverse lengths and removed rows to a folder."""
         arrays, settings = codec_arrays(self.codec)
-        arrays |= {"words": self._words.array, "reciprocal": self._reciprocal.array, "removed": self._removed}
-        save_arrays(folder, "sdc", arrays, settings | {"metric": self.metric})
+        arrays |= {"tiles": self._tiles.array, "reciprocal": self._reciprocal.array, "removed": self._removed}
+        save_arrays(folder, "sdc", arrays, settings | {"metric": self.metric, "rows": self._stored})
 
     def load(self, folder: Path) -> Self:
         """Map what `save` wrote; raises InputError for damaged files or another metric."""
         arrays, settings = open_arrays(folder, "sdc")
         if settings["metric"] != self.metric:
             raise InputError(f"{folder} was saved by sdc(metric={settings['metric']!r}), not by {self}.")
+        if "tiles" not in arrays:
+            raise InputError(f"{folder} holds rows one by one, as earlier versions laid them: rebuild the index.")
         self.codec = saved_codec(arrays, settings)
-        self._words, self._reciprocal = Growing(arrays["words"]), Growing(arrays["reciprocal"])
-        self._removed = arrays["removed"]
+        self._tiles = Tiles(arrays["tiles"], settings["rows"])
+        self._reciprocal, self._removed = Growing(arrays["reciprocal"]), arrays["removed"]
         return self
 
     @property
     def _stored(self) -> int:
-        return len(self._words.array)
+        return len(self._tiles)
 
     def _nearest(self, queries: Floats, depth: int, rows: Rows | None) -> Rows:
         """The sorted rows (q, depth) that are best by symmetric distance."""
         planes = kernels()
-        words, reciprocal, allowed = self._words.array, self._reciprocal.array, np.zeros(0, bool)
-        gathered = rows if rows is not None and len(rows) < _GATHER_BELOW * len(words) else None
+        n, tiles, reciprocal, allowed = self._stored, self._tiles.array, self._reciprocal.array, np.zeros(0, bool)
+        gathered = rows if rows is not None and len(rows) < _GATHER_BELOW * n else None
         if gathered is not None:
-            words, reciprocal = words[gathered], reciprocal[gathered] if len(reciprocal) else reciprocal
+            n, tiles = len(gathered), Tiles.of(self._tiles.rows(gathered)).array
+            reciprocal = reciprocal[gathered] if len(reciprocal) else reciprocal
         elif rows is not None:
-            allowed = np.zeros(len(words), bool)
+            allowed = np.zeros(n, bool)
             allowed[rows] = True
-        n = self.codec.planes
-        turned, shifts = planes.rotations(self._pack(self._query_codes(queries)), n)
-        scores = np.full((len(queries), depth), -np.inf, np.float32)
-        found = np.full((len(queries), depth), -1, np.int64)
-        most = self.codec.dim * (2**n - 1) ** 2
-        planes.nearest(words, reciprocal, allowed, turned, shifts, most, scores, found)
-        found.sort(axis=1)
+        bits = self.codec.planes
+        asked = self._pack(self._query_codes(queries))
+        most = self.codec.dim * (2**bits - 1) ** 2
+
+        def nearest(start: int, stop: int) -> tuple[Floats, Rows]:
+            scores = np.full((len(queries), depth), -np.inf, np.float32)
+            found = np.full((len(queries), depth), -1, np.int64)
+            planes.nearest(
+                tiles[start // LANES :], stop - start, reciprocal[start:], allowed[start:],
+                asked, planes.plane_numbers(bits), most, scores, found,
+            )  # fmt: skip
+            return scores, np.where(found < 0, n, found + start)
+
+        found = _best_of(in_threads(nearest, n, len(queries), LANES), depth)
         return found if gathered is None else gathered[found]
 
     def _query_codes(self, queries: Floats) -> np.ndarray:
@@ -154,11 +174,23 @@ class SymmetricDistance(Stage):
         usual = np.linalg.norm(self.codec.scale) / GAUSSIAN_STEP[self.codec.planes]
         return self.codec.encode(queries * (usual / np.where(lengths > 0, lengths, 1)))
 
-    def _score(self, query: Floats, rows: Rows, k: int) -> Hits:
-        """The k best of some sorted rows by the float32 query (1, d) against what their codes stand for."""
-        codes = self._codes(rows)
-        norms = self.codec.squared_norms(codes) if self.metric == "cosine" else None
-        return scan(query, codes, self.codec, self.metric, norms, k, None)
+    def _scores(self, queries: Floats, near: Rows) -> Floats:
+        """Scores (q, depth) of float32 queries against what the codes of the rows `near` (q, depth) stand for."""
+        weights, unit, bias = self.codec.query_form(queries)
+        lengths = np.linalg.norm(queries, axis=1)
+        scores = np.empty(near.size, np.float32)
+        wide = np.empty((_PAIRS, self.codec.dim), np.float32)
+        for start in range(0, near.size, _PAIRS):
+            pairs = np.arange(start, min(start + _PAIRS, near.size))
+            asked = pairs // near.shape[1]
+            codes = self._codes(near.ravel()[pairs])
+            block = self.codec.widen(codes, wide[: len(pairs)])
+            products = np.einsum("ij,ij->i", block, weights[asked]) * unit[asked] + bias[asked]
+            if self.metric == "cosine":
+                both = lengths[asked] * np.sqrt(self.codec.squared_norms(codes))
+                products = np.divide(products, both, out=np.zeros_like(products), where=both > 0)
+            scores[pairs] = products
+        return scores.reshape(near.shape)
 
     def _pack(self, codes: np.ndarray) -> np.ndarray:
         """Codes (n, planes * bytes) with every plane padded to whole 64-bit words: (n, planes * words) uint64."""
@@ -171,8 +203,8 @@ class SymmetricDistance(Stage):
     def _codes(self, rows: Rows) -> np.ndarray:
         """Rows in the form of the codec, (n, width)."""
         width = self.codec.width // self.codec.planes
-        words = np.ascontiguousarray(self._words.array[rows])
-        return words.view(np.uint8).reshape(len(rows), self.codec.planes, -1)[:, :, :width].reshape(len(rows), -1)
+        words = self._tiles.rows(rows).view(np.uint8)
+        return words.reshape(len(rows), self.codec.planes, -1)[:, :, :width].reshape(len(rows), -1)
 
     def _inverse_lengths(self, codes: np.ndarray) -> Floats:
         """2^u / |v| of every row, with v as integers 2c - (2^n - 1), which are odd: no length is zero."""
@@ -194,3 +226,29 @@ def kernels() -> Any:
     from codomain.index import planes
 
     return planes
+
+
+def in_threads(scan: Callable[[int, int], T], n: int, queries: int, multiple: int) -> list[T]:
+    """What `scan(start, stop)` gives for shares of 0..n that begin at multiples, each in a thread of its own.
+
+    One share where the work is small, else as many as numba may use (NUMBA_NUM_THREADS, by default the processors).
+    """
+    from numba import config
+
+    threads = max(1, min(config.NUMBA_NUM_THREADS, n * queries // _SHARE))
+    share = -(-n // (threads * multiple)) * multiple
+    shares = [(start, min(start + share, n)) for start in range(0, n, share)]
+    if len(shares) == 1:
+        return [scan(*shares[0])]
+    with ThreadPoolExecutor(len(shares) - 1) as others:
+        waiting = [others.submit(scan, *one) for one in shares[1:]]
+        return [scan(*shares[0]), *(one.result() for one in waiting)]
+
+
+def _best_of(parts: list[tuple[Floats, Rows]], depth: int) -> Rows:
+    """The sorted rows (q, depth) of the highest scores of all parts, the lower row among equals."""
+    scores, rows = (np.concatenate(arrays, axis=1) for arrays in zip(*parts, strict=True))
+    if len(parts) > 1:
+        best = np.lexsort((rows, -scores), axis=1)[:, :depth]
+        rows = np.take_along_axis(rows, best, axis=1)
+    return np.sort(rows, axis=1)

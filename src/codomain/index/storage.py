@@ -44,14 +44,15 @@ class Growing:
         """The rows in use; a view that the next `append` may leave behind."""
         return self._room[: self._used]
 
-    def append(self, rows: np.ndarray) -> None:
-        """Add rows at the end, doubling the room where they do not fit."""
-        needed = self._used + len(rows)
+    def append(self, rows: np.ndarray, start: int | None = None) -> None:
+        """Add rows at the end, or from row `start` on in the place of what is there; makes room where they do not fit."""
+        used = self._used if start is None else start
+        needed = used + len(rows)
         if needed > len(self._room) or not self._room.flags.writeable:
             room = np.empty((max(needed, 2 * self._used), *self._room.shape[1:]), self._room.dtype)
-            room[: self._used] = self.array
+            room[:used] = self._room[:used]
             self._room = room
-        self._room[self._used : needed] = rows
+        self._room[used:needed] = rows
         self._used = needed
 
 
