@@ -9,6 +9,7 @@ from codomain.errors import InputError, PipelineError
 from codomain.index import verify
 from codomain.index.tiered import Tiered
 from codomain.report import recording
+from codomain.transform import OPQ, PQ, Binary, Float8, Float16, Int4, Int8
 
 DIM = 32
 
@@ -122,7 +123,7 @@ def test_the_coarse_score_can_weigh_in():
 @pytest.mark.parametrize(
     ("expression", "said"),
     [
-        ("static() >> int8() >> tiered()", "cannot follow"),
+        ("static() >> binary() >> tiered()", "cannot follow"),
         ("tiered(bm25())", "coarse pipeline"),
         ("tiered(store='cloud')", "store"),
         ("tiered(candidates=0)", "candidates"),
@@ -172,6 +173,126 @@ def test_in_a_collection(tmp_path, texts, store):
         assert "7" not in {hit.id for hit in c.search(texts[7], k=200)}
         c.reindex()
         assert c.verify() == [] and c.search(texts[160], k=1)[0].id == "160"
+
+
+QUANTIZERS = {
+    "float16": Float16(),
+    "float8": Float8(),
+    "int8": Int8(),
+    "int4": Int4(),
+    "pq": PQ(8),
+    "opq": OPQ(8, rounds=2),
+}
+
+
+@pytest.mark.parametrize("kind", QUANTIZERS)
+@pytest.mark.parametrize("metric", ["ip", "cosine", "l2"])
+def test_over_codes_both_tiers_are_those_of_a_slow_search(kind, metric):
+    """Signs around the mean of what the codes stand for, the best by Hamming distance, scored by what the codes stand for."""
+    quantizer = QUANTIZERS[kind].fit(VECTORS)
+    index = Tiered(candidates=60, metric=metric).build(quantizer.encode(VECTORS), quantizer.codec)
+    x = quantizer.transform(VECTORS)
+    inner = Binary().fit(x)
+    bits, asked = inner.encode(x), np.packbits(inner.transform_queries(QUERIES) > 0, axis=1)
+    hits = index.search(QUERIES, 10)
+    for i, query in enumerate(QUERIES.astype(np.float64)):
+        distance = np.unpackbits(bits ^ asked[i], axis=1).sum(axis=1)
+        near = np.argsort(distance, kind="stable")[:60]
+        z = x[near].astype(np.float64)
+        scores = -((z - query) ** 2).sum(axis=1) if metric == "l2" else z @ query
+        if metric == "cosine":
+            scores = scores / np.linalg.norm(z, axis=1) / np.linalg.norm(query)
+        order = np.argsort(-scores, kind="stable")[:10]
+        assert hits.scores[i] == pytest.approx(scores[order], abs=1e-5)
+        reached = dict(zip(near.tolist(), scores.tolist(), strict=True))
+        assert [reached[row] for row in hits.rows[i].tolist()] == pytest.approx(scores[order].tolist(), abs=1e-5)
+
+
+@pytest.mark.parametrize("kind", QUANTIZERS)
+@pytest.mark.parametrize("store", ["disk", "ram", "collection"])
+def test_over_codes_it_is_saved_opened_and_grows(tmp_path, kind, store):
+    quantizer = QUANTIZERS[kind].fit(VECTORS)
+    whole = np.concatenate([VECTORS, MORE])
+    x = quantizer.transform(whole)
+
+    def made():
+        index = Tiered("pca(16) >> int8() >> flat()", candidates=200, store=store)
+        index.attach(Owner(x))
+        return index
+
+    def check(index, n):
+        hits = index.search(QUERIES, 5)
+        rows, _ = exact(x[:n], 5)
+        assert (
+            np.mean([len(set(a) & set(b)) / 5 for a, b in zip(hits.rows.tolist(), rows.tolist(), strict=True)]) > 0.97
+        )
+        assert np.allclose(hits.scores, (QUERIES[:, None] * x[hits.rows]).sum(axis=2), atol=1e-5)
+
+    index = made().build(quantizer.encode(VECTORS), quantizer.codec)
+    check(index, len(VECTORS))
+    index.save(tmp_path / "saved")
+    index.add(quantizer.encode(MORE))
+    check(index, len(whole))
+    index.save(tmp_path / "again")
+    verify(tmp_path / "again")
+    again = made().load(tmp_path / "again")
+    check(again, len(whole))
+    again.remove(np.array([7]))
+    assert len(again) == len(whole) - 1 and 7 not in again.search(QUERIES, 300).rows
+    width = quantizer.codec.bits_per_vector // 8
+    held = {"disk": 0, "collection": 0, "ram": width * len(whole)}[store]
+    assert held <= again.nbytes - 16 * len(whole) < held + 2_000  # 16 bytes of coarse codes
+    if store != "collection":
+        assert (tmp_path / "again" / "full.npy").stat().st_size - width * len(whole) in range(80, 200)
+
+
+@pytest.mark.parametrize("coarse", ["binary() >> flat('hamming')", "pca(8) >> int8() >> flat()"])
+def test_over_int8_as_much_is_found_as_over_float32(coarse):
+    quantizer = Int8().fit(VECTORS)
+    best, _ = exact(VECTORS, 10)
+
+    def recall(index):
+        found = index.search(QUERIES, 10).rows
+        return np.mean([len(set(a) & set(b)) / 10 for a, b in zip(found.tolist(), best.tolist(), strict=True)])
+
+    dense = recall(Tiered(coarse, candidates=100).build(VECTORS))
+    coded = recall(Tiered(coarse, candidates=100).build(quantizer.encode(VECTORS), quantizer.codec))
+    assert abs(dense - coded) < 0.03 and coded > 0.75
+
+
+def test_a_collection_holds_codes_once_and_coarse_codes_beside_them(tmp_path, texts):
+    many = [f"{text} {n}" for n in range(6) for text in texts]
+    pipe = "hashed(64) >> int8() >> tiered(candidates=50, store='collection')"
+    with cd.create(tmp_path / "c", pipe) as c, cd.create(tmp_path / "exact", "hashed(64) >> int8() >> flat()") as plain:
+        for collection in (c, plain):
+            collection.add([{"id": str(i), "text": text} for i, text in enumerate(many)])
+            collection.reindex()
+        c.add([{"id": "new", "text": "violin violin violin"}])
+        assert c.search("violin violin violin", 1)[0].id == "new"
+        c.reindex()
+        (branch,) = c.info()["branches"]
+        assert branch["vector_bytes"] == 64 * 1201 and branch["rows_in_index"] == 1201
+        files = [path.stat().st_size for path in (tmp_path / "c" / "derived").rglob("codes.npy")]
+        assert sum(files) < 8 * 1201 + 200 and not list((tmp_path / "c" / "derived").rglob("full.npy"))
+        for query in many[:5]:
+            found = {hit.id: hit.score for hit in c.search(query, 5)}
+            expected = {hit.id: hit.score for hit in plain.search(query, 50)}
+            assert all(found[id] == pytest.approx(expected[id], abs=1e-4) for id in found if id in expected)
+            assert max(found.values()) == pytest.approx(max(expected.values()), abs=1e-4)
+        assert c.verify() == []
+    with cd.open(tmp_path / "c") as c:
+        assert c.search(many[17], 1)[0].score == pytest.approx(1, abs=0.05)
+
+
+def test_codes_of_another_form_are_told():
+    quantizer = Int8().fit(VECTORS)
+    index = Tiered().build(quantizer.encode(VECTORS), quantizer.codec)
+    with pytest.raises(InputError, match="codes of int8"):
+        index.add(MORE)
+    empty = Tiered().build(quantizer.encode(VECTORS[:0]), quantizer.codec)
+    assert (empty.search(QUERIES, 3).rows == -1).all()
+    empty.add(quantizer.encode(VECTORS[:4]))
+    assert (np.sort(empty.search(QUERIES, 9).rows[:, :4], axis=1) == np.arange(4)).all()
 
 
 def test_no_hits_asked_for_are_none_given():

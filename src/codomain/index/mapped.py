@@ -8,6 +8,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from codomain.codecs import Codec
 from codomain.errors import InputError
 from codomain.report import note
 from codomain.vectors import Floats, Rows
@@ -18,7 +19,7 @@ _TOGETHER = 1 << 14
 
 
 class MappedStore:
-    """Rows (n, d) of a .npy file, float16 or float32, gathered from a memory map.
+    """Rows (n, d) of a .npy file, float16, float32 or the codes (n, width) of a codec, gathered from a memory map.
 
     A gather would wait for one page after the other where the file is not in memory: the system is told of all pages
     first, and reads them side by side. `prefetch` tells it only, and takes no thread.
@@ -31,13 +32,15 @@ class MappedStore:
     array([[0., 1.]], dtype=float32)
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, codec: Codec | None = None) -> None:
         self._path = Path(path)
+        self._codec = codec
+        known = (np.float16, np.float32) if codec is None else (codec.dtype,)
         try:
             self._rows: Any = np.load(self._path, mmap_mode="r", allow_pickle=False)
         except (OSError, ValueError, EOFError) as error:
             raise InputError(f"{self._path} cannot be read ({error}): rebuild the index.") from None
-        if self._rows.ndim != 2 or self._rows.dtype not in (np.float16, np.float32):
+        if self._rows.ndim != 2 or self._rows.dtype not in known:
             raise InputError(f"{self._path} holds {self._rows.dtype} of shape {self._rows.shape}, not rows of vectors.")
         self._map: mmap.mmap | None = getattr(self._rows, "_mmap", None)  # none for a file without rows
         self._first = 0 if self._map is None else len(self._map) - self._rows.nbytes
@@ -47,7 +50,8 @@ class MappedStore:
         """The vectors (m, d) of the rows, in their order, float32."""
         self.prefetch(rows)
         note(fetched=len(rows), bytes_read=len(rows) * self._width)
-        return np.asarray(self._array[rows], np.float32)
+        found = self._array[rows]
+        return np.asarray(found, np.float32) if self._codec is None else self._codec.decode(found)
 
     def prefetch(self, rows: Rows) -> None:
         """Tell the system that the rows will be read; returns at once."""

@@ -34,14 +34,15 @@ def widened(values: np.ndarray) -> Floats:
 
 
 class RamStore:
-    """Vectors in memory: Floats (n, d) in any float type, or Ragged.
+    """Vectors in memory: Floats (n, d) in any float type, codes (n, width) of a codec, or Ragged.
 
     >>> RamStore(np.eye(2, dtype=np.float16)).fetch(np.array([1]))
     array([[0., 1.]], dtype=float32)
     """
 
-    def __init__(self, vectors: Floats | Ragged) -> None:
+    def __init__(self, vectors: Floats | np.ndarray | Ragged, codec: Codec | None = None) -> None:
         self._vectors = vectors
+        self._codec = codec
 
     def fetch(self, rows: Rows) -> Floats | Ragged:
         """The vectors of the rows, in their order."""
@@ -49,6 +50,8 @@ class RamStore:
         if isinstance(self._vectors, Ragged):
             values, offsets = self._vectors.take(rows)
             return Ragged(widened(values), offsets)
+        if self._codec is not None:
+            return self._codec.decode(self._vectors[rows])
         return widened(self._vectors[rows])
 
     def prefetch(self, rows: Rows) -> None:

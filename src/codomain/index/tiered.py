@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, Self, get_args
+from typing import Any, Literal, Self, cast, get_args
 
 import numpy as np
 
-from codomain.codecs import Codec
+from codomain.codecs import Codec, CodecKind
 from codomain.contracts import FineStore, Source
 from codomain.errors import InputError
 from codomain.index.mapped import MappedStore
-from codomain.index.scan import check_metric
-from codomain.index.storage import Growing, open_arrays, part_folder, save_arrays
+from codomain.index.scan import check_metric, codes_of
+from codomain.index.storage import Growing, codec_arrays, open_arrays, part_folder, save_arrays, saved_codec
 from codomain.index.stores import RamStore, SourceStore
 from codomain.pipeline import Pipeline, pipeline
 from codomain.report import note
@@ -25,16 +25,20 @@ Store = Literal["disk", "ram", "collection"]
 _SAMPLE = 50_000
 _FILE = "full.npy"
 _COARSE = "coarse"
-_DTYPES: dict[str, Any] = {"float16": np.dtype(np.float16), "float32": np.dtype(np.float32)}
+_DTYPES = ("float16", "float32")
+_DECODED = 16_384
+"""Rows of codes made float32 at a time."""
 
 
-@stage("tiered", takes=["dense"], gives="hits")
+@stage("tiered", takes=["dense", "codes"], gives="hits")
 class Tiered(Stage):
     """Candidates from compact codes in memory, verified with full vectors on disk, in memory or in the collection.
 
     `coarse` is any pipeline from vectors to hits, such as `binary() >> flat("hamming")`, `pca(64) >> int8() >> flat()` or
     `ivfpq()`; its `candidates` best are scored again with the full vectors and answer with that score, to which
     `coarse_weight` times the coarse one may be added. The vectors of the next query are read while one is scored.
+    After a quantiser, as in `int8() >> tiered(store="collection")`, its codes are the full vectors: coarse codes are made
+    from what they stand for, `dtype` has nothing to say, and nothing is kept in float32.
     "Progressively Optimized Bi-Granular Document Representation for Scalable Embedding Based Retrieval" (2022), serving side.
 
     >>> index = Tiered(candidates=3).build(np.eye(4, dtype=np.float32))
@@ -80,15 +84,19 @@ class Tiered(Stage):
             inner = part.output_dim(inner)
         return dim
 
-    def build(self, vectors: Floats, codec: Codec | None = None) -> Self:
-        """Fit the coarse transforms on the vectors (n, d), or a sample of them, and build both tiers."""
-        if codec is not None and codec.kind != "float32":
-            raise InputError(f"{self} takes float32 vectors, not codes of {codec.kind}: quantise inside `coarse`.")
-        vectors = as_float32(vectors)
-        self._dim = vectors.shape[1]
+    def build(self, vectors: Floats | np.ndarray, codec: Codec | None = None) -> Self:
+        """Fit the coarse transforms on the vectors (n, d), or a sample of them, and build both tiers.
+
+        With a codec, `vectors` are its codes (n, width).
+        """
+        vectors, given = codes_of(vectors, codec)
+        self._given = None if given.kind == "float32" else given
+        self._dim = given.dim
         sample = vectors
         if len(vectors) > _SAMPLE:
             sample = vectors[np.sort(np.random.default_rng(0).choice(len(vectors), _SAMPLE, replace=False))]
+        if self._given is not None:
+            sample = self._given.decode(sample)
         for transform in self._transforms:
             sample = transform.fit(sample if len(sample) else np.zeros((1, sample.shape[1]), np.float32)).transform(
                 sample
@@ -99,9 +107,9 @@ class Tiered(Stage):
         self._stored = len(vectors)
         return self
 
-    def add(self, vectors: Floats) -> None:
-        """Append rows to both tiers; on disk they are with the next `save`."""
-        vectors = as_float32(vectors, dim=self._dim)
+    def add(self, vectors: Floats | np.ndarray) -> None:
+        """Append rows to both tiers, in the form that `build` got; on disk they are with the next `save`."""
+        vectors, _ = codes_of(vectors, self._given or Codec("float32", self._dim))
         self._index.add(self._codes(vectors))
         if self._tail is not None:
             self._tail.append(self._full(vectors))
@@ -161,11 +169,12 @@ class Tiered(Stage):
             self._write(folder, self._tail.array)
             files.append(_FILE)
         arrays = {f"{i}.{name}": np.asarray(a) for i, t in enumerate(self._transforms) for name, a in t.state().items()}
-        settings = {
+        codec, coded = ({}, {}) if self._given is None else codec_arrays(self._given)
+        settings = coded | {
             "coarse": str(self.coarse), "dim": self._dim, "rows": self._stored, "store": self.store, "metric": self.metric,
             "dtype": self.dtype, "part": part.name,
         }  # fmt: skip
-        save_arrays(folder, "tiered", arrays, settings, tuple(files), (part,))
+        save_arrays(folder, "tiered", arrays | codec, settings, tuple(files), (part,))
         if self.store == "disk":
             self._open(folder)
 
@@ -177,6 +186,7 @@ class Tiered(Stage):
         if any(settings[name] != str(getattr(self, name)) for name in same):
             raise InputError(f"{folder} was saved by tiered() with other parameters than {self}: rebuild the index.")
         self._dim, self._stored = settings["dim"], settings["rows"]
+        self._given = saved_codec(arrays, settings) if "codec" in settings else None
         for i, transform in enumerate(self._transforms):
             transform.restore({n.removeprefix(f"{i}."): a for n, a in arrays.items() if n.startswith(f"{i}.")})
         self._index.load(folder / settings["part"])
@@ -202,7 +212,14 @@ class Tiered(Stage):
         codec: Codec | None = self._transforms[-1].codec if self._transforms else None
         return codec
 
-    def _codes(self, vectors: Floats) -> Any:
+    def _codes(self, vectors: np.ndarray) -> Any:
+        """Rows in the form of the coarse index, block by block where they come as codes themselves."""
+        if self._given is None:
+            return self._coarse(vectors)
+        starts = range(0, max(len(vectors), 1), _DECODED)
+        return np.concatenate([self._coarse(self._given.decode(vectors[i : i + _DECODED])) for i in starts])
+
+    def _coarse(self, vectors: Floats) -> Any:
         *first, last = [None, *self._transforms]
         for transform in first:
             if transform is not None:
@@ -213,11 +230,18 @@ class Tiered(Stage):
 
     # --- the fine tier ---------------------------------------------------------------------------------------------
 
-    def _full(self, vectors: Floats) -> np.ndarray:
+    @property
+    def _form(self) -> Codec:
+        """How the fine tier holds its rows."""
+        return self._given or Codec(cast(CodecKind, self.dtype), self._dim)
+
+    def _full(self, vectors: np.ndarray) -> np.ndarray:
+        if self._given is not None:
+            return vectors
         if self.metric == "cosine":
             lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
             vectors = (vectors / np.where(lengths > 0, lengths, 1)).astype(np.float32)
-        return Codec(self.dtype, vectors.shape[1]).encode(vectors)  # clips what float16 cannot hold
+        return self._form.encode(vectors)  # clips what float16 cannot hold
 
     def _scores(self, query: Floats, vectors: Floats) -> Floats:
         if self.metric == "l2":
@@ -236,12 +260,12 @@ class Tiered(Stage):
             return [(0, SourceStore(self._source, self._stored))]
         stores: list[tuple[int, FineStore]] = [] if self._filed is None else [(0, self._filed)]
         assert self._tail is not None
-        return [*stores, (self._file_rows, RamStore(self._tail.array))]
+        return [*stores, (self._file_rows, RamStore(self._tail.array, self._given))]
 
     def _write(self, folder: Path, tail: np.ndarray) -> None:
         fresh = folder / f"{_FILE}.new"
         with fresh.open("wb") as file:
-            shape = (self._file_rows + len(tail), self._dim)
+            shape = (self._file_rows + len(tail), tail.shape[1])
             header: dict[str, Any] = {"descr": tail.dtype.str, "fortran_order": False, "shape": shape}
             np.lib.format.write_array_header_1_0(file, header)
             if self._filed is not None:
@@ -249,9 +273,9 @@ class Tiered(Stage):
             file.write(np.ascontiguousarray(tail).data)
 
     def _open(self, folder: Path) -> None:
-        self._filed = MappedStore(folder / _FILE)
+        self._filed = MappedStore(folder / _FILE, self._given)
         self._file_rows = self._stored
-        self._tail = Growing(np.zeros((0, self._dim), _DTYPES[self.dtype]))
+        self._tail = Growing(np.zeros((0, self._form.width), self._form.dtype))
 
 
 def _fetch(stores: list[tuple[int, FineStore]], rows: Rows) -> Floats:
