@@ -24,6 +24,7 @@ _HOMES = {
     "Collection": "codomain.store",
     "open": "codomain.store",
     "create": "codomain.store",
+    "tune": "codomain.measure",
 }
 _ROOMS = ("encode", "transform", "index", "rank", "store", "learn", "measure", "vectorfiles")
 

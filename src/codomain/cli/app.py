@@ -21,6 +21,7 @@ from codomain.cli import (
     rm,
     search,
     stages,
+    tune,
     upgrade,
     vectors,
     verify,
@@ -49,6 +50,7 @@ app.command("feedback")(feedback.feedback)
 app.command("verify")(verify.verify)
 app.command("stages")(stages.stages)
 app.command("eval")(eval.eval)
+app.command("tune")(tune.tune)
 app.command("demo")(demo.demo)
 app.command("papers")(papers.papers)
 app.add_typer(learn.app, name="learn")

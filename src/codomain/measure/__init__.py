@@ -17,6 +17,9 @@ _HOMES = {
     "Evaluation": "evaluation",
     "evaluate": "evaluation",
     "measured": "evaluation",
+    "tune": "tuning.tuner",
+    "Tuned": "tuning.report",
+    "Space": "tuning.space",
 }
 
 __all__ = list(_HOMES)

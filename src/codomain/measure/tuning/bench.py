@@ -33,9 +33,9 @@ _KEPT = 3
 class Costs:
     """What a pipeline takes: bytes that its indexes hold for a document, seconds to build them and to encode."""
 
-    bytes: float
-    build_s: float
-    encode_s: float
+    bytes: float = 0.0
+    build_s: float = 0.0
+    encode_s: float = 0.0
 
 
 class Bench:

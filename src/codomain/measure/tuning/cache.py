@@ -130,8 +130,8 @@ def _as_rows(keys: list[bytes]) -> np.ndarray[Any, Any]:
     return np.frombuffer(b"".join(keys), np.uint8).reshape(len(keys), 16)
 
 
-def _hash(*parts: str) -> str:
+def _hash(*words: str) -> str:
     digest = hashlib.sha256()
-    for part in parts:
-        digest.update(f"{len(part)} {part}".encode("utf-8", "replace"))
+    for word in words:
+        digest.update(f"{len(word)} {word}".encode("utf-8", "replace"))
     return digest.hexdigest()[:32]

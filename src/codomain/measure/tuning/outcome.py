@@ -24,7 +24,7 @@ class Outcome:
     status: Status = "done"
     by_query: dict[str, float] = field(default_factory=dict)
     ms: list[float] = field(default_factory=list)
-    costs: Costs = Costs(0.0, 0.0, 0.0)
+    costs: Costs = field(default_factory=Costs)
     reason: str = ""
     confirmed: tuple[float, float] | None = None
     """p50 and p95 in milliseconds of a real collection with this pipeline, where that was measured."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,7 @@ def plot(tuned: Tuned, path: Path) -> bool:
     done = [o for o in tuned.outcomes if o.status == "done"]
     for axes, (label, of) in zip(
         figure.subplots(1, 2, sharey=True),
-        (("bytes a document", lambda o: o.bytes), ("milliseconds a query (p50)", lambda o: o.p50)),
+        (("bytes a document", attrgetter("bytes")), ("milliseconds a query (p50)", attrgetter("p50"))),
         strict=True,
     ):
         axes.scatter([of(o) for o in done], [o.mean for o in done], s=14, c="#c3c7cf", label="tried")

@@ -86,10 +86,7 @@ class Tuned:
             for outcome in some:
                 marks.setdefault(outcome.expression, []).append(name)
         shown = sorted((o for o in self.outcomes if o.expression in marks), key=lambda o: (o.bytes, o.p50))
-        return [
-            Row(number, o, *interval(o.by_query), tuple(marks[o.expression]))  # type: ignore[arg-type]
-            for number, o in enumerate(shown, 1)
-        ]
+        return [Row(number, o, *interval(o.by_query), tuple(marks[o.expression])) for number, o in enumerate(shown, 1)]
 
     @cached_property
     def effects(self) -> list[Effect]:

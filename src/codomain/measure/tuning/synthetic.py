@@ -49,14 +49,17 @@ def synthetic(
     for document in order.tolist():
         if len(texts) == number:
             break
-        row = rows[document][0] if source == "first line" else int(rng.choice(rows[document]))
-        if generate is not None:
-            written = [text for text in generate(passages[row]) if text.strip()]
-            query = written[0] if written else ""
-        else:
-            query = _taken(passages[row], source, rng)
-            for other in rows[document] if query else ():  # chunks overlap
-                passages[other] = " ".join(passages[other].replace(query, " ").split())
+        candidates = rows[document][:1] if source == "first line" else rng.permutation(rows[document]).tolist()
+        query = ""
+        for row in candidates:
+            if generate is not None:
+                query = next((text for text in generate(passages[row]) if text.strip()), "")
+            else:
+                query = _taken(passages[row], source, rng)
+            if query:
+                break
+        for other in rows[document] if query and generate is None else ():  # chunks overlap
+            passages[other] = " ".join(passages[other].replace(query, " ").split())
         if query:
             texts[corpus.documents[document]] = query
     if not texts:

@@ -14,12 +14,12 @@ from codomain import __version__
 from codomain.errors import InputError
 from codomain.measure.datasets import Dataset, Qrels, load
 from codomain.measure.encoded import cache_folder
+from codomain.measure.tuning import fidelity
 from codomain.measure.tuning.bench import Bench
 from codomain.measure.tuning.cache import StageCache
 from codomain.measure.tuning.choice import Limits, Prefer, choose, frontier
 from codomain.measure.tuning.confirm import confirmed
 from codomain.measure.tuning.corpus import Corpus, Questions, usable, write
-from codomain.measure.tuning import fidelity
 from codomain.measure.tuning.outcome import Outcome
 from codomain.measure.tuning.report import Tuned
 from codomain.measure.tuning.space import Space

@@ -1,0 +1,194 @@
+"""codomain tune: which pipeline is best on one's own documents and queries."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from codomain.measure.tuning.outcome import Outcome
+    from codomain.store import Collection
+
+
+def tune(
+    name: Annotated[Path, typer.Argument(help="A collection, or a data set with judgements.", metavar="NAME")],
+    queries: Annotated[
+        Path | None, typer.Option("--queries", help="Queries: JSON lines with _id and text, or lines id<tab>text.")
+    ] = None,
+    qrels: Annotated[Path | None, typer.Option("--qrels", help="Judgements, in BEIR's or TREC's columns.")] = None,
+    synthetic: Annotated[
+        bool, typer.Option("--synthetic", help="Without judgements: ask for documents by sentences taken out of them.")
+    ] = False,
+    first_lines: Annotated[
+        bool, typer.Option("--first-lines", help="With --synthetic: by their titles or first lines instead.")
+    ] = False,
+    fidelity: Annotated[
+        bool, typer.Option("--fidelity", help="Without judgements: agreement with exact float32 search.")
+    ] = False,
+    encoders: Annotated[
+        list[str] | None, typer.Option("--encoders", help="An encoder to try; give it several times.")
+    ] = None,
+    pipelines: Annotated[
+        Path | None, typer.Option("--pipelines", help="Try those of this file, one a line, instead of the usual ones.")
+    ] = None,
+    metric: Annotated[str, typer.Option("--metric", help="nDCG@10, RR, AP, R@10, Success@1, ...")] = "nDCG@10",
+    budget: Annotated[str | None, typer.Option("--budget", help="When to stop trying: 90s, 10m, 1h.")] = None,
+    max_latency: Annotated[
+        str | None, typer.Option("--max-latency", help="For 95 of 100 queries, on one thread: 20ms.")
+    ] = None,
+    max_bytes: Annotated[str | None, typer.Option("--max-bytes", help="Held for a document: 256, 256/doc.")] = None,
+    margin: Annotated[float, typer.Option("--margin", help="A loss of the metric that does not matter.")] = 0.01,
+    prefer: Annotated[str, typer.Option("--prefer", help="What is cheap: bytes or latency.")] = "bytes",
+    engine: Annotated[str, typer.Option("--engine", help="local, or ray: trials spread over a cluster.")] = "local",
+    max_memory: Annotated[str | None, typer.Option("--max-memory", help="For one trial: 4g, 800m.")] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Of the split of the queries.")] = 0,
+    apply: Annotated[
+        int | None, typer.Option("--apply", help="Rebuild the collection with this row of the last table.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Try pipelines, and recommend the cheapest that is as good as the best; what is shared is done once."""
+    import codomain as cd
+    from codomain.errors import InputError
+    from codomain.store.schema import DATABASE
+
+    is_collection = (name / DATABASE).exists()
+    if apply is not None:
+        if not is_collection:
+            raise InputError(f"{name} is not a collection: --apply rebuilds one.")
+        with cd.open(name) as collection:
+            _apply(collection, apply, as_json)
+        return
+    if synthetic and fidelity:
+        raise InputError("give --synthetic or --fidelity, not both.")
+    if engine not in ("local", "ray") or prefer not in ("bytes", "latency"):
+        raise InputError("--engine is local or ray, and --prefer is bytes or latency.")
+    options: dict[str, Any] = {
+        "encoders": encoders or (),
+        "space": None if pipelines is None else _lines(pipelines),
+        "metric": metric,
+        "budget": _amount("--budget", budget, {"s": 1, "m": 60, "h": 3600}),
+        "max_latency": _amount("--max-latency", max_latency, {"ms": 1, "s": 1000}),
+        "max_bytes": _amount("--max-bytes", max_bytes, {"/doc": 1, "b/doc": 1, "b": 1}),
+        "margin": margin,
+        "prefer": prefer,
+        "engine": engine,
+        "max_memory": _bytes(max_memory),
+        "seed": seed,
+        "mode": "synthetic" if synthetic else "fidelity" if fidelity else "judged",
+        "source": "first line" if first_lines else "sentence",
+    } | _questions(queries, qrels)
+    if is_collection:
+        with cd.open(name) as collection:
+            _tune(collection, name, options, as_json)
+    else:
+        _tune(str(name), name, options, as_json)
+
+
+def _tune(on: Collection | str, name: Path, options: dict[str, Any], as_json: bool) -> None:
+    import json
+
+    from codomain.cli.progress import steps_progress
+    from codomain.measure import tune
+    from codomain.measure.tuning.report import table
+
+    with steps_progress() as step:
+        tuned = tune(on, say=_Progress(step), **options)
+    if as_json:
+        typer.echo(json.dumps(tuned.as_json(), ensure_ascii=False))
+    else:
+        for line in (*table(tuned.rows, tuned.metric), "", *tuned.sentences):
+            typer.echo(line)
+        typer.echo(f"Written: {', '.join(map(str, tuned.files))}.")
+        if not isinstance(on, str) and tuned.recommended not in (None, tuned.now):
+            number = next(row.number for row in tuned.rows if "recommended" in row.marks)
+            typer.echo(f"codomain tune {name} --apply {number} rebuilds the collection with it.")
+    if tuned.interrupted:
+        raise typer.Exit(130)
+
+
+class _Progress:
+    """Bars for the encodings and the trials."""
+
+    def __init__(self, step: Any) -> None:
+        self.step = step
+        self.encoded: dict[str, int] = {}
+        self.texts: dict[str, int] = {}
+        self.total = self.done = 0
+
+    def __call__(self, event: str, value: Any) -> None:
+        """Hear of an event of `tune`."""
+        if event == "trials":
+            left, known = value
+            self.total, self.done = left + known, known
+        elif event == "outcome":
+            self._tried(value)
+        elif event == "encode":
+            encoder, self.texts[value[0]] = value
+            self.encoded[encoder] = 0
+        elif event == "encoded":
+            encoder, number = value
+            self.encoded[encoder] = self.encoded.get(encoder, 0) + number
+            self.step(f"encoding with {encoder}", self.encoded[encoder], self.texts.get(encoder, 0))
+
+    def _tried(self, outcome: Outcome) -> None:
+        self.done += 1
+        self.step("pipelines", self.done, self.total)
+
+
+def _apply(collection: Collection, number: int, quiet: bool) -> None:
+    from codomain.cli.progress import count_progress
+    from codomain.measure.tuning.report import recommended_row
+
+    wanted = recommended_row(collection.folder / "tune" / "tune.json", number)
+    if wanted == str(collection.pipeline):
+        typer.echo(f"{collection.folder}: {wanted} is what it has already.")
+        return
+    collection.upgrade(wanted, mode="reembed")
+    state = collection.info()["upgrade"]
+    with count_progress("embedding", state["rows"] - state["rows_embedded"], quiet) as advance:
+        collection.continue_upgrade(advance)
+    collection.reindex()
+    typer.echo(
+        f"{collection.folder}: {wanted}. What it had before is kept: codomain upgrade {collection.folder} --rollback goes "
+        "back to it, --drop-old forgets it."
+    )
+
+
+def _questions(queries: Path | None, qrels: Path | None) -> dict[str, Any]:
+    from codomain.measure.datasets import read_qrels, read_queries
+
+    return {
+        "queries": None if queries is None else read_queries(queries),
+        "qrels": None if qrels is None else read_qrels(qrels),
+    }
+
+
+def _lines(path: Path) -> list[str]:
+    from codomain.errors import InputError
+
+    try:
+        lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}.") from None
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def _amount(option: str, text: str | None, units: dict[str, float]) -> float | None:
+    """A number with a unit; the first unit is meant where there is none."""
+    from codomain.errors import InputError
+
+    if text is None:
+        return None
+    found = re.fullmatch(r"([0-9]*\.?[0-9]+)\s*(\S*)", text.strip().lower())
+    if found is None or (found[2] and found[2] not in units) or float(found[1]) <= 0:
+        raise InputError(f"{option} is a number above zero with a unit of {', '.join(units)}, not {text!r}.")
+    return float(found[1]) * (units[found[2]] if found[2] else next(iter(units.values())))
+
+
+def _bytes(text: str | None) -> int | None:
+    amount = _amount("--max-memory", text, {"b": 1, "k": 2**10, "m": 2**20, "g": 2**30})
+    return None if amount is None else int(amount)
