@@ -22,6 +22,7 @@ from codomain.stages import stage_class
 from codomain.store.blocks import Blocks, count, joined, part
 from codomain.store.feedback.journal import version
 from codomain.store.feedback.shadows import Shadows, Space, read
+from codomain.store.fitted import dump, restore
 from codomain.store.passages import passages, passages_of
 from codomain.store.shelf import Shelf
 from codomain.vectors import Hits, Rows, merge_hits
@@ -86,7 +87,8 @@ class Branch:
             raise StoreError(f"the collection {self.folder} does not know its own branch {self.key}.")
         self.blocks.id = row[0]
         if row[1] is not None and not self.fitted:
-            self._restore(row[1])
+            restore(self.leaf.transforms, row[1])
+            self.blocks.fitted = True
             self.forget()  # another process fitted them: what the tail holds are rows as they were before
         elif row[1] is None:
             self.blocks.fitted = not self.leaf.needs_fit  # also after a fit whose transaction did not come through
@@ -109,15 +111,6 @@ class Branch:
         (made_with,) = self.db.execute("SELECT encoder FROM branches WHERE expression = ?", [self.key]).fetchone()
         return str(made_with)
 
-    def _restore(self, blob: bytes) -> None:
-        from safetensors.numpy import load
-
-        arrays = load(blob)
-        for place, transform in enumerate(self.leaf.transforms):
-            prefix = f"{place}."
-            transform.restore({k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)})
-        self.blocks.fitted = True
-
     def fit(self, rows: int) -> bool:
         """Fit the transforms on a sample of the stored rows and write every raw row as codes; inside a transaction.
 
@@ -139,15 +132,8 @@ class Branch:
 
     def remember(self) -> None:
         """Put the fitted transforms into the database; inside a transaction."""
-        from safetensors.numpy import save
-
         self.blocks.fitted = True
-        state = {
-            f"{place}.{k}": np.asarray(v, order="C")
-            for place, t in enumerate(self.leaf.transforms)
-            for k, v in t.state().items()
-        }
-        self.db.execute("UPDATE branches SET state = ? WHERE id = ?", [save(state), self.blocks.id])
+        self.db.execute("UPDATE branches SET state = ? WHERE id = ?", [dump(self.leaf.transforms), self.blocks.id])
 
     def append(self, first: int, vectors: Any) -> None:
         """Store encoder output as rows first, first + 1, ...; inside a transaction."""

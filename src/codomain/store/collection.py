@@ -18,14 +18,11 @@ from codomain.retrieve import Node
 from codomain.stages import Stage
 from codomain.store.answers import Hit
 from codomain.store.arrangement import Arrangement
-from codomain.store.branch import MOST_TO_FIT, Branch
-from codomain.store.filters import Filters
+from codomain.store.branch import MOST_TO_FIT
 from codomain.store.passages import passages_of
 from codomain.store.rows import delete_documents
 from codomain.store.schema import DATABASE, connect, sentences, writing
 from codomain.store.search import search_many
-from codomain.store.settings import Settings
-from codomain.store.upgrade.move import Move
 from codomain.store.where import Where, parse_where
 from codomain.store.where_sql import to_sql
 from codomain.vectors import Floats, Rows
@@ -34,12 +31,11 @@ if TYPE_CHECKING:
     from codomain.pipeline import Pipeline
     from codomain.store.ingest import Added, Item
     from codomain.store.upgrade.move import Mode
-    from codomain.store.upgrade.sides import Searched
 
 T = TypeVar("T")
 
 
-class Collection:
+class Collection(Arrangement):
     """Documents with their vectors and indexes: add, update, delete, search. Safe to use from several threads.
 
     >>> import codomain as cd, tempfile
@@ -50,19 +46,18 @@ class Collection:
     """
 
     def __init__(self, folder: Path, root: Node | None = None) -> None:
-        self.folder = folder
         self.lock = threading.RLock()
-        self.db = connect(folder)
+        db = connect(folder)
         try:
             with sentences(folder):
-                self._arranged = Arrangement(folder, self.db, root)
+                super().__init__(folder, db, root)
         except KeyError as missing:
-            self.db.close()
+            db.close()
             raise StoreError(
                 f"{folder / DATABASE} lacks its entry {missing}: it is not a codomain collection."
             ) from None
         except BaseException:
-            self.db.close()
+            db.close()
             raise
 
     def __enter__(self) -> Self:
@@ -81,76 +76,6 @@ class Collection:
     def __len__(self) -> int:
         with sentences(self.folder):
             return int(self.db.execute("SELECT count(*) FROM documents").fetchone()[0])
-
-    @property
-    def pipeline(self) -> Pipeline:
-        """What new rows are written for."""
-        return self._arranged.pipeline
-
-    @property
-    def settings(self) -> Settings:
-        """How documents become chunks."""
-        return self._arranged.settings
-
-    @property
-    def filters(self) -> Filters:
-        """Masks of the rows that a filter matches."""
-        return self._arranged.filters
-
-    @property
-    def move(self) -> Move | None:
-        """The upgrade that is under way, or came through and keeps the old vectors."""
-        return self._arranged.move
-
-    @property
-    def moving(self) -> bool:
-        """Whether an upgrade is under way: what it leads from stays as it is."""
-        return self.move is not None and not self.move.done
-
-    @property
-    def generation(self) -> int:
-        """How often an upgrade began or ended."""
-        return self._arranged.generation
-
-    @property
-    def root(self) -> Node:
-        """What searches run: during an upgrade with a bridge, the new pipeline."""
-        return self._arranged.sides.root
-
-    @property
-    def branches(self) -> list[Branch]:
-        """The branches that hold every row: those of `pipeline`."""
-        return self._arranged.sides.written
-
-    @property
-    def searched(self) -> dict[str, Searched]:
-        """What answers for each leaf of `root`, by name."""
-        return self._arranged.sides.searched
-
-    @property
-    def others(self) -> list[Branch]:
-        """Branches that an upgrade fills, or has left for a rollback."""
-        return self._arranged.sides.others
-
-    @property
-    def keys(self) -> dict[str, str]:
-        """What the leaves of `pipeline` are called in the database."""
-        return {branch.leaf.name: branch.key for branch in self.branches}
-
-    @property
-    def vector_branches(self) -> list[Branch]:
-        """Those of `branches` that store vectors."""
-        return [branch for branch in self.branches if branch.leaf.encoder is not None]
-
-    @property
-    def rows(self) -> int:
-        """Rows that the current snapshot sees, deleted ones included."""
-        return self._arranged.rows
-
-    @property
-    def epoch(self) -> int:
-        """How often the rows were renumbered."""
-        return self._arranged.epoch
 
     # --- writing -------------------------------------------------------------------------------------------------
 
@@ -189,21 +114,12 @@ class Collection:
         self.changed()
         return len(found)
 
-    def changed(self, root: Node | None = None) -> None:
-        """Note that this process has written; `root` is a new pipeline whose encoders are loaded already."""
-        self._arranged.changed(root)
-
-    @property
-    def outdated(self) -> bool:
-        """Whether another process has begun or ended an upgrade since; inside a transaction."""
-        return self._arranged.outdated
-
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
         """A transaction for the branches that the database has now."""
         with self.lock, writing(self.db, self.folder) as db:
             if self.outdated:
-                self._arranged.read()
+                self._read()
             yield db
 
     def settle(self, rows: int) -> None:
@@ -222,7 +138,7 @@ class Collection:
             if not nested:
                 self.db.execute("BEGIN")
             try:
-                self._arranged.sync()
+                self._sync()
                 yield
             finally:
                 if not nested and self.db.in_transaction:
