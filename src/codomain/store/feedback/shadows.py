@@ -46,14 +46,14 @@ class Space:
             signs = np.where(queries > 0, 1, -1).astype(np.float32)
             return np.asarray((signs @ (vectors / self.unit).T - len(self.unit)) / 2, np.float32)
         scores = queries @ vectors.T
+        if self.metric == "ip":
+            return np.asarray(scores)
         squares = np.einsum("ij,ij->i", vectors, vectors)
         lengths = np.einsum("ij,ij->i", queries, queries)
         if self.metric == "cosine":
             product = np.sqrt(lengths)[:, None] * np.sqrt(squares)
             return np.asarray(np.divide(scores, product, out=np.zeros_like(scores), where=product > 0))
-        if self.metric == "l2":
-            return np.asarray(np.minimum(2 * scores - squares - lengths[:, None], 0))
-        return np.asarray(scores)
+        return np.asarray(np.minimum(2 * scores - squares - lengths[:, None], 0))
 
     def cosines(self, scores: Array, length: float, r: float) -> Array:
         """Scores of a query of this length as cosines, with rows of the length r; for l2 but for a constant."""
@@ -108,12 +108,12 @@ class Shadows:
         if not len(self):
             return stored(queries, k, allow)
         assert self._vectors is not None
-        rows, vectors = np.fromiter(self._places, np.int64), self._vectors.array
+        rows, vectors = np.fromiter(self._places, np.int64, len(self)), self._vectors.array
         inside = rows < total if allow is None else allow[np.minimum(rows, len(allow) - 1)] & (rows < len(allow))
         own = Hits.empty(len(queries), k)
         asked = as_float32(queries, dim=vectors.shape[1], what="queries")
-        for i, scores in enumerate(self.space.scores(asked, vectors[inside])):
-            best, best_scores = top_k(scores, rows[inside], k)
+        for i, scores in enumerate(self.space.scores(asked, vectors)):  # all: copying some would cost as much
+            best, best_scores = top_k(scores[inside], rows[inside], k)
             own.rows[i, : len(best)], own.scores[i, : len(best)] = best, best_scores
         return merge_hits([self._others(queries, k, allow, rows, total, stored), own], k)
 
