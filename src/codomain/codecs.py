@@ -160,6 +160,13 @@ class Codec:
         return None if self.codebooks is None else byte_tables(self.codebooks)
 
     @property
+    def byte_dims(self) -> int:
+        """Dimensions of which a byte tells values, where `byte_products` has tables of them; else 0."""
+        if self.tables is not None:
+            return self.tables.shape[1]
+        return 8 // _INTEGER[self.kind] if self.kind in ("int4", "int2") else 0
+
+    @property
     def bits_per_vector(self) -> int:
         """Storage of one row."""
         return self.width * self.dtype.itemsize * 8
@@ -241,6 +248,20 @@ class Codec:
         weights = np.ascontiguousarray(queries / unit[:, None] * gain, np.float32)
         bias = np.zeros(len(queries), np.float32) if base is None else (queries @ base).astype(np.float32)
         return QueryForm(weights, unit, bias)
+
+    def byte_products(self, queries: Floats) -> tuple[Floats, Floats]:
+        """What each value of each byte adds to the score of queries (q, dim): (q, width, 256), and the bias (q,)."""
+        weights, _, bias = self.query_form(queries)
+        each = self.byte_dims
+        padded = np.zeros((len(queries), self.width * each), np.float32)
+        padded[:, : self.dim] = weights
+        if self.tables is not None:  # the dimensions of a byte are neighbours
+            tables = self.tables.reshape(self.width, 256, each)
+            parts = padded.reshape(-1, self.width, each)
+            return np.einsum("wcs,qws->qwc", tables, parts, order="C"), bias
+        depth = _INTEGER[self.kind]
+        values = np.arange(256)[:, None] >> (8 - depth * np.arange(1, each + 1)) & (2**depth - 1)
+        return np.einsum("cs,qsw->qwc", np.float32(values), padded.reshape(-1, each, self.width), order="C"), bias
 
     def squared_norms(self, codes: NDArray[Any]) -> Floats:
         """Squared lengths (n,) of what the codes stand for."""
