@@ -77,7 +77,7 @@ def test_no_document_stands_on_both_sides_of_the_split():
     from codomain.transform.adapt_training import _split
 
     right = RNG.integers(40, size=300)
-    learn, held = _split(right, np.random.default_rng(0))
+    learn, held = _split(np.arange(300), right, np.random.default_rng(0))
     assert not set(right[learn]) & set(right[held]) and len(learn) + len(held) == 300
     assert len(set(right[held])) == 6  # 15 % of 40
 

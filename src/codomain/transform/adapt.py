@@ -28,7 +28,8 @@ class LowRankAdapter(Estimator):
     `fit(X, y, corpus=None)` takes pairs of rows: queries X (n, d) and the vector y (n, d) of a right document of each; a query
     with several is given several times. Hard negatives are mined from y and `corpus` (m, d), other documents. Pairs are
     split by document, 15 % validate: the best epoch by their mean reciprocal rank, then alpha out of 0, 1/4, 1/2, 3/4 and 1.
-    Zero, the encoder as it is, wins unless another is better by more than a standard error (`alpha_`, `gain_`).
+    Zero, the encoder as it is, wins unless five further adapters, each trained without a fifth of the pairs, gain on what they
+    have not seen: the 95 % interval of the paired change must lie above zero (`alpha_`, `gain_`).
 
     `side="query"` leaves stored documents as they are: `transform` gives them back, `transform_queries` adapts. With
     `side="both"` documents are transformed, so an existing index has to be filled again.
@@ -57,7 +58,7 @@ class LowRankAdapter(Estimator):
         lr: float = 1e-3,
         dropout: float = 0.3,
         negatives: int = 4,
-        batch_size: int = 512,
+        batch_size: int = 128,
         seed: int = 0,
     ) -> None:
         self.rank = rank
