@@ -94,8 +94,14 @@ class Questions:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Hash of the queries' texts, in order."""
-        return hashlib.sha256(json.dumps([*self.texts.items()]).encode()).hexdigest()
+        """Hash of the queries, whatever their order."""
+        return hashlib.sha256(json.dumps(sorted(self.texts.items())).encode()).hexdigest()
+
+    @cached_property
+    def places(self) -> list[int]:
+        """Where each query stands when they are sorted by id: what is kept on disk is in that order."""
+        place = {id: i for i, id in enumerate(sorted(self.texts))}
+        return [place[id] for id in self.texts]
 
     def shuffled(self, seed: int) -> Questions:
         """The same queries in a random order."""

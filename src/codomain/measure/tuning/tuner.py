@@ -201,7 +201,8 @@ class _Work:
 
     def run(self, questions: Questions, expressions: list[str], rules: Rules) -> tuple[list[Outcome], bool]:
         """The outcomes in the order of the expressions, and whether somebody broke it off."""
-        key = [__version__, self.corpus.fingerprint, questions.fingerprint, json.dumps(questions.qrels), rules.metric]
+        asked = [*questions.texts.items()]
+        key = [__version__, self.corpus.fingerprint, asked, questions.qrels, rules.metric]
         folder = self.place / f"run-{hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]}"
         folder.mkdir(parents=True, exist_ok=True)
         journal = folder / "outcomes.jsonl"
