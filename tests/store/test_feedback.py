@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -179,6 +180,26 @@ def test_other_collections_in_use_see_it_at_once(tmp_path: Path, texts: list[str
         assert all_scores(c, "river stone") == before
 
 
+def test_several_may_give_feedback_at_once(tmp_path: Path, texts: list[str]) -> None:
+    made(tmp_path / "c", texts).close()
+
+    def give(seed: int) -> None:
+        rng = random.Random(seed)
+        with cd.open(tmp_path / "c") as c:
+            for _ in range(12):
+                good, bad = rng.sample(range(200), 2)
+                c.feedback(rng.choice(texts), f"d{good}", f"d{bad}")
+
+    with ThreadPoolExecutor(3) as threads:
+        list(threads.map(give, range(3)))
+    with cd.open(tmp_path / "c") as c:
+        assert len(c.feedback_journal()) == 72 and c.verify() == []
+        before = [all_scores(c, text) for text in texts[:5]]
+        assert c.replay_feedback() == 72  # each was applied once, in the order of the journal
+        for text, expected in zip(texts[:5], before, strict=True):
+            assert all_scores(c, text) == pytest.approx(expected, abs=1e-5)
+
+
 def test_documents_that_go_or_change(tmp_path: Path, texts: list[str]) -> None:
     with made(tmp_path / "c", texts) as c:
         c.feedback("river stone", ["d1", "d2", "d3"], ["d4"])
@@ -219,6 +240,8 @@ def test_an_upgrade_takes_the_journal_to_the_new_space(tmp_path: Path, texts: li
         assert all_scores(c, "river stone")["d9"] > all_scores(c, "river stone", feedback=False)["d9"]  # old rows
         (number,) = c.feedback("copper", "d11")
         assert number not in [n for (n,) in c.db.execute("SELECT entry FROM corrected")]  # it waits
+        with pytest.raises(StoreError, match="under way"):
+            c.replay_feedback()
         c.continue_upgrade()
         fresh.feedback("river stone", "d9", "d10")
         fresh.feedback("copper", "d11")

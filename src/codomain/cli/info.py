@@ -35,6 +35,8 @@ def info(
             f"branch     {branch['expression']}: {branch['rows_in_index']:,} rows in the index, "
             f"{branch['rows_newer']:,} newer{waiting}"
         )
+    if told := facts["feedback"]:
+        typer.echo(f"feedback   {told['entries']:,} entries, {told['shadows']:,} vectors moved")
     for event in facts["history"][-5:]:
         at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(event["at"]))
         typer.echo(f"history    {at} {event['event']} {event['detail']}")

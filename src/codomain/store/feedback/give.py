@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from codomain.errors import InputError, PipelineError
+from codomain.errors import InputError, PipelineError, StoreError
 from codomain.read.record import clean
 from codomain.store.feedback import journal
 from codomain.store.feedback.learn import catch_up, correctable
@@ -60,9 +60,11 @@ def forget(collection: Collection, entries: Iterable[int] | None) -> int:
 
 
 def replay(collection: Collection) -> int:
-    """Make all shadows anew from the journal; how many updates that took."""
+    """Make all shadows anew from the journal; how many updates that took. Raises StoreError during an upgrade."""
     with collection.lock:
         with collection.writing() as db:
+            if collection.moving:
+                raise StoreError(f"an upgrade of {collection.folder} is under way: its end makes all shadows anew.")
             journal.forget_shadows(db)
         collection.changed()
         return catch_up(collection)
