@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, normalize
 
 from codomain.transform.adapt import ALPHAS, residual
+from codomain.transform.maps import Doubles
 from codomain.vectors import Floats
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def train(adapter: LowRankAdapter, Q: Floats, D: Floats, right: np.ndarray) -> S
     return Sides(query, document, ALPHAS[int(ranks.mean(axis=1).argmax())], float(gain.mean()))
 
 
-def _held_out_gain(adapter: LowRankAdapter, pairs: _Pairs, rng: np.random.Generator) -> Floats:
+def _held_out_gain(adapter: LowRankAdapter, pairs: _Pairs, rng: np.random.Generator) -> Doubles:
     """What each pair gains in reciprocal rank (n,) from an adapter that saw neither it nor its document.
 
     Pairs that stop the training or choose alpha cannot judge as well, as the best epoch leads by luck too; and 15 % of 1,500 do
@@ -198,7 +199,7 @@ def _snapshot(f: Residual, g: nn.Module) -> tuple[Weights, Weights]:
     return f.weights(), g.weights() if isinstance(g, Residual) else nothing
 
 
-def _ranks_by_alpha(query: Weights, document: Weights, pairs: _Pairs, rows: np.ndarray) -> Floats:
+def _ranks_by_alpha(query: Weights, document: Weights, pairs: _Pairs, rows: np.ndarray) -> Doubles:
     """Reciprocal ranks (5, n) of some pairs under every alpha, zero first."""
     ranks = []
     for alpha in ALPHAS:

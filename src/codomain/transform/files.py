@@ -23,6 +23,7 @@ _KINDS = {
     "relative": ("codomain.transform.relative", "Relative"),
     "truncate": ("codomain.transform.reduce", "Truncate"),
     "unpaired_align": ("codomain.transform.unpaired", "UnpairedAlign"),
+    "adversarial_translator": ("codomain.transform.adversarial", "AdversarialTranslator"),
 }
 """What a file may name: codomain's own transforms from dense vectors to dense vectors, and nothing else."""
 

@@ -1,0 +1,11 @@
+"""Without torch, the extra `learn`, modules whose classes are networks are not collected for their doctests."""
+
+from importlib.util import find_spec
+
+NETWORKS = [
+    "src/codomain/learn/objectives/stationary.py",
+    "src/codomain/transform/adapt_training.py",
+    "src/codomain/transform/adversarial_training.py",
+    "src/codomain/transform/recurrent_training.py",
+]
+collect_ignore = [] if find_spec("torch") else NETWORKS
