@@ -13,7 +13,7 @@ import pytest
 
 import codomain as cd
 from codomain.errors import InputError, PipelineError
-from codomain.measure import Space, tune
+from codomain.measure import Space, evaluate, tune
 from codomain.measure.datasets import Dataset, load
 from codomain.measure.tuning.report import recommended_row
 from codomain.measure.tuning.space import parts
@@ -232,3 +232,17 @@ def test_ties_are_broken_by_row_so_that_equal_pipelines_are_equal(tmp_path: Path
     )
     tuned = quick(same, tmp_path, ["static() >> flat()", "static() >> int8() >> flat()", "bm25()"])
     assert {o.mean for o in tuned.outcomes} == {1 / np.log2(6)}
+
+
+def test_a_metric_that_looks_deeper_is_given_more(data: Dataset, tmp_path: Path) -> None:
+    for metric, k in (("R@50", 50), ("AP", 100), ("Success@1", 10)):
+        tuned = quick(data, tmp_path, ["static() >> flat()"], metric=metric, holdout=0)
+        expected = evaluate("static() >> flat()", data, [metric], k=k).mean(metric)
+        assert tuned.outcomes[0].mean == pytest.approx(expected)
+
+
+def test_ray_finds_what_one_process_finds(data: Dataset, tmp_path: Path) -> None:
+    pytest.importorskip("ray", reason="needs codomain[ray]")
+    alone = quick(data, tmp_path, race=False)
+    spread = quick(data, tmp_path / "ray", engine="ray", race=False)
+    assert {o.expression: o.by_query for o in spread.outcomes} == {o.expression: o.by_query for o in alone.outcomes}

@@ -159,6 +159,8 @@ def effects(outcomes: Sequence[Outcome]) -> list[Effect]:
         best: dict[str, Outcome] = {}
         for outcome in done:
             value = labels[outcome.expression][axis]
+            if value == "none" and axis in ("dimensions", "quantisation", "index"):
+                continue  # without an encoder there is no such choice
             if value not in best or outcome.mean > best[value].mean:
                 best[value] = outcome
         ordered = sorted(best.items(), key=lambda item: -item[1].mean)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -14,6 +15,8 @@ from codomain import __version__
 from codomain.errors import InputError
 from codomain.measure.datasets import Dataset, Qrels, load
 from codomain.measure.encoded import cache_folder
+from codomain.measure.metrics import per_query
+from codomain.measure.runs import Run
 from codomain.measure.tuning import fidelity
 from codomain.measure.tuning.bench import Bench
 from codomain.measure.tuning.cache import StageCache
@@ -86,6 +89,9 @@ def tune(
     """
     if not 0 <= holdout < 1:
         raise InputError(f"holdout must be at least 0 and below 1, not {holdout}.")
+    if not 0 <= margin < 1:
+        raise InputError(f"the margin must be at least 0 and below 1, not {margin}.")
+    per_query(Run("", {}), {}, [metric])  # an unknown metric fails before the long work, not after it
     if isinstance(on, str):
         on = load(on)
     now = on.pipeline if isinstance(on, Collection) else None
@@ -108,7 +114,7 @@ def tune(
     deadline = None if budget is None else time.time() + budget
     rules = Rules(metric, margin, race, deadline)
     limits = Limits(max_latency, max_bytes)
-    at_work = _Work(place, cache, corpus, engine, max_memory, say or (lambda event, value: None))
+    at_work = _Work(place, cache, corpus, engine, _depth(metric), max_memory, say or (lambda event, value: None))
     outcomes, interrupted = at_work.run(chosen_on, wanted, rules)
     if not any(outcome.status == "done" for outcome in outcomes):
         reasons = "; ".join(dict.fromkeys(o.reason for o in outcomes if o.reason)) or "it was broken off"
@@ -148,6 +154,12 @@ def tune(
     )
     tuned.write(place)
     return tuned
+
+
+def _depth(metric: str) -> int:
+    """How many documents a metric looks at: those of its cutoff, ten at least; a hundred where it has none."""
+    cutoff = re.search(r"@(\d+)", metric)
+    return max(10, int(cutoff[1])) if cutoff else 100
 
 
 def _chosen(outcomes: list[Outcome], margin: float, limits: Limits, prefer: Prefer) -> list[Outcome]:
@@ -196,13 +208,14 @@ class _Work:
     cache: StageCache
     corpus: Corpus
     engine: Engine
+    k: int
     max_memory: int | None
     say: Say
 
     def run(self, questions: Questions, expressions: list[str], rules: Rules) -> tuple[list[Outcome], bool]:
         """The outcomes in the order of the expressions, and whether somebody broke it off."""
         asked = [*questions.texts.items()]
-        key = [__version__, self.corpus.fingerprint, asked, questions.qrels, rules.metric]
+        key = [__version__, self.corpus.fingerprint, asked, questions.qrels, rules.metric, self.k]
         folder = self.place / f"run-{hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]}"
         folder.mkdir(parents=True, exist_ok=True)
         journal = folder / "outcomes.jsonl"
@@ -227,16 +240,16 @@ class _Work:
                 if not left:
                     pass
                 elif self.engine == "inside":
-                    try_all(Bench(self.corpus, questions, self.cache), left, rules, hear, finished)
+                    try_all(Bench(self.corpus, questions, self.cache, self.k), left, rules, hear, finished)
                 else:
                     data = folder / "questions.json"
                     write(data, self.corpus, questions)
                     if self.engine == "ray":
                         from codomain.measure.tuning.on_ray import run_on_ray
 
-                        run_on_ray(data, self.cache.folder, left, rules, hear, finished)
+                        run_on_ray(data, self.cache.folder, left, rules, hear, finished, self.k)
                     else:
-                        run_isolated(data, self.cache.folder, left, rules, hear, finished, max_memory=self.max_memory)
+                        run_isolated(data, self.cache.folder, left, rules, hear, finished, self.k, self.max_memory)
             except KeyboardInterrupt:
                 interrupted = True
         return [outcomes[expression] for expression in expressions if expression in outcomes], interrupted

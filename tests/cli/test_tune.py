@@ -1,0 +1,105 @@
+"""codomain tune, as a user meets it."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from codomain.cli import main
+from codomain.measure import load
+
+Run = Callable[..., tuple[int, str, str]]
+
+PIPELINES = """
+# a line each
+bm25()
+static() >> truncate(64) >> flat()
+fuse(static() >> int8() >> flat(), bm25())
+"""
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
+    """Run a command beside a collection of 150 package descriptions with 30 judged queries."""
+    monkeypatch.chdir(tmp_path)
+    handler = signal.getsignal(signal.SIGINT)
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["codomain", *arguments])
+        try:
+            main()
+            code = 0
+        except SystemExit as stopped:
+            code = int(stopped.code or 0)
+        finally:
+            signal.signal(signal.SIGINT, handler)
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    data = load("debian")
+    queries = dict([*data.queries.items()][:30])
+    wanted = [*dict.fromkeys(d for q in queries for d in data.qrels[q])]
+    documents = [*wanted, *(d for d in data.documents if d not in set(wanted))][:150]
+    lines = [json.dumps({"id": d, "text": data.documents[d]}) for d in documents]
+    Path("docs.jsonl").write_text("\n".join(lines))
+    Path("q.jsonl").write_text("\n".join(json.dumps({"_id": q, "text": text}) for q, text in queries.items()))
+    judged = [f"{q}\t{d}\t{grade}" for q in queries for d, grade in data.qrels[q].items()]
+    Path("r.tsv").write_text("query-id\tcorpus-id\tscore\n" + "\n".join([*judged, "q?\tnot-there\t1"]))
+    Path("p.txt").write_text(PIPELINES)
+    assert call("index", "docs.jsonl", "--into", "notes", "--pipeline", "static() >> flat()")[0] == 0
+    return call
+
+
+def test_from_the_table_to_the_rebuilt_collection(run: Run) -> None:
+    code, out, err = run("tune", "notes", "--queries", "q.jsonl", "--qrels", "r.tsv", "--pipelines", "p.txt")
+    assert code == 0, err
+    assert "Recommended is" in out and "Left out: 1 judged queries without a text." in out
+    facts = json.loads(Path("notes/tune/tune.json").read_text())
+    rows = {row["number"]: row["pipeline"] for row in facts["rows"]}
+    assert "static() >> flat()" in rows.values()  # what it has now
+    number = next(n for n, pipeline in rows.items() if pipeline != "static() >> flat()")
+    code, out, err = run("tune", "notes", "--apply", str(number))
+    assert code == 0 and rows[number] in out, err
+    assert json.loads(run("info", "notes", "--json")[1])["pipeline"] == rows[number]
+    assert run("search", "notes", "play chess")[0] == 0
+    assert run("verify", "notes")[0] == 0
+    assert run("tune", "notes", "--apply", str(number))[1].endswith("is what it has already.\n")
+
+
+def test_json_without_judgements(run: Run) -> None:
+    code, out, err = run("tune", "notes", "--fidelity", "--queries", "q.jsonl", "--pipelines", "p.txt", "--json")
+    assert code == 0, err
+    facts = json.loads(out)
+    assert {t["pipeline"] for t in facts["trials"]} == {"static() >> flat()", "static() >> truncate(64) >> flat()"}
+    assert facts["metric"] == "R@10"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["nowhere"], "there is no data set"),
+        (["notes"], "queries and their judgements are needed"),
+        (["notes", "--queries", "gone.jsonl", "--qrels", "r.tsv"], "gone.jsonl cannot be read"),
+        (["notes", "--synthetic", "--fidelity"], "not both"),
+        (["notes", "--synthetic", "--budget", "soon"], "--budget is a number above zero with a unit of s, m, h"),
+        (["notes", "--synthetic", "--max-latency", "-3ms"], "--max-latency is a number above zero"),
+        (["notes", "--synthetic", "--engine", "steam"], "--engine is local or ray"),
+        (["notes", "--synthetic", "--encoders", "bm25()"], "is not an encoder of dense vectors"),
+        (["notes", "--apply", "3"], "run codomain tune first"),
+        (["docs.jsonl", "--apply", "3"], "is not a collection"),
+        (
+            ["notes", "--queries", "q.jsonl", "--qrels", "r.tsv", "--metric", "goodness"],
+            'there is no metric "goodness"',
+        ),
+        (["notes", "--queries", "q.jsonl", "--qrels", "r.tsv", "--margin", "-1"], "margin"),
+    ],
+)
+def test_bad_input_gets_one_sentence_and_exit_code_2(run: Run, arguments: list[str], says: str) -> None:
+    code, _, err = run("tune", *arguments)
+    assert code == 2 and says in err, err
+    assert len(err.strip().splitlines()) == 1
