@@ -8,7 +8,7 @@ from scipy.optimize import linear_sum_assignment, quadratic_assignment
 
 from codomain.transform.estimator import VectorError
 from codomain.transform.files import load_transform, save_transform
-from codomain.transform.matching import TARGETS, centred_gram, match, sinkhorn
+from codomain.transform.matching import TARGETS, centred_gram, likeness, match, sinkhorn
 from codomain.transform.unpaired import UnpairedAlign
 
 
@@ -131,6 +131,27 @@ def test_matching_finds_a_hidden_permutation_where_scipy_does():
     theirs = max((quadratic_assignment(SA, SB, method="2opt", options=o) for o in options), key=lambda one: one.fun)
     assert hidden[theirs.col_ind].tolist() == list(range(12))
     assert hidden[match(SA, SB, 30, rng)[0]].tolist() == list(range(12))
+
+
+def test_likeness_is_a_correlation_of_inner_products_that_no_rotation_changes():
+    rng = np.random.default_rng(0)
+    A, noise = rng.standard_normal((2, 40, 8))
+    A, B = (x / np.linalg.norm(x, axis=1, keepdims=True) for x in (A, A + noise))
+    H = np.eye(40) - 1 / 40
+    pairs = list(itertools.combinations(range(40), 2))
+    SA, SB = (np.array([(H @ x @ x.T @ H)[i, j] for i, j in pairs]) for x in (A, B))
+    assert likeness(A, B) == pytest.approx(np.corrcoef(SA, SB)[0, 1], abs=1e-6)
+    assert likeness(A, B @ np.linalg.qr(rng.standard_normal((8, 8)))[0]) == pytest.approx(likeness(A, B), abs=1e-6)
+    assert abs(likeness(A, B[rng.permutation(40)])) < 0.2 < likeness(A, B)
+    assert likeness(A[:2], B[:2]) == 0 == likeness(np.ones((5, 3)), B[:5])
+
+
+def test_starts_that_agree_are_not_enough(monkeypatch):
+    X, y, *_ = clouds()
+    monkeypatch.setattr("codomain.transform.unpaired.likeness", lambda A, B: 0.5)
+    align = UnpairedAlign(runs=8, clusters=20).fit(X, y)
+    assert align.agreement_ > 0.9 and align.likeness_ == align.null_likeness_
+    assert not align.aligned_
 
 
 def test_sinkhorn_keeps_its_margins_and_tends_to_the_assignment():

@@ -37,6 +37,21 @@ def centred_gram(C: Floats) -> Doubles:
     return np.asarray(S - S.mean(axis=1, keepdims=True))
 
 
+def likeness(A: Floats, B: Floats) -> float:
+    """The correlation of two centred Grams over pairs of different rows: 1 for A and B that a rotation makes equal.
+
+    >>> A = np.float32([[1, 0], [0, 1], [-1, 0], [0.6, 0.8]])
+    >>> round(likeness(A, A @ np.float32([[0, 1], [-1, 0]])), 3)
+    1.0
+    """
+    if len(A) < 3:
+        return 0.0
+    upper = np.triu_indices(len(A), 1)
+    SA, SB = centred_gram(A)[upper], centred_gram(B)[upper]
+    size = float(SA.std() * SB.std())
+    return float(((SA - SA.mean()) * (SB - SB.mean())).mean()) / size if size > 0 else 0.0
+
+
 def match(SA: Doubles, SB: Doubles, starts: int, rng: np.random.Generator) -> tuple[NDArray[np.int64], float]:
     """The row of SB for each row of SA, by similarities (k, k) within each side alone, and how well they then agree.
 

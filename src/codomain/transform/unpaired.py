@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from codomain.stages import whole
 from codomain.transform.estimator import Estimator, VectorError
 from codomain.transform.maps import Doubles, Map, orthogonal, unit
-from codomain.transform.matching import TARGETS, centred_gram, kmeans, knn_targets, match, mutual_nearest
+from codomain.transform.matching import TARGETS, centred_gram, kmeans, knn_targets, likeness, match, mutual_nearest
 from codomain.vectors import Floats, Kind
 
 _CLUSTERS = (12, 20)
@@ -41,11 +41,21 @@ _MEAN = 0.5
 """Share of the other side's mean that a prediction of unit vectors keeps, for the reasons that `Align` gives."""
 
 _ACCEPTED = 0.25
-"""Agreement of two starts, as a share of the way from that of random rotations to one, from which an alignment is accepted.
+"""Agreement of two starts, as a share of the way from that of random rotations to one, from which an alignment is accepted."""
 
-Over verses of two encoders maps that found under a tenth of the partners had 0.07 to 0.10, those that found most 0.33 to 0.90.
-It is no proof: on another split a map that found 0.09 of the partners, a guess 0.001, agreed by 0.39.
+_LIKER = 0.05
+"""How much more alike the shapes of the pairs found must be than of those that refined random rotations find, as a share of
+the way to one.
+
+Agreement alone is no proof: two starts may share their error. Over verses of two encoders, maps that found .78 of the partners
+and more came to .07 to .09, those that found under .26 to .03 at most. The nearest-neighbour objective does not tell them apart.
 """
+
+_SAME = 0.5
+"""Mean cosine from which two maps are taken for one."""
+
+_SHAPE = 1500
+"""Pairs at most whose shapes are compared."""
 
 
 class Sides(NamedTuple):
@@ -63,17 +73,18 @@ class UnpairedAlign(Estimator):
     make of the hard case an easy one. A few thousand rows a side and one distribution of topics are needed.
 
     `aligned_` says whether two starts that share no clustering (of seeds: that lack other seeds) were refined to the same map,
-    against what two random rotations come to (`agreement_`, `null_`, mean cosines); `transform` refuses what was not accepted, `guess` does not. `anchors_` (2, p) are the pairs
+    against what two random rotations come to (`agreement_`, `null_`, mean cosines), and whether the pairs found lie to each
+    other alike on both sides, more than those of the refined random rotations do (`likeness_`, `null_likeness_`, correlations
+    of centred Grams). `transform` refuses what was not accepted, `guess` does not. `anchors_` (2, p) are the pairs
     found: rows of X and of y that are each other's nearest, the closest first, ready for `Relative` or for `Align`.
 
     `runs` clusterings of each side into `clusters` are matched, each with each, and the best `runs` matches kept; targets
-    are means of `neighbours` rows, found as `match` says. `backend="gan"` is the adversarial translator of
-    "Harnessing the Universal Geometry of Embeddings" (2025), which needs far more rows and time: an experiment.
+    are means of `neighbours` rows, found as `match` says.
 
     "mini-vec2vec: Scaling Universal Geometry Alignment with Linear Transformations" (2025); with seeds, "Bootstrapping
     Parallel Anchors for Relative Representations" (2023).
 
-    >>> rng = np.random.default_rng(0)
+    >>> rng = np.random.default_rng(1)
     >>> old = np.repeat(rng.standard_normal((30, 16)), 40, axis=0) + 0.3 * rng.standard_normal((1200, 16))
     >>> rotation = np.linalg.qr(rng.standard_normal((16, 16)))[0]
     >>> order = rng.permutation(1200)
@@ -88,7 +99,19 @@ class UnpairedAlign(Estimator):
     takes: ClassVar[tuple[Kind, ...]] = ("dense",)
     gives: ClassVar[Kind] = "dense"
     papers = ()
-    _fitted = ("shift_", "length_", "matrix_", "offset_", "unit_", "aligned_", "agreement_", "null_", "anchors_")
+    _fitted = (
+        "shift_",
+        "length_",
+        "matrix_",
+        "offset_",
+        "unit_",
+        "aligned_",
+        "agreement_",
+        "null_",
+        "likeness_",
+        "null_likeness_",
+        "anchors_",
+    )
 
     shift_: Floats
     length_: float
@@ -98,6 +121,8 @@ class UnpairedAlign(Estimator):
     aligned_: bool
     agreement_: float
     null_: float
+    likeness_: float
+    null_likeness_: float
     anchors_: NDArray[np.int64]
 
     def __init__(
@@ -174,21 +199,28 @@ class UnpairedAlign(Estimator):
         if not self.aligned_:
             raise VectorError(
                 f"{self} found no alignment that holds (two starts agree by {self.agreement_:.2f}, random rotations by "
-                f"{self.null_:.2f}): give more vectors on each side, or known pairs as seeds; guess() shows what it has."
+                f"{self.null_:.2f}; shapes of the pairs by {self.likeness_:.2f} and {self.null_likeness_:.2f}): give more vectors on each side, or known pairs as seeds; guess() shows what it has."
             )
         return self.guess(X)
 
     def _align(self, sides: Sides, pairs: Sides) -> Floats:
-        """The rotation, and in `agreement_`, `null_` and `aligned_` what speaks for it."""
+        """The rotation, and in `agreement_`, `likeness_`, what random rotations have of both, and `aligned_` what speaks for it."""
         rng = np.random.default_rng(self.seed)
         W, *halves = self._from_seeds(pairs, rng) if len(pairs.A) else self._from_clusters(sides, rng)
         random = [orthogonal(rng.standard_normal(W.shape)).astype(np.float32) for _ in halves]
-        self.agreement_, self.null_ = (
-            _agree(sides.A, *(self._refined(sides, start, _CHECK_STEPS, rng) for start in starts))
-            for starts in (halves, random)
+        halves = [self._refined(sides, start, _CHECK_STEPS, rng) for start in halves]
+        random = [self._refined(sides, start, _STEPS, rng) for start in random]
+        self.agreement_, self.null_ = _agree(sides.A, *halves), _agree(sides.A, *random)
+        W = self._finer(sides, self._refined(sides, W, _STEPS, rng))
+        self.likeness_ = _likeness(sides, W)
+        # a random start that came to W itself speaks for it, not against
+        wrong = [R for R in random if _agree(sides.A, R, W) < _SAME]
+        self.null_likeness_ = max((_likeness(sides, R) for R in wrong), default=0.0)
+        self.aligned_ = bool(
+            self.agreement_ - self.null_ >= _ACCEPTED * (1 - self.null_)
+            and self.likeness_ - self.null_likeness_ >= _LIKER * (1 - self.null_likeness_)
         )
-        self.aligned_ = bool(self.agreement_ - self.null_ >= _ACCEPTED * (1 - self.null_))
-        return self._finer(sides, self._refined(sides, W, _STEPS, rng))
+        return W
 
     def _from_seeds(self, pairs: Sides, rng: np.random.Generator) -> tuple[Floats, Floats, Floats]:
         """The map of all seeds, and two that lack a quarter each, not the same."""
@@ -300,6 +332,12 @@ def _moved(A: Floats, W: Floats) -> Floats:
 
 def _agree(A: Floats, U: Floats, V: Floats) -> float:
     return float((_moved(A, U) * _moved(A, V)).sum(axis=1).mean())
+
+
+def _likeness(sides: Sides, W: Floats) -> float:
+    """How alike the pairs lie to each other within each side that W makes each other's nearest."""
+    a, b = mutual_nearest(_moved(sides.A, W), sides.B)[:, :_SHAPE]
+    return likeness(sides.A[a], sides.B[b])
 
 
 def _some(n: int, most: int, rng: np.random.Generator) -> NDArray[np.int64]:
