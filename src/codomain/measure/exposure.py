@@ -19,7 +19,8 @@ _BLOCK = 1024
 class Alignability:
     """What the attack came to; what needs known pairs is None without them.
 
-    `accepted`: two starts of the outsider came to one map, which he can tell without a single pair; part of it may be wrong. `agreement` and `null`: of two starts, and
+    `accepted`: two starts of the outsider came to one map, and the pairs that it finds lie alike on both sides, which he can tell
+    without a single pair; part of it may be wrong. `agreement` and `null`: of two starts, and
     of two random ones. `top1`: share of known texts whose own vector is nearest to the translated one among all of the index,
     with its 95 % interval; `chance` is that of guessing. `mean_rank` counts from one.
     """
