@@ -14,6 +14,7 @@ import numpy as np
 
 from codomain import __version__
 from codomain.contracts import Encoder, TextIndex, Transform
+from codomain.errors import MissingExtra, PipelineError
 from codomain.measure.datasets import Qrels
 from codomain.measure.metrics import per_query
 from codomain.measure.runs import Run
@@ -285,8 +286,6 @@ class Trial:
 
     def vectors(self, rows: Rows) -> Floats:
         """Vectors by row in the first dense branch's encoder space, for rankers."""
-        from codomain.errors import PipelineError
-
         for leaf in leaves(self.root):
             if leaf.encoder is not None and leaf.stages[0].gives == "dense":
                 return cast(Floats, self.bench.beginning(leaf.stages[:1])[1][rows])
@@ -299,11 +298,12 @@ def threads(number: int | None = None) -> Iterator[None]:
     import os
     import sys
 
-    from threadpoolctl import threadpool_limits
-
-    number = (
-        number or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else number or os.cpu_count() or 1
-    )
+    try:
+        from threadpoolctl import threadpool_limits
+    except ImportError:
+        raise MissingExtra("tuning", "measure") from None
+    if number is None:
+        number = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     torch = sys.modules.get("torch")
     before = torch.get_num_threads() if torch else 0
     with threadpool_limits(number):
