@@ -1,7 +1,7 @@
 """Two bits per dimension against one: what recurrent binary codes keep of a ranking at equal storage.
 
 Paper 42: "Binary Embedding-based Retrieval at Tencent" (2023), the form without training: a uniform grid after a random
-rotation.
+rotation; proofs/recurrent_training.py has the trained form.
 
 Data: 20,000 one-line synopses of Debian packages ($CODOMAIN_DATA/debian_packages) and 1,000 others as queries, MiniLM.
 Measured: the share of the ten nearest by float32 that are among the first 10, 30 and 100 of each code. Baselines at the
