@@ -49,8 +49,8 @@ class Growing:
         used = self._used if start is None else start
         needed = used + len(rows)
         if needed > len(self._room) or not self._room.flags.writeable:
-            # a quarter more than is used: what is kept free is memory that a collection takes
-            room = np.empty((max(needed, 5 * self._used // 4), *self._room.shape[1:]), self._room.dtype)
+            # pages that nothing was written to take no memory: room to spare costs addresses only
+            room = np.empty((max(needed, 2 * self._used), *self._room.shape[1:]), self._room.dtype)
             room[:used] = self._room[:used]
             self._room = room
         self._room[used:needed] = rows
