@@ -163,7 +163,7 @@ class Codec:
     def byte_dims(self) -> int:
         """Dimensions of which a byte tells values, where `byte_products` has tables of them; else 0."""
         if self.tables is not None:
-            return self.tables.shape[1]
+            return int(self.tables.shape[1])
         return 8 // _INTEGER[self.kind] if self.kind in ("int4", "int2") else 0
 
     @property
