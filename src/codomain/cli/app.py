@@ -9,6 +9,7 @@ import typer
 from codomain.cli import (
     compact,
     demo,
+    diagnose,
     eval,
     export,
     feedback,
@@ -51,6 +52,7 @@ app.command("verify")(verify.verify)
 app.command("stages")(stages.stages)
 app.command("eval")(eval.eval)
 app.command("tune")(tune.tune)
+app.command("diagnose")(diagnose.diagnose)
 app.command("demo")(demo.demo)
 app.command("papers")(papers.papers)
 app.add_typer(learn.app, name="learn")

@@ -17,6 +17,8 @@ _HOMES = {
     "Evaluation": "evaluation",
     "evaluate": "evaluation",
     "measured": "evaluation",
+    "diagnose": "diagnosis.run",
+    "Diagnosis": "diagnosis.report",
     "tune": "tuning.tuner",
     "Tuned": "tuning.report",
     "Space": "tuning.space",

@@ -1,0 +1,50 @@
+"""codomain diagnose: what is the matter with a collection's vectors and texts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+
+def diagnose(
+    name: Annotated[Path, typer.Argument(help="A collection, or a data set.", metavar="NAME")],
+    queries: Annotated[
+        Path | None, typer.Option("--queries", help="Queries: JSON lines with _id and text, or lines id<tab>text.")
+    ] = None,
+    qrels: Annotated[Path | None, typer.Option("--qrels", help="Judgements, in BEIR's or TREC's columns.")] = None,
+    encoder: Annotated[str, typer.Option("--encoder", help="Of a data set; a collection has its own.")] = "static()",
+    sample: Annotated[int, typer.Option("--sample", help="Passages that the slower figures are measured on.")] = 10_000,
+    seed: Annotated[int, typer.Option("--seed", help="Of the samples.")] = 0,
+    html: Annotated[Path | None, typer.Option("--html", help="Write the report as a page.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Report on isotropy, dimension, hubs, duplicates, compressibility and more, and advise."""
+    import codomain as cd
+    from codomain.cli.progress import steps_progress
+    from codomain.errors import InputError
+    from codomain.measure import diagnose as measured
+    from codomain.measure.datasets import read_qrels, read_queries
+    from codomain.store.schema import DATABASE
+
+    if qrels is not None and queries is None:
+        raise InputError("--qrels judges queries: give --queries with it.")
+    options: dict[str, Any] = {
+        "queries": None if queries is None else read_queries(queries),
+        "qrels": None if qrels is None else read_qrels(qrels),
+        "encoder": encoder,
+        "sample": sample,
+        "seed": seed,
+    }
+    with steps_progress() as say:
+        if (name / DATABASE).exists():
+            with cd.open(name) as collection:
+                report = measured(collection, say=say, **options)
+        else:
+            report = measured(str(name), say=say, **options)
+    if html is not None:
+        report.write(html)
+    typer.echo(report.json() if as_json else "\n".join(report.lines()))
+    if html is not None and not as_json:
+        typer.echo(f"Written: {html}.")
