@@ -13,6 +13,7 @@ _HOMES = {
     "spearman": "metrics",
     "Comparison": "significance",
     "compare": "significance",
+    "compare_all": "significance",
     "interval": "significance",
     "Evaluation": "evaluation",
     "evaluate": "evaluation",
