@@ -20,6 +20,7 @@ _HOMES = {
     "measured": "evaluation",
     "diagnose": "diagnosis.run",
     "Diagnosis": "diagnosis.report",
+    "as_mteb": "mteb_model",
     "tune": "tuning.tuner",
     "Tuned": "tuning.report",
     "Space": "tuning.space",

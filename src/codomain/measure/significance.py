@@ -239,7 +239,7 @@ def _clusters(queries: Mapping[str, object], values: Values, groups: Groups | No
         return values, np.ones(len(values))
     place: dict[tuple[bool, str], int] = {}
     of = [place.setdefault((q in groups, groups.get(q, q)), len(place)) for q in queries]
-    return np.bincount(of, values), np.bincount(of).astype(np.float64)
+    return np.asarray(np.bincount(of, values), np.float64), np.asarray(np.bincount(of), np.float64)
 
 
 def _standard_error(sums: Values, sizes: Values) -> float:
