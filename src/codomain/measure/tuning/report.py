@@ -32,6 +32,8 @@ class Row:
     high: float
     marks: tuple[str, ...]
     """Of "recommended", "best", "now", "frontier"."""
+    verdict: str
+    """Beside the best: "best", "as good" (not inferior within the margin), "worse", or "unclear": the queries cannot tell."""
 
     def as_json(self, metric: str) -> dict[str, Any]:
         """Plain values."""
@@ -47,6 +49,7 @@ class Row:
             "build_s": self.outcome.build_s,
             "latency_of": "a collection" if self.outcome.confirmed else "the pipeline alone",
             "marks": [*self.marks],
+            "beside_the_best": self.verdict,
         }
 
 
@@ -86,7 +89,21 @@ class Tuned:
             for outcome in some:
                 marks.setdefault(outcome.expression, []).append(name)
         shown = sorted((o for o in self.outcomes if o.expression in marks), key=lambda o: (o.bytes, o.p50))
-        return [Row(number, o, *interval(o.by_query), tuple(marks[o.expression])) for number, o in enumerate(shown, 1)]
+        found = []
+        for number, o in enumerate(shown, 1):
+            low, high = interval(o.by_query)
+            found.append(Row(number, o, low, high, tuple(marks[o.expression]), self._verdict(o)))
+        return found
+
+    def _verdict(self, outcome: Outcome) -> str:
+        best = self.choice.best if self.choice else max(self.frontier, key=lambda o: o.mean)
+        if outcome is best:
+            return "best"
+        if self.choice and outcome in self.choice.tied:
+            return "as good"
+        if outcome.by_query.keys() != best.by_query.keys():
+            return "worse"  # it was dropped
+        return "worse" if compare(best.by_query, outcome.by_query).high < 0 else "unclear"
 
     @cached_property
     def effects(self) -> list[Effect]:
@@ -259,8 +276,8 @@ def table(rows: Sequence[Row], metric: str) -> list[str]:
         o = row.outcome
         mark = "*" if "recommended" in row.marks else "=" if "now" in row.marks else " "
         lines.append(
-            f" {mark}{row.number:>2}  {o.mean:>8.3f}  {f'[{row.low:.3f}, {row.high:.3f}]':<15} {o.p50:>7.2f} {o.p95:>7.2f} "
-            f"{o.bytes:>7,.0f} {o.build_s:>7.1f}  {o.expression}"
+            f" {mark}{row.number:>2}  {o.mean:>8.3f}  {f'[{row.low:.3f}, {row.high:.3f}]':<15} {row.verdict:<8} "
+            f"{o.p50:>7.2f} {o.p95:>7.2f} {o.bytes:>7,.0f} {o.build_s:>7.1f}  {o.expression}"
         )
     return lines
 

@@ -80,10 +80,10 @@ def tune(
     `max_bytes` for a document. "As good" is not inferior within `margin`; `prefer` says what is cheap. A share `holdout` of
     the queries does not take part in the choice and tells what it is worth; of fewer than 60 none is held out.
 
-    What trials share is kept in the collection's folder, and a call that was broken off goes on where it was. Trials run in
-    a process of their own: one that crashes, or takes more than `max_memory` bytes, is listed with its reason. With
-    engine="ray" they are spread over a Ray cluster, with "inside" they run in this process. A KeyboardInterrupt ends the
-    trials, not the report.
+    What trials share is kept in the collection's folder (a data set's: below `measure.encoded.cache_folder()`), and a call
+    that was broken off goes on where it was. Trials run in a process of their own: one that crashes, or takes more than
+    `max_memory` bytes, is listed with its reason. With engine="ray" they are spread over a Ray cluster, with "inside" they
+    run in this process. A KeyboardInterrupt ends the trials, not the report.
 
     Raises InputError without documents or measurable queries, PipelineError for a space in which nothing fits.
     """
@@ -99,7 +99,7 @@ def tune(
     corpus, questions = _questions(on, corpus, queries, qrels, mode, source, generate, number, seed)
     wanted = _expressions(space, len(corpus.passages), encoders, None if now is None else str(now))
     frozen = ""
-    place = folder or (on.folder / "tune" if isinstance(on, Collection) else cache_folder() / "tune")
+    place = folder or (on.folder / "tune" if isinstance(on, Collection) else cache_folder() / "tune" / _name(on))
     cache = StageCache(place / "cache")
     if mode == "fidelity":
         wanted, frozen = fidelity.space(wanted, None if now is None else str(now))
@@ -154,6 +154,10 @@ def tune(
     )
     tuned.write(place)
     return tuned
+
+
+def _name(data: Dataset) -> str:
+    return re.sub(r"[^\w.-]", "-", data.name) or "data"
 
 
 def _depth(metric: str) -> int:
