@@ -17,6 +17,8 @@ _SCAN = 20_000
 _LEAST_TO_FIT = 1_000
 """Rows from which a collection fits transforms."""
 
+_LARGE = ("flat()", "hnsw(ef_search=32)", "hnsw(ef_search=128)", "ivf()", "tiered()")
+
 FUSIONS = (
     "",
     "fuse({}, bm25())",
@@ -88,7 +90,7 @@ class Space:
         if learns:
             reduce += [f"pca({least // 2})", f"pca({least // 4})"]
         quantise = ["", "int8()", "int4()", "binary()"] if learns else ["", "float16()", "float8()"]
-        indexes = ["flat()"] if rows <= _SCAN else ["flat()", "hnsw()", "ivf()", "tiered()"]
+        indexes = ["flat()"] if rows <= _SCAN else [*_LARGE]
         others = ["bm25()", *([] if now is None else [str(pipeline(now))])]
         return cls(encoders, reduce, quantise, indexes, others=others)
 
