@@ -56,6 +56,7 @@ class Bench:
         self.cache = cache
         self.k = k
         self.queries = [*questions.texts.values()]
+        self.encoded: set[str] = set()
         self.encode_s: dict[str, float] = {}
         self._asked: dict[str, Asked] = {}
         self._beginnings: OrderedDict[str, tuple[tuple[Stage, ...], Any]] = OrderedDict()
@@ -84,6 +85,7 @@ class Bench:
         began, before = time.perf_counter(), self.cache.texts_encoded
         with threads():
             vectors = self.cache.documents(encoder, self.corpus.passages, progress)
+        self.encoded.add(str(encoder))
         if self.cache.texts_encoded > before:
             self.encode_s[str(encoder)] = time.perf_counter() - began
         if self.corpus.chunked and self.corpus.situate and isinstance(vectors, np.ndarray):
@@ -183,8 +185,7 @@ class Answers:
 
     def _build(self) -> None:
         if self._index is None:
-            with threads():
-                self._index, costs = self._built()
+            self._index, costs = self._built()
             if self._costs is None:
                 self._costs = costs
                 self.bench.cache.keep_answers({"costs": np.array(json.dumps(vars(costs)))}, *self._key("costs"))
@@ -206,7 +207,8 @@ class Answers:
                 transform = cast(Transform, last).fit(_sample(as_float32(vectors)))
                 codes = transform.transform(vectors) if transform.codec is None else transform.codec.encode(vectors)
                 self._fitted = Leaf((*fitted, last, self.leaf.stages[-1]))
-            index.build(self._fitted.for_index(codes), self._fitted.codec)
+            with threads():  # transforms are small products, which wait for threads longer than they take
+                index.build(self._fitted.for_index(codes), self._fitted.codec)
             if hasattr(index, "attach"):
                 index.attach(Kept(self._fitted, self.bench.corpus.passages, encoded))
         built = time.perf_counter() - began - encoding

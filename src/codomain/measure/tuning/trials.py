@@ -121,6 +121,8 @@ def beaten_by(values: Values, rivals: Sequence[Values], lead: float, alpha: floa
 def _encode(bench: Bench, encoder: Any, rules: Rules, too_slow: dict[str, str], say: Say) -> str:
     """Encode the passages if the time allows; else the reason why not."""
     name = str(encoder)
+    if name in bench.encoded:
+        return ""
     if name in too_slow:
         return too_slow[name]
     dense = getattr(encoder, "gives", "dense") == "dense"
