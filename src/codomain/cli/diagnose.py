@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,6 +16,12 @@ def diagnose(
     ] = None,
     qrels: Annotated[Path | None, typer.Option("--qrels", help="Judgements, in BEIR's or TREC's columns.")] = None,
     encoder: Annotated[str, typer.Option("--encoder", help="Of a data set; a collection has its own.")] = "static()",
+    against: Annotated[
+        Path | None, typer.Option("--against", help="Another collection or data set: has the data moved?")
+    ] = None,
+    against_encoder: Annotated[
+        str | None, typer.Option("--against-encoder", help="Another encoder: would it find the same?")
+    ] = None,
     sample: Annotated[int, typer.Option("--sample", help="Passages that the slower figures are measured on.")] = 10_000,
     seed: Annotated[int, typer.Option("--seed", help="Of the samples.")] = 0,
     html: Annotated[Path | None, typer.Option("--html", help="Write the report as a page.")] = None,
@@ -34,15 +41,17 @@ def diagnose(
         "queries": None if queries is None else read_queries(queries),
         "qrels": None if qrels is None else read_qrels(qrels),
         "encoder": encoder,
+        "against_encoder": against_encoder,
         "sample": sample,
         "seed": seed,
     }
-    with steps_progress() as say:
-        if (name / DATABASE).exists():
-            with cd.open(name) as collection:
-                report = measured(collection, say=say, **options)
-        else:
-            report = measured(str(name), say=say, **options)
+    with ExitStack() as opened, steps_progress() as say:
+
+        def one(path: Path) -> Any:
+            """A collection, open until the report is made, or a data set's name."""
+            return opened.enter_context(cd.open(path)) if (path / DATABASE).exists() else str(path)
+
+        report = measured(one(name), against=None if against is None else one(against), say=say, **options)
     if html is not None:
         report.write(html)
     typer.echo(report.json() if as_json else "\n".join(report.lines()))

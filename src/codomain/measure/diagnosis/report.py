@@ -62,12 +62,16 @@ class Section:
     advice: list[Advice] = field(default_factory=list)
     missing: str = ""
 
-    def __getitem__(self, key: str) -> float:
-        """A figure's value; raises KeyError for one that was not measured."""
+    def figure(self, key: str) -> Figure:
+        """A figure; raises KeyError for one that was not measured."""
         for figure in self.figures:
             if figure.key == key:
-                return figure.value
+                return figure
         raise KeyError(key)
+
+    def __getitem__(self, key: str) -> float:
+        """A figure's value."""
+        return self.figure(key).value
 
     def add(self, key: str, label: str, value: float, note: str = "", **more: Any) -> Figure:
         """Append a figure."""

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from codomain.errors import CodomainError, InputError
 from codomain.measure.datasets import Dataset, Qrels, load
-from codomain.measure.diagnosis import search, texts, vectors
+from codomain.measure.diagnosis import against as compare
+from codomain.measure.diagnosis import judged, model, search, texts, vectors
 from codomain.measure.diagnosis.report import Diagnosis, Section
-from codomain.measure.diagnosis.subject import SAMPLE, Subject
+from codomain.measure.diagnosis.subject import SAMPLE, Subject, encoder_of
 
 if TYPE_CHECKING:
     from codomain.store import Collection
@@ -24,6 +25,8 @@ def diagnose(
     queries: dict[str, str] | None = None,
     qrels: Qrels | None = None,
     encoder: str = "static()",
+    against: Collection | Dataset | str | Path | None = None,
+    against_encoder: str | None = None,
     sample: int = SAMPLE,
     seed: int = 0,
     say: Say = lambda step, done, total: None,
@@ -31,8 +34,9 @@ def diagnose(
     """Measure a collection's stored vectors and texts, or a data set's as `encoder` gives them.
 
     At most ten times `sample` passages are read, and what takes time is measured on `sample` of them. With `queries` the gap
-    between them and the documents is measured, with `qrels` also thresholds; a data set brings its own. What cannot be
-    measured is in the report with its reason. `say(step, done, total)` hears of each step.
+    between them and the documents is measured, with `qrels` also thresholds; a data set brings its own. `against` is another
+    corpus to test for drift, `against_encoder` another encoder to compare with. What cannot be measured is in the report
+    with its reason. `say(step, done, total)` hears of each step.
 
     >>> from codomain.measure import Dataset
     >>> texts = {str(i): f"passage {i} on {('tea', 'rice', 'silk')[i % 3]}" for i in range(60)}
@@ -48,8 +52,11 @@ def diagnose(
     subject = _subject(on, encoder, sample, seed)
     if queries is not None:
         subject.asking(queries, qrels)
+    other = None if against is None else _subject(against, subject.expression, sample, seed)
+    if against_encoder is not None:
+        encoder_of(against_encoder)  # what is no encoder is told before anything is measured
     say("reading", 1, 1)
-    steps = [*_steps(subject)]
+    steps = [*_steps(subject), *_comparisons(subject, other, against_encoder)]
     sections = []
     for number, (title, measured) in enumerate(steps, 1):
         sections.append(_tried(title, measured))
@@ -68,9 +75,22 @@ def _steps(subject: Subject) -> Iterator[tuple[str, Callable[[], Section]]]:
         ("Near duplicates", vectors.near_duplicates),
         ("Predicted compressibility", search.compressibility),
         ("HNSW insertion order", search.insertion_order),
+        ("Gap between queries and documents", judged.gap),
+        ("Thresholds", judged.threshold),
+        ("Flips under small edits", model.flips),
+        ("Position and context", model.position),
     ]
     for title, measured in plain:
         yield title, lambda measured=measured: measured(subject)  # type: ignore[misc]
+
+
+def _comparisons(
+    subject: Subject, other: Subject | None, encoder: str | None
+) -> Iterator[tuple[str, Callable[[], Section]]]:
+    if other is not None:
+        yield f"Against {other.name}", lambda: compare.drift(subject, other)
+    if encoder is not None:
+        yield f"Against the encoder {encoder}", lambda: compare.likeness(subject, encoder)
 
 
 def _tried(title: str, measured: Callable[[], Section]) -> Section:

@@ -92,9 +92,10 @@ def _compress(found: Section, kept: dict[str, tuple[str, float, float]], asked: 
             "overlap_binary_rescored",
         )
     plain = found["overlap_binary_uncentred"]
-    if binary > plain + 0.02:
+    if abs(binary - plain) > 0.02:
+        better = "binary()" if binary > plain else "binary(center=False)"
         found.advise(
-            f"Centring matters for signs: binary() keeps {written(binary)}, binary(center=False) {written(plain)}.",
+            f"Of signs, {better} keeps more: centred {written(binary)} of the ten nearest, as they are {written(plain)}.",
             "overlap_binary",
             "overlap_binary_uncentred",
         )

@@ -44,6 +44,8 @@ class Subject:
     encoder: Any
     queries: Callable[[list[str]], Floats]
     """Texts to vectors (q, d) as this search compares them."""
+    plain: bool = True
+    """Whether the vectors are the encoder's own, without transforms."""
     sample: int = SAMPLE
     seed: int = 0
     notes: list[str] = field(default_factory=list)
@@ -69,8 +71,8 @@ class Subject:
             expression,
             encoder,
             lambda queries: _dense(encoder, queries, "queries"),
-            sample,
-            seed,
+            sample=sample,
+            seed=seed,
         )
         return subject.asking(data.queries, data.qrels)
 
@@ -98,10 +100,18 @@ class Subject:
             vectors = encoder.encode_queries(queries)
             return np.asarray(vectors if coarse else branch.prepared(vectors), np.float32)
 
-        name = str(collection.folder)
-        owners = [corpus.documents[i] for i in corpus.owner]
         subject = cls(
-            name, corpus.passages, owners, rows, vectors, str(branch.leaf.stages[0]), encoder, asked, sample, seed
+            str(collection.folder),
+            corpus.passages,
+            [corpus.documents[i] for i in corpus.owner],
+            rows,
+            vectors,
+            str(branch.leaf.stages[0]),
+            encoder,
+            asked,
+            plain=coarse or not branch.leaf.transforms,
+            sample=sample,
+            seed=seed,
         )
         if codec is not None and coarse:
             subject.notes.append(
@@ -135,10 +145,6 @@ class Subject:
     def some(self) -> Rows:
         """A sample of the rows of `vectors`, for what takes time."""
         return _some(len(self.vectors), self.sample, self.seed + 1)
-
-    def text(self, i: int) -> str:
-        """The passage of `vectors[i]`."""
-        return self.passages[int(self.rows[i])]
 
     def texts(self, number: int) -> list[str]:
         """Some different passages that are not empty, the same ones each time."""

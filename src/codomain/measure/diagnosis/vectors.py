@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
+from scipy.stats import binomtest
 
 from codomain.measure.diagnosis.report import Section, written
 from codomain.measure.diagnosis.subject import Subject
@@ -49,8 +48,8 @@ def isotropy(subject: Subject) -> Section:
         )
     if offset.value > _OFFSET:
         found.advise(
-            f"These vectors have a strong common mean (mean cosine {offset}): a cosine alone says little, so compare it with "
-            "that of random pairs, and centre before quantising to signs, as binary() does and binary(center=False) does not.",
+            f"These vectors have a strong common mean (mean cosine {offset}): a cosine alone says little, so compare it with that "
+            "of random passages, and see below whether signs keep more with binary() or with binary(center=False).",
             "mean_cosine",
         )
     if rank.value < d / 4:
@@ -115,15 +114,15 @@ def near_duplicates(subject: Subject) -> Section:
     rows = subject.some[np.linspace(0, len(subject.some) - 1, min(_AROUND, len(subject.some))).astype(int)]
     hits = nearest(subject.units, 1, rows)
     close = hits.scores[:, 0] >= NEAR
-    low, high = _wilson(int(close.sum()), len(close))
+    among = binomtest(int(close.sum()), len(close)).proportion_ci(method="wilson")
     near = found.add(
         "near_duplicates",
         f"passages with another at cosine {NEAR} or more",
         float(close.mean()),
         f"{len(rows):,} passages among {n:,}",
         share=True,
-        low=low,
-        high=high,
+        low=float(among.low),
+        high=float(among.high),
     )
     found.add("nearest_cosine", "median cosine to the nearest other", float(np.median(hits.scores)))
     if near.value > 0.05:
@@ -133,14 +132,3 @@ def near_duplicates(subject: Subject) -> Section:
             "near_duplicates",
         )
     return found
-
-
-def _wilson(right: int, n: int) -> tuple[float, float]:
-    """Wilson's 95 % interval of a share.
-
-    >>> [round(value, 3) for value in _wilson(0, 10)]
-    [0.0, 0.278]
-    """
-    z, p = 1.959964, right / n
-    middle, half = p + z * z / (2 * n), z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    return max(0.0, (middle - half) / (1 + z * z / n)), min(1.0, (middle + half) / (1 + z * z / n))
