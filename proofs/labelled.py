@@ -18,6 +18,8 @@ CHARACTERS = 1_000
 
 
 class Labelled(NamedTuple):
+    """Texts and the label of each."""
+
     texts: list[str]
     labels: list[str]
 

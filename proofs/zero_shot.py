@@ -22,13 +22,13 @@ import sys
 from collections.abc import Callable
 
 import numpy as np
-from labelled import Labelled, agnews, banking77, newsgroups
 
 import codomain as cd
 from codomain.errors import CodomainError
 from codomain.measure.classification import Score, accuracy, f1_difference, macro_f1
 from codomain.measure.encoded import encoded
 from codomain.measure.zeroshot import LabelCentroidClassifier
+from labelled import Labelled, agnews, banking77, newsgroups
 
 AGNEWS = {
     "World": ["world", "international politics", "war and conflict", "government", "elections"],

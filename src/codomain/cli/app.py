@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from codomain.cli import (
+    classify,
     compact,
     demo,
     diagnose,
@@ -53,6 +54,7 @@ app.command("stages")(stages.stages)
 app.command("eval")(eval.eval)
 app.command("tune")(tune.tune)
 app.command("diagnose")(diagnose.diagnose)
+app.command("classify")(classify.classify)
 app.command("demo")(demo.demo)
 app.command("papers")(papers.papers)
 app.add_typer(learn.app, name="learn")

@@ -63,7 +63,7 @@ class KNNLabels:
         best = np.isclose(votes, votes.max(axis=1, keepdims=True))
         return np.asarray(self.classes_[np.where(best, nearness, -np.inf).argmax(axis=1)])
 
-    def _votes(self, X: Floats) -> tuple[Floats, Floats]:
+    def _votes(self, X: Floats) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         if not hasattr(self, "classes_"):
             raise InputError("there are no labelled vectors yet: call fit first.")
         if np.ndim(X) != 2 or np.shape(X)[1] != self._dim:

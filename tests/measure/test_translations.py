@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from codomain.errors import InputError
-from codomain.measure.bitext import bitext, fuse_distances
+from codomain.measure.translations import bitext, fuse_distances
 
 
 def slow_margin(S: np.ndarray, T: np.ndarray, k: int, ratio: bool) -> np.ndarray:
@@ -40,7 +40,7 @@ def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(0)
     S, T = (rng.normal(size=(n, 8)).astype(np.float32) for n in (33, 21))
     whole = bitext(S, T)
-    monkeypatch.setattr("codomain.measure.bitext._BLOCK", 7)
+    monkeypatch.setattr("codomain.measure.translations._BLOCK", 7)
     parts = bitext(S, T)
     assert np.array_equal(whole.targets, parts.targets) and np.allclose(whole.scores, parts.scores)
 
