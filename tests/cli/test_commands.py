@@ -312,3 +312,30 @@ def test_help_imports_neither_numpy_nor_rich() -> None:
     )
     out = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
     assert out.stdout.splitlines()[-1] == "HEAVY []", out.stdout + out.stderr
+
+
+def test_eval_compares_with_other_pipelines(run: Run) -> None:
+    Path("places.tsv").write_text("label\ttext\n" + "sea\tship wave sail\nland\ttree field road\n" * 20)
+    code, out, _ = run(
+        "eval", "hashed(128)", "places.tsv", "--against", "hashed(1)", "-a", "hashed(2)", "-m", "accuracy"
+    )
+    last = out.strip().split("\n")[-2:]
+    assert code == 0 and "corrected" in last[0] and last[0].endswith("hashed(1)") and last[1].endswith("hashed(2)")
+    code, out, _ = run(
+        "eval", "bm25()", "wordnet", "-m", "RR", "--sample", "40", "-a", "bm25(b=0.0)", "--json", "--groups", "document"
+    )
+    *_, facts = (json.loads(line) for line in out.strip().split("\n"))
+    assert code == 0 and facts["pipeline"] == "bm25()" and facts["queries"] == 40
+    assert facts["p"] <= facts["corrected_p"] <= 1 and facts["min_detectable"] > 0
+
+
+def test_eval_reads_trecs_layout(run: Run) -> None:
+    folder = Path("robust")
+    (folder / "docs").mkdir(parents=True)
+    (folder / "docs" / "a.trec").write_text(
+        "<DOC>\n<DOCNO>d1</DOCNO>\nred fox\n</DOC>\n<DOC>\n<DOCNO>d2</DOCNO>\nlaw\n</DOC>\n"
+    )
+    (folder / "topics.txt").write_text("<top>\n<num> Number: 1\n<title> fox\n</top>\n")
+    (folder / "qrels.txt").write_text("1 0 d1 1\n")
+    code, out, _ = run("eval", "bm25()", "robust", "-m", "RR")
+    assert code == 0 and "RR 1.0000" in out

@@ -1,49 +1,106 @@
-"""codomain eval: how good a pipeline is on sets with judgements."""
+"""codomain eval: how good a pipeline is on sets with judgements, and whether it is better than others."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from codomain.measure import Comparison, Dataset, Evaluation
 
 
 def eval(
     pipeline: Annotated[str, typer.Argument(help="A pipeline expression.", metavar="PIPELINE")],
-    tasks: Annotated[list[str], typer.Argument(help="Data sets: names or folders in BEIR layout.", metavar="TASK...")],
+    tasks: Annotated[
+        list[str],
+        typer.Argument(help="Data sets: names, tables, folders in the layout of BEIR or TREC.", metavar="TASK..."),
+    ],
+    against: Annotated[
+        list[str] | None, typer.Option("--against", "-a", help="A pipeline to compare with; can be repeated.")
+    ] = None,
     metrics: Annotated[
-        list[str] | None, typer.Option("--metric", "-m", help="nDCG@10, R@100, RR, AP, Success@5, ...")
+        list[str] | None, typer.Option("--metric", "-m", help="nDCG@10, R@100, RR, AP, Success@5, V-measure, ...")
+    ] = None,
+    sample: Annotated[int, typer.Option(help="At most so many queries or items, drawn at random; 0: all.", min=0)] = 0,
+    groups: Annotated[
+        str | None,
+        typer.Option(help='Queries that belong together: a file of lines query<tab>group, or "document".'),
     ] = None,
     run_file: Annotated[
         str | None, typer.Option("--run", help="Write the ranking as a TREC run file (one task).")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Measure a pipeline on data sets with queries and relevance judgements."""
+    """Measure a pipeline on data sets with judgements, alone or against others."""
     import json
 
     import codomain as cd
-    from codomain.cli.progress import count_progress
     from codomain.errors import InputError
-    from codomain.measure import datasets, evaluate
+    from codomain.measure import datasets
+    from codomain.measure.evaluation import compare_evaluations
 
     if run_file is not None and len(tasks) != 1:
         raise InputError("--run needs exactly one task.")
-    pipe = cd.pipeline(pipeline)
+    pipes = {str(pipe): pipe for pipe in (cd.pipeline(one) for one in (pipeline, *(against or ())))}
+    if against and len(pipes) != len(against) + 1:
+        raise InputError("--against names a pipeline twice.")
+    found: dict[str, dict[str, Evaluation]] = {name: {} for name in pipes}
+    clusters = "document" if groups == "document" else None if groups is None else _groups(Path(groups))
     for task in tasks:
-        dataset = datasets.load(task)
-        with count_progress(task, len(dataset.documents), quiet=as_json) as advance:
-            outcome = (
-                evaluate(pipe, dataset, metrics, progress=advance)
-                if metrics
-                else evaluate(pipe, dataset, progress=advance)
-            )
-        if run_file is not None:
-            outcome.run.write(run_file)
-        if as_json:
-            facts = {"pipeline": str(pipe), "task": task, "metrics": outcome.rows(), "seconds": outcome.run.seconds}
+        data = datasets.load(task)
+        data = data.sample(sample) if sample else data
+        for name, pipe in pipes.items():
+            outcome = found[name][task] = _evaluated(pipe, data, metrics, clusters, task, as_json)
+            if run_file is not None and name == next(iter(pipes)):
+                if not outcome.run.rankings:
+                    raise InputError(f"{task} ranks nothing: --run is for retrieval sets.")
+                outcome.run.write(run_file)
+            if as_json:
+                facts = {"pipeline": name, "task": task, "metrics": outcome.rows(), "seconds": outcome.run.seconds}
+                typer.echo(json.dumps(facts, ensure_ascii=False))
+                continue
+            for row in outcome.rows():
+                typer.echo(
+                    f"{task}: {row['metric']} {row['mean']:.4f} [{row['low']:.4f}, {row['high']:.4f}] "
+                    f"over {row['queries']:,}{f'  {name}' if against else ''}"
+                )
+    if against:
+        mine, *_ = found
+        _report(mine, compare_evaluations(found[mine], {n: e for n, e in found.items() if n != mine}), as_json)
+
+
+def _evaluated(pipe: Any, data: Dataset, metrics: Any, groups: Any, task: str, quiet: bool) -> Evaluation:
+    from codomain.cli.progress import count_progress
+    from codomain.measure import evaluate
+
+    with count_progress(task, len(data.documents) or 2 * len(data.pairs), quiet=quiet) as advance:
+        return evaluate(pipe, data, metrics, progress=advance, groups=groups)
+
+
+def _report(mine: str, comparisons: dict[tuple[str, str, str], Comparison], as_json: bool) -> None:
+    """A table of differences; p is corrected for all the lines of a metric."""
+    import json
+    from dataclasses import asdict
+
+    if as_json:
+        for (metric, task, other), one in comparisons.items():
+            facts = {"pipeline": mine, "against": other, "task": task, "metric": metric, **asdict(one)}
             typer.echo(json.dumps(facts, ensure_ascii=False))
-            continue
-        for row in outcome.rows():
-            typer.echo(
-                f"{task}: {row['metric']} {row['mean']:.4f} [{row['low']:.4f}, {row['high']:.4f}] over {row['queries']:,}"
-            )
+        return
+    width = max(len(f"{task} {metric}") for metric, task, _ in comparisons)
+    typer.echo(
+        f"\n{mine} minus the others (p by Holm over the lines of a metric; won/tied/lost; detectable difference)"
+    )
+    for (metric, task, other), one in comparisons.items():
+        typer.echo(
+            f"{f'{task} {metric}':{width}}  {one.difference:+.4f} [{one.low:+.4f}, {one.high:+.4f}]  p {one.p:.3g}, "
+            f"corrected {one.corrected_p:.3g}  {one.wins}/{one.ties}/{one.losses}  {one.min_detectable:.4f}  {other}"
+        )
+
+
+def _groups(path: Path) -> dict[str, str]:
+    from codomain.measure.datasets import read_queries
+
+    return read_queries(path)

@@ -7,13 +7,17 @@ import gzip
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
+
+import numpy as np
 
 from codomain.errors import InputError, MissingExtra
 
 Qrels = dict[str, dict[str, int]]
+
+Kind = Literal["retrieval", "similarity", "pairs", "bitext", "classification"]
 
 SHIPPED = ("debian", "wordnet", "verses")
 """The sets inside the package."""
@@ -26,27 +30,58 @@ _SIMILARITY = {
 
 @dataclass(frozen=True)
 class Dataset:
-    """Documents, queries and which documents answer which query; or, of kind "similarity", pairs with a score."""
+    """Documents, queries and which documents answer which query; or another kind of task.
+
+    "similarity": pairs with a score; "pairs": pairs with 1 or 0; "bitext": pairs that say the same; "classification":
+    documents with labels, which clustering uses as well.
+    """
 
     name: str
-    kind: Literal["retrieval", "similarity"] = "retrieval"
+    kind: Kind = "retrieval"
     documents: dict[str, str] = field(default_factory=dict)
     queries: dict[str, str] = field(default_factory=dict)
     qrels: Qrels = field(default_factory=dict)
     metadata: dict[str, dict[str, Any]] = field(default_factory=dict)
     pairs: list[tuple[str, str, float]] = field(default_factory=list)
+    labels: dict[str, str] = field(default_factory=dict)
 
     def __repr__(self) -> str:
-        if self.kind == "similarity":
+        if self.pairs:
             return f"Dataset({self.name!r}, {len(self.pairs):,} pairs)"
+        if self.labels:
+            return f"Dataset({self.name!r}, {len(self.labels):,} texts, {len({*self.labels.values()}):,} labels)"
         return f"Dataset({self.name!r}, {len(self.documents):,} documents, {len(self.queries):,} queries)"
+
+    def sample(self, n: int, seed: int = 0) -> Dataset:
+        """At most n random pairs, labelled texts, or queries; the documents of a retrieval set all stay.
+
+        >>> Dataset("d", "bitext", pairs=[("a", "b", 1.0)] * 9).sample(3)
+        Dataset('d', 3 pairs)
+        """
+        rng = np.random.default_rng(seed)
+        if self.pairs:
+            kept = sorted(rng.permutation(len(self.pairs))[:n].tolist())
+            return replace(self, pairs=[self.pairs[i] for i in kept])
+        ids = list(self.labels or self.queries)
+        chosen = [ids[i] for i in sorted(rng.permutation(len(ids))[:n].tolist())]
+        if self.labels:
+            return replace(
+                self,
+                documents={i: self.documents[i] for i in chosen},
+                labels={i: self.labels[i] for i in chosen},
+            )
+        return replace(
+            self,
+            queries={i: self.queries[i] for i in chosen},
+            qrels={i: self.qrels[i] for i in chosen},
+        )
 
 
 def load(name: str | Path, split: str = "test") -> Dataset:
     """A data set by name or folder, only the queries that are judged.
 
-    Looked for in this order: a shipped set (debian, wordnet, verses), a folder in the BEIR layout, a folder of that name
-    below the one that CODOMAIN_DATA names, "hf:owner/name" on the Hugging Face hub, an ir_datasets id ("beir/scifact/test").
+    Looked for in this order: a shipped set (debian, wordnet, verses), a table (.tsv, .csv, .jsonl), a folder in the layout
+    of BEIR or TREC, a folder or table of that name below the one that CODOMAIN_DATA names, "hf:owner/name" on the Hugging Face hub, an ir_datasets id ("beir/scifact/test").
 
     >>> load("debian")
     Dataset('debian', 10,000 documents, 1,000 queries)
@@ -58,6 +93,10 @@ def load(name: str | Path, split: str = "test") -> Dataset:
         return read_folder(Path(__file__).parent.parent / "data" / name, name, split)
     if os.path.isdir(name):
         return read_folder(Path(name), Path(name).name, split)
+    if os.path.isfile(name):
+        from codomain.measure.tables import read_table
+
+        return read_table(Path(name), None, split)
     if name.startswith("hf:"):
         return _hub(name.removeprefix("hf:"), split)
     root = os.environ.get("CODOMAIN_DATA")
@@ -65,6 +104,11 @@ def load(name: str | Path, split: str = "test") -> Dataset:
         for folder in (Path(root) / name, Path(root) / name.split("-")[0] / name, Path(root) / name / name):
             if _is_set(folder, name):
                 return _pairs_or_folder(folder, name, split)
+        from codomain.measure.tables import find_table, read_table
+
+        table = find_table(Path(root), name)
+        if table is not None:
+            return read_table(table, name, split)
     if "/" in name:
         return _ir_datasets(name)
     known = ", ".join(SHIPPED)
@@ -73,7 +117,7 @@ def load(name: str | Path, split: str = "test") -> Dataset:
 
 
 def _is_set(folder: Path, name: str) -> bool:
-    found = name in _SIMILARITY or name == "trecqa" or _corpus_file(folder) is not None
+    found = name in _SIMILARITY or name == "trecqa" or corpus_file(folder) is not None
     return found and folder.is_dir()
 
 
@@ -108,17 +152,18 @@ def _answer_selection(path: Path, name: str, split: str) -> Dataset:
 def read_folder(folder: Path, name: str | None = None, split: str = "test") -> Dataset:
     """A folder with corpus.jsonl, queries.jsonl (each perhaps .gz) and qrels: .tsv, .jsonl, or qrels/<split>.tsv.
 
+    One with topics is read as TREC's (codomain.measure.trec).
+
     Raises InputError when a file is missing, broken, or judges queries or documents that are not there.
     """
-    corpus = _corpus_file(folder)
+    from codomain.measure.trec import is_trec, read_trec
+
+    if is_trec(folder):
+        return read_trec(folder, name)
+    corpus = corpus_file(folder)
     if corpus is None:
         raise InputError(f"{folder} holds no corpus.jsonl or corpus.jsonl.gz.")
-    documents: dict[str, str] = {}
-    metadata: dict[str, dict[str, Any]] = {}
-    for row in _json_lines(corpus):
-        id = str(row["_id"])
-        documents[id] = " ".join(part for part in (row.get("title"), row["text"]) if part)
-        metadata[id] = {key: value for key, value in row.items() if key not in ("_id", "title", "text")}
+    documents, metadata = read_corpus(corpus)
     queries = read_queries(_first(folder, "queries.jsonl", "queries.jsonl.gz"))
     stems = (
         f"qrels.{split}.tsv",
@@ -139,6 +184,22 @@ def read_folder(folder: Path, name: str | None = None, split: str = "test") -> D
     return Dataset(name or folder.name, documents=documents, queries=judged, qrels=qrels, metadata=metadata)
 
 
+def read_corpus(path: Path) -> tuple[dict[str, str], dict[str, dict[str, Any]]]:
+    """Documents by id from JSON lines (_id or id, text, perhaps title), and all their other fields.
+
+    Raises InputError for a missing or broken file, and for an id that is there twice.
+    """
+    documents: dict[str, str] = {}
+    metadata: dict[str, dict[str, Any]] = {}
+    for row in json_rows(path, "_id", "text"):
+        id = str(row["_id"])
+        if id in documents:
+            raise InputError(f'{path}: the document "{id}" is there twice.')
+        documents[id] = " ".join(part for part in (row.get("title"), row["text"]) if part)
+        metadata[id] = {key: value for key, value in row.items() if key not in ("_id", "title", "text")}
+    return documents, metadata
+
+
 def read_queries(path: str | Path) -> dict[str, str]:
     """Queries by id from JSON lines (_id or id, text), or from lines "id<tab>text".
 
@@ -146,9 +207,9 @@ def read_queries(path: str | Path) -> dict[str, str]:
     """
     path = Path(path)
     if ".jsonl" in path.suffixes:
-        return {str(row["_id"]): row["text"] for row in _json_lines(path)}
+        return {str(row["_id"]): row["text"] for row in json_rows(path, "_id", "text")}
     queries = {}
-    for number, line in enumerate(_lines(path), 1):
+    for number, line in enumerate(lines(path), 1):
         id, tab, text = line.rstrip("\n").partition("\t")
         if not tab:
             raise InputError(f"{path}, line {number}: a query is written id<tab>text.")
@@ -164,10 +225,10 @@ def read_qrels(path: str | Path) -> Qrels:
     path = Path(path)
     qrels: Qrels = {}
     if ".jsonl" in path.suffixes:
-        for row in _json_lines(path, "query-id", "corpus-id"):
+        for row in json_rows(path, "query-id", "corpus-id"):
             qrels.setdefault(str(row["query-id"]), {})[str(row["corpus-id"])] = int(row.get("score", 1))
         return qrels
-    for number, line in enumerate(_lines(path), 1):
+    for number, line in enumerate(lines(path), 1):
         cells = line.rstrip("\n").split("\t") if "\t" in line else line.split()
         if not cells or (number == 1 and cells[0] in ("query-id", "query_id", "qid")):
             continue
@@ -181,7 +242,8 @@ def read_qrels(path: str | Path) -> Qrels:
     return qrels
 
 
-def _corpus_file(folder: Path) -> Path | None:
+def corpus_file(folder: Path) -> Path | None:
+    """The corpus.jsonl of a folder, perhaps packed; None without one."""
     names = ("corpus.jsonl", "corpus.jsonl.gz", "corpus.rebuilt.jsonl.gz")
     return next((folder / name for name in names if (folder / name).is_file()), None)
 
@@ -193,7 +255,8 @@ def _first(folder: Path, *names: str) -> Path:
     raise InputError(f"{folder} holds none of {', '.join(names)}.")
 
 
-def _lines(path: Path) -> Iterator[str]:
+def lines(path: Path) -> Iterator[str]:
+    """Lines of a text file, unpacked if it ends in .gz; raises InputError where it cannot be read."""
     try:
         with (
             gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8-sig") as file
@@ -203,15 +266,16 @@ def _lines(path: Path) -> Iterator[str]:
         raise InputError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}.") from None
 
 
-def _json_lines(path: Path, *needed: str) -> Iterator[dict[str, Any]]:
-    for number, line in enumerate(_lines(path), 1):
+def json_rows(path: Path, *needed: str) -> Iterator[dict[str, Any]]:
+    """Objects of a file of JSON lines, "id" also as "_id"; raises InputError for one that lacks a needed field."""
+    for number, line in enumerate(lines(path), 1):
         if not line.strip():
             continue
         try:
             row = json.loads(line)
             if "_id" not in row and "id" in row:
                 row["_id"] = row["id"]
-            missing = [name for name in needed or ("_id", "text") if name not in row]
+            missing = [name for name in needed if name not in row]
         except (ValueError, TypeError):
             raise InputError(f"{path}, line {number}: not a JSON object.") from None
         if missing:
@@ -220,7 +284,7 @@ def _json_lines(path: Path, *needed: str) -> Iterator[dict[str, Any]]:
 
 
 def _table(path: Path) -> Iterator[dict[str, str]]:
-    return csv.DictReader(_lines(path), delimiter="\t", quoting=csv.QUOTE_NONE)
+    return csv.DictReader(lines(path), delimiter="\t", quoting=csv.QUOTE_NONE)
 
 
 # --- elsewhere --------------------------------------------------------------------------------------------------

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote, unquote
 
+import numpy as np
+
 from codomain.errors import InputError
 from codomain.vectors import Hits
 
@@ -34,14 +36,19 @@ class Run:
         return cls(name, rankings)
 
     def write(self, path: str | Path) -> None:
-        """Write in TREC's six columns (white space in ids as %20), whole or not at all."""
+        """Write in TREC's six columns (white space in ids as %20), whole or not at all.
+
+        trec_eval orders equal scores by document: each score is put just below that of the rank above it where it is not.
+        """
         path = Path(path)
         draft = path.with_name(f".{path.name}.{os.getpid()}.part")
         tag = _escape(self.name) or "run"
         try:
             with draft.open("w", encoding="utf-8") as file:
                 for query, ranking in self.rankings.items():
-                    for rank, (document, score) in enumerate(ranking, 1):
+                    above = np.float32(np.inf)
+                    for rank, (document, given) in enumerate(ranking, 1):
+                        score = above = min(np.float32(given), np.nextafter(above, np.float32(-np.inf)))
                         file.write(f"{_escape(query)} Q0 {_escape(document)} {rank} {score:.9g} {tag}\n")
             os.replace(draft, path)
         except OSError as error:
