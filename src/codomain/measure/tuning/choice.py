@@ -146,8 +146,17 @@ class Effect:
 
     @property
     def decided(self) -> bool:
-        """Whether the interval of the difference excludes zero."""
-        return self.difference is not None and (self.difference.low > 0 or self.difference.high < 0)
+        """Whether chance does not explain the difference; a few queries whose values all agree could still be chance."""
+        return self.difference is not None and certain(self.difference)
+
+
+def certain(difference: Comparison) -> bool:
+    """Whether both the interval and the permutation test say that there is a difference.
+
+    >>> certain(compare({"q": 0.0}, {"q": 1.0}))
+    False
+    """
+    return (difference.low > 0 or difference.high < 0) and difference.p < _LEVEL
 
 
 def effects(outcomes: Sequence[Outcome]) -> list[Effect]:
