@@ -156,7 +156,7 @@ def _of_vectors(
     if not dense:
         raise InputError(f"{pipe} has no encoder of dense vectors, and the set {data.name} measures vectors.")
     items = list(data.labels) or [str(i) for i in range(len(data.pairs))]
-    texts = [data.documents[i] for i in data.labels] or [p[side] for side in (0, 1) for p in data.pairs]
+    texts = [data.documents[i] for i in data.labels] or [str(p[side]) for side in (0, 1) for p in data.pairs]
     began = time.perf_counter()
     vectors = _vectors(dense[0], texts, progress)
     run = Run(str(pipe), {}, {"encode": time.perf_counter() - began})
