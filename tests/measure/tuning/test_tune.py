@@ -172,7 +172,8 @@ def test_one_query_is_measured_and_said_to_show_little(data: Dataset, tmp_path: 
         "one", documents=data.documents, queries={query: data.queries[query]}, qrels={query: data.qrels[query]}
     )
     tuned = quick(one, tmp_path)
-    assert len(tuned.choice.tied) == 1 and "1 queries are few: only large differences can be seen." in tuned.sentences
+    assert len(tuned.choice.tied) == 1 and "One query shows no difference for certain." in tuned.sentences
+    assert not any(effect.decided for effect in tuned.effects) and "worse" not in {row.verdict for row in tuned.rows}
     assert not tuned.held_out
 
 

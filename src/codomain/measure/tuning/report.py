@@ -9,12 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.resources import files
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
 from codomain.errors import InputError
 from codomain.measure.significance import Comparison, compare, interval
-from codomain.measure.tuning.choice import Choice, Effect, Limits, effects, optimism
+from codomain.measure.tuning.choice import Choice, Effect, Limits, certain, effects, optimism
 from codomain.measure.tuning.corpus import Questions
 from codomain.measure.tuning.outcome import Outcome
 
@@ -103,7 +104,7 @@ class Tuned:
             return "as good"
         if outcome.by_query.keys() != best.by_query.keys():
             return "worse"  # it was dropped
-        return "worse" if compare(best.by_query, outcome.by_query).high < 0 else "unclear"
+        return "worse" if certain(compare(best.by_query, outcome.by_query)) else "unclear"
 
     @cached_property
     def effects(self) -> list[Effect]:
@@ -120,7 +121,7 @@ class Tuned:
     def _about(self) -> list[str]:
         number = len(next(o for o in self.outcomes if o.status == "done").by_query)
         kind = {
-            "judged": f"{number} judged queries",
+            "judged": f"{number} judged {'query' if number == 1 else 'queries'}",
             "synthetic": (
                 f"{number} queries made from the documents, not asked by people: they use the documents' own words, "
                 "which flatters lexical search"
@@ -128,7 +129,9 @@ class Tuned:
             "fidelity": f"{number} queries without judgements: {self.metric} is agreement with exact float32 search",
         }[self.questions.kind]
         found = [f"Measured on {self.documents:,} documents and {kind}."]
-        if number < _LEAST:
+        if number == 1:
+            found.append("One query shows no difference for certain.")
+        elif number < _LEAST:
             found.append(f"{number} queries are few: only large differences can be seen.")
         found += [f"Left out: {n:,} {reason}." for reason, n in self.questions.left_out.items()]
         found += [self.frozen[0].upper() + self.frozen[1:] + "."] if self.frozen else []
@@ -159,9 +162,11 @@ class Tuned:
                 f"{_difference(self.choice.against_best)}; it takes {_times(best.bytes, chosen.bytes)} the bytes and "
                 f"{_times(best.p50, chosen.p50)} the time."
             )
-        found.append(
-            f"A difference to the best below {self.choice.detectable:.3f} could not be seen with these queries."
-        )
+        between = "among those near it" if chosen is best else "to the best"
+        if isfinite(self.choice.detectable):
+            found.append(
+                f"A difference {between} below {self.choice.detectable:.3f} could not be seen with these queries."
+            )
         present = next((o for o in self.outcomes if o.expression == self.now and o.status == "done"), None)
         if present is chosen:
             found.append("It is what the collection has now.")
@@ -175,9 +180,12 @@ class Tuned:
             return []
         chosen = self.held_out.get(self.choice.recommended.expression)
         if chosen is None:
-            by_luck = optimism([o for o in self.outcomes if o.status == "done"])
+            done = [o for o in self.outcomes if o.status == "done"]
+            if len(done) < 2 or len(done[0].values) < 2:
+                return []
+            by_luck = optimism(done)
             said = f"No queries were held out; the best of so many looks about {by_luck:.3f} better than it is."
-            return [said] if len(self.outcomes) > 1 else []
+            return [said]
         found = [f"On {len(chosen.values)} queries that took no part in the choice it has {chosen.mean:.3f}"]
         best = self.held_out.get(self.choice.best.expression)
         if best is not None and best is not chosen:
