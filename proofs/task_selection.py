@@ -22,9 +22,9 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from bitext import E5
 
 import codomain as cd
+from bitext import E5
 from codomain.errors import CodomainError
 from codomain.measure import evaluate, load
 from codomain.measure.benchmark import borda, rank_agreement, reduce_pool, select_tasks
@@ -50,7 +50,7 @@ def tfidf(texts: list[str]) -> np.ndarray:
 
 def versions(X: np.ndarray) -> dict[str, np.ndarray]:
     X = np.float32(X)
-    bits = np.where(X > X.mean(axis=0), 1, -1).astype(np.float32)
+    bits = np.where(X.mean(axis=0) < X, 1, -1).astype(np.float32)
     return {"": X, " 1/2": X[:, : X.shape[1] // 2], " 1/8": X[:, : X.shape[1] // 8], " bits": bits}
 
 

@@ -22,7 +22,7 @@ def test_tasks_that_others_tell_go_first_and_what_nothing_tells_stays():
     chosen = select_tasks(scores(), stop=0.8)
     assert "c" in chosen.kept and {t[0] for t in chosen.kept} == {"a", "b", "c"}
     assert len(chosen.kept) <= 5 and all(step.predicted >= 0.8 for step in chosen.steps)
-    assert chosen.steps[0].task != "c" and chosen.steps[0].ranks > 0.95
+    assert chosen.steps[0].task != "c" and chosen.steps[0].ranks > 0.9
 
 
 def test_groups_and_named_tasks_are_kept():

@@ -80,6 +80,7 @@ def test_topics_of_the_classic_kind(tmp_path):
         ("a.tsv", "question1\tquestion2\tlabel\na\tb\t1\nc\td\t0\n", "pairs", 2),
         ("a.tsv", "deu\teng\nHaus\thouse\n", "bitext", 1),
         ("a.tsv", "split\tlabel\ttext\ntrain\tx\tone\ntest\ty\ttwo\n", "classification", 1),
+        ("a.tsv", "split\tlabel\ttext\nall\tx\tone\nall\ty\ttwo\n", "classification", 2),
     ],
 )
 def test_a_table_is_known_by_its_columns(tmp_path, name, text, kind, size):
@@ -101,7 +102,7 @@ def test_a_title_goes_before_its_text(tmp_path):
         ("sentence1\tsentence2\tscore\na\tb\tmuch\n", "no number"),
         ("sentence1\tsentence2\tlabel\na\tb\t2\n", "0 or 1"),
         ("label\ttext\nx\n", "no text or no label"),
-        ("split\tlabel\ttext\ntrain\tx\tone\n", 'no rows of the split "test"'),
+        ("split\tlabel\ttext\ntrain\tx\tone\ndev\ty\ttwo\n", 'no rows of the split "test"'),
     ],
 )
 def test_a_broken_table_is_one_sentence(tmp_path, text, sentence):

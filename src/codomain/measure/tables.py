@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -60,17 +59,16 @@ def read_table(path: Path, name: str | None = None, split: str = "test") -> Data
 
     text (with title or subject before it) and label: classification. Two texts (sentence1 and sentence2, question1 and
     question2, text1 and text2, left and right) with score: similarity; with label 0 or 1: pairs. Two columns alone:
-    bitext, row by row. Where there is a column "split", the rows of that split are taken.
+    bitext, row by row. Where there is a column "split" of several values, the rows of that split are taken.
 
     Raises InputError for a file that cannot be read, has other columns, or a value that is none.
     """
-    rows = _rows(path)
-    try:
-        first = next(rows)
-    except StopIteration:
-        raise InputError(f"{path} holds no rows.") from None
-    columns = [column for column in first if column is not None]
-    kept = (row for row in chain([first], rows) if "split" not in columns or row.get("split") == split)
+    rows = list(_rows(path))
+    if not rows:
+        raise InputError(f"{path} holds no rows.")
+    columns = [column for column in rows[0] if column is not None]
+    splits = {row.get("split") for row in rows}
+    kept = [row for row in rows if len(splits) == 1 or row.get("split") == split]
     name = name or _stem(path)
     left, right = next((pair for pair in _PAIRS if {*pair} <= {*columns}), ("", ""))
     scored = next((column for column in _SCORES if column in columns), "")
@@ -97,7 +95,7 @@ def read_table(path: Path, name: str | None = None, split: str = "test") -> Data
     return data
 
 
-def _labelled(name: str, columns: list[str], rows: Iterator[dict[str, Any]]) -> Dataset:
+def _labelled(name: str, columns: list[str], rows: list[dict[str, Any]]) -> Dataset:
     before = [column for column in _BEFORE_TEXT if column in columns]
     documents: dict[str, str] = {}
     labels: dict[str, str] = {}
