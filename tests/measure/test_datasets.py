@@ -171,3 +171,12 @@ def test_packed_files_are_read(beir):
     (beir / "corpus.jsonl.gz").write_bytes(gzip.compress((beir / "corpus.jsonl").read_bytes()))
     (beir / "corpus.jsonl").unlink()
     assert len(load(beir).documents) == 2
+
+
+def test_two_queries_with_one_id_are_refused(tmp_path):
+    path = tmp_path / "q.jsonl"
+    path.write_text('{"_id": "1", "text": "one"}\n{"_id": "1", "text": "one"}\n')
+    assert read_queries(path) == {"1": "one"}
+    path.write_text('{"_id": "1", "text": "one"}\n{"_id": "1", "text": "two"}\n')
+    with pytest.raises(InputError, match='two queries with the id "1"'):
+        read_queries(path)

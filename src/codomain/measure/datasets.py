@@ -203,17 +203,22 @@ def read_corpus(path: Path) -> tuple[dict[str, str], dict[str, dict[str, Any]]]:
 def read_queries(path: str | Path) -> dict[str, str]:
     """Queries by id from JSON lines (_id or id, text), or from lines "id<tab>text".
 
-    Raises InputError for a missing or broken file.
+    Raises InputError for a missing or broken file, or one id for two texts.
     """
     path = Path(path)
     if ".jsonl" in path.suffixes:
-        return {str(row["_id"]): row["text"] for row in json_rows(path, "_id", "text")}
-    queries = {}
-    for number, line in enumerate(lines(path), 1):
-        id, tab, text = line.rstrip("\n").partition("\t")
-        if not tab:
-            raise InputError(f"{path}, line {number}: a query is written id<tab>text.")
-        queries[id] = text
+        rows = [(str(row["_id"]), row["text"]) for row in json_rows(path, "_id", "text")]
+    else:
+        rows = []
+        for number, line in enumerate(lines(path), 1):
+            id, tab, text = line.rstrip("\n").partition("\t")
+            if not tab:
+                raise InputError(f"{path}, line {number}: a query is written id<tab>text.")
+            rows.append((id, text))
+    queries: dict[str, str] = {}
+    for id, text in rows:
+        if queries.setdefault(id, text) != text:
+            raise InputError(f'{path} has two queries with the id "{id}".')
     return queries
 
 
