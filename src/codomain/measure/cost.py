@@ -121,12 +121,14 @@ def rerank_by_cosine(hits: Hits, queries: Floats, X: Floats, k: int | None = Non
         )
     Q, U = units(queries), units(X)
     there = hits.rows >= 0
-    cosines = np.einsum("qd,qkd->qk", Q, U[np.where(there, hits.rows, 0)])
+    cosines = np.zeros(hits.rows.shape, np.float32)
+    for i, rows in enumerate(np.where(there, hits.rows, 0)):
+        cosines[i] = U[rows] @ Q[i]
     scores = mix * _unit_range(cosines, there) + (1 - mix) * _unit_range(np.asarray(hits.scores), there)
     scores = np.where(there, scores, -np.inf)
     order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
-    rows = np.take_along_axis(hits.rows, order, axis=1)
-    return Hits(rows, np.where(rows >= 0, np.take_along_axis(scores, order, axis=1), 0).astype(np.float32))
+    best = np.take_along_axis(hits.rows, order, axis=1)
+    return Hits(best, np.where(best >= 0, np.take_along_axis(scores, order, axis=1), 0).astype(np.float32))
 
 
 def _unit_range(values: NDArray[Any], there: NDArray[np.bool_]) -> NDArray[np.float64]:
