@@ -121,6 +121,7 @@ def _same(value: Any, default: Any) -> bool:
 
 _MODULES = {
     "static": "codomain.encode.static",
+    "vectorfile": "codomain.encode.vectorfile",
     "st": "codomain.encode.transformer",
     "minilm": "codomain.encode.transformer",
     "late": "codomain.encode.late",

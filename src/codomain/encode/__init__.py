@@ -1,6 +1,7 @@
 """Data to vectors: the bundled static table, hashed words and n-grams, and models of sentence-transformers.
 
 static.py       mean of token rows; ships with codomain, needs neither download nor torch
+vectorfile.py   `vectorfile(path)`: mean of the word vectors of any vector file
 wordpiece.py    the tokenizer of static tables, one dictionary look-up a word
 tensors.py      safetensors files as memory maps
 transformer.py  `st(name)` for any sentence-transformers model, `minilm()` for the one that a package carries
@@ -17,6 +18,7 @@ from typing import Any
 
 _HOMES = {
     "StaticEncoder": "codomain.encode.static",
+    "VectorFileEncoder": "codomain.encode.vectorfile",
     "TransformerEncoder": "codomain.encode.transformer",
     "MiniLMEncoder": "codomain.encode.transformer",
     "LateEncoder": "codomain.encode.late",
@@ -31,6 +33,7 @@ __all__ = [
     "SpladeEncoder",
     "StaticEncoder",
     "TransformerEncoder",
+    "VectorFileEncoder",
     "WordEncoder",
 ]
 

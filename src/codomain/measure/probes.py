@@ -212,7 +212,7 @@ def _vectors(words: Words, asked: Sequence[str]) -> tuple[Floats, NDArray[np.boo
     names = [*at]
     if hasattr(words, "encode_documents"):
         X = units(words.encode_documents(names)) if names else np.zeros((0, 1), np.float32)
-        return X, X.any(axis=1), at
+        return X, np.asarray(X.any(axis=1)), at
     known = np.array([word in words for word in names], bool)
     found = np.array([words[word] for word, there in zip(names, known, strict=True) if there], np.float32)
     X = np.zeros((len(names), found.shape[1] if found.ndim == 2 else 1), np.float32)
