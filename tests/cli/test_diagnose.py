@@ -75,6 +75,26 @@ def test_a_report_in_the_terminal_as_json_and_as_a_page(run: Run) -> None:
     assert "every search is a scan" in missing["HNSW insertion order"]
 
 
+def test_queries_judgements_another_corpus_and_another_encoder(run: Run) -> None:
+    arguments = [
+        "--queries",
+        "q.jsonl",
+        "--qrels",
+        "r.tsv",
+        "--against",
+        "notes",
+        "--against-encoder",
+        "static(dim=64)",
+    ]
+    code, out, err = run("diagnose", "notes", *arguments)
+    assert code == 0, err
+    assert "Left out: 1 judged queries without a text." in out
+    assert "answer: accept the first hit from (best F1)" in out and "a classifier tells queries from passages" in out
+    assert "notes lies where these passages do" in out and "static(dim=64) shares" in out
+    code, out, err = run("diagnose", "notes", "--queries", "q.jsonl", "--against", "debian", "--sample", "100")
+    assert code == 0 and "Against debian" in out and "0 queries with a relevant document are too few" in out, err
+
+
 def test_coarse_codes_are_encoded_anew(run: Run) -> None:
     pipeline = "static() >> binary(center=False) >> flat()"
     assert run("index", "docs.jsonl", "--into", "bits", "--pipeline", pipeline)[0] == 0
@@ -91,6 +111,9 @@ def test_coarse_codes_are_encoded_anew(run: Run) -> None:
         (["nowhere"], "there is no data set"),
         (["notes", "--queries", "gone.jsonl"], "gone.jsonl cannot be read"),
         (["notes", "--qrels", "r.tsv"], "give --queries with it"),
+        (["notes", "--against", "nowhere"], "there is no data set"),
+        (["notes", "--against-encoder", "bm25()"], "is not an encoder of dense vectors"),
+        (["notes", "--html", "no/such/page.html"], "No such file"),
         (["notes", "--sample", "3"], "take 50 at least"),
         (["debian", "--encoder", "bm25()"], "is not an encoder of dense vectors"),
         (["debian", "--encoder", "static() >> flat()"], "is not an encoder of dense vectors"),

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from codomain.errors import InputError
 from codomain.measure.diagnosis.report import Section
 from codomain.measure.diagnosis.subject import Subject
 from codomain.measure.hidden import decompose, hidden_states
 from codomain.measure.robustness import flip_rate
 
-_EDITED = 300
+_EDITED = {False: 300, True: 100}
+"""Texts edited in seven ways, fewer where a transformer has to encode them all."""
 _READ = 128
 """Texts whose hidden states are looked at."""
 _POOL = 2_000
@@ -19,7 +22,7 @@ _ENOUGH = 16
 
 def flips(subject: Subject) -> Section:
     """The nearest other passage before and after small edits, among a sample encoded anew."""
-    texts = subject.texts(_EDITED)
+    texts = subject.texts(_EDITED[hasattr(subject.encoder, "_model")])
     if len(texts) < 20:
         raise InputError(f"{len(texts)} different passages are too few.")
     found = Section(f"Flips under small edits: the nearest of {len(texts):,} passages is another one afterwards")
@@ -93,7 +96,8 @@ def position(subject: Subject) -> Section:
     return found
 
 
-def _states(subject: Subject):  # type: ignore[no-untyped-def]
+def _states(subject: Subject) -> tuple[int, tuple[Any, list[int]]]:
+    """The length, and what `hidden_states` gives for passages of that length."""
     texts = subject.texts(_POOL)
     for length in _LENGTHS:
         long = [text for text in texts if len(text) >= 2 * length][: 2 * _READ]

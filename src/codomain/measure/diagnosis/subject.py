@@ -13,7 +13,7 @@ from codomain.errors import InputError
 from codomain.measure.datasets import Dataset, Qrels
 from codomain.measure.encoded import encoded
 from codomain.measure.neighbours import units
-from codomain.measure.tuning.corpus import Corpus
+from codomain.measure.tuning.corpus import Corpus, usable
 from codomain.pipeline import pipeline
 from codomain.vectors import Floats, Rows
 
@@ -126,6 +126,12 @@ class Subject:
         """The same with queries, and what answers them."""
         self.asked = {id: text for id, text in queries.items() if text.strip()}
         self.qrels = qrels or {}
+        if self.qrels:
+            try:
+                left_out = usable(queries, self.qrels, Corpus([], [], [*dict.fromkeys(self.documents)])).left_out
+                self.notes += [f"Left out: {number:,} {reason}." for reason, number in left_out.items()]
+            except InputError as error:
+                self.notes.append(f"{str(error)[0].upper()}{str(error)[1:]}")
         return self
 
     @property
