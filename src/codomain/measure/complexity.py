@@ -65,6 +65,15 @@ def fog(texts: Sequence[str]) -> Values:
     return np.array([0.4 * (words + 100 * long) for words, long in map(_shape, texts)])
 
 
+def sentence_length(texts: Sequence[str]) -> Values:
+    """Words in a sentence (n,), the mean of each text; 0 for a text without words.
+
+    >>> sentence_length(["The fox ran. It hid.", ""])
+    array([2.5, 0. ])
+    """
+    return np.array([words for words, _ in map(_shape, texts)])
+
+
 def text_complexity(
     texts: Sequence[str],
     tokenize: Callable[[str], Sequence[Any]] | None = None,
