@@ -37,6 +37,8 @@ def diagnose(
 
     if qrels is not None and queries is None:
         raise InputError("--qrels judges queries: give --queries with it.")
+    if html is not None and not html.parent.is_dir():
+        raise InputError(f"there is no folder {html.parent} for the page.")
     options: dict[str, Any] = {
         "queries": None if queries is None else read_queries(queries),
         "qrels": None if qrels is None else read_qrels(qrels),
