@@ -15,7 +15,8 @@ from codomain.vectors import Floats, as_float32
 
 _SHARE = 0.02
 _NOISE = 0.99
-_BEST = 10
+_BEST = 300
+"""One of so many documents has to be about a class, or the corpus has nothing of it; of many classes, half an even share."""
 _PAIRS = 20_000
 _NEIGHBOURS = 20
 """Of the local outlier factor: scikit-learn's default."""
@@ -31,8 +32,8 @@ class LabelCentroidClassifier:
     the documents that are nearest to the class now: spherical k-means that starts from names.
 
     Vectors are centred at the documents' mean first (`center`), or a class that lies near it would draw everything. A class
-    whose ten best documents (1 % of fewer than 1,000) are no nearer on average than the share `noise` of random pairs of
-    documents is dropped, as the corpus has nothing of it: predictions never name it. `noise=None` keeps all.
+    whose best documents, one of 300, are no nearer on average than the share `noise` of random pairs of documents is dropped,
+    as the corpus has nothing of it: predictions never name it. `noise=None` keeps all.
 
     It is transductive: what it says of a document depends on the documents that it was fitted on.
     "Evaluating Unsupervised Text Classification: Zero-shot and Similarity-based Approaches" (2022).
@@ -160,7 +161,7 @@ class LabelCentroidClassifier:
         n, classes = cosines.shape
         if self.noise is None or n < 2:
             return np.ones(classes, bool)
-        best = np.sort(cosines, axis=0)[-min(_BEST, math.ceil(n / 100)) :].mean(axis=0)
+        best = np.sort(cosines, axis=0)[-math.ceil(n / max(_BEST, 2 * classes)) :].mean(axis=0)
         a, b = np.random.default_rng(0).integers(0, n, (2, _PAIRS))
         random = np.einsum("ij,ij->i", U[a[a != b]], U[b[a != b]])
         # the nearest class stays in any case: something has to be predicted
