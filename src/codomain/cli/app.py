@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from codomain.cli import (
+    benchmark,
     classify,
     compact,
     demo,
@@ -58,6 +59,7 @@ app.command("classify")(classify.classify)
 app.command("demo")(demo.demo)
 app.command("papers")(papers.papers)
 app.add_typer(learn.app, name="learn")
+app.add_typer(benchmark.app, name="benchmark")
 app.add_typer(vectors.app, name="vectors")
 
 

@@ -200,6 +200,29 @@ def read_corpus(path: Path) -> tuple[dict[str, str], dict[str, dict[str, Any]]]:
     return documents, metadata
 
 
+def write_folder(data: Dataset, folder: str | Path) -> None:
+    """Write a retrieval set in the BEIR layout: corpus.jsonl, queries.jsonl and qrels.tsv, in a folder that is new.
+
+    Raises InputError for another kind of set, or a folder that is there or cannot be made.
+    """
+    folder = Path(folder)
+    if data.kind != "retrieval":
+        raise InputError(f"{data.name} is a {data.kind} set: BEIR's layout is for retrieval.")
+    try:
+        folder.mkdir(parents=True)
+        for name, rows in (
+            ("corpus.jsonl", ({"_id": id, "text": t, **data.metadata.get(id, {})} for id, t in data.documents.items())),
+            ("queries.jsonl", ({"_id": id, "text": text} for id, text in data.queries.items())),
+        ):
+            with (folder / name).open("w", encoding="utf-8") as file:
+                file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+        with (folder / "qrels.tsv").open("w", encoding="utf-8") as file:
+            file.write("query-id\tcorpus-id\tscore\n")
+            file.writelines(f"{q}\t{d}\t{grade}\n" for q, own in data.qrels.items() for d, grade in own.items())
+    except OSError as error:
+        raise InputError(f"{folder} cannot be written: {error.strerror}.") from None
+
+
 def read_queries(path: str | Path) -> dict[str, str]:
     """Queries by id from JSON lines (_id or id, text), or from lines "id<tab>text".
 
