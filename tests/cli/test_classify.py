@@ -5,14 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import json
-import signal
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
-from codomain.cli import main
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -36,23 +32,8 @@ TEXTS = {
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
+def run(command: Run, tmp_path: Path) -> Run:
     """Run a command beside a collection of eighteen sentences, half of them with a label in the field "known"."""
-    monkeypatch.chdir(tmp_path)
-    handler = signal.getsignal(signal.SIGINT)
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["codomain", *arguments])
-        try:
-            main()
-            code = 0
-        except SystemExit as stopped:
-            code = int(stopped.code or 0)
-        finally:
-            signal.signal(signal.SIGINT, handler)
-        out, err = capsys.readouterr()
-        return code, out, err
-
     rows = []
     for topic, texts in TEXTS.items():
         for i, text in enumerate(texts):
@@ -60,8 +41,8 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp
             rows.append({"id": f"{topic}{i}", "text": text, "topic": topic, "number": i, **known})
     (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
     (tmp_path / "labels.txt").write_text("sports: sports, football\n\ncooking: cooking, recipe, food\nastronomy\n")
-    assert call("index", "rows.jsonl", "--into", "notes", "--pipeline", "static() >> int8() >> flat()")[0] == 0
-    return call
+    assert command("index", "rows.jsonl", "--into", "notes", "--pipeline", "static() >> int8() >> flat()")[0] == 0
+    return command
 
 
 def test_documents_get_the_label_that_they_are_about(run: Run) -> None:

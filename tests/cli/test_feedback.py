@@ -2,44 +2,23 @@
 
 from __future__ import annotations
 
-import io
 import json
 import re
-import signal
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from codomain.cli import main
-
 Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, texts: list[str]) -> Run:
+def run(command: Run, tmp_path: Path, texts: list[str]) -> Run:
     """Run a command beside a collection of two hundred texts: exit code, standard output, standard error."""
-    monkeypatch.chdir(tmp_path)
-    handler = signal.getsignal(signal.SIGINT)
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["codomain", *arguments])
-        monkeypatch.setattr(sys, "stdin", io.StringIO())
-        try:
-            main()
-            code = 0
-        except SystemExit as stopped:
-            code = int(stopped.code or 0)
-        finally:
-            signal.signal(signal.SIGINT, handler)
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
     lines = [json.dumps({"id": f"d{i}", "text": text}) for i, text in enumerate(texts)]
     (tmp_path / "texts.jsonl").write_text("\n".join(lines))
-    assert call("index", "texts.jsonl", "--into", "notes", "--pipeline", "hashed() >> flat()")[0] == 0
-    return call
+    assert command("index", "texts.jsonl", "--into", "notes", "--pipeline", "hashed() >> flat()")[0] == 0
+    return command
 
 
 def found(run: Run, *options: str) -> list[str]:

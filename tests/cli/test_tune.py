@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import signal
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from codomain.cli import main
 from codomain.measure import load
 
 Run = Callable[..., tuple[int, str, str]]
@@ -24,23 +21,8 @@ fuse(static() >> int8() >> flat(), bm25())
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
+def run(command: Run, tmp_path: Path) -> Run:
     """Run a command beside a collection of 150 package descriptions with 30 judged queries."""
-    monkeypatch.chdir(tmp_path)
-    handler = signal.getsignal(signal.SIGINT)
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["codomain", *arguments])
-        try:
-            main()
-            code = 0
-        except SystemExit as stopped:
-            code = int(stopped.code or 0)
-        finally:
-            signal.signal(signal.SIGINT, handler)
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
     data = load("debian")
     queries = dict([*data.queries.items()][:30])
     wanted = [*dict.fromkeys(d for q in queries for d in data.qrels[q])]
@@ -51,8 +33,8 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp
     judged = [f"{q}\t{d}\t{grade}" for q in queries for d, grade in data.qrels[q].items()]
     Path("r.tsv").write_text("query-id\tcorpus-id\tscore\n" + "\n".join([*judged, "q?\tnot-there\t1"]))
     Path("p.txt").write_text(PIPELINES)
-    assert call("index", "docs.jsonl", "--into", "notes", "--pipeline", "static() >> flat()")[0] == 0
-    return call
+    assert command("index", "docs.jsonl", "--into", "notes", "--pipeline", "static() >> flat()")[0] == 0
+    return command
 
 
 def test_from_the_table_to_the_rebuilt_collection(run: Run) -> None:

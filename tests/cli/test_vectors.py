@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import signal
-import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
-
-from codomain.cli import main
 
 Run = Callable[..., tuple[int, str, str]]
 GLOVE = """king 0.9 0.8 0.1
@@ -22,25 +19,10 @@ cat 0.1 0.1 0.9
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
-    """Run a command in this process in an empty folder: exit code, standard output, standard error."""
-    monkeypatch.chdir(tmp_path)
+def run(command: Run, tmp_path: Path) -> Run:
+    """Run `codomain vectors` beside a small text file of vectors."""
     (tmp_path / "glove.txt").write_text(GLOVE)
-    handler = signal.getsignal(signal.SIGINT)
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["codomain", "vectors", *arguments])
-        try:
-            main()
-            code = 0
-        except SystemExit as stopped:
-            code = int(stopped.code or 0)
-        finally:
-            signal.signal(signal.SIGINT, handler)
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return call
+    return partial(command, "vectors")
 
 
 def test_import_says_what_it_made(run: Run) -> None:
