@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 
 import codomain as cd
-from codomain.errors import CodomainError
+from claims import prove
 from codomain.measure.encoded import encoded
 from codomain.measure.neighbours import units
 from codomain.measure.significance import compare
@@ -102,7 +102,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except (CodomainError, ImportError) as error:
-        print(f"skipped: {error}")
+    prove(main)

@@ -25,8 +25,8 @@ import sys
 import numpy as np
 
 import codomain as cd
+from claims import prove
 from codomain.encode.transformer import minilm_folder
-from codomain.errors import CodomainError
 from codomain.measure.curation import Coherence, character_loss, coverage, loss_coherence, select_diverse, source_purity
 from codomain.measure.encoded import encoded
 from codomain.measure.neighbours import units
@@ -135,7 +135,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except (CodomainError, ImportError) as error:
-        print(f"skipped: {error}")
+    prove(main)

@@ -17,10 +17,8 @@ those of the paper do among 50,000 documents. Among 46 they do not; the differen
 
 from __future__ import annotations
 
-import sys
-
 import codomain as cd
-from codomain.errors import CodomainError
+from claims import judge, prove
 from codomain.measure import Space, evaluate, load
 from codomain.measure.dimension_limit import combination_pressure, critical_n
 
@@ -66,13 +64,8 @@ def main() -> None:
     tuned = cd.tune(data, space=space, confirm=False)
     verdicts[f"tune recommends {tuned.recommended}"] = "bm25" in str(tuned.recommended)
     print()
-    for claim, holds in verdicts.items():
-        print(f"{'holds' if holds else 'DOES NOT HOLD':14} {claim}")
-    sys.exit(0 if all(verdicts.values()) else 1)
+    judge(verdicts)
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except (CodomainError, ImportError) as error:
-        print(f"skipped: {error}")
+    prove(main)

@@ -23,15 +23,14 @@ sentences: complexity +.0007 of -.085.) What is not measured, or goes along with
 from __future__ import annotations
 
 import re
-import sys
 from collections import defaultdict
 from dataclasses import replace
 
 import numpy as np
 from tokenizers import Tokenizer
 
+from claims import judge, prove
 from codomain.encode.static import BUNDLED
-from codomain.errors import CodomainError
 from codomain.measure import evaluate, load
 from codomain.measure.complexity import domain_gap, sentence_length, syllables, text_complexity
 
@@ -105,13 +104,8 @@ def main() -> None:
             f"{kind}: {'complexity' if kind == 'longer' else 'domain'} {ours:+.4f} (up to {high:+.4f}), the other {other:+.4f}"
         ] = high < 0 and abs(ours) > abs(other)
     print()
-    for claim, holds in verdicts.items():
-        print(f"{'holds' if holds else 'DOES NOT HOLD':14} {claim}")
-    sys.exit(0 if all(verdicts.values()) else 1)
+    judge(verdicts)
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except (CodomainError, ImportError) as error:
-        print(f"skipped: {error}")
+    prove(main)

@@ -21,7 +21,7 @@ import sys
 import numpy as np
 
 import codomain as cd
-from codomain.errors import CodomainError
+from claims import prove
 from codomain.measure.encoded import encoded
 from codomain.measure.explain import concept_vector, explain
 from codomain.measure.neighbours import units
@@ -72,7 +72,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except (CodomainError, ImportError) as error:
-        print(f"skipped: {error}")
+    prove(main)

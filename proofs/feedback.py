@@ -14,7 +14,6 @@ was good where it is among them, else that the first was bad. Baselines: the sam
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from collections.abc import Sequence
 from typing import Any
@@ -22,7 +21,7 @@ from typing import Any
 import numpy as np
 
 import codomain as cd
-from codomain.errors import CodomainError
+from claims import judge, prove
 from codomain.stages import Stage, stage
 from codomain.transform.items import OnlineItems
 from online_items import drawn, recall, streamed, verses
@@ -111,13 +110,8 @@ def main() -> None:
         >= -0.01,
         "the stored vectors are what they were, byte by byte": untouched,
     }
-    for claim, holds in claims.items():
-        print(f"{'holds' if holds else 'DOES NOT HOLD':14} {claim}")
-    sys.exit(0 if all(claims.values()) else 1)
+    judge(claims)
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except (CodomainError, ImportError) as error:
-        print(f"skipped: {error}")
+    prove(main)

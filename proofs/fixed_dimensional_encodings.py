@@ -14,12 +14,10 @@ the claim; nothing is tuned on these queries.
 
 from __future__ import annotations
 
-import sys
-
 import numpy as np
 
 import codomain as cd
-from codomain.errors import CodomainError
+from claims import judge, prove
 from codomain.index.multi import FDE, MultiVector
 from codomain.index.multi.choice import recall_at
 from codomain.measure import load
@@ -84,13 +82,8 @@ def main() -> None:
         claims[f"{name}: finds more among 50 than the best single mean vector"] = fde > found[best][50]
         short = found["FDE (5, 128, 10), whitened, filled"][50]
         claims[f"{name}: filling empty cells of short documents loses (against the paper)"] = short < fde
-    for claim, holds in claims.items():
-        print(f"{'holds' if holds else 'DOES NOT HOLD':14} {claim}")
-    sys.exit(0 if all(claims.values()) else 1)
+    judge(claims)
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except (CodomainError, ImportError) as error:
-        print(f"skipped: {error}")
+    prove(main)

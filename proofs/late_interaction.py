@@ -18,7 +18,7 @@ import sys
 import numpy as np
 
 import codomain as cd
-from codomain.errors import CodomainError
+from claims import prove
 from codomain.index.flat import Flat
 from codomain.index.multi import MultiVector
 from codomain.measure import Dataset, Evaluation, Run, load, measured
@@ -72,7 +72,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except (CodomainError, ImportError) as error:
-        print(f"skipped: {error}")
+    prove(main)

@@ -13,12 +13,10 @@ punctuation stripped (the default here), and with the idf of the collection on t
 
 from __future__ import annotations
 
-import sys
-
 import numpy as np
 
 import codomain as cd
-from codomain.errors import CodomainError
+from claims import judge, prove
 from codomain.measure import Dataset, Run, load, measured
 from codomain.measure.limit import make_limit
 
@@ -90,13 +88,8 @@ def main() -> None:
             t["static(), one vector"]["R@100"] < 0.25 for t in tables
         ),
     }
-    for claim, holds in claims.items():
-        print(f"{'holds' if holds else 'DOES NOT HOLD':14} {claim}")
-    sys.exit(0 if all(claims.values()) else 1)
+    judge(claims)
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except (CodomainError, ImportError) as error:
-        print(f"skipped: {error}")
+    prove(main)

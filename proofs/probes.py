@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 
 import codomain as cd
-from codomain.errors import CodomainError
+from claims import prove
 from codomain.measure.probes import analogy, categorisation, numeracy, weat, word_similarity
 from labelled import folder, table
 
@@ -226,7 +226,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except (CodomainError, ImportError) as error:
-        print(f"skipped: {error}")
+    prove(main)

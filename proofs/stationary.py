@@ -14,7 +14,6 @@ what of it the corners do.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 
 import numpy as np
@@ -22,6 +21,7 @@ import torch
 from sklearn.datasets import load_digits
 from torch import Tensor, nn
 
+from claims import judge
 from codomain.learn.objectives.stationary import SimplexHead, StationaryLoss
 from codomain.measure.compatibility import average_compatibility, compatibility_matrix
 
@@ -101,9 +101,7 @@ def main() -> None:
         >= 0.2,
         "AC is 1 with simplex + HOC, 0 with a learnt classifier": bool((ours_ac == 1).all() and (base_ac == 0).all()),
     }
-    for claim, holds in claims.items():
-        print(f"{'holds' if holds else 'DOES NOT HOLD':14} {claim}")
-    sys.exit(0 if all(claims.values()) else 1)
+    judge(claims)
 
 
 if __name__ == "__main__":

@@ -14,10 +14,9 @@ real ones, against the pipeline that is chosen on real ones. What is claimed, be
 
 from __future__ import annotations
 
-import sys
-
 from scipy.stats import kendalltau
 
+from claims import judge
 from codomain.measure import load, tune
 from codomain.measure.datasets import Dataset
 from codomain.measure.encoded import cache_folder
@@ -70,9 +69,7 @@ def main() -> None:
         "regret below .03 on two of three sets": sum(r < 0.03 for r in regrets) >= 2,
         "better than float32 dense search on two of three sets": sum(g > 0 for g in gains) >= 2,
     }
-    for claim, holds in claims.items():
-        print(f"{'holds' if holds else 'DOES NOT HOLD':14} {claim}")
-    sys.exit(0 if all(claims.values()) else 1)
+    judge(claims)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,6 @@ while every nDCG@10 is as high or higher. Also printed, no claim: tasks chosen w
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from typing import Any
 
@@ -25,7 +24,7 @@ import numpy as np
 
 import codomain as cd
 from bitext import E5
-from codomain.errors import CodomainError
+from claims import judge, prove
 from codomain.measure import evaluate, load
 from codomain.measure.benchmark import borda, rank_agreement, reduce_pool, select_tasks
 from codomain.measure.datasets import Dataset
@@ -169,9 +168,7 @@ def main() -> None:
         f"the pool ranks as the corpus: tau {agreement.tau:.3f}, .9 or more": agreement.tau >= 0.9,
         f"and every score is as high or higher there (from {min(rises):+.4f} to {max(rises):+.4f})": min(rises) >= 0,
     }
-    for claim, holds in verdicts.items():
-        print(f"{'holds' if holds else 'DOES NOT HOLD':14} {claim}")
-    sys.exit(0 if all(verdicts.values()) else 1)
+    judge(verdicts)
 
 
 def growth_run(corpora: Nested, expression: str) -> Any:
@@ -181,7 +178,4 @@ def growth_run(corpora: Nested, expression: str) -> Any:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except (CodomainError, ImportError) as error:
-        print(f"skipped: {error}")
+    prove(main)

@@ -17,13 +17,12 @@ and .9 or more of what is dropped was spoilt. Lost negations are the known hole:
 from __future__ import annotations
 
 import re
-import sys
 from collections import Counter
 
 import numpy as np
 
 from bitext import E5
-from codomain.errors import CodomainError
+from claims import judge, prove
 from codomain.measure.encoded import encoded
 from codomain.measure.translated import check_translations
 from labelled import folder, table
@@ -97,13 +96,8 @@ def main() -> None:
     verdicts[f"{precision:.3f} of what is dropped was spoilt, .9 or more"] = precision >= 0.9
     verdicts[f"lost negations: {recall['negation']:.3f} found, .3 or less"] = recall["negation"] <= 0.3
     print()
-    for claim, holds in verdicts.items():
-        print(f"{'holds' if holds else 'DOES NOT HOLD':14} {claim}")
-    sys.exit(0 if all(verdicts.values()) else 1)
+    judge(verdicts)
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except (CodomainError, ImportError) as error:
-        print(f"skipped: {error}")
+    prove(main)

@@ -13,7 +13,6 @@ begin when the candidates are known.
 
 from __future__ import annotations
 
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -21,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 import codomain as cd
-from codomain.errors import CodomainError
+from claims import judge, prove
 from codomain.index.disk import DiskStore
 from codomain.index.multi import MultiVector, lists
 from codomain.measure import load
@@ -118,13 +117,8 @@ def main() -> None:
         "1.5 times faster than without prefetch on the slow store": times["no prefetch"] >= 1.5 * times["prefetch"],
         "faster than two threads without a head start": times["no head start"] > times["prefetch"],
     }
-    for claim, holds in claims.items():
-        print(f"{'holds' if holds else 'DOES NOT HOLD':14} {claim}")
-    sys.exit(0 if all(claims.values()) else 1)
+    judge(claims)
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except (CodomainError, ImportError) as error:
-        print(f"skipped: {error}")
+    prove(main)

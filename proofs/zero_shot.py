@@ -24,7 +24,7 @@ from collections.abc import Callable
 import numpy as np
 
 import codomain as cd
-from codomain.errors import CodomainError
+from claims import prove
 from codomain.measure.classification import Score, accuracy, f1_difference, macro_f1
 from codomain.measure.encoded import encoded
 from codomain.measure.zeroshot import LabelCentroidClassifier
@@ -129,7 +129,4 @@ def _signed(score: Score) -> str:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except (CodomainError, ImportError) as error:
-        print(f"skipped: {error}")
+    prove(main)
