@@ -81,6 +81,13 @@ def test_a_class_that_the_corpus_does_not_have_is_dropped_and_never_predicted() 
     assert "absent" in kept.classes_ and not kept.dropped_
 
 
+def test_few_documents_or_the_last_class_are_no_reason_to_drop() -> None:
+    X, _ = blobs(per_class=30, spread=0.001)
+    assert LabelCentroidClassifier(labels=keywords(off=0.9)).fit(X).dropped_ == []
+    far = {"far": np.eye(16)[10:11], "farther": -np.eye(16)[0:1]}
+    assert len(LabelCentroidClassifier(labels=far).fit(blobs(per_class=100)[0]).classes_) == 1
+
+
 def test_centring_keeps_a_common_direction_from_drawing_everything() -> None:
     X, y = blobs()
     X[:, 15] += 3

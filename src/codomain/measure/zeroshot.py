@@ -18,6 +18,7 @@ _NOISE = 0.99
 _BEST = 300
 """One of so many documents has to be about a class, or the corpus has nothing of it; of many classes, half an even share."""
 _PAIRS = 20_000
+_FEW = 100
 _NEIGHBOURS = 20
 """Of the local outlier factor: scikit-learn's default."""
 
@@ -33,7 +34,8 @@ class LabelCentroidClassifier:
 
     Vectors are centred at the documents' mean first (`center`), or a class that lies near it would draw everything. A class
     whose best documents, one of 300, are no nearer on average than the share `noise` of random pairs of documents is dropped,
-    as the corpus has nothing of it: predictions never name it. `noise=None` keeps all.
+    as the corpus has nothing of it: predictions never name it. `noise=None` keeps all, and is for documents that are all
+    alike, which no name comes as near as they are to each other; of fewer than 100 documents nothing is dropped.
 
     It is transductive: what it says of a document depends on the documents that it was fitted on.
     "Evaluating Unsupervised Text Classification: Zero-shot and Similarity-based Approaches" (2022).
@@ -159,7 +161,7 @@ class LabelCentroidClassifier:
 
     def _kept(self, U: Floats, cosines: Floats) -> NDArray[np.bool_]:
         n, classes = cosines.shape
-        if self.noise is None or n < 2:
+        if self.noise is None or n < _FEW:
             return np.ones(classes, bool)
         best = np.sort(cosines, axis=0)[-math.ceil(n / max(_BEST, 2 * classes)) :].mean(axis=0)
         a, b = np.random.default_rng(0).integers(0, n, (2, _PAIRS))
