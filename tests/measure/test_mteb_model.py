@@ -163,3 +163,16 @@ def test_name_and_revision_tell_models_apart():
     assert a.name != b.name and a.revision != b.revision
     assert as_mteb("bm25()", name="me/mine").mteb_model_meta.name == "me/mine"
     assert as_mteb("static() >> truncate(64)").mteb_model_meta.revision == a.revision
+
+
+@pytest.mark.needs_data
+def test_scifact_is_the_same_for_mteb_for_trec_eval_and_for_us(tmp_path):
+    pytrec_eval = pytest.importorskip("pytrec_eval")
+    data = load("scifact")
+    found = evaluate("static()", data, ["nDCG@10"], k=100)
+    theirs = scores(as_mteb("static()"), retrieval(data))["ndcg_at_10"]
+    found.run.write(tmp_path / "run")
+    with (tmp_path / "run").open() as file:
+        judged = pytrec_eval.RelevanceEvaluator(data.qrels, {"ndcg_cut.10"}).evaluate(pytrec_eval.parse_run(file))
+    assert theirs == pytest.approx(found.mean("nDCG@10"), abs=0.001)
+    assert np.mean([one["ndcg_cut_10"] for one in judged.values()]) == pytest.approx(found.mean("nDCG@10"), abs=1e-6)
