@@ -150,3 +150,24 @@ def test_trec_eval_itself_measures_a_run_file_as_we_do(tmp_path):
     for ours, name in names.items():
         wanted = np.array([theirs.get(q, {}).get(name, 0.0) for q in data.queries])
         np.testing.assert_allclose([found.values[ours][q] for q in data.queries], wanted, atol=1e-6, err_msg=ours)
+
+
+def test_ids_are_there_once(tmp_path):
+    lay(tmp_path, {"corpus.jsonl": '{"_id": "1", "text": "a"}\n', "qrels.tsv": "q\t1\t1\n"})
+    (tmp_path / "queries.jsonl").write_text('{"_id": "q", "text": "a"}\n{"_id": "q", "text": "b"}\n')
+    with pytest.raises(InputError, match="two queries with the id"):
+        load(tmp_path)
+    (tmp_path / "corpus.jsonl").write_text('{"_id": "1", "text": "a"}\n{"_id": "1", "text": "b"}\n')
+    with pytest.raises(InputError, match='document "1" is there twice'):
+        load(tmp_path)
+
+
+def test_a_single_query_is_measured_without_more_certainty_than_it_has(tmp_path):
+    lay(
+        tmp_path,
+        {"corpus.jsonl": '{"_id": "1", "text": "a fox"}\n{"_id": "2", "text": "a hen"}\n', "qrels.tsv": "q\t1\t1\n"},
+    )
+    (tmp_path / "queries.jsonl").write_text('{"_id": "q", "text": "fox"}\n')
+    found = evaluate("bm25()", load(tmp_path), ["RR"])
+    assert found.interval("RR") == (1.0, 1.0)
+    assert found.against(found, "RR").p == 1.0 and found.against(found, "RR").min_detectable == float("inf")

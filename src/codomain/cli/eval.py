@@ -83,10 +83,12 @@ def _report(mine: str, comparisons: dict[tuple[str, str, str], Comparison], as_j
     """A table of differences; p is corrected for all the lines of a metric."""
     import json
     from dataclasses import asdict
+    from math import isfinite
 
     if as_json:
         for (metric, task, other), one in comparisons.items():
-            facts = {"pipeline": mine, "against": other, "task": task, "metric": metric, **asdict(one)}
+            found = {name: value if isfinite(value or 0) else None for name, value in asdict(one).items()}
+            facts = {"pipeline": mine, "against": other, "task": task, "metric": metric, **found}
             typer.echo(json.dumps(facts, ensure_ascii=False))
         return
     width = max(len(f"{task} {metric}") for metric, task, _ in comparisons)
