@@ -21,7 +21,7 @@ import sys
 import numpy as np
 
 import codomain as cd
-from codomain.errors import CodomainError
+from claims import prove
 from codomain.measure import load, spearman
 from codomain.measure.cost import measure_cost
 from codomain.measure.encoded import encoded
@@ -100,7 +100,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except (CodomainError, ImportError) as error:
-        print(f"skipped: {error}")
+    prove(main)
