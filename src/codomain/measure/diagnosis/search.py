@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from codomain.errors import InputError
 from codomain.index.diagnostics import order_sensitivity
 from codomain.measure.compression import Compressed
-from codomain.measure.diagnosis.report import Section, listed, written
+from codomain.measure.diagnosis.report import Figure, Section, listed, written
 from codomain.measure.diagnosis.subject import Subject
 from codomain.measure.significance import interval
 from codomain.vectors import Floats, Rows
@@ -92,7 +92,7 @@ def _compress(found: Section, kept: dict[str, tuple[str, float, float]], asked: 
             "overlap_binary_rescored",
         )
     plain = found["overlap_binary_uncentred"]
-    if abs(binary - plain) > 0.02:
+    if _apart(found.figure("overlap_binary"), found.figure("overlap_binary_uncentred")):
         better = "binary()" if binary > plain else "binary(center=False)"
         found.advise(
             f"Of signs, {better} keeps more: centred {written(binary)} of the ten nearest, as they are {written(plain)}.",
@@ -107,6 +107,12 @@ def _compress(found: Section, kept: dict[str, tuple[str, float, float]], asked: 
             "overlap_half_truncate",
             "overlap_half_pca",
         )
+
+
+def _apart(one: Figure, other: Figure) -> bool:
+    """Whether the intervals of two figures do not touch."""
+    lows, highs = (one.low or 0.0, other.low or 0.0), (one.high or 0.0, other.high or 0.0)
+    return max(lows) > min(highs)
 
 
 def insertion_order(subject: Subject) -> Section:

@@ -91,12 +91,14 @@ class Subject:
             alive = np.array([row for (row,) in listing], np.int64)
             codec = branch.leaf.codec if branch.fitted else None
             coarse = codec is not None and codec.bits_per_vector < _COARSE * codec.dim
+            transformed = branch.fitted and bool(branch.leaf.transforms)
             wanted = min(_FRESH, sample) if coarse else _READ * sample
             rows = _some(len(alive), wanted, seed)
             vectors = branch.blocks.encoded(alive[rows]) if coarse else branch.vectors(alive[rows])
         encoder: Any = branch.leaf.encoder
 
         def asked(queries: list[str]) -> Floats:
+            branch.check_encoder()
             vectors = encoder.encode_queries(queries)
             return np.asarray(vectors if coarse else branch.prepared(vectors), np.float32)
 
@@ -109,7 +111,7 @@ class Subject:
             str(branch.leaf.stages[0]),
             encoder,
             asked,
-            plain=coarse or not branch.leaf.transforms,
+            plain=coarse or not transformed,
             sample=sample,
             seed=seed,
         )
@@ -118,7 +120,7 @@ class Subject:
                 f"It stores {codec.bits_per_vector / codec.dim:.3g} bits a dimension; measured are the vectors of "
                 f"{len(rows):,} passages as {subject.expression} gives them, encoded anew."
             )
-        elif branch.leaf.transforms:
+        elif transformed:
             subject.notes.append(f"Measured are its vectors as they are stored: {branch.leaf.name}.")
         return subject
 

@@ -52,7 +52,7 @@ def isotropy(subject: Subject) -> Section:
             "of random passages, and see below whether signs keep more with binary() or with binary(center=False).",
             "mean_cosine",
         )
-    if rank.value < d / 4:
+    if rank.value < d / 4 and len(X) >= 2 * d:  # fewer rows fill fewer directions
         found.advise(
             f"The variance fills about {rank} of {d} directions: try pca() to fewer dimensions.", "effective_rank"
         )
