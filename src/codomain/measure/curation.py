@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import math
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
@@ -118,10 +119,10 @@ def select_diverse(
     """Rows of (n, d) that stand for all, in ascending order: `budget` of them, a count or a share below 1.
 
     "kmeans": the row nearest to the middle of each of as many clusters. "facility": greedily, each row that adds most to
-    the mean over all rows of their cosine to the nearest chosen one (facility location; quadratic). "semdedup": of rows
-    with a cosine of at least tau only the one farthest from its cluster's middle, as in "SemDeDup: Data-efficient learning
-    at web-scale through semantic deduplication" (2023); the budget is then what is left at most, dropped are the rows
-    nearest to another one.
+    the mean over all rows of their cosine to the nearest chosen one (facility location; all cosines are in memory, 4 n^2
+    bytes). "semdedup": of rows with a cosine of at least tau only the one farthest from its cluster's middle, as in
+    "SemDeDup: Data-efficient learning at web-scale through semantic deduplication" (2023); the budget is then what is left
+    at most, dropped are the rows nearest to another one.
 
     >>> select_diverse(np.float32([[1, 0], [1, 0.1], [0, 1], [0.1, 1]]), 2).shape
     (2,)
@@ -237,12 +238,18 @@ def _medoids(U: Floats, count: int, seed: int) -> Rows:
 def _facility(U: Floats, count: int) -> Rows:
     cosines = U @ U.T
     best = np.full(len(U), -1.0, np.float32)
+    # lazily: a row's gain only shrinks as others are chosen, so one that is still ahead when made anew is the largest
+    heap = [(-float(gain), row) for row, gain in enumerate((cosines - best).sum(axis=1, dtype=np.float64))]
+    heapq.heapify(heap)
     chosen: list[int] = []
-    for _ in range(count):
-        gains = np.maximum(cosines, best).sum(axis=1)
-        gains[chosen] = -np.inf
-        chosen.append(int(gains.argmax()))
-        best = np.maximum(best, cosines[chosen[-1]])
+    while len(chosen) < count:
+        _, row = heapq.heappop(heap)
+        gain = float(np.maximum(cosines[row] - best, 0).sum(dtype=np.float64))
+        if heap and -gain > heap[0][0]:
+            heapq.heappush(heap, (-gain, row))
+            continue
+        chosen.append(row)
+        best = np.maximum(best, cosines[row])
     return np.sort(np.array(chosen, np.int64))
 
 
