@@ -29,7 +29,7 @@ def diagnose(
     against_encoder: str | None = None,
     sample: int = SAMPLE,
     seed: int = 0,
-    say: Say = lambda step, done, total: None,
+    say: Say | None = None,
 ) -> Diagnosis:
     """Measure a collection's stored vectors and texts, or a data set's as `encoder` gives them.
 
@@ -48,6 +48,7 @@ def diagnose(
     """
     if sample < 50:
         raise InputError(f"a sample of {sample} passages says nothing: take 50 at least.")
+    say = say or _quiet
     say("reading", 0, 1)
     subject = _subject(on, encoder, sample, seed)
     if queries is not None:
@@ -62,6 +63,10 @@ def diagnose(
         sections.append(_tried(title, measured))
         say("measuring", number, len(steps))
     return Diagnosis(subject.name, subject.about, sections)
+
+
+def _quiet(step: str, done: int, total: int) -> None:
+    """Nobody watches."""
 
 
 def _steps(subject: Subject) -> Iterator[tuple[str, Callable[[], Section]]]:

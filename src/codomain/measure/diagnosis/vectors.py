@@ -90,7 +90,7 @@ def hubs(subject: Subject) -> Section:
     X = subject.units[subject.some]
     k = min(_NEIGHBOURS, len(X) - 1)
     skewness, largest, antihubs = hubness(nearest(X, k).rows, len(X))
-    note = f"of being among the {k} nearest of {len(X):,} passages"
+    note = f"passages it is among the {k} nearest of, of {len(X):,}"
     skew = found.add(
         "hub_skewness", "skewness of how often a passage is near", skewness, f"above {_HUBBY}: strong hubs"
     )
