@@ -125,6 +125,13 @@ def test_bad_input_gets_one_sentence_and_exit_code_2(run: Run, arguments: list[s
     assert len(err.strip().splitlines()) == 1
 
 
+def test_an_empty_collection_says_so(run: Run) -> None:
+    Path("none.jsonl").write_text("")
+    assert run("index", "none.jsonl", "--into", "nothing", "--pipeline", "static() >> flat()")[0] == 0
+    code, _, err = run("diagnose", "nothing")
+    assert code == 2 and "is empty: there is nothing to diagnose" in err
+
+
 def test_a_collection_without_vectors_says_so(run: Run) -> None:
     assert run("index", "docs.jsonl", "--into", "words", "--pipeline", "bm25()")[0] == 0
     code, _, err = run("diagnose", "words")

@@ -79,6 +79,8 @@ class Subject:
     @classmethod
     def of_collection(cls, collection: Collection, sample: int = SAMPLE, seed: int = 0) -> Subject:
         """A collection's passages with their stored vectors; raises InputError for one without any."""
+        if not len(collection):
+            raise InputError(f"{collection.folder} is empty: there is nothing to diagnose.")
         corpus = Corpus.of_collection(collection)
         with collection.snapshot():
             dense = [b for b in collection.vector_branches if b.leaf.stages[0].gives == "dense"]
