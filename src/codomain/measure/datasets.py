@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from codomain.errors import InputError, MissingExtra
+from codomain.errors import InputError
 
 Qrels = dict[str, dict[str, int]]
 
@@ -98,7 +98,9 @@ def load(name: str | Path, split: str = "test") -> Dataset:
 
         return read_table(Path(name), None, split)
     if name.startswith("hf:"):
-        return _hub(name.removeprefix("hf:"), split)
+        from codomain.measure.remote import from_hub
+
+        return from_hub(name.removeprefix("hf:"), split)
     root = os.environ.get("CODOMAIN_DATA")
     if root:
         for folder in (Path(root) / name, Path(root) / name.split("-")[0] / name, Path(root) / name / name):
@@ -110,7 +112,9 @@ def load(name: str | Path, split: str = "test") -> Dataset:
         if table is not None:
             return read_table(table, name, split)
     if "/" in name:
-        return _ir_datasets(name)
+        from codomain.measure.remote import from_ir_datasets
+
+        return from_ir_datasets(name)
     known = ", ".join(SHIPPED)
     where = f"{root} holds none of that name" if root else "others are found below the folder that CODOMAIN_DATA names"
     raise InputError(f'there is no data set "{name}": shipped are {known}, and {where}.')
@@ -313,42 +317,3 @@ def json_rows(path: Path, *needed: str) -> Iterator[dict[str, Any]]:
 
 def _table(path: Path) -> Iterator[dict[str, str]]:
     return csv.DictReader(lines(path), delimiter="\t", quoting=csv.QUOTE_NONE)
-
-
-# --- elsewhere --------------------------------------------------------------------------------------------------
-
-
-def _ir_datasets(name: str) -> Dataset:
-    try:
-        import ir_datasets
-    except ImportError:
-        raise MissingExtra(f'the data set "{name}"', "measure") from None
-    try:
-        source = ir_datasets.load(name)
-        documents = {d.doc_id: d.default_text() for d in source.docs_iter()}
-        queries = {q.query_id: q.default_text() for q in source.queries_iter()}
-        qrels: Qrels = {}
-        for judgement in source.qrels_iter():
-            qrels.setdefault(judgement.query_id, {})[judgement.doc_id] = judgement.relevance
-    except KeyError:
-        raise InputError(f'ir_datasets knows no data set "{name}".') from None
-    except Exception as error:  # downloads fail in many ways
-        raise InputError(f'the data set "{name}" cannot be had from ir_datasets: {_first_line(error)}.') from None
-    return Dataset(name, documents=documents, queries={q: queries[q] for q in qrels if q in queries}, qrels=qrels)
-
-
-def _hub(name: str, split: str) -> Dataset:
-    try:
-        from huggingface_hub import snapshot_download
-    except ImportError:
-        raise MissingExtra(f'the data set "hf:{name}"', "learn") from None
-    try:
-        wanted = ["corpus.jsonl*", "queries.jsonl*", "qrels*", "qrels/*"]
-        folder = snapshot_download(name, repo_type="dataset", allow_patterns=wanted)
-    except Exception as error:  # downloads fail in many ways
-        raise InputError(f'the data set "hf:{name}" cannot be had from the hub: {_first_line(error)}.') from None
-    return read_folder(Path(folder), name, split)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
