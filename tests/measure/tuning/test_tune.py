@@ -15,6 +15,7 @@ import codomain as cd
 from codomain.errors import InputError, PipelineError
 from codomain.measure import Space, evaluate, tune
 from codomain.measure.datasets import Dataset, load
+from codomain.measure.tuning.confirm import Clock
 from codomain.measure.tuning.report import recommended_row
 from codomain.measure.tuning.space import parts
 
@@ -247,3 +248,32 @@ def test_ray_finds_what_one_process_finds(data: Dataset, tmp_path: Path) -> None
     alone = quick(data, tmp_path, race=False)
     spread = quick(data, tmp_path / "ray", engine="ray", race=False)
     assert {o.expression: o.by_query for o in spread.outcomes} == {o.expression: o.by_query for o in alone.outcomes}
+
+
+def test_breaking_it_off_while_collections_are_timed_keeps_the_frontier(
+    data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    timed: list[str] = []
+
+    def stop(clock: Clock, expression: str) -> tuple[float, float]:
+        timed.append(expression)
+        if len(timed) == 2:
+            raise KeyboardInterrupt
+        return 7.0, 9.0
+
+    monkeypatch.setattr(Clock, "time", stop)
+    tuned = quick(data, tmp_path, race=False, confirm=True)
+    assert tuned.interrupted and tuned.frontier and len(tuned.outcomes) == len(SPACE)
+    confirmed = [o for o in tuned.outcomes if o.confirmed]
+    assert [(o.expression, o.p50, o.p95) for o in confirmed] == [(timed[0], 7.0, 9.0)]
+    assert not (tmp_path / "tune" / "confirm").exists()
+
+
+def test_what_a_collection_takes_may_change_what_is_recommended(
+    data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = quick(data, tmp_path, race=False, max_latency=50).recommended
+    monkeypatch.setattr(Clock, "time", lambda clock, expression: (100.0, 100.0) if expression == before else (1.0, 1.0))
+    tuned = quick(data, tmp_path, race=False, max_latency=50, confirm=True)
+    assert tuned.recommended != before
+    assert next(o for o in tuned.outcomes if o.expression == tuned.recommended).confirmed == (1.0, 1.0)

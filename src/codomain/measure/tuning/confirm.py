@@ -16,7 +16,7 @@ from codomain.measure.tuning.bench import threads
 from codomain.measure.tuning.cache import StageCache
 from codomain.measure.tuning.corpus import Corpus
 from codomain.read import Record
-from codomain.retrieve import leaves, plan
+from codomain.retrieve import Node, leaves, plan
 from codomain.stages import Stage
 from codomain.store.collection import Collection
 from codomain.store.exchange import documents as stored
@@ -59,46 +59,42 @@ class Remembered(Stage):
         return self.encoder.encode_queries(texts, progress)
 
 
-def confirmed(
-    documents: Collection | Corpus,
-    cache: StageCache,
-    expressions: Sequence[str],
-    queries: Sequence[str],
-    place: Path,
-) -> dict[str, tuple[float, float]]:
-    """p50 and p95 in milliseconds of a search for ten documents, by pipeline, in a collection made for the purpose."""
-    encoders: dict[str, Remembered] = {}  # models are slow to load
-    return {e: _timed(documents, cache, e, queries[:_QUERIES], place / "confirm", encoders) for e in expressions}
+class Clock:
+    """Times searches for ten documents in a collection made for the purpose, on one thread."""
 
+    def __init__(self, documents: Collection | Corpus, cache: StageCache, queries: Sequence[str], place: Path) -> None:
+        self.documents = documents
+        self.cache = cache
+        self.queries = queries[:_QUERIES]
+        self.folder = place / "confirm"
+        self._encoders: dict[str, Remembered] = {}  # models are slow to load
 
-def _timed(
-    documents: Collection | Corpus,
-    cache: StageCache,
-    expression: str,
-    queries: Sequence[str],
-    place: Path,
-    encoders: dict[str, Remembered],
-) -> tuple[float, float]:
-    shutil.rmtree(place, ignore_errors=True)
-    try:
+    def time(self, expression: str) -> tuple[float, float]:
+        """p50 and p95 in milliseconds; the collection is gone afterwards."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        try:
+            create(self.folder, expression, **_settings(self.documents)).close()
+            with Collection(self.folder, self._planned(expression)) as collection:  # which takes over the encoders
+                collection.add(_records(self.documents))
+                collection.reindex()
+                with threads(1):
+                    for query in self.queries:
+                        collection.search(query)
+                    ms = [_ms(collection, query) for query in self.queries]
+            return float(np.quantile(ms, 0.5)), float(np.quantile(ms, 0.95))
+        finally:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _planned(self, expression: str) -> Node:
+        """The tree of a pipeline whose encoders find documents in the cache."""
         root = plan(expression)
         for leaf in leaves(root):
+            encoder, *rest = leaf.stages
             if leaf.encoder is not None:
-                encoder, *rest = leaf.stages
-                if str(encoder) not in encoders:
-                    encoders[str(encoder)] = Remembered(encoder, cache)
-                leaf.stages = (encoders[str(encoder)], *rest)
-        create(place, expression, **_settings(documents)).close()
-        with Collection(place, root) as collection:  # which takes over the encoders of the tree
-            collection.add(_records(documents))
-            collection.reindex()
-            with threads(1):
-                for query in queries:
-                    collection.search(query)
-                ms = [_ms(collection, query) for query in queries]
-        return float(np.quantile(ms, 0.5)), float(np.quantile(ms, 0.95))
-    finally:
-        shutil.rmtree(place, ignore_errors=True)
+                if str(encoder) not in self._encoders:
+                    self._encoders[str(encoder)] = Remembered(encoder, self.cache)
+                leaf.stages = (self._encoders[str(encoder)], *rest)
+        return root
 
 
 def _settings(documents: Collection | Corpus) -> dict[str, Any]:

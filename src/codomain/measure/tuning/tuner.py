@@ -8,6 +8,7 @@ import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -20,8 +21,8 @@ from codomain.measure.runs import Run
 from codomain.measure.tuning import fidelity
 from codomain.measure.tuning.bench import Bench
 from codomain.measure.tuning.cache import StageCache
-from codomain.measure.tuning.choice import Limits, Prefer, choose, frontier
-from codomain.measure.tuning.confirm import confirmed
+from codomain.measure.tuning.choice import Choice, Limits, Prefer, choose, frontier
+from codomain.measure.tuning.confirm import Clock
 from codomain.measure.tuning.corpus import Corpus, Questions, usable, write
 from codomain.measure.tuning.outcome import Outcome
 from codomain.measure.tuning.report import Tuned
@@ -119,28 +120,23 @@ def tune(
     if not any(outcome.status == "done" for outcome in outcomes):
         reasons = "; ".join(dict.fromkeys(o.reason for o in outcomes if o.reason)) or "it was broken off"
         raise InputError(f"no pipeline could be measured: {reasons}.")
-    points = frontier(outcomes)
-    present = next((o for o in outcomes if o.expression == str(now) and o.status == "done"), None)
+    points = {point.expression for point in frontier(outcomes)}
     if confirm and not interrupted:
         at_work.say("confirm", len(points))
-        firsts = dict.fromkeys(
-            o.expression for o in [*points, *_chosen(outcomes, margin, limits, prefer), present] if o
-        )
-        documents = on if isinstance(on, Collection) else corpus
-        timed = confirmed(documents, cache, [*firsts], [*chosen_on.texts.values()], place)
-        outcomes = [replace(o, confirmed=timed.get(o.expression)) for o in outcomes]
-        points = [o for o in outcomes if o.expression in {point.expression for point in points}]
+        clock = Clock(on if isinstance(on, Collection) else corpus, cache, [*chosen_on.texts.values()], place)
+        pick = partial(choose, margin=margin, limits=limits, prefer=prefer)
+        outcomes, interrupted = _confirmed(outcomes, clock, pick, {*points, str(now)}, deadline)
     choice = choose(outcomes, margin, limits, prefer)
+    shown = [o for o in outcomes if o.expression in points]
+    present = next((o for o in outcomes if o.expression == str(now) and o.status == "done"), None)
     again: dict[str, Outcome] = {}
     if held and not interrupted and choice is not None:
-        names = dict.fromkeys(
-            o.expression for o in (choice.recommended, choice.best, *points, present) if o is not None
-        )
-        retried, _ = at_work.run(held_out, [*names], replace(rules, race=False, deadline=None))
+        names = dict.fromkeys(o.expression for o in (choice.recommended, choice.best, *shown, present) if o is not None)
+        retried, interrupted = at_work.run(held_out, [*names], replace(rules, race=False, deadline=None))
         again = {outcome.expression: outcome for outcome in retried if outcome.status == "done"}
     tuned = Tuned(
         outcomes=outcomes,
-        frontier=points,
+        frontier=shown,
         choice=choice,
         now=None if now is None else str(now),
         held_out=again,
@@ -166,9 +162,31 @@ def _depth(metric: str) -> int:
     return max(10, int(cutoff[1])) if cutoff else 100
 
 
-def _chosen(outcomes: list[Outcome], margin: float, limits: Limits, prefer: Prefer) -> list[Outcome]:
-    choice = choose(outcomes, margin, limits, prefer)
-    return [] if choice is None else [choice.recommended, choice.best]
+def _confirmed(
+    outcomes: list[Outcome],
+    clock: Clock,
+    pick: Callable[[list[Outcome]], Choice | None],
+    shown: set[str],
+    deadline: float | None,
+) -> tuple[list[Outcome], bool]:
+    """Outcomes with what a collection takes: the recommended one in any case, others that are shown while there is time.
+
+    What a collection takes may change what is recommended: then that is timed, too. And whether somebody broke it off.
+    """
+    times: dict[str, tuple[float, float]] = {}
+    try:
+        while (choice := pick(outcomes)) is None or choice.recommended.expression not in times:
+            first = [] if choice is None else [choice.recommended.expression, choice.best.expression]
+            others = [o.expression for o in outcomes if o.status == "done" and o.expression in shown]
+            for place, expression in enumerate(dict.fromkeys([*first, *others])):
+                if expression not in times and (place == 0 or deadline is None or time.time() < deadline):
+                    times[expression] = clock.time(expression)
+            outcomes = [replace(o, confirmed=times.get(o.expression)) for o in outcomes]
+            if choice is None:
+                break
+    except KeyboardInterrupt:
+        return [replace(o, confirmed=times.get(o.expression)) for o in outcomes], True
+    return outcomes, False
 
 
 def _questions(
