@@ -11,8 +11,9 @@ export HF_HUB_OFFLINE ?= 1
 demo: $(VENV)/core
 	$(BIN)/codomain demo --into .demo
 
+# one thread a worker: two workers whose products wait for each other's threads take thirty times as long
 test: $(VENV)/test
-	$(BIN)/python -m pytest --numprocesses auto
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto
 
 lint: $(VENV)/test
 	$(BIN)/ruff check .
