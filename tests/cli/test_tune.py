@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -85,3 +89,20 @@ def test_bad_input_gets_one_sentence_and_exit_code_2(run: Run, arguments: list[s
     code, _, err = run("tune", *arguments)
     assert code == 2 and says in err, err
     assert len(err.strip().splitlines()) == 1
+
+
+def test_ctrl_c_prints_the_frontier_so_far(run: Run) -> None:
+    command = "import sys; from codomain.cli import main; sys.argv[0] = 'codomain'; main()"
+    arguments = ["tune", "notes", "--queries", "q.jsonl", "--qrels", "r.tsv", "--encoders", "static()"]
+    journal = Path("notes/tune")
+    with subprocess.Popen(
+        [sys.executable, "-c", command, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        while not any(path.read_text().count("\n") > 3 for path in journal.glob("run-*/outcomes.jsonl")):
+            assert process.poll() is None, process.stderr.read() if process.stderr else ""
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "Recommended is" in out and "It was broken off" in out
+    assert json.loads(Path("notes/tune/tune.json").read_text())["recommended"]

@@ -23,7 +23,7 @@ def diagnose(
         str | None, typer.Option("--against-encoder", help="Another encoder: would it find the same?")
     ] = None,
     sample: Annotated[int, typer.Option("--sample", help="Passages that the slower figures are measured on.")] = 10_000,
-    seed: Annotated[int, typer.Option("--seed", help="Of the samples.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the samples.")] = 0,
     html: Annotated[Path | None, typer.Option("--html", help="Write the report as a page.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -44,7 +47,7 @@ def tune(
     prefer: Annotated[str, typer.Option("--prefer", help="What is cheap: bytes or latency.")] = "bytes",
     engine: Annotated[str, typer.Option("--engine", help="local, or ray: trials spread over a cluster.")] = "local",
     max_memory: Annotated[str | None, typer.Option("--max-memory", help="For one trial: 4g, 800m.")] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Of the split of the queries.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the split of the queries.")] = 0,
     apply: Annotated[
         int | None, typer.Option("--apply", help="Rebuild the collection with this row of the last table.")
     ] = None,
@@ -64,8 +67,18 @@ def tune(
         return
     if synthetic and fidelity:
         raise InputError("give --synthetic or --fidelity, not both.")
-    if engine not in ("local", "ray") or prefer not in ("bytes", "latency"):
-        raise InputError("--engine is local or ray, and --prefer is bytes or latency.")
+    if engine not in ("local", "ray"):
+        raise InputError(f"--engine is local or ray, not {engine}.")
+    if prefer not in ("bytes", "latency"):
+        raise InputError(f"--prefer is bytes or latency, not {prefer}.")
+    if synthetic and (queries or qrels):
+        raise InputError("--synthetic makes its own queries: leave out --queries and --qrels.")
+    if first_lines and not synthetic:
+        raise InputError("--first-lines goes with --synthetic.")
+    if not (synthetic or fidelity) and is_collection and (queries is None or qrels is None):
+        raise InputError(
+            "queries and their judgements are needed: give --queries and --qrels, or --synthetic or --fidelity, which do without."
+        )
     options: dict[str, Any] = {
         "encoders": encoders or (),
         "space": None if pipelines is None else _lines(pipelines),
@@ -95,7 +108,7 @@ def _tune(on: Collection | str, name: Path, options: dict[str, Any], as_json: bo
     from codomain.measure import tune
     from codomain.measure.tuning.report import table
 
-    with steps_progress() as step:
+    with steps_progress() as step, _interruptible():
         tuned = tune(on, say=_Progress(step), **options)
     if as_json:
         typer.echo(json.dumps(tuned.as_json(), ensure_ascii=False))
@@ -108,6 +121,16 @@ def _tune(on: Collection | str, name: Path, options: dict[str, Any], as_json: bo
             typer.echo(f"codomain tune {name} --apply {number} rebuilds the collection with it.")
     if tuned.interrupted:
         raise typer.Exit(130)
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Ctrl-C as a KeyboardInterrupt, after which `tune` still reports what it has found."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 class _Progress:
@@ -174,7 +197,10 @@ def _lines(path: Path) -> list[str]:
         lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}.") from None
-    return [line for line in lines if line and not line.startswith("#")]
+    found = [line for line in lines if line and not line.startswith("#")]
+    if not found:
+        raise InputError(f"{path} names no pipeline.")
+    return found
 
 
 def _amount(option: str, text: str | None, units: dict[str, float]) -> float | None:

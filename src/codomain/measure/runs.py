@@ -41,6 +41,8 @@ class Run:
         trec_eval orders equal scores by document: each score is put just below that of the rank above it where it is not.
         """
         path = Path(path)
+        if not path.name:
+            raise InputError(f'a run cannot be written to "{path}": name a file.')
         draft = path.with_name(f".{path.name}.{os.getpid()}.part")
         tag = _escape(self.name) or "run"
         try:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from codomain.errors import InputError, MissingExtra
 from codomain.measure.neighbours import units
 from codomain.measure.significance import Values, sharing
+from codomain.measure.threads import threads
 from codomain.measure.unaveraged import Ranked, Repeated
 from codomain.vectors import Floats
 
@@ -61,7 +62,11 @@ def linear_probe(X: Floats, labels: Sequence[str], repeats: int = 5, seed: int =
     except ImportError:
         raise MissingExtra("a linear probe", "measure") from None
     if np.bincount(y).min() < 2:
-        raise InputError("a label with a single text cannot be learnt from one half and asked of the other.")
+        alone = labels[int(np.flatnonzero(np.bincount(y)[y] < 2)[0])]
+        raise InputError(
+            f'the label "{alone}" has a single text, which cannot be learnt from one half and asked of the other: '
+            "leave it out, or take a larger sample."
+        )
     X = np.asarray(X, np.float64)
     right = np.zeros((repeats, len(X)))
     for repeat in range(repeats):
@@ -69,7 +74,7 @@ def linear_probe(X: Floats, labels: Sequence[str], repeats: int = 5, seed: int =
         for train, test in halves.split(X, y):
             mean = X[train].mean(axis=0)
             scale = float(np.sqrt(((X[train] - mean) ** 2).mean())) or 1.0
-            with warnings.catch_warnings():
+            with threads(1), warnings.catch_warnings():
                 warnings.simplefilter("ignore", ConvergenceWarning)
                 probe = LogisticRegression(C=_PROBE_C, max_iter=300).fit((X[train] - mean) / scale, y[train])
             right[repeat, test] = probe.predict((X[test] - mean) / scale) == y[test]
@@ -93,7 +98,8 @@ def clusters(X: Floats, labels: Sequence[str], repeats: int = 10, seed: int = 0)
     directions = units(X)
     values = []
     for repeat in range(repeats):
-        found = KMeans(int(y.max()) + 1, n_init=1, random_state=seed + repeat).fit_predict(directions)
+        with threads(1):
+            found = KMeans(int(y.max()) + 1, n_init=1, random_state=seed + repeat).fit_predict(directions)
         values.append(pointwise_v(y, found))
     return Repeated(np.array(values))
 

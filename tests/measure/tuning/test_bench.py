@@ -11,7 +11,8 @@ import codomain as cd
 from codomain.errors import InputError
 from codomain.measure import evaluate, load
 from codomain.measure.datasets import Dataset
-from codomain.measure.tuning.bench import Bench, threads
+from codomain.measure.threads import threads
+from codomain.measure.tuning.bench import Bench
 from codomain.measure.tuning.cache import StageCache
 from codomain.measure.tuning.corpus import Corpus, Questions, read, usable, write
 from codomain.measure.tuning.synthetic import synthetic

@@ -277,3 +277,37 @@ def test_what_a_collection_takes_may_change_what_is_recommended(
     tuned = quick(data, tmp_path, race=False, max_latency=50, confirm=True)
     assert tuned.recommended != before
     assert next(o for o in tuned.outcomes if o.expression == tuned.recommended).confirmed == (1.0, 1.0)
+
+
+def test_a_pipeline_that_lost_elsewhere_is_tried_again_where_its_rival_is_not(data: Dataset, tmp_path: Path) -> None:
+    weak = [f"static() >> truncate({d}) >> flat() >> diversify()" for d in (9, 12, 16)]
+    strong = "static() >> truncate(256) >> binary() >> flat()"
+    first = quick(data, tmp_path, [strong, *weak], holdout=0)
+    assert {o.status for o in first.outcomes} == {"done", "dropped"}
+    alone = quick(data, tmp_path, weak, holdout=0)
+    assert "done" in {o.status for o in alone.outcomes} and alone.recommended in weak
+
+
+def test_fidelity_changes_the_dense_branch_of_what_is_there_and_nothing_else(data: Dataset, tmp_path: Path) -> None:
+    options: dict[str, Any] = {"mode": "fidelity", "number": 40, "space": SPACE, "engine": "inside", "confirm": False}
+    with cd.create(tmp_path / "c", "fuse(static() >> float16() >> flat(), bm25())") as collection:
+        collection.add([{"id": id, "text": text} for id, text in data.documents.items()])
+        tuned = tune(collection, **options)
+        assert tuned.now == "static() >> float16() >> flat()"
+        for row in tuned.rows:
+            applied = recommended_row(collection.folder / "tune" / "tune.json", row.number)
+            assert applied == f"fuse({row.outcome.expression}, bm25())"
+    with cd.create(tmp_path / "b", "bm25()") as collection:
+        collection.add([{"id": id, "text": text} for id, text in data.documents.items()])
+        with pytest.raises(InputError, match="has no dense branch"):
+            tune(collection, **options)
+
+
+def test_no_text_is_left_behind(data: Dataset, tmp_path: Path) -> None:
+    quick(data, tmp_path, engine="local", race=False)
+    assert not [*(tmp_path / "tune").rglob("questions.json")]
+
+
+def test_too_little_memory_for_the_program_itself_is_one_sentence(data: Dataset, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="give --max-memory more"):
+        quick(data, tmp_path, engine="local", max_memory=20 << 20)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -14,10 +13,11 @@ import numpy as np
 
 from codomain import __version__
 from codomain.contracts import Encoder, TextIndex, Transform
-from codomain.errors import MissingExtra, PipelineError
+from codomain.errors import PipelineError
 from codomain.measure.datasets import Qrels
 from codomain.measure.metrics import per_query
 from codomain.measure.runs import Run
+from codomain.measure.threads import threads
 from codomain.measure.tuning.cache import Asked, StageCache
 from codomain.measure.tuning.corpus import Corpus, Questions
 from codomain.read.situate import situate
@@ -292,28 +292,6 @@ class Trial:
             if leaf.encoder is not None and leaf.stages[0].gives == "dense":
                 return cast(Floats, self.bench.beginning(leaf.stages[:1])[1][rows])
         raise PipelineError("this pipeline has no encoder of dense vectors, so its documents have none.")
-
-
-@contextmanager
-def threads(number: int | None = None) -> Iterator[None]:
-    """What happens inside runs on so many threads, numpy, FAISS and torch alike; None is one for each core."""
-    import os
-    import sys
-
-    try:
-        from threadpoolctl import threadpool_limits
-    except ImportError:
-        raise MissingExtra("tuning", "measure") from None
-    if number is None:
-        number = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    torch = sys.modules.get("torch")
-    before = torch.get_num_threads() if torch else 0
-    with threadpool_limits(number):
-        if torch:
-            torch.set_num_threads(number)
-        yield
-        if torch and before:
-            torch.set_num_threads(before)
 
 
 def _sample(vectors: Floats) -> Floats:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from collections.abc import Iterator, Sequence
@@ -12,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from codomain.contracts import Progress
-from codomain.measure.tuning.bench import threads
+from codomain.measure.threads import threads
 from codomain.measure.tuning.cache import StageCache
 from codomain.measure.tuning.corpus import Corpus
 from codomain.read import Record
@@ -66,7 +67,10 @@ class Clock:
         self.documents = documents
         self.cache = cache
         self.queries = queries[:_QUERIES]
-        self.folder = place / "confirm"
+        self.folder = place / f"confirm-{os.getpid()}"  # two may tune at once
+        for other in place.glob("confirm-*"):
+            if not _alive(int(other.name.removeprefix("confirm-"))):
+                shutil.rmtree(other, ignore_errors=True)
         self._encoders: dict[str, Remembered] = {}  # models are slow to load
 
     def time(self, expression: str) -> tuple[float, float]:
@@ -95,6 +99,16 @@ class Clock:
                     self._encoders[str(encoder)] = Remembered(encoder, self.cache)
                 leaf.stages = (self._encoders[str(encoder)], *rest)
         return root
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _settings(documents: Collection | Corpus) -> dict[str, Any]:

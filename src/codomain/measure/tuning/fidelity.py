@@ -10,9 +10,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from codomain.errors import InputError
-from codomain.measure.tuning.bench import Bench, threads
+from codomain.measure.threads import threads
+from codomain.measure.tuning.bench import Bench
 from codomain.measure.tuning.corpus import Questions
 from codomain.measure.tuning.space import parts
+from codomain.retrieve import leaves, plan
 
 _FROZEN = (
     "without judgements the encoder, fusion and ranker stay as they are: a better one finds other documents, which "
@@ -35,6 +37,21 @@ def space(expressions: Sequence[str], now: str | None) -> tuple[list[str], str]:
     plain = [e for e, p in labels.items() if (p["encoder"], p["fusion"], p["ranker"]) == (encoder, "none", "none")]
     exact = f"{encoder} >> flat()"
     return [*dict.fromkeys([exact, *plain])], _FROZEN
+
+
+def branch(now: str) -> tuple[str, str]:
+    """The dense branch of a pipeline, and the pipeline with {} in its place.
+
+    >>> branch("fuse(static() >> flat(), bm25())")
+    ('static() >> flat()', 'fuse({}, bm25())')
+
+    Raises InputError for a pipeline without one.
+    """
+    dense = next((leaf for leaf in leaves(plan(now)) if parts(leaf.name)["encoder"] != "none"), None)
+    if dense is None:
+        raise InputError(f"{now} has no dense branch, and agreement with exact search can choose nothing else.")
+    name = dense.name if dense.name in now else dense.name.removesuffix(" >> auto()")
+    return dense.name, now.replace(name, "{}", 1)
 
 
 def questions(bench: Bench, expressions: Sequence[str]) -> Questions:

@@ -26,6 +26,8 @@ class Outcome:
     ms: list[float] = field(default_factory=list)
     costs: Costs = field(default_factory=Costs)
     reason: str = ""
+    winner: str = ""
+    """The pipeline that a dropped one was beaten by."""
     confirmed: tuple[float, float] | None = None
     """p50 and p95 in milliseconds of a real collection with this pipeline, where that was measured."""
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.resources import files
-from math import isfinite
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +69,8 @@ class Tuned:
     questions: Questions
     documents: int
     frozen: str = ""
+    around: str = "{}"
+    """What the measured pipelines are part of: with "fidelity" a dense branch stands for {}."""
     interrupted: bool = False
     files: list[Path] = field(default_factory=list)
 
@@ -135,6 +137,8 @@ class Tuned:
             found.append(f"{number} queries are few: only large differences can be seen.")
         found += [f"Left out: {n:,} {reason}." for reason, n in self.questions.left_out.items()]
         found += [self.frozen[0].upper() + self.frozen[1:] + "."] if self.frozen else []
+        if self.around != "{}":
+            found.append(f"Measured is the dense branch by itself, in place of {{}} in {self.around}.")
         found += ["It was broken off: pipelines that were not tried may be better."] if self.interrupted else []
         return found
 
@@ -163,7 +167,7 @@ class Tuned:
                 f"{_times(best.p50, chosen.p50)} the time."
             )
         between = "among those near it" if chosen is best else "to the best"
-        if isfinite(self.choice.detectable):
+        if 0 < self.choice.detectable < inf:
             found.append(
                 f"A difference {between} below {self.choice.detectable:.3f} could not be seen with these queries."
             )
@@ -228,7 +232,10 @@ class Tuned:
         return {
             "metric": self.metric,
             "recommended": self.recommended,
-            "rows": [row.as_json(self.metric) for row in self.rows],
+            "rows": [
+                row.as_json(self.metric) | {"applies": self.around.replace("{}", row.outcome.expression)}
+                for row in self.rows
+            ],
             "sentences": self.sentences,
             "trials": [
                 {
@@ -265,7 +272,7 @@ class Tuned:
 def recommended_row(path: Path, number: int) -> str:
     """The pipeline of a row of a tune.json; raises InputError for a file or a number that is not there."""
     try:
-        rows = {row["number"]: row["pipeline"] for row in json.loads(path.read_text(encoding="utf-8"))["rows"]}
+        rows = {row["number"]: row["applies"] for row in json.loads(path.read_text(encoding="utf-8"))["rows"]}
     except OSError:
         raise InputError(f"{path} is not there: run codomain tune first.") from None
     except (ValueError, KeyError, TypeError):

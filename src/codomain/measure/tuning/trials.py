@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from codomain.errors import CodomainError
-from codomain.measure.tuning.bench import Bench, Trial, threads
+from codomain.measure.threads import threads
+from codomain.measure.tuning.bench import Bench, Trial
 from codomain.measure.tuning.outcome import Outcome, Values
 
 _BLOCK = 20
@@ -93,7 +94,7 @@ def _race(bench: Bench, trial: Trial, expression: str, rules: Rules, rivals: lis
         winner = beaten_by(values, [rival.values for rival in cheaper], rules.margin / 2, _ALPHA / looks)
         if winner is not None:
             reason = f"after {len(values)} queries clearly below {cheaper[winner].expression}, which costs no more"
-            return Outcome(expression, "dropped", by_query, ms, trial.costs, reason)
+            return Outcome(expression, "dropped", by_query, ms, trial.costs, reason, cheaper[winner].expression)
         if rules.deadline is not None and time.time() > rules.deadline:
             return Outcome(expression, "skipped", by_query, ms, trial.costs, "the time was up")
     return Outcome(expression, "done", by_query, ms, trial.costs)

@@ -99,11 +99,14 @@ def tune(
     corpus = Corpus.of_collection(on) if isinstance(on, Collection) else Corpus.of_dataset(on)
     corpus, questions = _questions(on, corpus, queries, qrels, mode, source, generate, number, seed)
     wanted = _expressions(space, len(corpus.passages), encoders, None if now is None else str(now))
-    frozen = ""
+    present_name, frozen, around = None if now is None else str(now), "", "{}"
     place = folder or (on.folder / "tune" if isinstance(on, Collection) else cache_folder() / "tune" / _name(on))
     cache = StageCache(place / "cache")
     if mode == "fidelity":
-        wanted, frozen = fidelity.space(wanted, None if now is None else str(now))
+        wanted, frozen = fidelity.space(wanted, present_name)
+        if present_name is not None:
+            present_name, around = fidelity.branch(present_name)
+            wanted = [*dict.fromkeys([*wanted, present_name])]
         questions = fidelity.questions(Bench(corpus, questions, cache), wanted)
         metric = "R@10"
     questions = questions.shuffled(seed)
@@ -125,10 +128,10 @@ def tune(
         at_work.say("confirm", len(points))
         clock = Clock(on if isinstance(on, Collection) else corpus, cache, [*chosen_on.texts.values()], place)
         pick = partial(choose, margin=margin, limits=limits, prefer=prefer)
-        outcomes, interrupted = _confirmed(outcomes, clock, pick, {*points, str(now)}, deadline)
+        outcomes, interrupted = _confirmed(outcomes, clock, pick, {*points, str(present_name)}, deadline)
     choice = choose(outcomes, margin, limits, prefer)
     shown = [o for o in outcomes if o.expression in points]
-    present = next((o for o in outcomes if o.expression == str(now) and o.status == "done"), None)
+    present = next((o for o in outcomes if o.expression == present_name and o.status == "done"), None)
     again: dict[str, Outcome] = {}
     if held and not interrupted and choice is not None:
         names = dict.fromkeys(o.expression for o in (choice.recommended, choice.best, *shown, present) if o is not None)
@@ -138,7 +141,8 @@ def tune(
         outcomes=outcomes,
         frontier=shown,
         choice=choice,
-        now=None if now is None else str(now),
+        now=present_name,
+        around=around,
         held_out=again,
         metric=metric,
         margin=margin,
@@ -244,6 +248,8 @@ class _Work:
         known = {
             o.expression: o for o in _read(journal) if o.status == "done" or (rules.race and o.status == "dropped")
         }
+        # one that lost to a pipeline that is not among these may be the best of them
+        known = {e: o for e, o in known.items() if e in expressions and (o.status == "done" or o.winner in expressions)}
         outcomes = {expression: known[expression] for expression in expressions if expression in known}
         left = [expression for expression in expressions if expression not in outcomes]
         self.say("trials", (len(left), len(outcomes)))
@@ -274,6 +280,8 @@ class _Work:
                         run_isolated(data, self.cache.folder, left, rules, hear, finished, self.k, self.max_memory)
             except KeyboardInterrupt:
                 interrupted = True
+            finally:
+                (folder / "questions.json").unlink(missing_ok=True)  # all the texts: they are in the collection
         return [outcomes[expression] for expression in expressions if expression in outcomes], interrupted
 
 

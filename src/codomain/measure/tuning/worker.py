@@ -10,12 +10,14 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from codomain.errors import InputError
 from codomain.measure.tuning.bench import Bench
 from codomain.measure.tuning.cache import StageCache
 from codomain.measure.tuning.corpus import read
@@ -62,9 +64,11 @@ def run_isolated(
         if not left:
             return
         if trying is None:
-            raise RuntimeError(
-                f"the worker ended before its first trial: {errors[-1] if errors else 'it said nothing'}"
+            why = errors[-1] if errors else "it said nothing"
+            room = (
+                "" if max_memory is None else ": give --max-memory more, of which the program itself takes some 200 MB"
             )
+            raise InputError(f"the process that tries pipelines ended before the first of them ({why}){room}.")
         left.remove(trying)
         reason = errors[-1] if errors else "it said nothing"
         say("outcome", Outcome(trying, "failed", reason=f"its process ended: {reason}"))
@@ -120,6 +124,7 @@ def main() -> None:
     os.dup2(2, 1)
     job = json.loads(sys.stdin.readline())
     limit_memory(job["max_memory"])
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     corpus, questions = read(Path(job["data"]))
     bench = Bench(corpus, questions, StageCache(Path(job["cache"])), job["k"])
 
@@ -128,6 +133,12 @@ def main() -> None:
 
     finished = [Outcome.from_json(outcome) for outcome in job["finished"]]
     try_all(bench, job["expressions"], Rules(**job["rules"]), say, finished)
+
+
+def _end_with_parent() -> None:
+    """Standard input stays open as long as the parent lives."""
+    sys.stdin.read()
+    os._exit(1)
 
 
 if __name__ == "__main__":
