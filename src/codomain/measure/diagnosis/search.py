@@ -74,7 +74,7 @@ def _compress(found: Section, kept: dict[str, tuple[str, float, float]], asked: 
         expression, value, times = kept[best]
         found.advise(
             f"{expression} keeps {written(value)} of the ten nearest of {asked} at a {'half' if times == 2 else 'quarter' if times == 4 else f'{times}th'} "
-            "of the memory: take it.",
+            "of float32's memory: take it, where the collection does not have it yet.",
             best,
         )
     else:
