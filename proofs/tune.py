@@ -100,7 +100,7 @@ def against_exhaustive_search() -> dict[str, Tuned]:
         verdict("within ten minutes", seconds <= BUDGET + 60)
         verdict("not significantly below the best", difference.difference >= 0 or difference.p > 0.05)
         verdict("at most half of its bytes or latency", min(bytes, latency) <= 0.5)
-        verdict("at most half of its vectors' bytes", vectors <= 0.5)
+        verdict("at most half of its vectors' bytes", round(vectors, 9) <= 0.5)  # 192 and 384, less a mean of postings
     return found
 
 
