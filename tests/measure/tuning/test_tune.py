@@ -311,3 +311,11 @@ def test_no_text_is_left_behind(data: Dataset, tmp_path: Path) -> None:
 def test_too_little_memory_for_the_program_itself_is_one_sentence(data: Dataset, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="give --max-memory more"):
         quick(data, tmp_path, engine="local", max_memory=20 << 20)
+
+
+def test_a_collection_between_two_pipelines_is_not_tuned(data: Dataset, tmp_path: Path) -> None:
+    with cd.create(tmp_path / "c", "static() >> flat()") as collection:
+        collection.add([{"id": id, "text": text} for id, text in data.documents.items()])
+        collection.upgrade("static() >> truncate(64) >> flat()", mode="reembed")
+        with pytest.raises(InputError, match="is between two pipelines"):
+            tune(collection, data.queries, data.qrels, space=SPACE)

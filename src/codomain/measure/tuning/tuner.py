@@ -95,6 +95,10 @@ def tune(
     per_query(Run("", {}), {}, [metric])  # an unknown metric fails before the long work, not after it
     if isinstance(on, str):
         on = load(on)
+    if isinstance(on, Collection) and on.moving:
+        raise InputError(
+            f"{on.folder} is between two pipelines: codomain upgrade --continue or --rollback comes first."
+        )
     now = on.pipeline if isinstance(on, Collection) else None
     corpus = Corpus.of_collection(on) if isinstance(on, Collection) else Corpus.of_dataset(on)
     corpus, questions = _questions(on, corpus, queries, qrels, mode, source, generate, number, seed)
