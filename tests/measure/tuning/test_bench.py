@@ -180,6 +180,15 @@ def test_what_became_a_query_is_gone_from_every_chunk() -> None:
     assert all("Words follow" in passage for passage in cut.passages)
 
 
+def test_a_text_without_full_stops_is_asked_for_by_some_of_its_words() -> None:
+    words = [f"word{i}" for i in range(40)]
+    cut, questions = synthetic(Corpus([" ".join(words)], [0], ["a"]))
+    taken = questions.texts["a"].split()
+    start = words.index(taken[0])
+    assert taken == words[start : start + 10]
+    assert cut.passages[0].split() == words[:start] + words[start + 10 :]
+
+
 def test_queries_can_be_written_by_a_callable_and_leave_the_corpus_whole() -> None:
     corpus = Corpus(["a red fox", "a blue whale"], [0, 1], ["a", "b"])
     same, questions = synthetic(corpus, generate=lambda text: [f"where is {text}?"])

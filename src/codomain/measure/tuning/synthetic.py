@@ -21,6 +21,8 @@ Generate = Callable[[str], Sequence[str]]
 
 _WORDS = (4, 24)
 """Words of a sentence that can be a query."""
+_RUN = 10
+"""Words of a query where a passage has no sentence that fits, such as one without full stops."""
 _LEFT = 15
 """Words that must be left of a passage."""
 
@@ -81,6 +83,17 @@ def _taken(passage: str, source: Source, rng: np.random.Generator) -> str:
         return least <= length <= _WORDS[1] and words - length >= _LEFT
 
     candidates = sentences[:1] if source == "first line" else [s for s in sentences if fits(s)]
+    if source == "sentence" and not candidates:
+        return _run(passage, rng)
     if not candidates or not fits(candidates[0]):
         return ""
     return candidates[int(rng.integers(len(candidates)))]
+
+
+def _run(passage: str, rng: np.random.Generator) -> str:
+    """Some words in a row out of a passage that leaves enough; "" for a short one."""
+    words = passage.split()
+    if len(words) < _RUN + _LEFT:
+        return ""
+    start = int(rng.integers(len(words) - _RUN + 1))
+    return " ".join(words[start : start + _RUN])
