@@ -182,7 +182,7 @@ def test_what_became_a_query_is_gone_from_every_chunk() -> None:
 
 def test_a_text_without_full_stops_is_asked_for_by_some_of_its_words() -> None:
     words = [f"word{i}" for i in range(40)]
-    cut, questions = synthetic(Corpus([" ".join(words)], [0], ["a"]))
+    cut, questions = synthetic(Corpus([" \n".join(words)], [0], ["a"]))
     taken = questions.texts["a"].split()
     start = words.index(taken[0])
     assert taken == words[start : start + 10]

@@ -57,11 +57,11 @@ def synthetic(
             if generate is not None:
                 query = next((text for text in generate(passages[row]) if text.strip()), "")
             else:
-                query = _taken(passages[row], source, rng)
+                query = " ".join(_taken(passages[row], source, rng).split())
             if query:
                 break
         for other in rows[document] if query and generate is None else ():  # chunks overlap
-            passages[other] = " ".join(passages[other].replace(query, " ").split())
+            passages[other] = " ".join(" ".join(passages[other].split()).replace(query, " ").split())
         if query:
             texts[corpus.documents[document]] = query
     if not texts:
