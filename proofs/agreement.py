@@ -18,10 +18,11 @@ from pathlib import Path
 
 import numpy as np
 
+from claims import judge, prove
+
 sys.path.insert(0, str(Path(__file__).parent))
 import codomain as cd
 from align import verses
-from codomain.errors import CodomainError
 from codomain.measure.agreement import agreement, cka
 from codomain.measure.compression import Compressed
 from codomain.measure.encoded import encoded
@@ -56,13 +57,8 @@ def main() -> None:
         and own.jaccard[10] < 0.6,
         "in every pair the hits agree less than the spaces": all(one.jaccard[10] < one.cka for one in found.pairs),
     }
-    for claim, held in claims.items():
-        print(f"{'holds' if held else 'FAILS'}: {claim}")
-    sys.exit(0 if all(claims.values()) else 1)
+    judge(claims)
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except CodomainError as error:
-        sys.exit(f"proofs/agreement.py: {error}")
+    prove(main)

@@ -21,10 +21,11 @@ from pathlib import Path
 
 import numpy as np
 
+from claims import judge, prove
+
 sys.path.insert(0, str(Path(__file__).parent))
 from align import verses
 from codomain.encode import MiniLMEncoder
-from codomain.errors import CodomainError
 from codomain.measure import load
 from codomain.measure.drift import Drift, classifier_test, depth, depth_test
 from codomain.measure.encoded import encoded
@@ -73,13 +74,8 @@ def main() -> None:
         "queries of another field lie outside": field.value < 0.05 and field.p < 1e-20,
         "a collapse hides from the one-sided test only": paper.p > 0.9 and both.value > 0.8,
     }
-    for claim, held in claims.items():
-        print(f"{'holds' if held else 'FAILS'}: {claim}")
-    sys.exit(0 if all(claims.values()) else 1)
+    judge(claims)
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except CodomainError as error:
-        sys.exit(f"proofs/depth.py: {error}")
+    prove(main)

@@ -17,13 +17,13 @@ from __future__ import annotations
 import csv
 import gzip
 import os
-import sys
 from pathlib import Path
 
 import numpy as np
 
+from claims import judge, prove
 from codomain.encode import MiniLMEncoder
-from codomain.errors import CodomainError, InputError
+from codomain.errors import InputError
 from codomain.measure.perturbations import DEFAULT
 from codomain.measure.robustness import Flip, flip_rate
 
@@ -76,13 +76,8 @@ def main() -> None:
         "typos and capitals flip less than 15 % of the sentiments": max(sst["typo"].rate, sst["case"].rate) < 0.15,
         "negation flips less than half": sst["negate"].rate < 0.5,
     }
-    for claim, held in claims.items():
-        print(f"{'holds' if held else 'FAILS'}: {claim}")
-    sys.exit(0 if all(claims.values()) else 1)
+    judge(claims)
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except CodomainError as error:
-        sys.exit(f"proofs/flip_rate.py: {error}")
+    prove(main)

@@ -18,10 +18,11 @@ from pathlib import Path
 
 import numpy as np
 
+from claims import judge, prove
+
 sys.path.insert(0, str(Path(__file__).parent))
 from align import verses
 from codomain.encode import MiniLMEncoder
-from codomain.errors import CodomainError
 from codomain.index.diagnostics import order_sensitivity
 from codomain.measure.ann import decile_recall, graph, orders
 from codomain.measure.encoded import encoded
@@ -59,13 +60,8 @@ def main() -> None:
     claims = {
         "queries of high local dimension are harder by 3 points at m=8": spread[8][0] - spread[8][1] >= 0.03,
     }
-    for claim, held in claims.items():
-        print(f"{'holds' if held else 'FAILS'}: {claim}")
-    sys.exit(0 if all(claims.values()) else 1)
+    judge(claims)
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except CodomainError as error:
-        sys.exit(f"proofs/insertion_order.py: {error}")
+    prove(main)

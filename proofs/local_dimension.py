@@ -20,7 +20,6 @@ from __future__ import annotations
 import csv
 import gzip
 import os
-import sys
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -29,8 +28,9 @@ import torch
 from scipy.stats import spearmanr
 from torch.nn.functional import cross_entropy
 
+from claims import judge, prove
 from codomain.encode import MiniLMEncoder
-from codomain.errors import CodomainError, InputError
+from codomain.errors import InputError
 from codomain.measure.geometry import intrinsic_dimension, local_dimension
 
 EPOCHS, TRAIN, HELD, BATCH, RATE, TOKENS = 10, 160, 300, 32, 1e-4, 32
@@ -138,13 +138,8 @@ def main() -> None:
         fell.append(dimensions[best] < dimensions[0])
         rose.append(dimensions[-1] > dimensions[best])
     claims |= {"it falls while the fine-tune learns": all(fell), "it rises when the fine-tune over-fits": all(rose)}
-    for claim, held in claims.items():
-        print(f"{'holds' if held else 'FAILS'}: {claim}")
-    sys.exit(0 if all(claims.values()) else 1)
+    judge(claims)
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except CodomainError as error:
-        sys.exit(f"proofs/local_dimension.py: {error}")
+    prove(main)

@@ -16,15 +16,15 @@ from __future__ import annotations
 import gzip
 import json
 import os
-import sys
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
 from sklearn.metrics import silhouette_score
 
+from claims import judge, prove
 from codomain.encode import MiniLMEncoder
-from codomain.errors import CodomainError, InputError
+from codomain.errors import InputError
 from codomain.measure.hidden import decompose, hidden_states
 from codomain.measure.perturbations import order
 
@@ -93,13 +93,8 @@ def main() -> None:
         "topics are clearer in the context part": contexts > tokens,
         "shuffled words keep the context part": found >= 0.9,
     }
-    for claim, held in claims.items():
-        print(f"{'holds' if held else 'FAILS'}: {claim}")
-    sys.exit(0 if all(claims.values()) else 1)
+    judge(claims)
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except CodomainError as error:
-        sys.exit(f"proofs/position_context.py: {error}")
+    prove(main)

@@ -13,13 +13,11 @@ not go with accuracy: IsoScore's correlation is printed, and (4) it is weaker th
 
 from __future__ import annotations
 
-import sys
-
 import numpy as np
 from scipy.stats import spearmanr
 
+from claims import judge, prove
 from codomain.encode import MiniLMEncoder, StaticEncoder
-from codomain.errors import CodomainError
 from codomain.measure import load
 from codomain.measure.encoded import encoded
 from codomain.measure.geometry import isoscore, partition_isotropy
@@ -79,13 +77,8 @@ def main() -> None:
         "isotropy goes with it less": all(abs(isotropies[n]) < abs(overlaps[n]) for n in overlaps),
     }
     print()
-    for claim, held in claims.items():
-        print(f"{'holds' if held else 'FAILS'}: {claim}")
-    sys.exit(0 if all(claims.values()) else 1)
+    judge(claims)
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except CodomainError as error:
-        sys.exit(f"proofs/thresholds.py: {error}")
+    prove(main)
