@@ -11,11 +11,10 @@ from codomain.errors import CodomainError, PipelineError
 from codomain.pipeline import Pipeline, pipeline
 from codomain.retrieve import Fusion, Leaf, Node, leaves, plan
 from codomain.stages import Stage
+from codomain.store.branch import LEAST_TO_FIT
 
 _SCAN = 20_000
 """Rows up to which a scan is as fast as an index, and finds all."""
-_LEAST_TO_FIT = 1_000
-"""Rows from which a collection fits transforms."""
 
 _LARGE = ("flat()", "hnsw(ef_search=32)", "hnsw(ef_search=128)", "ivf()", "tiered()")
 
@@ -85,7 +84,7 @@ class Space:
             encoders = [*dict.fromkeys([*usual, *present])]
         dims = [_dim(encoder) for encoder in encoders]
         least = min(dims)
-        learns = rows >= _LEAST_TO_FIT
+        learns = rows >= LEAST_TO_FIT
         reduce = ["", f"truncate({least // 2})", f"truncate({least // 4})"]
         if learns:
             reduce += [f"pca({least // 2})", f"pca({least // 4})"]
