@@ -31,9 +31,9 @@ import faiss
 import numpy as np
 
 import codomain as cd
-from codomain.measure import datasets
-from codomain.report import recording
-from codomain.store.where import parse_where
+from codomain.measure.data import datasets
+from codomain.store.filters.where import parse_where
+from codomain.trace import recording
 
 K = 10
 Search = Callable[[np.ndarray], np.ndarray]

@@ -19,8 +19,8 @@ import codomain as cd
 from codomain.errors import CodomainError
 from codomain.index.recompute import Recompute
 from codomain.measure import load
-from codomain.report import recording
-from codomain.stages import stage_class
+from codomain.registry import stage_class
+from codomain.trace import recording
 
 K = 10
 

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from codomain.analyzer import Analyzer
-from codomain.encode.lexical import NGramEncoder, WordEncoder
+from codomain.encode.text.lexical import NGramEncoder, WordEncoder
 from codomain.errors import CodomainError, InputError
 from codomain.index.bm25 import BM25
 from codomain.index.sparse import SparseIndex

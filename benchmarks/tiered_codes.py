@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 
 import codomain as cd
-from codomain.measure.encoded import encoded
-from codomain.retrieve import Leaf
+from codomain.measure.data.encoded import encoded
+from codomain.plan import Leaf
 
 STORED = ("", "int8()", "float8()", "int4()")
 COARSE = ("binary() >> flat('hamming')", "recurrent_binary(2) >> sdc()")

@@ -33,11 +33,11 @@ import numpy as np
 
 import codomain as cd
 from claims import prove
-from codomain.measure.encoded import encoded
-from codomain.measure.knn_labels import KNNLabels
-from codomain.measure.neighbours import units
-from codomain.measure.significance import compare
-from codomain.measure.translations import bitext, fuse_distances
+from codomain.measure.data.encoded import encoded
+from codomain.measure.metrics.significance import compare
+from codomain.measure.space.neighbors import units
+from codomain.measure.tasks.bitext import bitext, fuse_distances
+from codomain.measure.tasks.knn_labels import KNNLabels
 from labelled import folder, table
 
 XQUAD = ("de", "es", "zh", "ar", "tr", "ru")

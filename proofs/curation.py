@@ -26,11 +26,18 @@ import numpy as np
 
 import codomain as cd
 from claims import prove
-from codomain.encode.transformer import minilm_folder
-from codomain.measure.curation import Coherence, character_loss, coverage, loss_coherence, select_diverse, source_purity
-from codomain.measure.encoded import encoded
-from codomain.measure.neighbours import units
-from codomain.measure.significance import compare
+from codomain.encode.text.transformer import minilm_folder
+from codomain.measure.data.encoded import encoded
+from codomain.measure.metrics.significance import compare
+from codomain.measure.probes.curation import (
+    Coherence,
+    character_loss,
+    coverage,
+    loss_coherence,
+    select_diverse,
+    source_purity,
+)
+from codomain.measure.space.neighbors import units
 from labelled import agnews, folder, newsgroups, table
 
 REPEATS = 20

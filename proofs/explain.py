@@ -22,9 +22,9 @@ import numpy as np
 
 import codomain as cd
 from claims import prove
-from codomain.measure.encoded import encoded
-from codomain.measure.explain import concept_vector, explain
-from codomain.measure.neighbours import units
+from codomain.measure.data.encoded import encoded
+from codomain.measure.probes.explain import concept_vector, explain
+from codomain.measure.space.neighbors import units
 from labelled import newsgroups, sst2
 
 

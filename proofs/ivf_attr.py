@@ -23,13 +23,13 @@ from pathlib import Path
 import numpy as np
 
 import codomain as cd
-from codomain.index.attributes import Range
 from codomain.index.diagnostics import recall
+from codomain.index.filtered.attributes import Range
+from codomain.index.filtered.ivf_attr import IVFAttr
 from codomain.index.flat import Flat
-from codomain.index.ivf_attr import IVFAttr
-from codomain.measure import datasets
-from codomain.measure.encoded import encoded
-from codomain.report import recording
+from codomain.measure.data import datasets
+from codomain.measure.data.encoded import encoded
+from codomain.trace import recording
 
 
 def packages() -> tuple[list[str], np.ndarray, np.ndarray, list[str]]:

@@ -26,10 +26,10 @@ import numpy as np
 import codomain as cd
 from claims import judge, prove
 from codomain.index.multi import Cascade, MultiVector
-from codomain.index.multi.choice import recall_at
+from codomain.index.multi.candidate_selection import recall_at
 from codomain.measure import load
-from codomain.measure.encoded import encoded
-from codomain.report import recording
+from codomain.measure.data.encoded import encoded
+from codomain.trace import recording
 
 BUDGETS = ((1, 1), (2, 4), (4, 8), (8, 16), (16, 64))
 STEPS = {

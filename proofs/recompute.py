@@ -30,7 +30,7 @@ import codomain as cd
 import synopses
 from codomain.index.recompute import Recompute, graph, walk
 from codomain.index.recompute.search import Effort, Walk, finish
-from codomain.report import recording
+from codomain.trace import recording
 
 K, TOLD, AT_ONCE, GRAPHS = 3, 0.93, 100, 300
 

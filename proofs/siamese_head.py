@@ -24,7 +24,7 @@ import codomain as cd
 from claims import prove
 from codomain.measure import load, spearman
 from codomain.measure.cost import measure_cost
-from codomain.measure.encoded import encoded
+from codomain.measure.data.encoded import encoded
 
 WIDTHS = (32, 128)
 EPOCHS = 30

@@ -21,9 +21,9 @@ import codomain as cd
 from codomain.index.diagnostics import recall
 from codomain.index.flat import Flat
 from codomain.index.tiered import Tiered
-from codomain.measure import datasets
-from codomain.measure.encoded import encoded
-from codomain.report import recording
+from codomain.measure.data import datasets
+from codomain.measure.data.encoded import encoded
+from codomain.trace import recording
 from ivf_attr import packages
 
 COARSE = [

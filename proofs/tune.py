@@ -25,14 +25,15 @@ from pathlib import Path
 import numpy as np
 
 import codomain as cd
-from codomain.measure import compare, load, tune
-from codomain.measure.datasets import Dataset
-from codomain.measure.encoded import cache_folder
-from codomain.measure.limit import make_limit
-from codomain.measure.tuning.choice import choose
-from codomain.measure.tuning.outcome import Outcome
-from codomain.measure.tuning.space import Space, parts
-from codomain.measure.tuning.tuner import Tuned
+from codomain.measure import compare, load
+from codomain.measure.build.limit_dataset import make_limit
+from codomain.measure.data.datasets import Dataset
+from codomain.measure.data.encoded import cache_folder
+from codomain.tuning import tune
+from codomain.tuning.outcome import Outcome
+from codomain.tuning.search_space import Space, parts
+from codomain.tuning.selection import choose
+from codomain.tuning.tuner import Tuned
 
 SETS = ("cranfield", "scifact", "npl_vaswani")
 DENSE = "minilm() >> flat()"

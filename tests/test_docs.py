@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from codomain import stages
+from codomain import registry as stages
 from codomain.errors import CodomainError
 
 ROOT = Path(__file__).parent.parent

@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 import codomain as cd
-from codomain import stages
+from codomain import registry as stages
 from codomain.cli.app import app
 from codomain.errors import PipelineError
 from codomain.pipeline import Pipeline, canonical, pipeline
-from codomain.stages import Stage, stage
+from codomain.registry import stage
+from codomain.stage import Stage
 
 dims = st.integers(1, 64)
 transforms = st.one_of(

@@ -8,9 +8,11 @@ import pytest
 
 import codomain as cd
 from codomain.errors import InputError, PipelineError
+from codomain.plan import Fusion, Leaf, Trace, leaves, plan
 from codomain.rank import Diversify
-from codomain.retrieve import Fusion, Leaf, Retriever, Trace, leaves, plan
-from codomain.stages import Stage, stage, stage_class
+from codomain.registry import stage, stage_class
+from codomain.retriever import Retriever
+from codomain.stage import Stage
 
 QUERIES = ["river stone item7", "cloud bread", "item19", "winter copper ladder meadow"]
 
@@ -195,7 +197,7 @@ def test_a_single_query_is_refused_and_vectors_need_an_encoder(texts):
 
 
 def test_a_part_that_is_searched_twice_is_added_up():
-    from codomain.report import note, recording
+    from codomain.trace import note, recording
 
     with recording() as report:
         for scored in (3, 4):

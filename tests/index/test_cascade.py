@@ -7,7 +7,7 @@ from codomain import pipeline
 from codomain.errors import InputError, PipelineError
 from codomain.index import verify
 from codomain.index.multi import Cascade, farthest_first
-from codomain.report import recording
+from codomain.trace import recording
 from codomain.vectors import Ragged
 
 DIM = 16

@@ -12,8 +12,8 @@ from codomain import pipeline
 from codomain.errors import InputError, PipelineError
 from codomain.index import verify
 from codomain.index.multi import FDE, MultiVector, candidate_recall, maxsim
-from codomain.report import recording
-from codomain.stages import stage_class
+from codomain.registry import stage_class
+from codomain.trace import recording
 from codomain.vectors import Ragged
 
 DIM = 24

@@ -6,11 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from codomain import pipeline
-from codomain.codecs import Codec
+from codomain.codecs.codec import Codec
 from codomain.errors import InputError, MissingExtra, PipelineError
 from codomain.index import verify
-from codomain.report import recording
-from codomain.retrieve import Retriever
+from codomain.retriever import Retriever
+from codomain.trace import recording
 
 pytest.importorskip("numba", reason="needs codomain[engines]")
 
@@ -271,7 +271,7 @@ def test_refuses_what_it_cannot_search(index, monkeypatch):
     for wrong in ("m=-1", "ratio=2", "hub_m=3", "parts='many'", "metric='l2'", "m=0, cache=.5"):
         with pytest.raises(PipelineError, match="needs"):
             pipeline(f"truncate(48) >> recompute({wrong})")
-    monkeypatch.setattr("codomain.index.recompute.stage.find_spec", lambda name: None)
+    monkeypatch.setattr("codomain.index.recompute.recompute.find_spec", lambda name: None)
     with pytest.raises(MissingExtra, match=r"codomain\[engines\]"):
         Recompute().build(VECTORS)
 

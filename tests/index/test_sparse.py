@@ -15,14 +15,14 @@ from scipy.sparse import csr_array, vstack
 
 import codomain as cd
 from codomain.analyzer import STOP_WORDS
-from codomain.encode.lexical import NGramEncoder, WordEncoder
+from codomain.encode.text.lexical import NGramEncoder, WordEncoder
 from codomain.errors import InputError, MissingExtra, PipelineError
 from codomain.index import verify
+from codomain.index.array_files import open_arrays, save_arrays
 from codomain.index.bm25 import BM25
 from codomain.index.sparse import SparseIndex, suggest
-from codomain.index.sparse.lists import invert, join, revert
-from codomain.index.storage import open_arrays, save_arrays
-from codomain.report import recording
+from codomain.index.sparse.posting_lists import invert, join, revert
+from codomain.trace import recording
 
 DIM = 300
 needs_engines = pytest.mark.skipif(
@@ -96,7 +96,7 @@ class Case:
 
 @pytest.mark.parametrize("weighting", ["dot", "idf", "bm25"])
 def test_finds_what_the_formula_says_and_keeps_doing_so_as_it_changes(weighting, tmp_path, monkeypatch):
-    monkeypatch.setattr("codomain.index.storage._SMALL", 0)  # map every file
+    monkeypatch.setattr("codomain.index.array_files._SMALL", 0)  # map every file
     case = Case(weighting).build(vectors(400, 0))
     queries = vectors(15, 1)
     case.check(queries, 10)
@@ -232,8 +232,8 @@ def test_a_search_tells_how_many_rows_it_scored():
 
 def test_numba_is_asked_for_when_it_is_missing(monkeypatch):
     monkeypatch.setitem(sys.modules, "numba", None)
-    monkeypatch.delitem(sys.modules, "codomain.index.sparse.kernels", raising=False)
-    monkeypatch.delattr("codomain.index.sparse.kernels", raising=False)
+    monkeypatch.delitem(sys.modules, "codomain.index.sparse._kernels", raising=False)
+    monkeypatch.delattr("codomain.index.sparse._kernels", raising=False)
     with pytest.raises(MissingExtra, match=r"codomain\[engines\]"):
         SparseIndex().build(vectors(3, 0))
 
@@ -354,7 +354,7 @@ def test_a_replaced_index_closes_its_file():
 
 @needs_engines
 def test_signs_are_refused_by_seismic_and_kept_exact_by_auto(monkeypatch):
-    monkeypatch.setattr("codomain.index.sparse.stage._WORK", 1)
+    monkeypatch.setattr("codomain.index.sparse.sparse._WORK", 1)
     signed = vectors(200, 0, signed=True)
     with pytest.raises(InputError, match="negative values"):
         SparseIndex("dot", "seismic").build(signed)

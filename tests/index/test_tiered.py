@@ -8,7 +8,7 @@ from codomain import pipeline
 from codomain.errors import InputError, PipelineError
 from codomain.index import verify
 from codomain.index.tiered import Tiered
-from codomain.report import recording
+from codomain.trace import recording
 from codomain.transform import OPQ, PQ, Binary, Float8, Float16, Int4, Int8
 
 DIM = 32

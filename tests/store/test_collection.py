@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import codomain as cd
-from codomain import stages
+from codomain import registry as stages
 from codomain.errors import CodomainError, InputError, MissingExtra, StoreError
 from codomain.store import DEFAULT_PIPELINE, Collection, ingest
 

@@ -19,8 +19,8 @@ import pytest
 import codomain as cd
 from codomain.errors import InputError, PipelineError, StoreError
 from codomain.store import Collection
-from codomain.store.feedback import learn
-from codomain.transform.items import OnlineItems
+from codomain.store.feedback import replay as learn
+from codomain.transform.adapt.items import OnlineItems
 
 WORKER = Path(__file__).with_name("feedback_worker.py")
 KILLS = 15

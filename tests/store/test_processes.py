@@ -14,8 +14,8 @@ import pytest
 
 import codomain as cd
 from codomain.index.flat import Flat
-from codomain.stages import stage_class
-from codomain.store.shelf import Shelf
+from codomain.registry import stage_class
+from codomain.store.index_files import Shelf
 
 WORKER = Path(__file__).with_name("process_worker.py")
 PIPELINE = "fuse(hashed(64) >> int8() >> auto(), bm25())"

@@ -16,7 +16,8 @@ import pytest
 
 import codomain as cd
 from codomain.errors import InputError, PipelineError, StoreError
-from codomain.stages import Stage, stage
+from codomain.registry import stage
+from codomain.stage import Stage
 from codomain.store import Collection, schema
 from codomain.store.upgrade import begin, bridge, steps
 

@@ -14,7 +14,7 @@ from sklearn.utils.estimator_checks import estimator_checks_generator
 
 from codomain import pipeline
 from codomain.errors import InputError
-from codomain.stages import all_stages
+from codomain.registry import all_stages
 from codomain.transform import (
     OPQ,
     PCA,
@@ -35,8 +35,8 @@ from codomain.transform import (
     SpectralBand,
     Truncate,
 )
+from codomain.transform.align.relative import Relative
 from codomain.transform.estimator import Estimator
-from codomain.transform.relative import Relative
 
 TRANSFORMS = [
     Normalize(),

@@ -30,9 +30,9 @@ def diagnose(
     """Report on isotropy, dimension, hubs, duplicates, compressibility and more, and advise."""
     import codomain as cd
     from codomain.cli.progress import steps_progress
+    from codomain.diagnosis import diagnose as measured
     from codomain.errors import InputError
-    from codomain.measure import diagnose as measured
-    from codomain.measure.datasets import read_qrels, read_queries
+    from codomain.measure.data.datasets import read_qrels, read_queries
     from codomain.store.schema import DATABASE
 
     if qrels is not None and queries is None:

@@ -33,7 +33,7 @@ def search(
     """Search a collection by meaning and by words."""
     import codomain as cd
     from codomain.read.record import clean
-    from codomain.report import recording
+    from codomain.trace import recording
 
     queries = _from_stdin() if query == "-" else [clean(query)]
     if not "".join(queries).strip():

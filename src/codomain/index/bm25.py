@@ -12,11 +12,12 @@ import numpy as np
 from codomain.analyzer import Analyzer, Vocabulary
 from codomain.contracts import Progress
 from codomain.errors import InputError
+from codomain.index.array_files import open_arrays, save_arrays
 from codomain.index.postings import Segment, merge, segment
 from codomain.index.scan import best_rows
-from codomain.index.storage import open_arrays, save_arrays
-from codomain.report import Plan, note
-from codomain.stages import Stage, number, stage
+from codomain.registry import stage
+from codomain.stage import Stage, number
+from codomain.trace import Plan, note
 from codomain.vectors import Floats, Hits, Rows, allowed_rows
 
 _TEXTS = 65_536

@@ -9,12 +9,13 @@ from typing import Self
 
 import numpy as np
 
-from codomain.codecs import Codec
+from codomain.codecs.codec import Codec
 from codomain.errors import InputError
+from codomain.index.array_files import Growing, codec_arrays, open_arrays, save_arrays, saved_codec
 from codomain.index.scan import Metric, check_bits, check_metric, codes_of, scan
-from codomain.index.storage import Growing, codec_arrays, open_arrays, save_arrays, saved_codec
-from codomain.report import Plan, note
-from codomain.stages import Stage, stage
+from codomain.registry import stage
+from codomain.stage import Stage
+from codomain.trace import Plan, note
 from codomain.vectors import Floats, Hits, Packed, Rows, allowed_rows, as_float32
 
 

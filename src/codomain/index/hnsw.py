@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from codomain.codecs import Codec
-from codomain.index.faissed import Faissed, calibrate, scalar_storage, selector
-from codomain.index.planner import Allowed, Costs, Way, milliseconds
+from codomain.codecs.codec import Codec
+from codomain.index.faiss_index import Faissed, calibrate, scalar_storage, selector
+from codomain.index.filtered.planner import Allowed, Costs, Way, milliseconds
 from codomain.index.scan import Metric, scan
-from codomain.report import note
-from codomain.stages import stage, whole
+from codomain.registry import stage
+from codomain.stage import whole
+from codomain.trace import note
 from codomain.vectors import Floats, Hits, Rows
 
 _EF_MOST = 1024

@@ -7,12 +7,13 @@ from typing import Any, Literal
 
 import numpy as np
 
-from codomain.index.faissed import Faissed, calibrate, scalar_storage, selector
-from codomain.index.means import centroids
-from codomain.index.planner import Allowed, Way
+from codomain.index.faiss_index import Faissed, calibrate, scalar_storage, selector
+from codomain.index.filtered.planner import Allowed, Way
+from codomain.index.kmeans import centroids
 from codomain.index.scan import Metric
-from codomain.report import note
-from codomain.stages import stage, whole
+from codomain.registry import stage
+from codomain.stage import whole
+from codomain.trace import note
 from codomain.vectors import Floats, Hits, Rows
 
 _LISTS_MOST = 1 << 20

@@ -10,13 +10,14 @@ from typing import Any, Self, TypeVar
 
 import numpy as np
 
-from codomain.codecs import GAUSSIAN_STEP, Codec
+from codomain.codecs.codec import GAUSSIAN_STEP, Codec
 from codomain.errors import InputError, MissingExtra
+from codomain.index._kernels.tiles import LANES, Tiles
+from codomain.index.array_files import Growing, codec_arrays, open_arrays, save_arrays, saved_codec
 from codomain.index.scan import Metric, check_metric, codes_of
-from codomain.index.storage import Growing, codec_arrays, open_arrays, save_arrays, saved_codec
-from codomain.index.tiles import LANES, Tiles
-from codomain.report import note
-from codomain.stages import Stage, stage, whole
+from codomain.registry import stage
+from codomain.stage import Stage, whole
+from codomain.trace import note
 from codomain.vectors import Floats, Hits, Packed, Rows, allowed_rows, as_float32
 
 T = TypeVar("T")
@@ -223,7 +224,7 @@ def kernels() -> Any:
     """The compiled kernels; raises MissingExtra without numba."""
     if find_spec("numba") is None:
         raise MissingExtra("sdc()", "engines")
-    from codomain.index import planes
+    from codomain.index._kernels import bitplanes as planes
 
     return planes
 

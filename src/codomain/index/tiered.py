@@ -8,16 +8,17 @@ from typing import Any, Literal, Self, cast, get_args
 
 import numpy as np
 
-from codomain.codecs import Codec, CodecKind
+from codomain.codecs.codec import Codec, CodecKind
 from codomain.contracts import FineStore, Source
 from codomain.errors import InputError
-from codomain.index.mapped import MappedStore
+from codomain.index.array_files import Growing, codec_arrays, open_arrays, part_folder, save_arrays, saved_codec
 from codomain.index.scan import check_metric, codes_of
-from codomain.index.storage import Growing, codec_arrays, open_arrays, part_folder, save_arrays, saved_codec
-from codomain.index.stores import RamStore, SourceStore
+from codomain.index.stores.mapped import MappedStore
+from codomain.index.stores.stores import RamStore, SourceStore
 from codomain.pipeline import Pipeline, pipeline
-from codomain.report import note
-from codomain.stages import Stage, number, stage, whole
+from codomain.registry import stage
+from codomain.stage import Stage, number, whole
+from codomain.trace import note
 from codomain.vectors import Floats, Hits, Rows, as_float32, top_k
 
 Store = Literal["disk", "ram", "collection"]

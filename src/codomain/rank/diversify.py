@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from codomain.contracts import Documents
-from codomain.stages import Stage, number, stage, whole
+from codomain.registry import stage
+from codomain.stage import Stage, number, whole
 from codomain.vectors import Floats, Hits
 
 

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from codomain.errors import PipelineError
 from codomain.pipeline import Pipeline, pipeline
-from codomain.stages import Stage, number, stage, whole
+from codomain.registry import stage
+from codomain.stage import Stage, number, whole
 from codomain.vectors import Floats, Hits, Rows, top_k
 
 METHODS = ("rrf", "minmax", "zscore")

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from codomain.errors import InputError, MissingExtra
-from codomain.read.documents import BinaryFile, document
 from codomain.read.files import FORMATS, TABLES, Bad, OnBad, SourceFile, expand
 from codomain.read.record import (
     ID_FIELDS,
@@ -19,7 +18,8 @@ from codomain.read.record import (
     flatten,
     plain_names,
 )
-from codomain.read.tables import rows, typed
+from codomain.read.text.documents import BinaryFile, document
+from codomain.read.text.tables import rows, typed
 
 _KNOWN = sorted({*FORMATS.values(), "text", "lines"})
 _REMEMBERED_ROWS = 256

@@ -16,8 +16,8 @@ from typing import Any, cast
 import numpy as np
 
 from codomain.errors import StoreError
+from codomain.plan import Leaf
 from codomain.read.situate import situate
-from codomain.retrieve import Leaf
 from codomain.store.passages import passages_of
 from codomain.vectors import Ragged, Rows
 

@@ -1,6 +1,6 @@
 """One retrieval branch of a collection: its vectors in the database, its index beside it, and the rows newer than the index.
 
-The blocks in the database are the truth; `codomain.store.shelf` keeps what `reindex` builds from them.
+The blocks in the database are the truth; `codomain.store.index_files` keeps what `reindex` builds from them.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from codomain import __version__
 from codomain.contracts import Index, TextIndex
 from codomain.errors import CodomainError, StoreError
 from codomain.pipeline import pipeline
-from codomain.retrieve import Leaf
-from codomain.stages import stage_class
+from codomain.plan import Leaf
+from codomain.registry import stage_class
 from codomain.store.blocks import Blocks, count, joined, part
+from codomain.store.feedback.corrections import Shadows, Space, read
 from codomain.store.feedback.journal import version
-from codomain.store.feedback.shadows import Shadows, Space, read
-from codomain.store.fitted import dump, restore
+from codomain.store.index_files import Shelf
 from codomain.store.passages import passages, passages_of
-from codomain.store.shelf import Shelf
+from codomain.store.transform_state import dump, restore
 from codomain.vectors import Hits, Rows, merge_hits
 
 LEAST_TO_FIT = 1_000

@@ -13,24 +13,24 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 from codomain.contracts import Progress
 from codomain.errors import InputError, PipelineError, StoreError
+from codomain.plan import Node
 from codomain.read.record import clean
-from codomain.retrieve import Node
-from codomain.stages import Stage
-from codomain.store.answers import Hit
-from codomain.store.arrangement import Arrangement
+from codomain.stage import Stage
 from codomain.store.branch import MOST_TO_FIT
+from codomain.store.filters.sql import to_sql
+from codomain.store.filters.where import Where, parse_where
+from codomain.store.hits import Hit
 from codomain.store.passages import passages_of
-from codomain.store.rows import delete_documents
+from codomain.store.row_ids import delete_documents
 from codomain.store.schema import DATABASE, connect, sentences, writing
 from codomain.store.search import search_many
-from codomain.store.where import Where, parse_where
-from codomain.store.where_sql import to_sql
+from codomain.store.state import Arrangement
 from codomain.vectors import Floats, Rows
 
 if TYPE_CHECKING:
     from codomain.pipeline import Pipeline
     from codomain.store.ingest import Added, Item
-    from codomain.store.upgrade.move import Mode
+    from codomain.store.upgrade.state import Mode
 
 T = TypeVar("T")
 
@@ -154,7 +154,7 @@ class Collection(Arrangement):
     ) -> list[Hit]:
         """The k best documents for a query, best first, each with its best chunk.
 
-        `where` filters by metadata (see `codomain.store.where`); `explain` adds each branch's rank and score;
+        `where` filters by metadata (see `codomain.store.filters.where`); `explain` adds each branch's rank and score;
         with `feedback` off, what `feedback` has moved counts as it was.
 
         Raises WhereError for a filter that cannot be read, StoreError when the collection cannot be.
@@ -204,7 +204,7 @@ class Collection(Arrangement):
 
         Raises InputError for a document that is not there, PipelineError where the pipeline has no vectors to move.
         """
-        from codomain.store.feedback.give import give
+        from codomain.store.feedback.api import give
 
         return give(self, query, good, bad)
 
@@ -217,21 +217,21 @@ class Collection(Arrangement):
 
     def forget_feedback(self, entries: Iterable[int] | None = None) -> int:
         """Take back entries of the journal, or all of it: what is left counts as if it were all there ever was."""
-        from codomain.store.feedback.give import forget
+        from codomain.store.feedback.api import forget
 
         return forget(self, entries)
 
     def replay_feedback(self) -> int:
         """Make all shadows anew from the journal, on the documents that are there now; how many updates that took."""
-        from codomain.store.feedback.give import replay
+        from codomain.store.feedback.api import replay
 
         return replay(self)
 
-    # --- maintenance (the work is in store/maintain.py) --------------------------------------------------------------
+    # --- maintenance (the work is in store/maintenance.py) --------------------------------------------------------------
 
     def reindex(self) -> bool:
         """Fit what is not fitted and build the indexes for all rows; False when all was up to date."""
-        from codomain.store.maintain import reindex
+        from codomain.store.maintenance import reindex
 
         return reindex(self)
 
@@ -301,18 +301,18 @@ class Collection(Arrangement):
 
     def compact(self) -> None:
         """Give back the room of deleted documents: rows are renumbered, vectors and database rewritten."""
-        from codomain.store.maintain import compact
+        from codomain.store.maintenance import compact
 
         compact(self)
 
     def verify(self) -> list[str]:
         """Check everything against everything; one sentence for each fault, none when all is well."""
-        from codomain.store.maintain import verify
+        from codomain.store.maintenance import verify
 
         return verify(self)
 
     def info(self) -> dict[str, Any]:
         """Counts, sizes in bytes, pipeline and the state of the indexes."""
-        from codomain.store.maintain import info
+        from codomain.store.maintenance import info
 
         return info(self)

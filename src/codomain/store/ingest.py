@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from codomain.contracts import Progress
 from codomain.errors import InputError
-from codomain.read.chunks import Chunk, chunk
 from codomain.read.record import ODD_NAME, Record, clean, content_id, flatten
 from codomain.read.situate import situate
+from codomain.read.text.chunks import Chunk, chunk
 from codomain.store.feedback.journal import attach, detach
 from codomain.store.passages import passage
-from codomain.store.rows import delete_documents, next_row
+from codomain.store.row_ids import delete_documents, next_row
 from codomain.vectors import as_float32, as_ragged, as_sparse
 
 if TYPE_CHECKING:

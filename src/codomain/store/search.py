@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from codomain.errors import InputError
+from codomain.plan import Leaf, Trace, run
 from codomain.read.record import clean
-from codomain.retrieve import Leaf, Trace, run
-from codomain.store.answers import Hit, as_hits, best_documents
-from codomain.store.where import Where, parse_where
+from codomain.store.filters.where import Where, parse_where
+from codomain.store.hits import Hit, as_hits, best_documents
 from codomain.vectors import Hits
 
 if TYPE_CHECKING:

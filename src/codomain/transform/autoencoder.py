@@ -7,7 +7,8 @@ from typing import Any, Literal
 import numpy as np
 
 from codomain.errors import MissingExtra
-from codomain.stages import stage, whole
+from codomain.registry import stage
+from codomain.stage import whole
 from codomain.transform.reduce import Reducer
 from codomain.vectors import Floats
 

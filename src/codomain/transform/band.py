@@ -7,7 +7,8 @@ from typing import Any, Literal, Self, get_args
 import numpy as np
 
 from codomain.errors import InputError
-from codomain.stages import number, stage, whole
+from codomain.registry import stage
+from codomain.stage import number, whole
 from codomain.transform.estimator import Estimator, VectorError
 from codomain.transform.reduce import principal
 from codomain.vectors import Floats

@@ -7,9 +7,9 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from codomain.codecs import Codec
+from codomain.codecs.codec import Codec
 from codomain.errors import InputError
-from codomain.stages import Stage
+from codomain.stage import Stage
 from codomain.vectors import Floats, as_float32
 
 

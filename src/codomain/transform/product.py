@@ -6,8 +6,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from codomain.codecs import Codec
-from codomain.stages import stage, whole
+from codomain.codecs.codec import Codec
+from codomain.registry import stage
+from codomain.stage import whole
 from codomain.transform.quantize import Quantizer
 from codomain.vectors import Floats
 

@@ -6,7 +6,8 @@ from typing import Literal
 
 import numpy as np
 
-from codomain.stages import number, stage, whole
+from codomain.registry import stage
+from codomain.stage import number, whole
 from codomain.transform.reduce import Reducer
 from codomain.vectors import Floats
 

@@ -10,10 +10,11 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from codomain.codebooks import bin_codes
-from codomain.codecs import Codec, CodecKind
+from codomain.codecs.codebooks import bin_codes
+from codomain.codecs.codec import Codec, CodecKind
 from codomain.errors import InputError
-from codomain.stages import stage, whole
+from codomain.registry import stage
+from codomain.stage import whole
 from codomain.transform.estimator import Estimator
 from codomain.vectors import Floats
 

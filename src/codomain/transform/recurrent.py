@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from codomain.codecs import GAUSSIAN_STEP, Codec
-from codomain.stages import stage, whole
+from codomain.codecs.codec import GAUSSIAN_STEP, Codec
+from codomain.registry import stage
+from codomain.stage import whole
 from codomain.transform.quantize import Quantizer
 from codomain.vectors import Floats
 

@@ -6,7 +6,8 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from codomain.stages import stage, whole
+from codomain.registry import stage
+from codomain.stage import whole
 from codomain.transform.dimension import auto_dimension
 from codomain.transform.estimator import Estimator
 from codomain.vectors import Floats

@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple, overload
 
 import numpy as np
 
-from codomain.codecs import Codec
+from codomain.codecs.codec import Codec
 from codomain.errors import InputError
 from codomain.vectorfiles.grams import key_hash, normal
 from codomain.vectorfiles.storage import Slices, map_arrays, verify

@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
-from codomain.codecs import Codec
+from codomain.codecs.codec import Codec
 from codomain.errors import InputError
 from codomain.vectorfiles.grams import gram_hashes, key_hash, normal
 from codomain.vectorfiles.storage import ArrayFile, fresh_folder, write_array, write_meta

@@ -9,9 +9,9 @@ from typing import Any, Protocol, Self
 
 import numpy as np
 
-from codomain.codecs import Codec
+from codomain.codecs.codec import Codec
 from codomain.index.multi.scoring import pooled
-from codomain.report import Report, note, recording
+from codomain.trace import Report, note, recording
 from codomain.vectors import Floats, Hits, Ragged, Rows
 
 

@@ -8,16 +8,17 @@ from typing import Any, Literal, Self
 
 import numpy as np
 
-from codomain.codecs import Codec
+from codomain.codecs.codec import Codec
 from codomain.errors import InputError
+from codomain.index.array_files import open_arrays, part_folder, save_arrays
 from codomain.index.auto import Auto
 from codomain.index.multi.candidates import inside
-from codomain.index.multi.lists import Lists, Where, as_queries, check_where
 from codomain.index.multi.prefix import farthest_first, padded
+from codomain.index.multi.token_vectors import Lists, Where, as_queries, check_where
 from codomain.index.scan import best_rows
-from codomain.index.storage import open_arrays, part_folder, save_arrays
-from codomain.report import note
-from codomain.stages import Stage, stage, whole
+from codomain.registry import stage
+from codomain.stage import Stage, whole
+from codomain.trace import note
 from codomain.vectors import Floats, Hits, Ragged, Rows, allowed_rows, as_ragged, top_k
 
 _BLOCK = 1024

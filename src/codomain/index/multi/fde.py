@@ -15,7 +15,7 @@ from typing import Literal, Self
 
 import numpy as np
 
-from codomain.stages import whole
+from codomain.stage import whole
 from codomain.vectors import Floats, Ragged, Rows
 
 LARGEST_K_SIM = 16

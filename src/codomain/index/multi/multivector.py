@@ -8,19 +8,20 @@ from typing import Any, Literal, Self
 
 import numpy as np
 
-from codomain.codecs import Codec
+from codomain.codecs.codec import Codec
 from codomain.contracts import Source
 from codomain.errors import InputError
+from codomain.index.array_files import open_arrays, part_folder, save_arrays
 from codomain.index.auto import Auto
+from codomain.index.multi.candidate_selection import SAMPLE, Choice, choose
 from codomain.index.multi.candidates import Coarse, Encoding, Pooled
-from codomain.index.multi.choice import SAMPLE, Choice, choose
 from codomain.index.multi.fde import FDE, LARGEST_K_SIM
-from codomain.index.multi.lists import Lists, Where, as_queries, check_where, stored
 from codomain.index.multi.scoring import maxsim
+from codomain.index.multi.token_vectors import Lists, Where, as_queries, check_where, stored
 from codomain.index.scan import best_rows
-from codomain.index.storage import open_arrays, part_folder, save_arrays
-from codomain.report import note
-from codomain.stages import Stage, number, stage, whole
+from codomain.registry import stage
+from codomain.stage import Stage, number, whole
+from codomain.trace import note
 from codomain.vectors import Floats, Hits, Ragged, Rows, allowed_rows, as_ragged, top_k
 
 _EXACT = 1 << 22

@@ -9,8 +9,8 @@ import numpy as np
 
 from codomain.errors import MissingExtra
 from codomain.index.scan import best_rows
-from codomain.index.sparse.lists import Lists
-from codomain.report import note
+from codomain.index.sparse.posting_lists import Lists
+from codomain.trace import note
 from codomain.vectors import Floats, Hits, Rows, merge_hits
 
 _POSTING, _SCORE, _LOOKUP = 1.0, 0.05, 12.0
@@ -43,7 +43,7 @@ class Part(NamedTuple):
 def kernels() -> Any:
     """The compiled loops; raises MissingExtra without numba."""
     try:
-        from codomain.index.sparse import kernels
+        from codomain.index.sparse import _kernels as kernels
     except ImportError as error:
         if (error.name or "").partition(".")[0] != "numba":
             raise

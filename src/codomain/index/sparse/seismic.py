@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Self
 import numpy as np
 
 from codomain.errors import CodomainError, InputError, MissingExtra
-from codomain.report import note
+from codomain.trace import note
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array

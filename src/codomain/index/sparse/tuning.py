@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from codomain.errors import InputError
-from codomain.stages import number, whole
+from codomain.stage import number, whole
 
 if TYPE_CHECKING:
-    from codomain.index.sparse.stage import SparseIndex
+    from codomain.index.sparse.sparse import SparseIndex
 
 _SHORTEST = 50
 """Postings that a list keeps on average at least."""

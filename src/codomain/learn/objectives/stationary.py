@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, normalize
 
-from codomain.stages import number, whole
+from codomain.stage import number, whole
 from codomain.vectors import Floats
 
 

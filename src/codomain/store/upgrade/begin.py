@@ -11,18 +11,19 @@ import numpy as np
 from codomain.contracts import Progress
 from codomain.errors import InputError, PipelineError, StoreError
 from codomain.pipeline import Pipeline
-from codomain.retrieve import Node, leaves, plan
-from codomain.stages import Stage, require
+from codomain.plan import Node, leaves, plan
+from codomain.registry import require
+from codomain.stage import Stage
 from codomain.store.blocks import joined
 from codomain.store.branch import LEAST_TO_FIT, MOST_TO_FIT, Branch
-from codomain.store.maintain import fit_waiting
+from codomain.store.maintenance import fit_waiting
 from codomain.store.passages import passages_of
 from codomain.store.schema import bring_up_to_date, writing
 from codomain.store.upgrade.bridge import Bridge, Sample, Side, fit, question
-from codomain.store.upgrade.move import Mode, Move, next_generation
-from codomain.store.upgrade.sides import recorded, stored_dim
-from codomain.store.upgrade.sources import source_of
+from codomain.store.upgrade.roles import recorded, stored_dim
+from codomain.store.upgrade.state import Mode, Move, next_generation
 from codomain.store.upgrade.target import target
+from codomain.store.upgrade.vector_source import source_of
 from codomain.vectors import Rows
 
 if TYPE_CHECKING:

@@ -15,11 +15,11 @@ import numpy as np
 from codomain.contracts import Progress
 from codomain.errors import StoreError
 from codomain.store.feedback.journal import forget_shadows
-from codomain.store.feedback.learn import catch_up
-from codomain.store.rows import next_row
+from codomain.store.feedback.replay import catch_up
+from codomain.store.row_ids import next_row
 from codomain.store.schema import writing
-from codomain.store.upgrade.move import Move, next_generation
-from codomain.store.upgrade.sources import source_of
+from codomain.store.upgrade.state import Move, next_generation
+from codomain.store.upgrade.vector_source import source_of
 
 if TYPE_CHECKING:
     import sqlite3

@@ -1,0 +1,60 @@
+"""An encoder as the database remembers it: old vectors are searched without loading what made them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from codomain.contracts import Progress
+from codomain.errors import StoreError
+from codomain.stage import Stage
+from codomain.vectors import Kind
+
+
+class Recorded(Stage):
+    """A stand-in that knows an encoder's dimensions and fingerprint, and asks the encoder itself for vectors only.
+
+    Raises StoreError when those would not be vectors of the encoder that was recorded.
+    """
+
+    def __init__(self, encoder: Any, dim: int, fingerprint: str) -> None:
+        self.encoder = encoder
+        self.dim = dim
+        self.fingerprint = fingerprint
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        """The encoder's own."""
+        return str(self.encoder.name)
+
+    @property
+    def gives(self) -> Kind:  # type: ignore[override]
+        """The encoder's own."""
+        return self.encoder.gives  # type: ignore[no-any-return]
+
+    def __str__(self) -> str:
+        return str(self.encoder)
+
+    @property
+    def usable(self) -> bool:
+        """Whether the encoder can still be loaded and is what it was."""
+        try:
+            return bool(self.encoder.fingerprint == self.fingerprint)
+        except Exception:  # a model that is gone fails in any way
+            return False
+
+    def encode_documents(self, texts: Sequence[str], progress: Progress | None = None) -> Any:
+        """What the encoder gives for documents."""
+        return self._checked().encode_documents(texts, progress)
+
+    def encode_queries(self, texts: Sequence[str], progress: Progress | None = None) -> Any:
+        """What the encoder gives for queries."""
+        return self._checked().encode_queries(texts, progress)
+
+    def _checked(self) -> Any:
+        if self.encoder.fingerprint != self.fingerprint:
+            raise StoreError(
+                f"the encoder {self.encoder} is not the one that made the old vectors any more: "
+                "finish the upgrade with codomain upgrade --continue."
+            )
+        return self.encoder
