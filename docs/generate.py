@@ -18,7 +18,7 @@ from typing import Any
 from codomain.errors import CodomainError
 from codomain.measure.papers import STATUSES, load
 from codomain.pipeline import _KIND_WORDS
-from codomain.registry import _MODULES, stage_class
+from codomain.registry import _BUILT_IN, stage_class
 from codomain.stage import Stage
 
 DOCS = Path(__file__).parent
@@ -75,7 +75,7 @@ def stages() -> str:
         else "A pipeline joins stages with `>>`: an encoder, transforms, an index, rankers.",
     ]
     known: list[type[Stage]] = []
-    for name in sorted(_MODULES):
+    for name in sorted(_BUILT_IN["stage"]):
         try:
             known.append(stage_class(name))
         except (CodomainError, ImportError, KeyError):

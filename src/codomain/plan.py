@@ -34,13 +34,23 @@ class Branch:
 
     @cached_property
     def name(self) -> str:
-        """The branch as an expression, which is also its key in a collection."""
+        """The branch as an expression."""
         return " >> ".join(str(stage) for stage in self.stages)
+
+    @cached_property
+    def identity(self) -> str:
+        """The branch under the first names of its stages: its key in a collection, whatever stages are called now."""
+        return " >> ".join(stage.identity for stage in self.stages)
 
     @property
     def encoder(self) -> Encoder | None:
         """None for a text index."""
         return cast(Encoder, self.stages[0]) if len(self.stages) > 1 else None
+
+    @property
+    def is_dense(self) -> bool:
+        """Whether an encoder of dense vectors begins it."""
+        return self.encoder is not None and self.stages[0].gives == "dense"
 
     @property
     def transforms(self) -> list[Transform]:
@@ -164,6 +174,15 @@ def branches(node: PlanNode) -> Iterator[Branch]:
     else:
         for child in node.nodes:
             yield from branches(child)
+
+
+def first_dense(node: PlanNode) -> Branch | None:
+    """The first branch, left to right, that an encoder of dense vectors begins; None without one.
+
+    >>> first_dense(plan("fuse(bm25(), static() >> flat())")).name
+    'static() >> flat()'
+    """
+    return next((branch for branch in branches(node) if branch.is_dense), None)
 
 
 SearchBranch = Callable[[Branch, Sequence[str], int], Hits]

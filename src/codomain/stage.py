@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -25,6 +25,8 @@ class Stage:
     papers: ClassVar[tuple[int, ...]]
     takes: ClassVar[tuple[Kind, ...]]
     gives: ClassVar[Kind]
+    formerly: ClassVar[str] = ""
+    """The name that the stage had first, where it was renamed: what collections and fingerprints know it by, whatever it is called now."""
 
     def __rshift__(self, other: Stage | Pipeline) -> Pipeline:
         from codomain.pipeline import Pipeline
@@ -33,15 +35,21 @@ class Stage:
 
     def __str__(self) -> str:
         """The canonical expression: arguments that differ from their default, the first one without its name."""
-        parts: list[str] = []
+        return f"{self.name}({', '.join(self._arguments(_literal))})"
+
+    @property
+    def identity(self) -> str:
+        """The canonical expression under the first name: equal for ever, so that stored keys and hashes stay valid."""
+        return f"{self.formerly or self.name}({', '.join(self._arguments(_identity))})"
+
+    def _arguments(self, written: Callable[[Any], str]) -> Iterator[str]:
         for position, parameter in enumerate(self._parameters()):
             value = getattr(self, parameter.name)
             if parameter.kind is parameter.VAR_POSITIONAL:
-                parts += [_literal(v) for v in value]
+                yield from map(written, value)
             elif parameter.default is parameter.empty or not _same(value, parameter.default):
                 bare = position == 0 and parameter.kind is not parameter.KEYWORD_ONLY
-                parts.append(_literal(value) if bare else f"{parameter.name}={_literal(value)}")
-        return f"{self.name}({', '.join(parts)})"
+                yield written(value) if bare else f"{parameter.name}={written(value)}"
 
     def __repr__(self) -> str:
         return str(self)
@@ -80,7 +88,7 @@ class Stage:
 def check_int(name: str, value: Any, least: int = 1, most: int | None = None) -> int:
     """An argument as an int; raises ValueError, worded as what a stage needs, for anything but a whole number in range.
 
-    >>> whole("m", 32, 2, 512)
+    >>> check_int("m", 32, 2, 512)
     32
     """
     if isinstance(value, Integral) and not isinstance(value, bool):
@@ -107,6 +115,11 @@ def _literal(value: Any) -> str:
     if hasattr(value, "dtype") and hasattr(value, "item"):
         value = value.item()  # a number of numpy's is written as Python's
     return str(value) if isinstance(value, Stage) or hasattr(value, "stages") else repr(value)
+
+
+def _identity(value: Any) -> str:
+    inside = getattr(value, "stages", (value,))
+    return " >> ".join(s.identity for s in inside) if isinstance(inside[0], Stage) else _literal(value)
 
 
 def _same(value: Any, default: Any) -> bool:

@@ -1,6 +1,6 @@
 """What a search did: the plan it chose and the work it cost, collected without passing anything through it.
 
-with recording() as report:
+with collect() as report:
     index.search(queries, k)
 report.scored, report.bytes_read, report.plans
 """
@@ -35,7 +35,7 @@ class FilterChoice:
 
 @dataclass
 class SearchStats:
-    """The work of the searches inside one `recording()`, added up over its queries."""
+    """The work of the searches inside one `collect()`, added up over its queries."""
 
     queries: int = 0
     scored: int = 0
@@ -54,9 +54,9 @@ class SearchStats:
     def lines(self) -> list[str]:
         """A line for each part, filter and branches, with its plan and what it cost; then one for the whole.
 
-        >>> with recording() as report:
-        ...     with recording("bm25()"):
-        ...         note(scored=3)
+        >>> with collect() as report:
+        ...     with collect("bm25()"):
+        ...         record(scored=3)
         >>> report.lines()[0].split(" ms")[1]
         ', 3 scored'
         """
@@ -88,8 +88,8 @@ def collect(part: str | None = None) -> Iterator[SearchStats]:
 
     A part that is recorded again is added up.
 
-    >>> with recording() as report:
-    ...     note(scored=10)
+    >>> with collect() as report:
+    ...     record(scored=10)
     >>> report.scored
     10
     """

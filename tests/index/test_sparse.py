@@ -240,7 +240,7 @@ def test_numba_is_asked_for_when_it_is_missing(monkeypatch):
 
 def test_no_stage_imports_compilers_before_it_is_built():
     code = (
-        "import sys, codomain as cd; cd.pipeline('ngrams() >> sparse()'); cd.pipeline('words() >> sparse(weighting=\"bm25\")');"
+        "import sys, codomain as cd; cd.pipeline('char_ngrams() >> sparse()'); cd.pipeline('bag_of_words() >> sparse(weighting=\"bm25\")');"
         "print([m for m in ('numba', 'seismic', 'scipy', 'torch') if m in sys.modules])"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
@@ -320,7 +320,9 @@ def test_seismic_is_given_the_dimensions_that_occur(tmp_path):
 @needs_engines
 def test_words_of_the_default_dimension_are_indexed_by_seismic():
     texts = [f"word{i} word{i % 7} common" for i in range(200)]
-    found = cd.Retriever("words() >> sparse(backend='seismic')").index(texts).search(["word42 missing", "absent"], 1)
+    found = (
+        cd.Retriever("bag_of_words() >> sparse(backend='seismic')").index(texts).search(["word42 missing", "absent"], 1)
+    )
     assert found.rows[0, 0] == 42
 
 
@@ -409,19 +411,23 @@ def test_pipelines_find_by_endings_and_by_words():
     texts = ["red foxes run", "blue whales swim", "the fox den", "licence renewal 2024"]
     found = {
         expression: cd.Retriever(expression).index(texts).search(["foxes", "renew a licence"], 2).rows.tolist()
-        for expression in ("ngrams() >> sparse(weighting='idf')", "words() >> sparse(weighting='bm25')", "ngrams()")
+        for expression in (
+            "char_ngrams() >> sparse(weighting='idf')",
+            "bag_of_words() >> sparse(weighting='bm25')",
+            "char_ngrams()",
+        )
     }
-    assert [row[0] for row in found["ngrams() >> sparse(weighting='idf')"]] == [0, 3]
-    assert found["words() >> sparse(weighting='bm25')"] == [[2, 0], [3, -1]]
-    assert [row[0] for row in found["ngrams()"]] == [0, 3]
+    assert [row[0] for row in found["char_ngrams() >> sparse(weighting='idf')"]] == [0, 3]
+    assert found["bag_of_words() >> sparse(weighting='bm25')"] == [[2, 0], [3, -1]]
+    assert [row[0] for row in found["char_ngrams()"]] == [0, 3]
     assert CharNGramEncoder().output_dim(None) == 32768
 
 
 COLLECTIONS = [
-    "ngrams() >> sparse(weighting='idf')",
-    "words() >> sparse(weighting='bm25')",
-    "fuse(static() >> auto(), ngrams() >> sparse())",
-    "ngrams(512) >> sparse(backend='seismic', query_cut=200, heap_factor=0.5)",
+    "char_ngrams() >> sparse(weighting='idf')",
+    "bag_of_words() >> sparse(weighting='bm25')",
+    "fuse(static() >> auto(), char_ngrams() >> sparse())",
+    "char_ngrams(512) >> sparse(backend='seismic', query_cut=200, heap_factor=0.5)",
 ]
 
 

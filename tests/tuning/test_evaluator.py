@@ -26,7 +26,7 @@ LIKE = [
     "static() >> int4() >> flat() >> diversify()",
     "fuse(static() >> float16() >> flat(), bm25(), weights=[1, 2])",
     "fuse(static() >> flat(), static() >> truncate(64) >> flat(), bm25(), method='rrf') >> diversify()",
-    "words() >> sparse(weighting='bm25')",
+    "bag_of_words() >> sparse(weighting='bm25')",
 ]
 
 

@@ -44,7 +44,7 @@ _CALIBRATION = {"scale": 1, "offset": 1, "rotation": 2}
 _ARRAYS = (*_CALIBRATION, "codebooks", "edges")
 """The same and the tables of the kinds that have them."""
 
-_STAGE = {"int8": "int8()", "int4": "int4()", "int2": "int2()", "bins": "bins()", "product": "pq()"}
+_STAGE = {"int8": "int8()", "int4": "int4()", "int2": "int2()", "bins": "quantile_bins()", "product": "pq()"}
 """What is fitted to have a codec of a kind that cannot be without calibration."""
 
 _ROWS = 1024

@@ -47,7 +47,7 @@ def flips(subject: Subject) -> Section:
     for name in fragile:
         found.advise(
             f"{subject.expression} is fragile: {_SAID[name]} changes the nearest passage of {found.figure(f'flip_{name}')} of "
-            "the texts. Fuse it with bm25() or ngrams(), or normalise what is indexed.",
+            "the texts. Fuse it with bm25() or char_ngrams(), or normalise what is indexed.",
             f"flip_{name}",
         )
     negated = by_name.get("negate")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from codomain.errors import InputError, MissingExtra
-from codomain.read.files import FORMATS, TABLES, OnFault, ReadFault, SourceFile, expand
+from codomain.read.files import OnFault, ReadFault, SourceFile, expand, formats, is_table
 from codomain.read.record import (
     ID_FIELDS,
     TEXT_FIELDS,
@@ -21,7 +21,6 @@ from codomain.read.record import (
 from codomain.read.text.documents import BinaryFile, document
 from codomain.read.text.tables import rows, typed
 
-_KNOWN = sorted({*FORMATS.values(), "text", "lines"})
 _REMEMBERED_ROWS = 256
 
 
@@ -51,12 +50,12 @@ def records(
 
     Raises InputError, naming file and line, for what cannot be read, and MissingExtra for a format without its package.
     """
-    if format is not None and format not in _KNOWN:
-        raise InputError(f'there is no input format "{format}": it is one of {", ".join(_KNOWN)}.')
+    if format is not None and format not in formats():
+        raise InputError(f'there is no input format "{format}": it is one of {", ".join(formats())}.')
     fields = _Fields(text_field, title_field, id_field)
     for file in _source_files(paths, format, on_bad):
         try:
-            if file.path == "-" or file.format in TABLES:
+            if file.path == "-" or is_table(file.format):
                 yield from _table(file, fields, skip_bad, on_bad)
             else:
                 yield from _document(file, on_bad)

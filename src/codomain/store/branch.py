@@ -44,7 +44,7 @@ class StoredBranch:
         self.plan = plan
         self.folder = folder
         self.db = db
-        self.key = plan.name if key is None else key  # its name in the database
+        self.key = plan.identity if key is None else key  # its name in the database
         self.index_files = IndexFiles(folder, self.key)
         self.blocks = Blocks(plan, folder, db, situated)
         self._checked = False
@@ -76,7 +76,7 @@ class StoredBranch:
     def register(self) -> None:
         """Enter the branch into a new collection."""
         encoder = self.plan.encoder
-        fingerprint = encoder.fingerprint if encoder else self.plan.name
+        fingerprint = encoder.fingerprint if encoder else self.plan.identity
         self.db.execute("INSERT INTO branches (expression, encoder) VALUES (?, ?)", [self.key, fingerprint])
         self._checked = True
 
@@ -198,7 +198,7 @@ class StoredBranch:
     def _index_fingerprint(self) -> str:
         """What an index must have been made by and for: this version of the code, the expression, encoder and transforms."""
         vectors = self.plan.fingerprint if self.plan.encoder else ""
-        return hashlib.sha256(f"{__version__}\n{self.plan.name}\n{vectors}".encode()).hexdigest()
+        return hashlib.sha256(f"{__version__}\n{self.plan.identity}\n{vectors}".encode()).hexdigest()
 
     def _fresh_index(self) -> Any:
         """An index like the branch's, with nothing in it."""

@@ -17,7 +17,7 @@ from typing import Any
 from codomain.contracts import Progress
 from codomain.errors import InputError
 from codomain.read import ReadFault, Record, SourceFile, expand, records
-from codomain.read.files import TABLES, format_of, label
+from codomain.read.files import format_of, is_table, label
 from codomain.store.collection import Collection
 from codomain.store.ingest import AddReport, add_records
 from codomain.store.row_ids import delete_documents
@@ -140,7 +140,7 @@ class _Reading:
 
     def _options(self, file: SourceFile) -> str:
         """A hash of the options that decide what documents a file holds; empty for a file read as its name says."""
-        names = ("text_field", "id_field", "title_field") if file.format in TABLES else ()
+        names = ("text_field", "id_field", "title_field") if is_table(file.format) else ()
         chosen = [self.fields.get(name) for name in names]
         if not any(chosen) and (file.path == "-" or file.format == format_of(file.path)):
             return ""

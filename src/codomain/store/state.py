@@ -105,7 +105,7 @@ class CollectionState:
     @property
     def keys(self) -> dict[str, str]:
         """What the branches of `pipeline` are called in the database."""
-        return {branch.plan.name: branch.key for branch in self.branches}
+        return {branch.plan.identity: branch.key for branch in self.branches}
 
     @property
     def outdated(self) -> bool:

@@ -173,14 +173,14 @@ class Int2(_Clipped):
     _bits = 2
 
 
-@stage("bins", takes=["dense"], gives="codes", papers=[67])
+@stage("quantile_bins", takes=["dense"], gives="codes", papers=[67], formerly="bins")
 class QuantileBins(Quantizer):
     """Bins that hold equally many values of a dimension, 4 (`bits=2`) or 16 of them; each stands for its mean.
 
     The percentile quantiser of "CoRECT: Evaluating Embedding Compression Techniques at Scale" (2025), which scores the
     numbers of the bins; here they are decoded. Values beyond the sample belong to the outermost bins.
 
-    >>> Bins(2).fit(np.float32([[1], [2], [3], [4], [5], [6], [70], [80]])).transform(np.float32([[2], [99]]))
+    >>> QuantileBins(2).fit(np.float32([[1], [2], [3], [4], [5], [6], [70], [80]])).transform(np.float32([[2], [99]]))
     array([[ 1.5],
            [75. ]], dtype=float32)
     """

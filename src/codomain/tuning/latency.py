@@ -7,57 +7,26 @@ import shutil
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from codomain.contracts import Progress
+from codomain.encode.frozen import FrozenEncoder
 from codomain.measure.data.corpus import Corpus
 from codomain.measure.threads import threads
 from codomain.plan import PlanNode, branches, plan
 from codomain.read import Record
-from codomain.stage import Stage
 from codomain.store.collection import Collection
 from codomain.store.export import documents as stored
 from codomain.store.open_create import create
 from codomain.tuning.cache import StageCache
-from codomain.vectors import Kind
 
 _WHOLE = 1_000_000
 """Tokens of a chunk that is a whole document."""
 _QUERIES = 100
 """Queries that are timed, after as many to warm up."""
-
-
-class FrozenEncoder(Stage):
-    """An encoder whose documents come from the cache; queries are encoded as ever."""
-
-    def __init__(self, encoder: Any, cache: StageCache) -> None:
-        self.encoder = encoder
-        self.cache = cache
-        self.dim, self.fingerprint = encoder.dim, encoder.fingerprint
-
-    @property
-    def name(self) -> str:  # type: ignore[override]
-        """The encoder's own."""
-        return str(self.encoder.name)
-
-    @property
-    def gives(self) -> Kind:  # type: ignore[override]
-        """The encoder's own."""
-        return self.encoder.gives  # type: ignore[no-any-return]
-
-    def __str__(self) -> str:
-        return str(self.encoder)
-
-    def encode_documents(self, texts: Sequence[str], progress: Progress | None = None) -> Any:
-        """From the cache, encoded only where that does not have them."""
-        return self.cache.documents(self.encoder, texts, progress)
-
-    def encode_queries(self, texts: Sequence[str], progress: Progress | None = None) -> Any:
-        """What the encoder gives."""
-        return self.encoder.encode_queries(texts, progress)
 
 
 class LatencyTimer:
@@ -93,10 +62,13 @@ class LatencyTimer:
         """The tree of a pipeline whose encoders find documents in the cache."""
         root = plan(expression)
         for branch in branches(root):
-            encoder, *rest = branch.stages
+            encoder: Any = branch.stages[0]
+            rest = branch.stages[1:]
             if branch.encoder is not None:
                 if str(encoder) not in self._encoders:
-                    self._encoders[str(encoder)] = FrozenEncoder(encoder, self.cache)
+                    self._encoders[str(encoder)] = FrozenEncoder(
+                        encoder, encoder.dim, encoder.fingerprint, partial(self.cache.documents, encoder)
+                    )
                 branch.stages = (self._encoders[str(encoder)], *rest)
         return root
 

@@ -124,18 +124,18 @@ def test_the_fingerprint_follows_every_argument():
         {"strip_punctuation": False}, {"split": "stream"},
     ]  # fmt: skip
     assert len({CharNGramEncoder(**change).fingerprint for change in changes}) == len(changes)
-    assert CharNGramEncoder().fingerprint == cd.pipeline("ngrams()").stages[0].fingerprint
+    assert CharNGramEncoder().fingerprint == cd.pipeline("char_ngrams()").stages[0].fingerprint
     assert BagOfWordsEncoder().fingerprint != BagOfWordsEncoder(stemmer=None).fingerprint
 
 
 def test_expressions_are_read_back_and_wrong_arguments_refused():
-    text = "ngrams(1024, ngrams=(2, 3), weights=(1, 2.5), split='stream')"
+    text = "char_ngrams(1024, ngrams=(2, 3), weights=(1, 2.5), split='stream')"
     assert str(cd.pipeline(text)) == text
     for wrong in (
         "dim=0", "ngrams=(3,)", "ngrams=(3, 3, 4)", "ngrams=3", "weights=(1, 2, -3)", "saturate='sqrt'", "split=''",
         "strip_punctuation=1",
     ):  # fmt: skip
         with pytest.raises(PipelineError, match=r"ngrams\(\) needs"):
-            cd.pipeline(f"ngrams({wrong})")
+            cd.pipeline(f"char_ngrams({wrong})")
     with pytest.raises(PipelineError, match="stemmer"):
-        cd.pipeline("words('klingon')")
+        cd.pipeline("bag_of_words('klingon')")

@@ -52,9 +52,9 @@ def test_words_find_what_a_vector_of_256_dimensions_cannot():
     data = make_limit(2000, 500)
     recall = {
         pipeline: evaluate(pipeline, data, ["R@2"], k=2).mean("R@2")
-        for pipeline in ("bm25()", "ngrams() >> sparse(weighting='idf')", "static() >> flat()")
+        for pipeline in ("bm25()", "char_ngrams() >> sparse(weighting='idf')", "static() >> flat()")
     }
-    assert recall["bm25()"] > 0.9 and recall["ngrams() >> sparse(weighting='idf')"] > 0.9
+    assert recall["bm25()"] > 0.9 and recall["char_ngrams() >> sparse(weighting='idf')"] > 0.9
     assert recall["static() >> flat()"] < 0.5
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from codomain.stage import Stage
@@ -20,9 +21,8 @@ class TextEncoder(Stage):
         names = [parameter.name for parameter in self._parameters()]
         return {name: self._dim if name == "dim" else getattr(self, name) for name in names}
 
-    def __str__(self) -> str:
+    def _arguments(self, written: Callable[[Any], str]) -> Iterator[str]:
         defaults = {parameter.name: parameter.default for parameter in self._parameters()}
-        given = [
-            (i, name, value) for i, (name, value) in enumerate(self.get_params().items()) if value != defaults[name]
-        ]
-        return f"{self.name}({', '.join(repr(value) if i == 0 else f'{name}={value!r}' for i, name, value in given)})"
+        for position, (name, value) in enumerate(self.get_params().items()):
+            if value != defaults[name]:
+                yield written(value) if position == 0 else f"{name}={written(value)}"

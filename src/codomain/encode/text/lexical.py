@@ -65,7 +65,7 @@ class _Table(dict[str, int]):
 
 
 class HashedText(Stage):
-    """What `ngrams()` and `words()` share: texts (n,) to `csr_array` float32 (n, dim), queries as documents."""
+    """What `char_ngrams()` and `bag_of_words()` share: texts (n,) to `csr_array` float32 (n, dim), queries as documents."""
 
     dim: int
 
@@ -87,7 +87,9 @@ class HashedText(Stage):
     @property
     def fingerprint(self) -> str:
         """SHA-256 over the arguments: nothing else decides a vector."""
-        return hashlib.sha256(f"{self.name} 1 {sorted(self.get_params().items())}".encode()).hexdigest()
+        return hashlib.sha256(
+            f"{self.formerly or self.name} 1 {sorted(self.get_params().items())}".encode()
+        ).hexdigest()
 
     def encode_documents(self, texts: Sequence[str], progress: Progress | None = None) -> csr_array:
         """Sparse vectors (n, dim), indices sorted; `progress(n)` after each chunk."""
@@ -145,7 +147,7 @@ class HashedText(Stage):
         return (found & 0xFFFFFFFF).astype(np.int32), sums, found >> 32
 
 
-@stage("ngrams", takes=("text",), gives="sparse", papers=(107,))
+@stage("char_ngrams", takes=("text",), gives="sparse", papers=(107,), formerly="ngrams")
 class CharNGramEncoder(HashedText):
     """Character n-grams of boundary-marked words, hashed and damped: lexical vectors that forgive endings and typos.
 
@@ -154,9 +156,9 @@ class CharNGramEncoder(HashedText):
     (`saturate=None`: not) and rows have length one. Texts are lower-cased, in Unicode form NFC, hashed as UTF-8.
     `split="words"` cuts at white space; "stream" takes a text as one run, for scripts without spaces (then
     `ngrams=(1, 2, 3)` is sensible). Nothing is learnt: on paraphrases it loses to any dense encoder, beside one it adds
-    names and rare words. The query side's idf is the index's: `ngrams() >> sparse(weighting="idf")`.
+    names and rare words. The query side's idf is the index's: `char_ngrams() >> sparse(weighting="idf")`.
 
-    >>> vectors = NGramEncoder().encode_documents(["a red fox", "foxes", "whale"])
+    >>> vectors = CharNGramEncoder().encode_documents(["a red fox", "foxes", "whale"])
     >>> (vectors @ vectors.T).toarray().round(2)[0]
     array([1.  , 0.14, 0.  ], dtype=float32)
     """
@@ -209,14 +211,14 @@ class CharNGramEncoder(HashedText):
         return np.asarray(np.divide(values, norms[rows], out=np.zeros_like(values), where=norms[rows] > 0))
 
 
-@stage("words", takes=("text",), gives="sparse")
+@stage("bag_of_words", takes=("text",), gives="sparse", formerly="words")
 class BagOfWordsEncoder(HashedText):
     """How often each word occurs, words hashed to `dim` buckets: what `sparse(weighting="bm25")` needs for BM25.
 
     Words are those of `bm25()`: lower-cased, without English stop words, stemmed (`stemmer` is a Snowball language, or
     None). A word's bucket is CRC-32 of its UTF-8 form mod `dim`; words that share a bucket are one to the index.
 
-    >>> WordEncoder(dim=1000).encode_documents(["two cats and a cat"]).data
+    >>> BagOfWordsEncoder(dim=1000).encode_documents(["two cats and a cat"]).data
     array([1., 2.], dtype=float32)
     """
 

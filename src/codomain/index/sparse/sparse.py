@@ -39,7 +39,7 @@ class SparseIndex(Stage):
     """Search among sparse vectors by inner product, idf-weighted inner product or BM25, exactly or through Seismic.
 
     - `weighting="dot"` gives min(k, matches) rows whatever they score, as an index of dense vectors does;
-      "idf" multiplies the query's weights by the idf of the index's own rows; "bm25" takes rows of counts, as `words()`
+      "idf" multiplies the query's weights by the idf of the index's own rows; "bm25" takes rows of counts, as `bag_of_words()`
       gives them, and is Lucene's BM25. Both give only rows that score above 0, as `bm25()` does. Their statistics
       follow every addition and deletion.
     - `backend="exact"` scores term by term; "seismic" searches lists of blocks approximately and scores what
@@ -316,7 +316,7 @@ class SparseIndex(Stage):
         vectors = as_sparse(vectors, dim=dim)
         if self.weighting == "bm25" and vectors.data.min(initial=0) < 0:
             bad = int(np.searchsorted(vectors.indptr, np.flatnonzero(vectors.data < 0)[0], side="right")) - 1
-            raise InputError(f"{self} takes counts, but row {bad} has a negative value: put words() before it.")
+            raise InputError(f"{self} takes counts, but row {bad} has a negative value: put bag_of_words() before it.")
         return vectors
 
     def _is_large(self) -> bool:

@@ -1,6 +1,7 @@
 """Data sets to measure on.
 
 datasets.py  shipped sets, folders in the BEIR layout, a user's own files
+shipped.py   the sets inside the package
 tables.py    tables of texts told apart by their columns
 trec.py      TREC collections
 hub.py       ir_datasets and the Hugging Face hub

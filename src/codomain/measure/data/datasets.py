@@ -6,26 +6,42 @@ import csv
 import gzip
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 
 from codomain.errors import InputError
+from codomain.registry import lookup, names, register
 
 Qrels = dict[str, dict[str, int]]
 
 Kind = Literal["retrieval", "similarity", "pairs", "bitext", "classification"]
 
-SHIPPED = ("debian", "wordnet", "verses")
-"""The sets inside the package."""
-
 _SIMILARITY = {
     "stsb_multi": ("en.tsv.gz", "sentence1", "sentence2", "score"),
     "sick": ("sick.tsv.gz", "sentence_A", "sentence_B", "relatedness"),
 }
+
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def dataset(name: str) -> Callable[[F], F]:
+    """Register a data set: a function of a split's name that returns a `Dataset`, called when the set is loaded.
+
+    >>> @dataset("two_animals")
+    ... def two_animals(split="test"):
+    ...     documents, queries = {"a": "a red fox", "b": "a blue whale"}, {"q": "whales"}
+    ...     return Dataset("two_animals", documents=documents, queries=queries, qrels={"q": {"b": 1}})
+    >>> load("two_animals")
+    Dataset('two_animals', 2 documents, 1 queries)
+
+    Raises RegistryError for a name that is taken.
+    """
+    return register("dataset", name)
 
 
 @dataclass(frozen=True)
@@ -80,7 +96,7 @@ class Dataset:
 def load(name: str | Path, split: str = "test") -> Dataset:
     """A data set by name or folder, only the queries that are judged.
 
-    Looked for in this order: a shipped set (debian, wordnet, verses), a table (.tsv, .csv, .jsonl), a folder in the layout
+    Looked for in this order: a registered set (shipped are debian, wordnet and verses), a table (.tsv, .csv, .jsonl), a folder in the layout
     of BEIR or TREC, a folder or table of that name below the one that CODOMAIN_DATA names, "hf:owner/name" on the Hugging Face hub, an ir_datasets id ("beir/scifact/test").
 
     >>> load("debian")
@@ -89,8 +105,9 @@ def load(name: str | Path, split: str = "test") -> Dataset:
     Raises InputError when there is no such set, it cannot be fetched or its files do not fit together.
     """
     name = str(name)
-    if name in SHIPPED:
-        return read_folder(Path(__file__).parents[2] / "data" / name, name, split)
+    if name in names("dataset"):
+        registered: Dataset = lookup("dataset", name)(split)
+        return registered
     if os.path.isdir(name):
         return read_folder(Path(name), Path(name).name, split)
     if os.path.isfile(name):
@@ -115,9 +132,9 @@ def load(name: str | Path, split: str = "test") -> Dataset:
         from codomain.measure.data.hub import from_ir_datasets
 
         return from_ir_datasets(name)
-    known = ", ".join(SHIPPED)
+    known = ", ".join(names("dataset"))
     where = f"{root} holds none of that name" if root else "others are found below the folder that CODOMAIN_DATA names"
-    raise InputError(f'there is no data set "{name}": shipped are {known}, and {where}.')
+    raise InputError(f'there is no data set "{name}": registered are {known}, and {where}.')
 
 
 def _is_set(folder: Path, name: str) -> bool:

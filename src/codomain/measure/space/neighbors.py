@@ -19,7 +19,7 @@ _BLOCK = 2_000
 def unit_rows(X: Floats) -> Floats:
     """Rows (n, d) of unit length; zero rows stay zero.
 
-    >>> units(np.float32([[3, 4], [0, 0]]))
+    >>> unit_rows(np.float32([[3, 4], [0, 0]]))
     array([[0.6, 0.8],
            [0. , 0. ]], dtype=float32)
     """

@@ -15,10 +15,10 @@ from codomain.measure.data.runs import Run
 from codomain.measure.metrics.corpus_level import Ranked, Repeated
 from codomain.measure.metrics.retrieval import per_query
 from codomain.measure.metrics.significance import Comparison, Groups, compare, corrected, interval, sharing
-from codomain.measure.tasks.bitext import bitext
-from codomain.measure.tasks.vector_tasks import clusters, cosine_of_pairs, linear_probe, ranked
+from codomain.measure.tasks.kinds import Task
 from codomain.pipeline import Pipeline, pipeline
-from codomain.plan import Branch, branches, plan
+from codomain.plan import Branch, first_dense, plan
+from codomain.registry import lookup
 from codomain.retriever import Retriever
 from codomain.stage import Stage
 
@@ -152,55 +152,33 @@ def compare_evaluations(
 def _of_vectors(
     pipe: Pipeline, data: Dataset, metrics: Sequence[str] | None, progress: Callable[[int], None] | None
 ) -> Evaluation:
-    wanted = _asked(data, metrics)
-    dense = [
-        branch for branch in branches(plan(pipe)) if branch.encoder is not None and branch.stages[0].gives == "dense"
-    ]
-    if not dense:
+    task: Task = lookup("task", data.kind)()
+    wanted = _wanted(data, task, metrics)
+    dense = first_dense(plan(pipe))
+    if dense is None:
         raise InputError(f"{pipe} has no encoder of dense vectors, and the set {data.name} measures vectors.")
-    items = list(data.labels) or [str(i) for i in range(len(data.pairs))]
-    texts = [data.documents[i] for i in data.labels] or [str(p[side]) for side in (0, 1) for p in data.pairs]
     began = time.perf_counter()
-    vectors = _vectors(dense[0], texts, progress)
-    run = Run(str(pipe), {}, {"encode": time.perf_counter() - began})
-    found = Evaluation(data.name, str(pipe), {}, run)
-    if data.kind == "bitext":
-        targets = [p[1] for p in data.pairs]
-        nearest = bitext(vectors[: len(items)], vectors[len(items) :], margin=None).targets
-        right = [float(targets[row] == target) for row, target in zip(nearest, targets, strict=True)]
-        values = dict(zip(items, right, strict=True))
-        found.values, found.means, found.intervals = (
-            {"accuracy": values}, {"accuracy": float(np.mean(right))}, {"accuracy": interval(values)},
-        )  # fmt: skip
-        return found
+    vectors = _vectors(dense, task.texts(data), progress)
+    found = Evaluation(data.name, str(pipe), {}, Run(str(pipe), {}, {"encode": time.perf_counter() - began}))
     for metric in wanted:
-        if data.labels:
-            labels = list(data.labels.values())
-            trials = linear_probe(vectors, labels) if metric == "accuracy" else clusters(vectors, labels)
-            found.unaveraged[metric], by_item = trials, trials.values.mean(axis=0)
-        else:
-            by_item = cosine_of_pairs(vectors[: len(items)], vectors[len(items) :])
-            found.unaveraged[metric] = ranked(metric, by_item, data.pairs)
-        found.values[metric] = dict(zip(items, by_item.tolist(), strict=True))
-        found.means[metric] = found.unaveraged[metric].value
-        found.intervals[metric] = found.unaveraged[metric].interval()
+        measured = task.measure(vectors, data, metric)
+        found.values[metric] = dict(zip(task.items(data), measured.by_item.tolist(), strict=True))
+        found.means[metric], found.intervals[metric] = measured.value, measured.interval
+        if measured.unaveraged is not None:
+            found.unaveraged[metric] = measured.unaveraged
     return found
 
 
-def _asked(data: Dataset, metrics: Sequence[str] | None) -> list[str]:
-    """The metrics of a kind that are wanted, however they are written."""
-    there = {
-        "similarity": ("Spearman",),
-        "pairs": ("AP",),
-        "bitext": ("accuracy",),
-        "classification": ("accuracy", "V-measure"),
-    }[data.kind]
+def _wanted(data: Dataset, task: Task, metrics: Sequence[str] | None) -> list[str]:
+    """The metrics of a task that are wanted, however they are written."""
     if not metrics:
-        return list(there)
-    named = {name.lower().replace("-", ""): name for name in there}
+        return list(task.metrics)
+    named = {name.lower().replace("-", ""): name for name in task.metrics}
     for metric in metrics:
         if metric.lower().replace("-", "") not in named:
-            raise InputError(f'"{metric}" is not measured on {data.name}, a {data.kind} set: {", ".join(there)} is.')
+            raise InputError(
+                f'"{metric}" is not measured on {data.name}, a {data.kind} set: {", ".join(task.metrics)} is.'
+            )
     return [named[metric.lower().replace("-", "")] for metric in metrics]
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import gzip
 import re
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from codomain.errors import InputError, MissingExtra
-from codomain.read.files import OnFault, ReadFault, SourceFile, label, unreadable
+from codomain.read.files import OnFault, ReadFault, SourceFile, label, reader, unreadable
 from codomain.read.text.front_matter import front_matter
+from codomain.registry import lookup
 
 _BLOCKS = re.compile(
     "p|div|section|article|header|footer|main|aside|nav|ul|ol|li|dl|dt|dd|table|tr|blockquote|pre|figure|figcaption|h[1-6]|br|hr"
@@ -39,11 +40,8 @@ def document(file: SourceFile, on_bad: OnFault | None = None) -> Document:
     Raises InputError for a file that cannot be read, and MissingExtra where its format needs a package.
     """
     try:
-        if file.format == "pdf":
-            return _pdf(file.path)
-        if file.format == "docx":
-            return _docx(file.path)
-        return _text(file, on_bad)
+        read: Callable[[SourceFile, OnFault | None], Document] = lookup("reader", file.format)
+        return read(file, on_bad)
     except OSError as error:
         raise unreadable(file.path, error) from None
 
@@ -57,7 +55,22 @@ def looks_binary(start: bytes) -> bool:
     return b"\0" in start and not start.startswith((b"\xff\xfe", b"\xfe\xff"))
 
 
-def _text(file: SourceFile, on_bad: OnFault | None) -> Document:
+@reader("text")
+def read_text(file: SourceFile, on_bad: OnFault | None) -> Document:
+    """A file as it stands."""
+    return Document(_decoded(file, on_bad), None, False)
+
+
+@reader("markdown", suffixes=(".md", ".markdown"))
+def read_markdown(file: SourceFile, on_bad: OnFault | None) -> Document:
+    """Markdown with its front matter; the title is that of the front matter, else the first heading."""
+    fields, text = front_matter(_decoded(file, on_bad))
+    heading = _TITLE.search(text)
+    title = fields.pop("title", None) or (heading.group(1) if heading else None)
+    return Document(text, None if title is None else str(title), True, fields)
+
+
+def _decoded(file: SourceFile, on_bad: OnFault | None) -> str:
     packed = file.path.lower().endswith(".gz")
     try:
         with gzip.open(file.path) if packed else open(file.path, "rb") as stream:
@@ -67,15 +80,7 @@ def _text(file: SourceFile, on_bad: OnFault | None) -> Document:
             raw += stream.read()
     except (gzip.BadGzipFile, zlib.error, EOFError) as error:
         raise InputError(f"{file.label} cannot be unpacked: {error}.") from None
-    text = _decode(raw, file.path, on_bad)
-    if file.format == "html":
-        return _html(text, file.path)
-    if file.format == "markdown":
-        fields, text = front_matter(text)
-        heading = _TITLE.search(text)
-        title = fields.pop("title", None) or (heading.group(1) if heading else None)
-        return Document(text, None if title is None else str(title), True, fields)
-    return Document(text, None, False)
+    return _decode(raw, file.path, on_bad)
 
 
 def _decode(raw: bytes, path: str, on_bad: OnFault | None) -> str:
@@ -89,11 +94,14 @@ def _decode(raw: bytes, path: str, on_bad: OnFault | None) -> str:
         return raw.decode("latin-1")
 
 
-def _html(markup: str, path: str) -> Document:
+@reader("html", suffixes=(".html", ".htm"))
+def read_html(file: SourceFile, on_bad: OnFault | None) -> Document:
+    """The text of a page, its headings as Markdown."""
+    markup = _decoded(file, on_bad)
     try:
         from bs4 import BeautifulSoup
     except ImportError:
-        raise MissingExtra(f"reading {label(path)}", "files") from None
+        raise MissingExtra(f"reading {file.label}", "files") from None
     soup = BeautifulSoup(markup, "html.parser")
     title = soup.title.get_text(" ", strip=True) if soup.title else None
     for tag in soup.find_all([*_DROPPED, "title"]):
@@ -107,7 +115,10 @@ def _html(markup: str, path: str) -> Document:
     return Document(re.sub(r"\n{3,}", "\n\n", text).strip(), title or None, True)
 
 
-def _pdf(path: str) -> Document:
+@reader("pdf", suffixes=(".pdf",))
+def read_pdf(file: SourceFile, on_bad: OnFault | None) -> Document:
+    """The text of all pages."""
+    path = file.path
     try:
         import pypdf
     except ImportError:
@@ -124,7 +135,10 @@ def _pdf(path: str) -> Document:
     return Document(text, title or None, False)
 
 
-def _docx(path: str) -> Document:
+@reader("docx", suffixes=(".docx",))
+def read_docx(file: SourceFile, on_bad: OnFault | None) -> Document:
+    """Paragraphs and rows of tables, headings as Markdown."""
+    path = file.path
     try:
         import docx
     except ImportError:

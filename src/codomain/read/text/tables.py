@@ -11,10 +11,12 @@ import re
 import sys
 import zlib
 from collections.abc import Callable, Iterable, Iterator
+from functools import wraps
 from typing import Any, cast
 
 from codomain.errors import InputError, MissingExtra
-from codomain.read.files import OnFault, ReadFault, SourceFile, unreadable
+from codomain.read.files import OnFault, ReadFault, SourceFile, reader, unreadable
+from codomain.registry import lookup
 
 Row = tuple[int, dict[str, Any]]
 Broken = Callable[[int, str], None]
@@ -32,14 +34,29 @@ def rows(file: SourceFile, broken: Broken, on_bad: OnFault | None = None) -> Ite
 
     Raises InputError for a file that cannot be read or is not what its name says.
     """
-    if file.format == "parquet":
-        yield from _parquet(file)
-        return
+    if file.format:
+        yield from lookup("reader", file.format)(file, broken, on_bad)
+    else:  # standard input of no stated format
+        yield from _of_lines(_sniffed)(file, broken, on_bad)
+
+
+Parser = Callable[[Iterator[str], Broken], Iterator[Row]]
+
+
+def _of_lines(parse: Parser) -> Callable[[SourceFile, Broken, OnFault | None], Iterator[Row]]:
+    """A reader of rows from what parses lines."""
+
+    @wraps(parse)
+    def read(file: SourceFile, broken: Broken, on_bad: OnFault | None = None) -> Iterator[Row]:
+        return _parsed(parse, file, broken, on_bad)
+
+    return read
+
+
+def _parsed(parse: Parser, file: SourceFile, broken: Broken, on_bad: OnFault | None) -> Iterator[Row]:
     try:
         with _open(file) as stream:
-            lines = _decoded(stream, file.label, on_bad)
-            read = {"jsonl": _jsonl, "lines": _lines, "csv": _csv, "tsv": _tsv, "": _sniffed}[file.format]
-            yield from read(lines, broken)
+            yield from parse(_decoded(stream, file.label, on_bad), broken)
     except (gzip.BadGzipFile, zlib.error, EOFError) as error:
         raise InputError(f"{file.label} cannot be unpacked: {error}.") from None
     except OSError as error:
@@ -74,7 +91,14 @@ def _decoded(stream: Iterable[bytes], path: str, on_bad: OnFault | None) -> Iter
             yield raw.decode("latin-1")
 
 
-def _jsonl(lines: Iterable[str], broken: Broken) -> Iterator[Row]:
+@reader("jsonl", suffixes=(".jsonl", ".ndjson"), rows=True)
+@_of_lines
+def read_jsonl(lines: Iterable[str], broken: Broken) -> Iterator[Row]:
+    """A JSON object a line."""
+    return _json_objects(lines, broken)
+
+
+def _json_objects(lines: Iterable[str], broken: Broken) -> Iterator[Row]:
     for number, line in enumerate(lines, 1):
         if not line or line.isspace():
             continue
@@ -111,7 +135,14 @@ def _why(error: Exception) -> str:
     return "nested too deeply" if isinstance(error, RecursionError) else str(error)
 
 
-def _lines(lines: Iterable[str], broken: Broken) -> Iterator[Row]:
+@reader("lines", rows=True)
+@_of_lines
+def read_lines(lines: Iterable[str], broken: Broken) -> Iterator[Row]:
+    """A text a line."""
+    return _plain_lines(lines, broken)
+
+
+def _plain_lines(lines: Iterable[str], broken: Broken) -> Iterator[Row]:
     for number, line in enumerate(lines, 1):
         yield number, {"text": line.rstrip("\r\n")}
 
@@ -122,14 +153,24 @@ def _sniffed(lines: Iterator[str], broken: Broken) -> Iterator[Row]:
     if first is None:
         return
     whole = (line for part in ([first], lines) for line in part)
-    yield from (_jsonl if first.lstrip().startswith("{") else _lines)(whole, broken)
+    yield from (_json_objects if first.lstrip().startswith("{") else _plain_lines)(whole, broken)
 
 
-def _tsv(lines: Iterable[str], broken: Broken) -> Iterator[Row]:
-    return _csv(lines, broken, delimiter="\t")
+@reader("tsv", suffixes=(".tsv",), rows=True)
+@_of_lines
+def read_tsv(lines: Iterable[str], broken: Broken) -> Iterator[Row]:
+    """Cells between tabs, the first line their names."""
+    return _cells(lines, broken, delimiter="\t")
 
 
-def _csv(lines: Iterable[str], broken: Broken, delimiter: str = ",") -> Iterator[Row]:
+@reader("csv", suffixes=(".csv",), rows=True)
+@_of_lines
+def read_csv(lines: Iterable[str], broken: Broken) -> Iterator[Row]:
+    """Cells between commas, the first line their names."""
+    return _cells(lines, broken, delimiter=",")
+
+
+def _cells(lines: Iterable[str], broken: Broken, delimiter: str) -> Iterator[Row]:
     csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
     reader = csv.reader(lines, delimiter=delimiter)
     header = next(reader, None)
@@ -174,7 +215,9 @@ def typed(cell: str) -> str | int | float | None:
     return cell
 
 
-def _parquet(file: SourceFile) -> Iterator[Row]:
+@reader("parquet", suffixes=(".parquet",), rows=True)
+def read_parquet(file: SourceFile, broken: Broken, on_bad: OnFault | None = None) -> Iterator[Row]:
+    """Rows of a Parquet file; a number that is NaN counts as missing."""
     try:
         import pyarrow as pa
         import pyarrow.parquet as pq

@@ -130,20 +130,20 @@ def _planned(wanted: Pipeline) -> PlanNode:
 
 def _keys(collection: Collection, root: PlanNode) -> dict[str, str]:
     """What the target's branches are called in the database: as a branch that is there where it can stay."""
-    there = {branch.plan.name: branch for branch in collection.branches}
+    there = {branch.plan.identity: branch for branch in collection.branches}
     taken = {branch.key for branch in collection.branches}
     keys = {}
     for planned in branches(root):
-        branch = there.get(planned.name)
+        branch = there.get(planned.identity)
         if branch is not None and (
             planned.encoder is None or planned.encoder.fingerprint == branch.encoder_fingerprint
         ):
-            keys[planned.name] = branch.key
+            keys[planned.identity] = branch.key
             continue
-        key, number = planned.name, 2
+        key, number = planned.identity, 2
         while key in taken:  # the same expression with an encoder that has changed
-            key, number = f"{planned.name} #{number}", number + 1
-        keys[planned.name] = key
+            key, number = f"{planned.identity} #{number}", number + 1
+        keys[planned.identity] = key
     return keys
 
 
@@ -155,9 +155,9 @@ def _replacements(collection: Collection, root: PlanNode, keys: dict[str, str]) 
     place = 0
     for planned in branches(root):
         dense = planned.encoder is not None and planned.stages[0].gives == "dense"
-        if keys[planned.name] not in there:
+        if keys[planned.identity] not in there:
             branch = StoredBranch(
-                planned, collection.folder, collection.db, collection.settings.situate, keys[planned.name]
+                planned, collection.folder, collection.db, collection.settings.situate, keys[planned.identity]
             )
             across = old[min(place, len(old) - 1)] if dense and old else None
             across = None if across is None else recorded(across, collection.settings.situate)

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from codomain.encode.frozen import FrozenEncoder
 from codomain.plan import Branch, PlanNode, branches
 from codomain.store.branch import StoredBranch
-from codomain.store.upgrade.frozen_encoder import FrozenEncoder
 from codomain.store.upgrade.state import UpgradeState
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def branch_roles(
     """The branches that the table `meta` speaks of; `plan` makes the tree of an expression."""
 
     def stored(root: PlanNode, keys: dict[str, str]) -> list[StoredBranch]:
-        return [StoredBranch(branch, folder, db, situated, keys.get(branch.name)) for branch in branches(root)]
+        return [StoredBranch(branch, folder, db, situated, keys.get(branch.identity)) for branch in branches(root)]
 
     root = plan(meta["pipeline"])
     written = stored(root, json.loads(meta.get("keys", "{}")))

@@ -1,8 +1,8 @@
-"""An encoder as the database remembers it: old vectors are searched without loading what made them."""
+"""An encoder as it was when its vectors were stored: those are used without loading what made them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from codomain.contracts import Progress
@@ -12,15 +12,20 @@ from codomain.vectors import Kind
 
 
 class FrozenEncoder(Stage):
-    """A stand-in that knows an encoder's dimensions and fingerprint, and asks the encoder itself for vectors only.
+    """A stand-in that knows an encoder's dimensions and fingerprint, and asks the encoder itself for new vectors only.
 
-    Raises StoreError when those would not be vectors of the encoder that was recorded.
+    `documents(items, progress)` gives vectors of documents in the encoder's place, from a cache for instance.
+
+    Raises StoreError when new vectors would not be those of the encoder that was frozen.
     """
 
-    def __init__(self, encoder: Any, dim: int, fingerprint: str) -> None:
+    def __init__(
+        self, encoder: Any, dim: int, fingerprint: str, documents: Callable[[Sequence[str], Any], Any] | None = None
+    ) -> None:
         self.encoder = encoder
         self.dim = dim
         self.fingerprint = fingerprint
+        self._documents = documents
 
     @property
     def name(self) -> str:  # type: ignore[override]
@@ -31,6 +36,11 @@ class FrozenEncoder(Stage):
     def gives(self) -> Kind:  # type: ignore[override]
         """The encoder's own."""
         return self.encoder.gives  # type: ignore[no-any-return]
+
+    @property
+    def identity(self) -> str:
+        """The encoder's own."""
+        return str(self.encoder.identity)
 
     def __str__(self) -> str:
         return str(self.encoder)
@@ -44,7 +54,9 @@ class FrozenEncoder(Stage):
             return False
 
     def encode_documents(self, texts: Sequence[str], progress: Progress | None = None) -> Any:
-        """What the encoder gives for documents."""
+        """What the encoder gives for documents, or what is kept in its place."""
+        if self._documents is not None:
+            return self._documents(texts, progress)
         return self._checked().encode_documents(texts, progress)
 
     def encode_queries(self, texts: Sequence[str], progress: Progress | None = None) -> Any:
