@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from codomain.errors import InputError
-from codomain.measure.papers import load, resolve, validate
+from codomain.measure.papers import VERDICTS, load, resolve, validate
 
 ROOT = Path(__file__).parent.parent
 REGISTER = load()
+MEASURED = [paper for paper in REGISTER if paper.verdict]
 
 
 def test_every_paper_is_there_once():
@@ -17,7 +18,7 @@ def test_every_paper_is_there_once():
     assert len({paper.title for paper in REGISTER}) == 191
 
 
-@pytest.mark.parametrize("paper", [p for p in REGISTER if p.status != "planned"], ids=lambda p: str(p.number))
+@pytest.mark.parametrize("paper", MEASURED, ids=lambda p: str(p.number))
 def test_what_was_measured_exists(paper):
     assert (ROOT / paper.proof).is_file()
     assert str(paper.number) in (ROOT / paper.proof).read_text(encoding="utf-8")
@@ -28,24 +29,43 @@ def test_what_was_measured_exists(paper):
 def test_every_paper_that_a_stage_names_has_been_measured():
     from codomain.registry import all_stages
 
-    measured = {paper.number for paper in REGISTER if paper.status != "planned"}
+    measured = {paper.number for paper in MEASURED}
     assert {cls.name: set(cls.papers) - measured for cls in all_stages() if set(cls.papers) - measured} == {}
+
+
+def test_a_paper_is_planned_until_it_has_a_verdict():
+    assert {paper.status for paper in MEASURED} == {"measured"}
+    assert {paper.status for paper in REGISTER if not paper.verdict} == {"planned"}
 
 
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"status": "perhaps"}, "paper 92: the status"),
-        ({"proof": ""}, 'paper 92 is "works" but'),
+        ({"verdict": "disputed"}, "paper 92: the verdict 'disputed' is none of holds, holds in part"),
+        ({"proof": ""}, "paper 92 has a verdict but no proof"),
+        ({"claim": "", "measured": ""}, "paper 92 has a verdict but no claim, no measured"),
+        ({"verdict": ""}, "paper 92 has no verdict, so it is planned"),
+        ({"claim": "one line\nand another"}, "paper 92: proof, claim and measured are one line each"),
+        ({"date": "21 November"}, "paper 92: the date"),
         ({"components": ()}, "paper 92 needs"),
     ],
 )
 def test_a_wrong_entry_is_named(changes, sentence):
     paper = next(p for p in REGISTER if p.number == 92)
+    validate([paper])
     with pytest.raises(InputError, match=sentence):
         validate([replace(paper, **changes)])
-    with pytest.raises(InputError, match="twice"):
-        validate([paper, paper])
+
+
+def test_a_paper_that_is_there_twice_is_named():
+    with pytest.raises(InputError, match="paper 1 is there twice"):
+        validate([REGISTER[0], REGISTER[0]])
+
+
+def test_a_planned_paper_with_a_date_of_measurement_is_refused():
+    planned = next(paper for paper in REGISTER if not paper.verdict)
+    with pytest.raises(InputError, match="has no verdict"):
+        validate([replace(planned, date="2026-11-21")])
 
 
 def test_a_broken_register_is_one_sentence(tmp_path):
@@ -53,8 +73,20 @@ def test_a_broken_register_is_one_sentence(tmp_path):
     path.write_text("[[paper]]\nnumber = 1\n")
     with pytest.raises(InputError, match=r"paper 1: .*title.* is missing"):
         load(path)
+    path.write_text('[[paper]]\nnumber = 1\ntitle = "T"\ntheme = "t"\ncomponents = ["a.b"]\nstatus = "works"\n')
+    with pytest.raises(InputError, match="paper 1: status is missing or unknown"):
+        load(path)
     path.write_text("[[paper\n")
     with pytest.raises(InputError, match="cannot be read"):
         load(path)
     with pytest.raises(InputError, match="no component"):
         resolve("codomain.read.nothing")
+
+
+def test_the_page_counts_each_verdict_and_shows_each_claim():
+    page = (ROOT / "docs" / "papers.md").read_text(encoding="utf-8")
+    for verdict in VERDICTS:
+        assert f"| {verdict} | {sum(paper.verdict == verdict for paper in MEASURED)} |" in page
+    for paper in MEASURED:
+        section = page.split(f"### {paper.number}. ")[1].split("\n### ")[0]
+        assert f"**{paper.verdict.capitalize()}.**" in section and paper.claim in section and paper.measured in section
