@@ -1,5 +1,7 @@
 """The register of papers says only what is true of the code."""
 
+import re
+from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +13,17 @@ from codomain.measure.papers import VERDICTS, load, resolve, validate
 ROOT = Path(__file__).parent.parent
 REGISTER = load()
 MEASURED = [paper for paper in REGISTER if paper.verdict]
+PLANNED = [paper for paper in REGISTER if not paper.verdict]
+
+
+def planned_modules(text: str) -> list[str]:
+    """The dotted modules that the fenced list of ARCHITECTURE.md's section "Planned" names, each line with some words."""
+    fence = re.search(r"^## Planned$.*?^```\w*\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    lines = [re.fullmatch(r"(\w+(?:/\w+)*)/? {2,}\S.*", line) for line in fence[1].splitlines()]
+    return ["codomain." + line[1].replace("/", ".") for line in lines]
+
+
+MODULES = planned_modules((ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8"))
 
 
 def test_every_paper_is_there_once():
@@ -35,7 +48,43 @@ def test_every_paper_that_a_stage_names_has_been_measured():
 
 def test_a_paper_is_planned_until_it_has_a_verdict():
     assert {paper.status for paper in MEASURED} == {"measured"}
-    assert {paper.status for paper in REGISTER if not paper.verdict} == {"planned"}
+    assert {paper.status for paper in PLANNED} == {"planned"}
+
+
+def exists(component: str) -> bool:
+    try:
+        return bool(resolve(component))
+    except InputError:
+        return False
+
+
+@pytest.mark.parametrize("paper", PLANNED, ids=lambda p: str(p.number))
+def test_what_is_planned_exists_or_lies_in_a_planned_module(paper):
+    lost = [name for name in paper.components if name.rpartition(".")[0] not in MODULES and not exists(name)]
+    assert lost == []
+
+
+def test_a_planned_module_is_listed_once():
+    assert len(MODULES) == len(set(MODULES)) > 40
+
+
+def test_the_list_of_planned_modules_is_the_one_in_the_section():
+    text = "## Today\n```\nread/ today\n```\n## Planned\nWords.\n```\nlearn/mining/  negatives\ntesting        checks\n```\n"
+    assert planned_modules(text) == ["codomain.learn.mining", "codomain.testing"]
+
+
+def test_one_mechanism_has_one_name():
+    homes = defaultdict(set)
+    for paper in REGISTER:
+        for name in paper.components:
+            homes[name.rpartition(".")[2]].add(name)
+    assert {name: found for name, found in homes.items() if len(found) > 1} == {}
+
+
+def test_planned_names_are_spelled_the_american_way():
+    british = "quantis|normalis|specialis|generalis|optimis|neighbour|behaviour|colour|centre|labell|modell"
+    names = {name for paper in PLANNED for name in paper.components if not exists(name)}
+    assert {name for name in names if re.search(british, name, re.IGNORECASE)} == set()
 
 
 @pytest.mark.parametrize(
@@ -63,9 +112,8 @@ def test_a_paper_that_is_there_twice_is_named():
 
 
 def test_a_planned_paper_with_a_date_of_measurement_is_refused():
-    planned = next(paper for paper in REGISTER if not paper.verdict)
     with pytest.raises(InputError, match="has no verdict"):
-        validate([replace(planned, date="2026-11-21")])
+        validate([replace(PLANNED[0], date="2026-11-21")])
 
 
 def test_a_broken_register_is_one_sentence(tmp_path):
