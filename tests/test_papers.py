@@ -131,6 +131,14 @@ def test_a_broken_register_is_one_sentence(tmp_path):
         resolve("codomain.read.nothing")
 
 
+def test_a_page_gives_no_other_verdict_than_the_register():
+    verdicts = {str(paper.number): paper.verdict for paper in MEASURED}
+    row = re.compile(rf"^\| (\d+) \| .* \| ({'|'.join(VERDICTS)}|yes|no|in part|disputed) \|$", re.MULTILINE)
+    said = {page.name: row.findall(page.read_text(encoding="utf-8")) for page in (ROOT / "docs").glob("*.md")}
+    assert said["diagnose.md"]
+    assert [pair for pairs in said.values() for pair in pairs if verdicts.get(pair[0]) != pair[1]] == []
+
+
 def test_the_page_counts_each_verdict_and_shows_each_claim():
     page = (ROOT / "docs" / "papers.md").read_text(encoding="utf-8")
     for verdict in VERDICTS:
