@@ -37,7 +37,7 @@ from codomain.measure.probes.curation import (
     select_diverse,
     source_purity,
 )
-from codomain.measure.space.neighbors import units
+from codomain.measure.space.neighbors import unit_rows
 from labelled import agnews, folder, newsgroups, table
 
 REPEATS = 20
@@ -96,7 +96,7 @@ def main() -> None:
     print(f"{len(texts):,} texts, loss {loss.mean():.2f} bits per character, deviation {loss.std():.2f}")
     found = {}
     for name, X in vectors.items():
-        X = units(X - X.mean(axis=0))  # mean token vectors share most of their length
+        X = unit_rows(X - X.mean(axis=0))  # mean token vectors share most of their length
         c = found[name] = loss_coherence(X, loss, lengths=lengths)
         inside = loss_coherence(X[: len(posts.texts)], loss[: len(posts.texts)], lengths=lengths[: len(posts.texts)])
         print(

@@ -34,7 +34,7 @@ from codomain.measure.build.reduce import borda, rank_agreement, reduce_pool, se
 from codomain.measure.data.datasets import Dataset
 from codomain.measure.data.encoded import encoded
 from codomain.measure.metrics.retrieval import spearman
-from codomain.measure.space.neighbors import units
+from codomain.measure.space.neighbors import unit_rows
 from codomain.measure.tasks.bitext import bitext
 from codomain.measure.tasks.vector_tasks import clusters, cosine_of_pairs, linear_probe, ranked
 
@@ -74,7 +74,7 @@ def score(kind: str, X: np.ndarray, data: Dataset) -> float:
         return bitext(X[:half], X[half:], margin=None).accuracy()
     if kind == "retrieval":
         n, place = len(data.documents), {d: i for i, d in enumerate(data.documents)}
-        order = np.argsort(-(units(X[n:]) @ units(X[:n]).T), axis=1)[:, :10]
+        order = np.argsort(-(unit_rows(X[n:]) @ unit_rows(X[:n]).T), axis=1)[:, :10]
         answers = [{place[d] for d in data.qrels[q]} for q in data.queries]
         return float(np.mean([any(row in own for row in rows) for rows, own in zip(order, answers, strict=True)]))
     return ranked("AP" if kind == "pairs" else "Spearman", cosine_of_pairs(X[:half], X[half:]), data.pairs).value

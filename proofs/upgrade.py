@@ -103,7 +103,7 @@ def moved(old: str, new: str, data: Dataset) -> tuple[float, list[float], dict[s
                 c.continue_upgrade()
             found.append(quality(c, data))
         for branch in (*c.branches, *c.others):
-            encoder = branch.leaf.stages[0]
+            encoder = branch.plan.stages[0]
             (encoder if isinstance(encoder, Remembered) else encoder.encoder).keep()
     return before, found, report
 

@@ -121,7 +121,7 @@ class TextIndex(Protocol):
     def load(self, folder: Path) -> Self: ...
 
 
-class Source(Protocol):
+class RowReader(Protocol):
     """The rows as their owner has them, for an index that does not keep all that it needs."""
 
     def texts(self, rows: Rows) -> list[str]: ...

@@ -1,7 +1,7 @@
 """A pipeline at work: the tree of branches behind an expression, and a retriever that holds everything in memory.
 
-`plan` turns a pipeline into a tree. A leaf is one way from text to hits (encoder >> transforms >> index, or a text index
-such as bm25()); a fusion joins several. The durable collections of `codomain.store` run the same tree over their own leaves.
+`plan` turns a pipeline into a tree. A branch is one way from text to hits (encoder >> transforms >> index, or a text index
+such as bm25()); a fusion joins several. The durable collections of `codomain.store` run the same tree over their own branches.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from codomain.errors import PipelineError
 from codomain.pipeline import Pipeline, pipeline
 from codomain.registry import stage_class
 from codomain.stage import Stage
-from codomain.trace import recording
+from codomain.trace import collect
 from codomain.vectors import Floats, Hits, Kind, Packed
 
 
 @dataclass(eq=False)
-class Leaf:
+class Branch:
     """One retrieval branch: `encoder >> transforms >> index`, or a text index with no encoder."""
 
     stages: tuple[Stage, ...]
     rankers: tuple[Ranker, ...] = ()
-    _told: bool = field(default=False, init=False)
+    _dims_known: bool = field(default=False, init=False)
 
     @cached_property
     def name(self) -> str:
@@ -60,7 +60,7 @@ class Leaf:
     @property
     def codec(self) -> Codec | None:
         """How stored rows are written; None for plain float32."""
-        self._tell_dimensions()
+        self._infer_dims()
         return self.transforms[-1].codec if self.transforms else None
 
     @property
@@ -72,7 +72,7 @@ class Leaf:
     def fingerprint(self) -> str:
         """Hash of all that decides a stored row: the encoder's fingerprint and those of the fitted transforms."""
         assert self.encoder is not None
-        self._tell_dimensions()
+        self._infer_dims()
         parts = [self.encoder.fingerprint, *(transform.fingerprint for transform in self.transforms)]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
@@ -83,7 +83,7 @@ class Leaf:
 
     def codes(self, vectors: Any) -> Any:
         """What is stored for encoder output: float32 rows (n, d) or the codes of the last transform, Ragged, csr_array."""
-        self._tell_dimensions()
+        self._infer_dims()
         if not self.transforms:
             return vectors
         *first, last = self.transforms
@@ -93,21 +93,21 @@ class Leaf:
 
     def query_vectors(self, vectors: Any) -> Any:
         """Encoded queries on their way to the index: float32 (q, d), never quantised, or Ragged or csr_array as they are."""
-        self._tell_dimensions()
+        self._infer_dims()
         for transform in self.transforms:
             vectors = transform.transform_queries(vectors)
         return vectors
 
-    def _tell_dimensions(self) -> None:
+    def _infer_dims(self) -> None:
         """Transforms that learn nothing still need to know the dimensions: a single zero vector tells them."""
-        if not self._told and self.encoder is not None and self.transforms and not self.needs_fit:
+        if not self._dims_known and self.encoder is not None and self.transforms and not self.needs_fit:
             self.fit(np.zeros((1, self.encoder.dim), np.float32))
-        self._told = True
+        self._dims_known = True
 
     def encode_for_index(self, texts: Sequence[str]) -> Any:
         """Texts as the float32 vectors that their stored form stands for, made anew."""
         assert self.encoder is not None
-        self._tell_dimensions()
+        self._infer_dims()
         vectors = self.encoder.encode_documents(texts)
         for transform in self.transforms:
             vectors = transform.transform(vectors)
@@ -124,11 +124,11 @@ class Fusion:
     """Several branches whose hits are joined by a `fuse(...)` stage."""
 
     fuse: Any
-    nodes: tuple[Node, ...]
+    nodes: tuple[PlanNode, ...]
     rankers: tuple[Ranker, ...] = ()
 
 
-Node = Leaf | Fusion
+PlanNode = Branch | Fusion
 
 DEFAULT_INDEX: dict[Kind, str] = {
     "dense": "auto", "codes": "auto", "packed": "auto", "multi": "multivector", "sparse": "sparse",
@@ -136,7 +136,7 @@ DEFAULT_INDEX: dict[Kind, str] = {
 """The index that a pipeline without one is given, by what its last stage gives."""
 
 
-def plan(expression: str | Stage | Pipeline) -> Node:
+def plan(expression: str | Stage | Pipeline) -> PlanNode:
     """The tree behind a pipeline that leads from text to hits; an encoder without an index is given the one of its kind.
 
     >>> plan("static() >> truncate(64)").name
@@ -154,24 +154,24 @@ def plan(expression: str | Stage | Pipeline) -> Node:
     head = pipe.stages[0]
     if hasattr(head, "branches"):
         return Fusion(head, tuple(plan(branch) for branch in head.branches), rankers)
-    return Leaf(pipe.stages[:end], rankers)
+    return Branch(pipe.stages[:end], rankers)
 
 
-def leaves(node: Node) -> Iterator[Leaf]:
-    """All leaves of a tree, left to right."""
-    if isinstance(node, Leaf):
+def branches(node: PlanNode) -> Iterator[Branch]:
+    """All branches of a tree, left to right."""
+    if isinstance(node, Branch):
         yield node
     else:
         for child in node.nodes:
-            yield from leaves(child)
+            yield from branches(child)
 
 
-SearchLeaf = Callable[[Leaf, Sequence[str], int], Hits]
+SearchBranch = Callable[[Branch, Sequence[str], int], Hits]
 
 
 @dataclass
-class Trace:
-    """What each leaf answered: `explain` shows a hit's score in every branch."""
+class BranchScores:
+    """What each branch answered: `explain` shows a hit's score in every branch."""
 
     hits: dict[str, Hits] = field(default_factory=dict)
 
@@ -186,15 +186,20 @@ class Trace:
 
 
 def run(
-    node: Node, queries: Sequence[str], k: int, search: SearchLeaf, documents: Documents, trace: Trace | None = None
+    node: PlanNode,
+    queries: Sequence[str],
+    k: int,
+    search: SearchBranch,
+    documents: Documents,
+    trace: BranchScores | None = None,
 ) -> Hits:
-    """Search a tree: leaves through `search`, fusions joined, rankers applied in order."""
+    """Search a tree: branches through `search`, fusions joined, rankers applied in order."""
     depths = [k]
     for ranker in reversed(node.rankers):
         depths.append(max(depths[-1], ranker.depth(depths[-1])))
     deepest = depths.pop()
-    if isinstance(node, Leaf):
-        with recording(node.name):
+    if isinstance(node, Branch):
+        with collect(node.name):
             hits = search(node, queries, deepest)
         if trace is not None:
             trace.hits[node.name] = hits

@@ -77,7 +77,7 @@ class Stage:
         return tuple(inspect.signature(cls).parameters.values())
 
 
-def whole(name: str, value: Any, least: int = 1, most: int | None = None) -> int:
+def check_int(name: str, value: Any, least: int = 1, most: int | None = None) -> int:
     """An argument as an int; raises ValueError, worded as what a stage needs, for anything but a whole number in range.
 
     >>> whole("m", 32, 2, 512)
@@ -90,7 +90,7 @@ def whole(name: str, value: Any, least: int = 1, most: int | None = None) -> int
     raise ValueError(f"needs {name} to be a whole number {_range(least, most)}, not {value!r}")
 
 
-def number(name: str, value: Any, least: float = 0, most: float | None = None) -> float:
+def check_float(name: str, value: Any, least: float = 0, most: float | None = None) -> float:
     """The same for any finite number, which is given back as it is."""
     if isinstance(value, Real) and not isinstance(value, bool):
         found = float(value)

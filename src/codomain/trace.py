@@ -17,7 +17,7 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Plan:
+class FilterChoice:
     """A choice among ways to answer: its expected milliseconds and those of the ways not taken."""
 
     choice: str
@@ -34,7 +34,7 @@ class Plan:
 
 
 @dataclass
-class Report:
+class SearchStats:
     """The work of the searches inside one `recording()`, added up over its queries."""
 
     queries: int = 0
@@ -47,8 +47,8 @@ class Report:
     recomputed: int = 0
     """Vectors made anew by an encoder."""
     seconds: float = 0.0
-    plans: list[Plan] = field(default_factory=list)
-    parts: dict[str, Report] = field(default_factory=dict)
+    plans: list[FilterChoice] = field(default_factory=list)
+    parts: dict[str, SearchStats] = field(default_factory=dict)
     """The same for each named part: the branches of a pipeline, the filter."""
 
     def lines(self) -> list[str]:
@@ -79,11 +79,11 @@ class Report:
         return asdict(self)
 
 
-_current: ContextVar[Report | None] = ContextVar("report", default=None)
+_current: ContextVar[SearchStats | None] = ContextVar("report", default=None)
 
 
 @contextmanager
-def recording(part: str | None = None) -> Iterator[Report]:
+def collect(part: str | None = None) -> Iterator[SearchStats]:
     """Collect what the searches of this thread note; an outer recording gets it too, under the name of the part if any.
 
     A part that is recorded again is added up.
@@ -93,7 +93,7 @@ def recording(part: str | None = None) -> Iterator[Report]:
     >>> report.scored
     10
     """
-    outer, report = _current.get(), Report()
+    outer, report = _current.get(), SearchStats()
     token = _current.set(report)
     start = time.perf_counter()
     try:
@@ -105,7 +105,7 @@ def recording(part: str | None = None) -> Iterator[Report]:
             _add(outer, report, part)
 
 
-def note(*, plan: Plan | None = None, **work: int) -> None:
+def record(*, plan: FilterChoice | None = None, **work: int) -> None:
     """Add to the report that is being recorded, if any: `queries`, `scored`, `fetched`, `bytes_read`, `recomputed`."""
     report = _current.get()
     if report is None:
@@ -116,7 +116,7 @@ def note(*, plan: Plan | None = None, **work: int) -> None:
         report.plans.append(plan)
 
 
-def _add(outer: Report, inner: Report, part: str | None) -> None:
+def _add(outer: SearchStats, inner: SearchStats, part: str | None) -> None:
     for name in ("queries", "scored", "fetched", "bytes_read", "recomputed"):
         setattr(outer, name, getattr(outer, name) + getattr(inner, name))
     outer.plans += inner.plans

@@ -11,7 +11,7 @@ from codomain.codecs.codec import Codec
 from codomain.errors import InputError, PipelineError
 from codomain.index import verify
 from codomain.registry import stage_class
-from codomain.transform import OPQ, PQ, Binary, Bins, Float8, Float16, Int2, Int4, Int8
+from codomain.transform import OPQ, PQ, Binary, Float8, Float16, Int2, Int4, Int8, QuantileBins
 from codomain.vectors import Packed
 
 DIM = 32
@@ -23,7 +23,7 @@ QUANTIZERS = {
     "int8": Int8(),
     "int4": Int4(),
     "int2": Int2(),
-    "bins": Bins(),
+    "bins": QuantileBins(),
     "pq": PQ(8),
     "opq": OPQ(8, 4, rounds=2),
     "binary": Binary(),
@@ -117,7 +117,7 @@ class Case:
 @pytest.fixture(params=CASES, ids="-".join)
 def case(request, monkeypatch):
     # so small a collection would always be scanned: make the graphs and lists work
-    monkeypatch.setattr("codomain.index.faiss_index.Faissed._trivial", 0)
+    monkeypatch.setattr("codomain.index.faiss_index.FaissIndex._trivial", 0)
     monkeypatch.setattr("codomain.index.filtered.filtered._LEAST", 1000)
     monkeypatch.setattr("codomain.index.filtered.planner.Costs.scan", lambda self, allowed: float("inf"))
     return Case(*request.param)

@@ -11,7 +11,7 @@ from codomain import pipeline
 from codomain.codecs.codec import Codec
 from codomain.errors import InputError, MissingExtra, PipelineError
 from codomain.index import verify
-from codomain.trace import recording
+from codomain.trace import collect
 
 pytest.importorskip("numba", reason="needs codomain[engines]")
 
@@ -256,9 +256,9 @@ def test_a_path_explains_a_hit(texts):
 
 
 def test_tells_how_many_nodes_it_scored():
-    with recording() as all_nodes:
+    with collect() as all_nodes:
         Prototypes().build(VECTORS).search(QUERIES, 3)
-    with recording() as few:
+    with collect() as few:
         Prototypes(method="bestfirst", max_nodes=50).build(VECTORS).search(QUERIES, 3)
     assert all_nodes.queries == few.queries == 15 and 0 < few.scored < all_nodes.scored
 

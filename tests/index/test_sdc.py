@@ -13,7 +13,7 @@ from codomain.index._kernels.tiles import Tiles
 from codomain.index.flat import Flat
 from codomain.index.sdc import SymmetricDistance
 from codomain.registry import stage_class
-from codomain.trace import recording
+from codomain.trace import collect
 from codomain.transform import Binary, Int8, RecurrentBinary
 from codomain.vectors import Packed
 
@@ -188,7 +188,7 @@ def test_odd_collections_give_all_the_hits_there_are():
 
 
 def test_tells_what_a_search_scored():
-    with recording() as report:
+    with collect() as report:
         Case("2", "ip").index.search(QUERIES, 10)
     assert (report.queries, report.scored) == (20, 20 * (1500 + 40))
 

@@ -15,14 +15,14 @@ from scipy.sparse import csr_array, vstack
 
 import codomain as cd
 from codomain.analyzer import STOP_WORDS
-from codomain.encode.text.lexical import NGramEncoder, WordEncoder
+from codomain.encode.text.lexical import BagOfWordsEncoder, CharNGramEncoder
 from codomain.errors import InputError, MissingExtra, PipelineError
 from codomain.index import verify
 from codomain.index.array_files import open_arrays, save_arrays
 from codomain.index.bm25 import BM25
 from codomain.index.sparse import SparseIndex, suggest
 from codomain.index.sparse.posting_lists import invert, join, revert
-from codomain.trace import recording
+from codomain.trace import collect
 
 DIM = 300
 needs_engines = pytest.mark.skipif(
@@ -210,7 +210,7 @@ def test_counts_of_words_give_the_scores_of_bm25_and_of_bm25s():
     letters = [f"{a}{b}{c}" for a in "bdfgk" for b in "aeiou" for c in "lmnrt" if a + b + c not in STOP_WORDS]
     texts = [" ".join(rng.choice(letters, rng.integers(3, 40))) for _ in range(300)]
     queries = [" ".join(rng.choice(letters, 4, replace=False)) for _ in range(20)]
-    words = WordEncoder(stemmer=None)
+    words = BagOfWordsEncoder(stemmer=None)
     hits = SparseIndex("bm25").build(words.encode_documents(texts)).search(words.encode_queries(queries), 10)
     ours = BM25(stemmer=None).build(texts).search(queries, 10)
     assert np.allclose(hits.scores, ours.scores, rtol=1e-5) and np.array_equal(hits.rows >= 0, ours.rows >= 0)
@@ -222,10 +222,10 @@ def test_counts_of_words_give_the_scores_of_bm25_and_of_bm25s():
 
 def test_a_search_tells_how_many_rows_it_scored():
     index = SparseIndex(backend="exact").build(vectors(200, 0))
-    with recording() as report:
+    with collect() as report:
         index.search(vectors(3, 1), 5)
     assert (report.queries, report.scored) == (3, 600)
-    with recording() as report:
+    with collect() as report:
         index.search(vectors(3, 1), 5, np.array([3, 5]))
     assert report.scored == 6
 
@@ -414,7 +414,7 @@ def test_pipelines_find_by_endings_and_by_words():
     assert [row[0] for row in found["ngrams() >> sparse(weighting='idf')"]] == [0, 3]
     assert found["words() >> sparse(weighting='bm25')"] == [[2, 0], [3, -1]]
     assert [row[0] for row in found["ngrams()"]] == [0, 3]
-    assert NGramEncoder().output_dim(None) == 32768
+    assert CharNGramEncoder().output_dim(None) == 32768
 
 
 COLLECTIONS = [

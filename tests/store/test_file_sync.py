@@ -13,7 +13,7 @@ import codomain as cd
 from codomain.errors import InputError, WhereError
 from codomain.read import Record
 from codomain.store import Collection, ingest
-from codomain.store.file_sync import Indexed, index_files
+from codomain.store.file_sync import IndexReport, index_files
 from codomain.store.filters.where import parse_where
 
 PIPE = "fuse(hashed(64) >> float16() >> flat(), bm25())"
@@ -34,7 +34,7 @@ def docs(tmp_path: Path) -> Path:
     return folder
 
 
-def outcome(report: Indexed) -> tuple[int, int, int, int, int]:
+def outcome(report: IndexReport) -> tuple[int, int, int, int, int]:
     d = report.documents
     return report.unchanged_files, d.added, d.updated, d.unchanged, report.removed
 

@@ -16,7 +16,7 @@ from codomain.errors import InputError, PipelineError
 from codomain.measure import evaluate
 from codomain.measure.data.datasets import Dataset, load
 from codomain.tuning import Space, tune
-from codomain.tuning.latency import Clock
+from codomain.tuning.latency import LatencyTimer
 from codomain.tuning.report import recommended_row
 from codomain.tuning.search_space import parts
 
@@ -78,11 +78,11 @@ def test_a_trial_that_fails_is_listed_and_the_others_go_on(data: Dataset, tmp_pa
 def test_a_trial_whose_process_is_killed_is_listed_and_the_others_go_on(data: Dataset, tmp_path: Path) -> None:
     killed = []
 
-    def say(event: str, value: Any) -> None:
+    def on_event(event: str, value: Any) -> None:
         if event == "begin" and value == SPACE[1] and not killed:
             killed.append(_kill_children())
 
-    tuned = quick(data, tmp_path, engine="local", say=say, race=False)
+    tuned = quick(data, tmp_path, engine="local", on_event=on_event, race=False)
     by_name = {o.expression: o for o in tuned.outcomes}
     assert killed == [1]
     assert by_name[SPACE[1]].status == "failed" and "signal 9" in by_name[SPACE[1]].reason
@@ -107,10 +107,12 @@ def test_whoever_breaks_it_off_keeps_what_was_found_and_goes_on_later(data: Data
             if len(finished) == 3:
                 raise KeyboardInterrupt
 
-    tuned = quick(data, tmp_path, say=stop_after_three, race=False)
+    tuned = quick(data, tmp_path, on_event=stop_after_three, race=False)
     assert tuned.interrupted and len(tuned.outcomes) == 3 and tuned.recommended in SPACE[:3]
     again: list[str] = []
-    whole = quick(data, tmp_path, say=lambda e, v: again.append(v) if e == "begin" else None, race=False, holdout=0.3)
+    whole = quick(
+        data, tmp_path, on_event=lambda e, v: again.append(v) if e == "begin" else None, race=False, holdout=0.3
+    )
     assert again[:2] == SPACE[3:]  # the rest, and then what is asked again with the queries held out
     assert not whole.interrupted and len(whole.outcomes) == len(SPACE)
 
@@ -119,7 +121,7 @@ def test_a_call_with_one_more_pipeline_tries_that_alone(data: Dataset, tmp_path:
     quick(data, tmp_path, race=False)
     more = [*SPACE, "fuse(static() >> int8() >> flat(), bm25(), weights=[1, 2])"]
     to_do: list[tuple[int, int]] = []
-    quick(data, tmp_path, more, say=lambda e, v: to_do.append(v) if e == "trials" else None, race=False)
+    quick(data, tmp_path, more, on_event=lambda e, v: to_do.append(v) if e == "trials" else None, race=False)
     assert to_do[0] == (1, len(SPACE))
 
 
@@ -256,13 +258,13 @@ def test_breaking_it_off_while_collections_are_timed_keeps_the_frontier(
 ) -> None:
     timed: list[str] = []
 
-    def stop(clock: Clock, expression: str) -> tuple[float, float]:
+    def stop(clock: LatencyTimer, expression: str) -> tuple[float, float]:
         timed.append(expression)
         if len(timed) == 2:
             raise KeyboardInterrupt
         return 7.0, 9.0
 
-    monkeypatch.setattr(Clock, "time", stop)
+    monkeypatch.setattr(LatencyTimer, "time", stop)
     tuned = quick(data, tmp_path, race=False, confirm=True)
     assert tuned.interrupted and tuned.frontier and len(tuned.outcomes) == len(SPACE)
     confirmed = [o for o in tuned.outcomes if o.confirmed]
@@ -274,7 +276,9 @@ def test_what_a_collection_takes_may_change_what_is_recommended(
     data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = quick(data, tmp_path, race=False, max_latency=50).recommended
-    monkeypatch.setattr(Clock, "time", lambda clock, expression: (100.0, 100.0) if expression == before else (1.0, 1.0))
+    monkeypatch.setattr(
+        LatencyTimer, "time", lambda clock, expression: (100.0, 100.0) if expression == before else (1.0, 1.0)
+    )
     tuned = quick(data, tmp_path, race=False, max_latency=50, confirm=True)
     assert tuned.recommended != before
     assert next(o for o in tuned.outcomes if o.expression == tuned.recommended).confirmed == (1.0, 1.0)

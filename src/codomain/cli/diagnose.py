@@ -47,13 +47,13 @@ def diagnose(
         "sample": sample,
         "seed": seed,
     }
-    with ExitStack() as opened, steps_progress() as say:
+    with ExitStack() as opened, steps_progress() as on_step:
 
         def one(path: Path) -> Any:
             """A collection, open until the report is made, or a data set's name."""
             return opened.enter_context(cd.open(path)) if (path / DATABASE).exists() else str(path)
 
-        report = measured(one(name), against=None if against is None else one(against), say=say, **options)
+        report = measured(one(name), against=None if against is None else one(against), on_step=on_step, **options)
     if html is not None:
         report.write(html)
     typer.echo(report.json() if as_json else "\n".join(report.lines()))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from codomain.store.file_sync import Indexed
+    from codomain.store.file_sync import IndexReport
 
 
 def index(
@@ -58,7 +58,7 @@ def index(
         _show(report, into, len(collection), time.perf_counter() - started, as_json)
 
 
-def _show(report: Indexed, into: Path, documents: int, seconds: float, as_json: bool) -> None:
+def _show(report: IndexReport, into: Path, documents: int, seconds: float, as_json: bool) -> None:
     import json
     from collections import Counter
 

@@ -109,7 +109,7 @@ def _tune(on: Collection | str, name: Path, options: dict[str, Any], as_json: bo
     from codomain.tuning.report import table
 
     with steps_progress() as step, _interruptible():
-        tuned = tune(on, say=_Progress(step), **options)
+        tuned = tune(on, on_event=_Progress(step), **options)
     if as_json:
         typer.echo(json.dumps(tuned.as_json(), ensure_ascii=False))
     else:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from codomain.vectors import Floats
 
 
-class Small(NamedTuple):
+class FloatFormat(NamedTuple):
     """A floating-point format narrower than float32: how its bits sit, sign-extended, inside a float32."""
 
     integer: type[np.signedinteger[Any]]
@@ -21,13 +21,13 @@ class Small(NamedTuple):
 
 
 SMALL = {
-    "float16": Small(np.int16, 13, 0x8FFFFFFF, 112, 65504.0),
-    "float8_e4m3": Small(np.int8, 20, 0x87FFFFFF, 120, 448.0),
-    "float8_e5m2": Small(np.int8, 21, 0x8FFFFFFF, 112, 57344.0),
+    "float16": FloatFormat(np.int16, 13, 0x8FFFFFFF, 112, 65504.0),
+    "float8_e4m3": FloatFormat(np.int8, 20, 0x87FFFFFF, 120, 448.0),
+    "float8_e5m2": FloatFormat(np.int8, 21, 0x8FFFFFFF, 112, 57344.0),
 }
 
 
-def round_to_byte(block: Floats, small: Small) -> NDArray[np.uint8]:
+def round_to_byte(block: Floats, small: FloatFormat) -> NDArray[np.uint8]:
     """Float32 within range to float8, round half to even, bit for bit what torch.float8_* gives."""
     bits = block.view(np.uint32)
     sign = (bits >> 24) & 0x80

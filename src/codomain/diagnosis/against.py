@@ -12,7 +12,7 @@ from codomain.measure.metrics.significance import interval
 from codomain.measure.space.agreement import cka, jaccard_at_k, rank_similarity
 from codomain.measure.space.drift import classifier_test, depth_test
 from codomain.measure.space.geometry import isoscore, mean_cosine
-from codomain.measure.space.neighbors import nearest, units
+from codomain.measure.space.neighbors import nearest, unit_rows
 from codomain.vectors import Floats
 
 _ROWS = 2_000
@@ -110,4 +110,4 @@ def _in_one_space(subject: Subject, other: Subject) -> tuple[Floats, Floats]:
     if subject.plain and other.plain and subject.encoder.fingerprint == other.encoder.fingerprint:
         return _rows(subject), _rows(other)
     F, G = (np.asarray(encoded(subject.encoder, one.texts(_ROWS)), np.float32) for one in (subject, other))
-    return units(F), units(G)
+    return unit_rows(F), unit_rows(G)

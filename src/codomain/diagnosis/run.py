@@ -16,7 +16,7 @@ from codomain.measure.data.datasets import Dataset, Qrels, load
 if TYPE_CHECKING:
     from codomain.store import Collection
 
-Say = Callable[[str, int, int], None]
+OnStep = Callable[[str, int, int], None]
 
 
 def diagnose(
@@ -29,14 +29,14 @@ def diagnose(
     against_encoder: str | None = None,
     sample: int = SAMPLE,
     seed: int = 0,
-    say: Say | None = None,
+    on_step: OnStep | None = None,
 ) -> Diagnosis:
     """Measure a collection's stored vectors and texts, or a data set's as `encoder` gives them.
 
     At most ten times `sample` passages are read, and what takes time is measured on `sample` of them. With `queries` the gap
     between them and the documents is measured, with `qrels` also thresholds; a data set brings its own. `against` is another
     corpus to test for drift, `against_encoder` another encoder to compare with. What cannot be measured is in the report
-    with its reason. `say(step, done, total)` hears of each step.
+    with its reason. `on_step(step, done, total)` hears of each step.
 
     >>> from codomain.measure import Dataset
     >>> texts = {str(i): f"passage {i} on {('tea', 'rice', 'silk')[i % 3]}" for i in range(60)}
@@ -48,20 +48,20 @@ def diagnose(
     """
     if sample < 50:
         raise InputError(f"a sample of {sample} passages says nothing: take 50 at least.")
-    say = say or _quiet
-    say("reading", 0, 1)
+    on_step = on_step or _quiet
+    on_step("reading", 0, 1)
     subject = _subject(on, encoder, sample, seed)
     if queries is not None:
         subject.asking(queries, qrels)
     other = None if against is None else _subject(against, subject.expression, sample, seed)
     if against_encoder is not None:
         encoder_of(against_encoder)  # what is no encoder is told before anything is measured
-    say("reading", 1, 1)
+    on_step("reading", 1, 1)
     steps = [*_steps(subject), *_comparisons(subject, other, against_encoder)]
     sections = []
     for number, (title, measured) in enumerate(steps, 1):
         sections.append(_tried(title, measured))
-        say("measuring", number, len(steps))
+        on_step("measuring", number, len(steps))
     return Diagnosis(subject.name, subject.about, sections)
 
 

@@ -13,7 +13,7 @@ from codomain.errors import InputError
 from codomain.measure.data.corpus import Corpus, usable
 from codomain.measure.data.datasets import Dataset, Qrels
 from codomain.measure.data.encoded import encoded
-from codomain.measure.space.neighbors import units
+from codomain.measure.space.neighbors import unit_rows
 from codomain.pipeline import pipeline
 from codomain.vectors import Floats, Rows
 
@@ -83,7 +83,7 @@ class Subject:
             raise InputError(f"{collection.folder} is empty: there is nothing to diagnose.")
         corpus = Corpus.of_collection(collection)
         with collection.snapshot():
-            dense = [b for b in collection.vector_branches if b.leaf.stages[0].gives == "dense"]
+            dense = [b for b in collection.vector_branches if b.plan.stages[0].gives == "dense"]
             if not dense:
                 raise InputError(
                     f"{collection.pipeline} has no encoder of dense vectors: there is nothing to diagnose."
@@ -91,13 +91,13 @@ class Subject:
             branch = dense[0]
             listing = collection.db.execute("SELECT row FROM chunks ORDER BY row").fetchall()
             alive = np.array([row for (row,) in listing], np.int64)
-            codec = branch.leaf.codec if branch.fitted else None
+            codec = branch.plan.codec if branch.fitted else None
             coarse = codec is not None and codec.bits_per_vector < _COARSE * codec.dim
-            transformed = branch.fitted and bool(branch.leaf.transforms)
+            transformed = branch.fitted and bool(branch.plan.transforms)
             wanted = min(_FRESH, sample) if coarse else _READ * sample
             rows = _some(len(alive), wanted, seed)
             vectors = branch.blocks.encoded(alive[rows]) if coarse else branch.vectors(alive[rows])
-        encoder: Any = branch.leaf.encoder
+        encoder: Any = branch.plan.encoder
 
         def asked(queries: list[str]) -> Floats:
             branch.check_encoder()
@@ -110,7 +110,7 @@ class Subject:
             [corpus.documents[i] for i in corpus.owner],
             rows,
             vectors,
-            str(branch.leaf.stages[0]),
+            str(branch.plan.stages[0]),
             encoder,
             asked,
             plain=coarse or not transformed,
@@ -123,7 +123,7 @@ class Subject:
                 f"{len(rows):,} passages as {subject.expression} gives them, encoded anew."
             )
         elif transformed:
-            subject.notes.append(f"Measured are its vectors as they are stored: {branch.leaf.name}.")
+            subject.notes.append(f"Measured are its vectors as they are stored: {branch.plan.name}.")
         return subject
 
     def asking(self, queries: dict[str, str], qrels: Qrels | None = None) -> Subject:
@@ -149,7 +149,7 @@ class Subject:
     @cached_property
     def units(self) -> Floats:
         """The vectors at unit length."""
-        return units(self.vectors)
+        return unit_rows(self.vectors)
 
     @cached_property
     def some(self) -> Rows:
@@ -170,7 +170,7 @@ class Subject:
     @cached_property
     def query_vectors(self) -> Floats:
         """Of `asked`, in its order, at unit length."""
-        return units(self.queries([*self.asked.values()]))
+        return unit_rows(self.queries([*self.asked.values()]))
 
 
 def encoder_of(expression: str) -> Any:

@@ -22,19 +22,19 @@ _HOMES = {
     "TransformerEncoder": "codomain.encode.text.transformer",
     "MiniLMEncoder": "codomain.encode.text.transformer",
     "LateEncoder": "codomain.encode.text.late",
-    "NGramEncoder": "codomain.encode.text.lexical",
-    "WordEncoder": "codomain.encode.text.lexical",
+    "CharNGramEncoder": "codomain.encode.text.lexical",
+    "BagOfWordsEncoder": "codomain.encode.text.lexical",
     "SpladeEncoder": "codomain.encode.text.splade",
 }
 __all__ = [
+    "BagOfWordsEncoder",
+    "CharNGramEncoder",
     "LateEncoder",
     "MiniLMEncoder",
-    "NGramEncoder",
     "SpladeEncoder",
     "StaticEncoder",
     "TransformerEncoder",
     "VectorFileEncoder",
-    "WordEncoder",
 ]
 
 

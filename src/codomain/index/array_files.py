@@ -26,10 +26,10 @@ _CHECKED = 1 << 26
 Arrays = dict[str, np.ndarray]
 
 
-class Growing:
+class GrowableArray:
     """An array (n, ...) that rows are appended to at amortised cost; a mapped file is copied at the first append.
 
-    >>> grown = Growing(np.zeros((0, 2), np.uint8))
+    >>> grown = GrowableArray(np.zeros((0, 2), np.uint8))
     >>> grown.append(np.ones((3, 2), np.uint8))
     >>> grown.array.shape
     (3, 2)

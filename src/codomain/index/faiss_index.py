@@ -19,10 +19,10 @@ import numpy as np
 from codomain.codecs.codec import Codec
 from codomain.errors import InputError
 from codomain.index.array_files import Arrays, codec_arrays, open_arrays, save_arrays, saved_codec
-from codomain.index.filtered.planner import Allowed, Costs, Way, cheapest, milliseconds
+from codomain.index.filtered.planner import Allowed, QueryCosts, Way, cheapest, milliseconds
 from codomain.index.scan import Metric, check_bits, check_metric, codes_of
 from codomain.stage import Stage
-from codomain.trace import Plan, note
+from codomain.trace import FilterChoice, record
 from codomain.vectors import Floats, Hits, Packed, Rows, allowed_rows, as_float32
 
 _ROWS = 1 << 14
@@ -34,7 +34,7 @@ SCAN = "exact scan"
 _ALIGNED = 64
 
 
-class Faissed(Stage):
+class FaissIndex(Stage):
     """An index of FAISS over codes; subclasses say how it is made and how it is asked.
 
     `_make(n)` gives an empty trained index, `_efforts(allowed, k)` the ways to search it, `_effort(selector, effort)` the
@@ -94,14 +94,14 @@ class Faissed(Stage):
             return hits
         if self.metric == "cosine":
             queries = _unit(queries)
-        note(queries=len(queries))
+        record(queries=len(queries))
         hits.rows[:, :wanted], hits.scores[:, :wanted] = self._answer(queries, wanted, allowed)
         return hits
 
     def _answer(self, queries: Floats, k: int, allowed: Allowed) -> Hits:
         """k hits for each query, k no more than the matches."""
         way, plan = self._plan(allowed, k)
-        note(plan=plan)
+        record(plan=plan)
         return self._go(way, queries, k, allowed)
 
     def _go(self, way: Way, queries: Floats, k: int, allowed: Allowed) -> Hits:
@@ -114,21 +114,21 @@ class Faissed(Stage):
         """The same hits; a query that came back short of k is scanned."""
         short = np.flatnonzero((hits.rows < 0).any(axis=1))
         if len(short):
-            note(plan=Plan(f"{SCAN}, as a search came back short", allowed.matches, allowed.stored))
+            record(plan=FilterChoice(f"{SCAN}, as a search came back short", allowed.matches, allowed.stored))
             hits.rows[short], hits.scores[short] = self._scan(queries[short], hits.rows.shape[1], allowed)
         return hits
 
     def _scan(self, queries: Floats, k: int, allowed: Allowed) -> Hits:
-        note(scored=len(queries) * allowed.matches)
+        record(scored=len(queries) * allowed.matches)
         return self._exact(queries, k, allowed.rows)
 
-    def _plan(self, allowed: Allowed, k: int) -> tuple[Way, Plan]:
+    def _plan(self, allowed: Allowed, k: int) -> tuple[Way, FilterChoice]:
         """Scan or search: without a filter a search, unless a scan is too short for that to matter."""
         if allowed.matches == k or allowed.matches * self.codec.dim <= self._trivial:
-            return Way(SCAN, 0.0), Plan(SCAN, allowed.matches, allowed.stored)
+            return Way(SCAN, 0.0), FilterChoice(SCAN, allowed.matches, allowed.stored)
         if allowed.everything:
             (name, effort), *_ = self._efforts(allowed, k).items()
-            return Way(name, 0.0, effort), Plan(name, allowed.matches, allowed.stored)
+            return Way(name, 0.0, effort), FilterChoice(name, allowed.matches, allowed.stored)
         return cheapest([*self._ways(allowed, k), Way(SCAN, self.costs.scan(allowed))], allowed)
 
     def _ways(self, allowed: Allowed, k: int) -> list[Way]:
@@ -136,7 +136,7 @@ class Faissed(Stage):
         return [Way(name, self.costs.search(effort), effort) for name, effort in self._efforts(allowed, k).items()]
 
     @cached_property
-    def costs(self) -> Costs:
+    def costs(self) -> QueryCosts:
         """Measured on this machine with a few searches, by the first filtered search that has a choice."""
         rng = np.random.default_rng(0)
         # other rows in every turn: those of the last turn are still in the processor's cache
@@ -151,7 +151,7 @@ class Faissed(Stage):
             for e in (effort, 3 * effort)
         )
         slope = max(more - some, 1e-6) / (2 * effort)
-        return Costs(base, row, row, max(some - effort * slope, 0.0), slope)
+        return QueryCosts(base, row, row, max(some - effort * slope, 0.0), slope)
 
     def __len__(self) -> int:
         return self._stored - len(self._removed)

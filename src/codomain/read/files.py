@@ -41,7 +41,7 @@ TABLES = frozenset({"jsonl", "csv", "tsv", "parquet", "lines"})
 
 
 @dataclass(frozen=True)
-class Bad:
+class ReadFault:
     """Something in the input that was not used, or not used as it stands: `line` counts from 1, 0 for a whole file."""
 
     path: str
@@ -54,7 +54,7 @@ class Bad:
         return f"{where}: {self.reason}."
 
 
-OnBad = Callable[[Bad], None]
+OnFault = Callable[[ReadFault], None]
 """Called with each fault that reading went past."""
 
 
@@ -138,7 +138,7 @@ def fingerprint(path: str | Path, format: str | None = None, root: str | None = 
 
 
 def expand(
-    paths: Iterable[str | Path], *, format: str | None = None, on_bad: OnBad | None = None
+    paths: Iterable[str | Path], *, format: str | None = None, on_bad: OnFault | None = None
 ) -> Iterator[SourceFile]:
     """The files that paths name: a file itself, a folder's files at every depth in sorted order; "-" is left as it is.
 
@@ -162,12 +162,12 @@ def expand(
                 yield file
 
 
-def _walk(folder: Path, format: str | None, on_bad: OnBad | None) -> Iterator[SourceFile]:
+def _walk(folder: Path, format: str | None, on_bad: OnFault | None) -> Iterator[SourceFile]:
     root = os.path.abspath(folder)
 
     def report(error: OSError) -> None:
         if on_bad:
-            on_bad(Bad(label(error.filename or root), 0, "unreadable", f"was skipped: {error.strerror}"))
+            on_bad(ReadFault(label(error.filename or root), 0, "unreadable", f"was skipped: {error.strerror}"))
 
     if not os.access(root, os.R_OK | os.X_OK):
         raise unreadable(folder, PermissionError())
@@ -180,7 +180,7 @@ def _walk(folder: Path, format: str | None, on_bad: OnBad | None) -> Iterator[So
         folders[:] = sorted(f for f in folders if not f.startswith(".") and f not in SKIPPED_FOLDERS)
         for name in folders:
             if on_bad and os.path.islink(path := os.path.join(here, name)):
-                on_bad(Bad(label(path), 0, "link", "is a link to a folder and was not followed"))
+                on_bad(ReadFault(label(path), 0, "link", "is a link to a folder and was not followed"))
         for name in sorted(names):
             path = os.path.join(here, name)
             if name.startswith("."):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 from codomain.contracts import Progress
 from codomain.errors import InputError, PipelineError, StoreError
-from codomain.plan import Node
+from codomain.plan import PlanNode
 from codomain.read.record import clean
 from codomain.stage import Stage
 from codomain.store.branch import MOST_TO_FIT
@@ -24,18 +24,18 @@ from codomain.store.passages import passages_of
 from codomain.store.row_ids import delete_documents
 from codomain.store.schema import DATABASE, connect, sentences, writing
 from codomain.store.search import search_many
-from codomain.store.state import Arrangement
+from codomain.store.state import CollectionState
 from codomain.vectors import Floats, Rows
 
 if TYPE_CHECKING:
     from codomain.pipeline import Pipeline
-    from codomain.store.ingest import Added, Item
+    from codomain.store.ingest import AddReport, Item
     from codomain.store.upgrade.state import Mode
 
 T = TypeVar("T")
 
 
-class Collection(Arrangement):
+class Collection(CollectionState):
     """Documents with their vectors and indexes: add, update, delete, search. Safe to use from several threads.
 
     >>> import codomain as cd, tempfile
@@ -45,7 +45,7 @@ class Collection(Arrangement):
     ['b']
     """
 
-    def __init__(self, folder: Path, root: Node | None = None) -> None:
+    def __init__(self, folder: Path, root: PlanNode | None = None) -> None:
         self.lock = threading.RLock()
         db = connect(folder)
         try:
@@ -79,7 +79,7 @@ class Collection(Arrangement):
 
     # --- writing -------------------------------------------------------------------------------------------------
 
-    def add(self, items: Iterable[Item], progress: Progress | None = None) -> Added:
+    def add(self, items: Iterable[Item], progress: Progress | None = None) -> AddReport:
         """Add documents, or update those whose id is there already; unchanged ones are left alone.
 
         An item is a text, a dict with `text` and optionally `id`, `title` and `metadata`, or a `Record`. Each batch is
@@ -122,7 +122,7 @@ class Collection(Arrangement):
                 self._read()
             yield db
 
-    def settle(self, rows: int) -> None:
+    def fit_if_ready(self, rows: int) -> None:
         """Fit transforms as soon as the sample that they want is there; inside a transaction."""
         if rows >= MOST_TO_FIT and not self.moving:
             for branch in self.vector_branches:
@@ -181,7 +181,7 @@ class Collection(Arrangement):
     def vectors(self, rows: Rows) -> Floats:
         """Stored vectors (n, d) by row, as the first branch with a dense encoder holds them."""
         for branch in self.vector_branches:
-            if branch.leaf.stages[0].gives == "dense":
+            if branch.plan.stages[0].gives == "dense":
                 return cast(Floats, branch.vectors(rows))
         raise PipelineError(f"{self.pipeline} has no encoder of dense vectors, so its documents have none.")
 

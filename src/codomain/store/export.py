@@ -17,7 +17,7 @@ from codomain.read.text.tables import rows
 from codomain.store.collection import Collection
 from codomain.store.filters.sql import to_sql
 from codomain.store.filters.where import Where, parse_where
-from codomain.store.ingest import Added
+from codomain.store.ingest import AddReport
 from codomain.store.schema import connect, sentences
 
 _ROWS_A_GROUP = 4_096
@@ -115,7 +115,7 @@ def _export_parquet(rows: Iterable[dict[str, Any]], path: Path, progress: Progre
     return count
 
 
-def import_file(collection: Collection, path: Path, progress: Progress | None = None) -> Added:
+def import_file(collection: Collection, path: Path, progress: Progress | None = None) -> AddReport:
     """Add the documents of a file that `export_file` wrote, with ids, titles and metadata as they were.
 
     Raises InputError for a file that is not such an export.

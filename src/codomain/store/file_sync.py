@@ -16,24 +16,24 @@ from typing import Any
 
 from codomain.contracts import Progress
 from codomain.errors import InputError
-from codomain.read import Bad, Record, SourceFile, expand, records
+from codomain.read import ReadFault, Record, SourceFile, expand, records
 from codomain.read.files import TABLES, format_of, label
 from codomain.store.collection import Collection
-from codomain.store.ingest import Added, add_records
+from codomain.store.ingest import AddReport, add_records
 from codomain.store.row_ids import delete_documents
 from codomain.store.schema import sentences, writing
 
 
 @dataclass
-class Indexed:
+class IndexReport:
     """What `index_files` did."""
 
     files: int = 0
     unchanged_files: int = 0
-    documents: Added = field(default_factory=Added)
+    documents: AddReport = field(default_factory=AddReport)
     removed: int = 0
     """Documents whose file, or row in a file, is gone."""
-    bad: list[Bad] = field(default_factory=list)
+    bad: list[ReadFault] = field(default_factory=list)
 
 
 def index_files(
@@ -44,7 +44,7 @@ def index_files(
     on_start: Callable[[int], None] | None = None,
     skip_bad: bool = False,
     **fields: Any,
-) -> Indexed:
+) -> IndexReport:
     """Read files and folders into a collection; see `codomain.read.records` for the formats and `fields`.
 
     `on_start` is told the number of bytes to read, `progress` the number of bytes read of them so far in each step.
@@ -53,7 +53,7 @@ def index_files(
     acknowledged before stays.
     """
     names = [str(path) for path in paths]
-    report = Indexed()
+    report = IndexReport()
     files = list(expand(names, format=fields.get("format"), on_bad=report.bad.append))
     reading = _Reading(collection, report, progress, skip_bad, fields)
     todo = reading.changed(files)
@@ -73,7 +73,12 @@ class _Reading:
     """Which files have been read to their end, and which documents they held."""
 
     def __init__(
-        self, collection: Collection, report: Indexed, progress: Progress | None, skip_bad: bool, fields: dict[str, Any]
+        self,
+        collection: Collection,
+        report: IndexReport,
+        progress: Progress | None,
+        skip_bad: bool,
+        fields: dict[str, Any],
     ) -> None:
         self.collection = collection
         self.report = report
@@ -112,7 +117,7 @@ class _Reading:
             whole = True
             stamp = self._stamp(file)  # before reading: a change meanwhile is seen next time
 
-            def on_bad(bad: Bad) -> None:
+            def on_bad(bad: ReadFault) -> None:
                 nonlocal whole
                 whole = whole and bad.kind != "unreadable"
                 self.report.bad.append(bad)

@@ -7,7 +7,7 @@ import sqlite3
 from dataclasses import dataclass, field
 from typing import Any
 
-from codomain.plan import Trace
+from codomain.plan import BranchScores
 from codomain.vectors import Floats, Rows
 
 Found = dict[int, tuple[int, float]]
@@ -44,7 +44,7 @@ def best_documents(db: sqlite3.Connection, rows: Rows, scores: Floats, k: int) -
     return found
 
 
-def as_hits(db: sqlite3.Connection, found: Found, trace: Trace | None, query: int) -> list[Hit]:
+def as_hits(db: sqlite3.Connection, found: Found, trace: BranchScores | None, query: int) -> list[Hit]:
     """Documents as hits, with the branches of the trace where one was kept."""
     sql = (
         "SELECT c.row, d.key, substr(d.text, c.start + 1, c.stop - c.start), d.title, d.metadata, s.path, c.start, c.stop, "

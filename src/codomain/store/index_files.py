@@ -21,7 +21,7 @@ _COVERS = "covers.json"
 _ABANDONED_SECONDS = 3_600
 
 
-class Shelf:
+class IndexFiles:
     """The index folders of one branch of a collection."""
 
     def __init__(self, collection: Path, branch: str) -> None:

@@ -23,7 +23,7 @@ from codomain.store.schema import DATABASE, sentences
 from codomain.vectors import Ragged
 
 if TYPE_CHECKING:
-    from codomain.store.branch import Branch
+    from codomain.store.branch import StoredBranch
     from codomain.store.collection import Collection
 
 _BLOCK = 4_096
@@ -32,7 +32,7 @@ _BLOCK = 4_096
 def reindex(collection: Collection) -> bool:
     """Fit transforms that wait for a sample and write an index over all rows for each branch."""
     for branch in collection.branches:
-        branch.shelf.drop_abandoned()
+        branch.index_files.drop_abandoned()
     with collection.lock:
         fit_waiting(collection)
         with collection.snapshot():
@@ -53,7 +53,7 @@ def reindex(collection: Collection) -> bool:
 
 def fit_waiting(collection: Collection) -> None:
     """Fit transforms that wait for a sample, if there is one by now; an upgrade leaves them as they are."""
-    if all(not branch.leaf.needs_fit for branch in collection.vector_branches):
+    if all(not branch.plan.needs_fit for branch in collection.vector_branches):
         return
     with collection.writing() as db:
         rows = next_row(db)
@@ -68,7 +68,7 @@ def compact(collection: Collection) -> None:
         with collection.writing() as db:
             live = np.array([row for (row,) in db.execute("SELECT row FROM chunks ORDER BY row")], np.int64)
             for branch in (*collection.branches, *collection.others):
-                if branch.leaf.encoder is not None:
+                if branch.plan.encoder is not None:
                     branch.refresh()
                     _rewrite_blocks(db, branch, live)
             db.execute("CREATE TEMP TABLE renumber (old INTEGER PRIMARY KEY, new INTEGER)")
@@ -85,12 +85,15 @@ def compact(collection: Collection) -> None:
         with sentences(collection.folder):
             collection.db.execute("VACUUM")
             collection.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        for shelf in (collection.filters.shelf, *(b.shelf for b in (*collection.branches, *collection.others))):
-            shelf.clear()
+        for index_files in (
+            collection.filters.index_files,
+            *(b.index_files for b in (*collection.branches, *collection.others)),
+        ):
+            index_files.clear()
         reindex(collection)
 
 
-def _rewrite_blocks(db: sqlite3.Connection, branch: Branch, live: np.ndarray[Any, Any]) -> None:
+def _rewrite_blocks(db: sqlite3.Connection, branch: StoredBranch, live: np.ndarray[Any, Any]) -> None:
     """Write the live rows anew without gaps; vectors that are not kept are left for `reindex` to make."""
     pending: list[Any] = []
     written = waiting = 0
@@ -119,11 +122,11 @@ def verify(collection: Collection) -> list[str]:
         with collection.snapshot():
             faults = [*_document_faults(collection.db), *_row_faults(collection.db), *shadows.faults(collection.db)]
             for branch in collection.branches:
-                if branch.leaf.encoder is not None:
+                if branch.plan.encoder is not None:
                     faults += _block_faults(collection.db, branch, next_row(collection.db))
                 faults += branch.index_faults()
             for branch in collection.others:  # they need not have every row
-                if branch.leaf.encoder is not None:
+                if branch.plan.encoder is not None:
                     faults += _block_faults(collection.db, branch, branch.blocks.end())
                 faults += branch.index_faults()
             faults += _branch_faults(collection)
@@ -177,19 +180,19 @@ def _branch_faults(collection: Collection) -> Iterator[str]:
         yield f"there are {orphans} blocks of vectors that belong to no branch."
 
 
-def _block_faults(db: sqlite3.Connection, branch: Branch, rows: int) -> Iterator[str]:
+def _block_faults(db: sqlite3.Connection, branch: StoredBranch, rows: int) -> Iterator[str]:
     expected = 0
     query = "SELECT first, count, fingerprint, raw, checksum, data FROM blocks WHERE branch = ? ORDER BY first"
     for first, number, fingerprint, raw, checksum, data in db.execute(query, [branch.blocks.id]):
         if first != expected and branch.blocks.keeps:
-            yield f"{branch.leaf.name}: rows {expected} to {first - 1} have no vectors."
+            yield f"{branch.plan.name}: rows {expected} to {first - 1} have no vectors."
         if zlib.crc32(data) != checksum:
-            yield f"{branch.leaf.name}: the vectors of rows {first} to {first + number - 1} are damaged."
+            yield f"{branch.plan.name}: the vectors of rows {first} to {first + number - 1} are damaged."
         if bool(raw) == branch.fitted or fingerprint != branch.blocks.fingerprint:
-            yield f"{branch.leaf.name}: rows {first} to {first + number - 1} come from another encoder or transform."
+            yield f"{branch.plan.name}: rows {first} to {first + number - 1} come from another encoder or transform."
         expected = first + number
     if expected != rows and branch.blocks.keeps:
-        yield f"{branch.leaf.name}: {rows} rows, but vectors for {expected}."
+        yield f"{branch.plan.name}: {rows} rows, but vectors for {expected}."
 
 
 def info(collection: Collection) -> dict[str, Any]:
@@ -225,7 +228,7 @@ def _upgrade(collection: Collection) -> dict[str, Any] | None:
     move = collection.move
     if move is None:
         return None
-    ends = [b.blocks.end() for b in collection.others if b.leaf.encoder is not None and b.blocks.keeps]
+    ends = [b.blocks.end() for b in collection.others if b.plan.encoder is not None and b.blocks.keeps]
     return {
         "from": move.source,
         "to": move.target,

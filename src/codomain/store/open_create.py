@@ -11,10 +11,10 @@ from typing import Any
 
 from codomain.errors import InputError, PipelineError
 from codomain.pipeline import Pipeline, pipeline
-from codomain.plan import leaves, plan
+from codomain.plan import branches, plan
 from codomain.registry import require
 from codomain.stage import Stage
-from codomain.store.branch import Branch
+from codomain.store.branch import StoredBranch
 from codomain.store.collection import Collection
 from codomain.store.schema import create_database
 from codomain.store.settings import DEFAULT_PIPELINE, Settings
@@ -28,9 +28,9 @@ def create(path: str | Path, pipe: str | Stage | Pipeline = DEFAULT_PIPELINE, **
     """
     folder = Path(path).absolute()
     root = plan(pipe)
-    for leaf in leaves(root):
-        require(*leaf.stages)
-    names = [leaf.name for leaf in leaves(root)]
+    for branch in branches(root):
+        require(*branch.stages)
+    names = [branch.name for branch in branches(root)]
     if len(set(names)) < len(names):
         raise PipelineError(f"{pipeline(pipe)} has the same branch twice.")
     unknown = set(settings) - {field.name for field in fields(Settings)}
@@ -40,8 +40,8 @@ def create(path: str | Path, pipe: str | Stage | Pipeline = DEFAULT_PIPELINE, **
 
     def fill(db: sqlite3.Connection) -> None:
         db.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
-        for leaf in leaves(root):
-            Branch(leaf, folder, db).register()
+        for branch in branches(root):
+            StoredBranch(branch, folder, db).register()
         db.execute("INSERT INTO history VALUES (?, 'created', ?)", [time.time(), meta["pipeline"]])
 
     create_database(folder, fill)

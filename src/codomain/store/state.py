@@ -8,20 +8,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from codomain.pipeline import Pipeline, pipeline
-from codomain.plan import Node, leaves, plan
+from codomain.plan import PlanNode, branches, plan
 from codomain.stage import Stage
-from codomain.store.branch import Branch
+from codomain.store.branch import StoredBranch
 from codomain.store.filters.masks import Filters
 from codomain.store.row_ids import next_row
 from codomain.store.settings import Settings
-from codomain.store.upgrade.roles import sides
-from codomain.store.upgrade.state import Move
+from codomain.store.upgrade.roles import branch_roles
+from codomain.store.upgrade.state import UpgradeState
 
 if TYPE_CHECKING:
-    from codomain.store.upgrade.roles import Searched
+    from codomain.store.upgrade.roles import SearchedBranch
 
 
-class Arrangement:
+class CollectionState:
     """What a `Collection` searches and writes to: pipeline, settings, branches, and how far an upgrade is.
 
     Raises KeyError where the database is not one of a collection.
@@ -31,7 +31,7 @@ class Arrangement:
     """What new rows are written for."""
     settings: Settings
     """How documents become chunks."""
-    move: Move | None
+    move: UpgradeState | None
     """The upgrade that is under way, or came through and keeps the old vectors."""
     generation: int
     """How often an upgrade began or ended."""
@@ -42,7 +42,7 @@ class Arrangement:
     filters: Filters
     """Masks of the rows that a filter matches."""
 
-    def __init__(self, folder: Path, db: sqlite3.Connection, root: Node | None = None) -> None:
+    def __init__(self, folder: Path, db: sqlite3.Connection, root: PlanNode | None = None) -> None:
         self.folder = folder
         self.db = db
         self.rows = 0
@@ -53,23 +53,23 @@ class Arrangement:
         self._read(root)
         self.filters = Filters(folder, db)
 
-    def _read(self, root: Node | None = None) -> None:
+    def _read(self, root: PlanNode | None = None) -> None:
         """Read pipeline and branches from the database; encoders of `root` are taken over."""
         if root is not None:
-            self._stages |= {str(leaf.stages[0]): leaf.stages[0] for leaf in leaves(root)}
+            self._stages |= {str(branch.stages[0]): branch.stages[0] for branch in branches(root)}
         meta = dict(self.db.execute("SELECT name, value FROM meta"))
         self.pipeline = pipeline(meta["pipeline"])
         self.settings = Settings(**json.loads(meta["settings"]))
         self.generation = int(meta.get("generation", 0))
-        self.move = Move.read(meta)
-        self._sides = sides(self.folder, self.db, self.settings.situate, meta, self._planned)
+        self.move = UpgradeState.read(meta)
+        self._sides = branch_roles(self.folder, self.db, self.settings.situate, meta, self._planned)
         self._synced = None
 
-    def _planned(self, expression: str) -> Node:
+    def _planned(self, expression: str) -> PlanNode:
         root = plan(expression)
-        for leaf in leaves(root):
-            encoder, *rest = leaf.stages
-            leaf.stages = (self._stages.setdefault(str(encoder), encoder), *rest)
+        for branch in branches(root):
+            encoder, *rest = branch.stages
+            branch.stages = (self._stages.setdefault(str(encoder), encoder), *rest)
         return root
 
     @property
@@ -78,34 +78,34 @@ class Arrangement:
         return self.move is not None and not self.move.done
 
     @property
-    def root(self) -> Node:
+    def root(self) -> PlanNode:
         """What searches run: during an upgrade with a bridge, the new pipeline."""
         return self._sides.root
 
     @property
-    def searched(self) -> dict[str, Searched]:
-        """What answers for each leaf of `root`, by name."""
+    def searched(self) -> dict[str, SearchedBranch]:
+        """What answers for each branch of `root`, by name."""
         return self._sides.searched
 
     @property
-    def branches(self) -> list[Branch]:
+    def branches(self) -> list[StoredBranch]:
         """The branches that hold every row: those of `pipeline`."""
         return self._sides.written
 
     @property
-    def others(self) -> list[Branch]:
+    def others(self) -> list[StoredBranch]:
         """Branches that an upgrade fills, or has left for a rollback."""
         return self._sides.others
 
     @property
-    def vector_branches(self) -> list[Branch]:
+    def vector_branches(self) -> list[StoredBranch]:
         """Those of `branches` that store vectors."""
-        return [branch for branch in self.branches if branch.leaf.encoder is not None]
+        return [branch for branch in self.branches if branch.plan.encoder is not None]
 
     @property
     def keys(self) -> dict[str, str]:
-        """What the leaves of `pipeline` are called in the database."""
-        return {branch.leaf.name: branch.key for branch in self.branches}
+        """What the branches of `pipeline` are called in the database."""
+        return {branch.plan.name: branch.key for branch in self.branches}
 
     @property
     def outdated(self) -> bool:
@@ -113,7 +113,7 @@ class Arrangement:
         row = self.db.execute("SELECT value FROM meta WHERE name = 'generation'").fetchone()
         return (0 if row is None else int(row[0])) != self.generation
 
-    def changed(self, root: Node | None = None) -> None:
+    def changed(self, root: PlanNode | None = None) -> None:
         """Note that this process has written; `root` is a new pipeline whose encoders are loaded already."""
         self._changes += 1
         if self.outdated:

@@ -9,7 +9,7 @@ import numpy as np
 from codomain.contracts import Transform
 
 
-def dump(transforms: Sequence[Transform]) -> bytes:
+def dump_transforms(transforms: Sequence[Transform]) -> bytes:
     """What they have learnt, each array under the transform's place and its own name."""
     from safetensors.numpy import save
 
@@ -22,7 +22,7 @@ def dump(transforms: Sequence[Transform]) -> bytes:
     )
 
 
-def restore(transforms: Sequence[Transform], data: bytes) -> None:
+def restore_transforms(transforms: Sequence[Transform], data: bytes) -> None:
     """Give transforms of the same expression what `dump` has written."""
     from safetensors.numpy import load
 

@@ -14,7 +14,7 @@ from codomain.codecs.codebooks import bin_codes
 from codomain.codecs.codec import Codec, CodecKind
 from codomain.errors import InputError
 from codomain.registry import stage
-from codomain.stage import whole
+from codomain.stage import check_int
 from codomain.transform.estimator import Estimator
 from codomain.vectors import Floats
 
@@ -174,7 +174,7 @@ class Int2(_Clipped):
 
 
 @stage("bins", takes=["dense"], gives="codes", papers=[67])
-class Bins(Quantizer):
+class QuantileBins(Quantizer):
     """Bins that hold equally many values of a dimension, 4 (`bits=2`) or 16 of them; each stands for its mean.
 
     The percentile quantiser of "CoRECT: Evaluating Embedding Compression Techniques at Scale" (2025), which scores the
@@ -192,7 +192,7 @@ class Bins(Quantizer):
 
     def output_dim(self, dim: int | None) -> int | None:
         """Unchanged; raises ValueError for bits other than 2 and 4."""
-        if whole("bits", self.bits) not in (2, 4):
+        if check_int("bits", self.bits) not in (2, 4):
             raise ValueError(f"needs bits 2 or 4, not {self.bits}")
         return dim
 

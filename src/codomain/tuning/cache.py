@@ -29,7 +29,7 @@ Arrays = dict[str, np.ndarray[Any, Any]]
 
 
 @dataclass(frozen=True)
-class Asked:
+class EncodedQueries:
     """Encoded queries, one by one, and the milliseconds (q,) that each took."""
 
     vectors: Sequence[Any]
@@ -68,14 +68,14 @@ class StageCache:
             out[row] = known[_digest(text)]
         return out
 
-    def queries(self, encoder: Encoder, texts: Sequence[str]) -> Asked:
+    def queries(self, encoder: Encoder, texts: Sequence[str]) -> EncodedQueries:
         """The queries, encoded one at a time as a user asks them, with the time of each."""
         key = _hash("queries", encoder.fingerprint, *texts)
         arrays = self._read(key)
         if arrays is not None:
             ms = arrays.pop("ms")
             together = vectors_from(arrays)
-            return Asked([part(together, i, i + 1) for i in range(len(texts))], ms)
+            return EncodedQueries([part(together, i, i + 1) for i in range(len(texts))], ms)
         parts, times = [], []
         encoder.encode_queries([texts[0]])  # what is loaded or compiled on first use is no query's fault
         for text in texts:
@@ -85,7 +85,7 @@ class StageCache:
         ms = np.array(times, np.float32)
         self._write(self.folder / f"{key}.npz", arrays_of(joined(parts)) | {"ms": ms})
         self.texts_encoded += len(texts)
-        return Asked(parts, ms)
+        return EncodedQueries(parts, ms)
 
     def answers(self, *key: str) -> Arrays | None:
         """What `keep_answers` kept under this key, or None."""

@@ -19,12 +19,12 @@ from codomain.measure.data.datasets import Qrels
 from codomain.measure.data.runs import Run
 from codomain.measure.metrics.retrieval import per_query
 from codomain.measure.threads import threads
-from codomain.plan import Leaf, leaves, plan, run
+from codomain.plan import Branch, branches, plan, run
 from codomain.read.situate import situate
-from codomain.retriever import Kept
+from codomain.retriever import InMemoryRows
 from codomain.stage import Stage
 from codomain.store.branch import MOST_TO_FIT
-from codomain.tuning.cache import Asked, StageCache
+from codomain.tuning.cache import EncodedQueries, StageCache
 from codomain.vectors import Floats, Hits, Rows, as_float32
 
 _KEPT = 3
@@ -32,7 +32,7 @@ _KEPT = 3
 
 
 @dataclass(frozen=True)
-class Costs:
+class StageCosts:
     """What a pipeline takes: bytes that its indexes hold for a document, seconds to build them and to encode."""
 
     bytes: float = 0.0
@@ -40,14 +40,14 @@ class Costs:
     encode_s: float = 0.0
 
 
-class Bench:
+class Evaluator:
     """A corpus and queries on which pipelines are tried; see `Trial`.
 
     >>> import tempfile
     >>> from pathlib import Path
     >>> corpus = Corpus(["a red fox", "a blue whale"], [0, 1], ["a", "b"])
-    >>> bench = Bench(corpus, Questions({"q": "whales"}, {"q": {"b": 1}}), StageCache(Path(tempfile.mkdtemp())))
-    >>> bench.trial("bm25()").answer(0)[0]
+    >>> evaluator = Evaluator(corpus, Questions({"q": "whales"}, {"q": {"b": 1}}), StageCache(Path(tempfile.mkdtemp())))
+    >>> evaluator.trial("bm25()").answer(0)[0]
     [1]
     """
 
@@ -59,21 +59,21 @@ class Bench:
         self.queries = [*questions.texts.values()]
         self.encoded: set[str] = set()
         self.encode_s: dict[str, float] = {}
-        self._asked: dict[str, Asked] = {}
+        self._asked: dict[str, EncodedQueries] = {}
         self._beginnings: OrderedDict[str, tuple[tuple[Stage, ...], Any]] = OrderedDict()
         self._branches: dict[str, Answers] = {}
 
-    def trial(self, expression: str) -> Trial:
+    def trial(self, expression: str) -> Candidate:
         """A pipeline to ask; nothing is built before the first question that no earlier trial has answered."""
-        return Trial(self, expression)
+        return Candidate(self, expression)
 
-    def answers(self, leaf: Leaf) -> Answers:
+    def answers(self, branch: Branch) -> Answers:
         """What a branch answers, shared by all pipelines that it is part of."""
-        if leaf.name not in self._branches:
-            self._branches[leaf.name] = Answers(self, leaf)
-        return self._branches[leaf.name]
+        if branch.name not in self._branches:
+            self._branches[branch.name] = Answers(self, branch)
+        return self._branches[branch.name]
 
-    def asked(self, encoder: Any) -> Asked:
+    def asked(self, encoder: Any) -> EncodedQueries:
         """The queries as an encoder gives them."""
         name = str(encoder)
         if name not in self._asked:
@@ -93,7 +93,7 @@ class Bench:
             vectors = situate(vectors, self.corpus.owners, self.corpus.situate)
         return vectors
 
-    def beginning(
+    def prefix(
         self, stages: Sequence[Stage], progress: Callable[[int], None] | None = None
     ) -> tuple[tuple[Stage, ...], Any]:
         """An encoder and some transforms, fitted, with the vectors that they give for the passages."""
@@ -105,7 +105,7 @@ class Bench:
         if not first:
             made: tuple[tuple[Stage, ...], Any] = ((last,), self.encode(last, progress))
         else:
-            fitted, vectors = self.beginning(first)
+            fitted, vectors = self.prefix(first)
             transform = cast(Transform, last)
             transform.fit(_sample(as_float32(vectors)))
             made = ((*fitted, last), transform.transform(vectors))
@@ -129,20 +129,20 @@ class Bench:
 class Answers:
     """One branch: rows and scores of every query at every depth that was asked, with times; built when first needed."""
 
-    def __init__(self, bench: Bench, leaf: Leaf) -> None:
-        self.bench = bench
-        self.leaf = leaf
+    def __init__(self, evaluator: Evaluator, branch: Branch) -> None:
+        self.evaluator = evaluator
+        self.branch = branch
         self._index: Any = None
-        self._fitted = leaf
+        self._fitted = branch
         self._by_depth: dict[int, dict[str, np.ndarray[Any, Any]]] = {}
         self._fresh = False
-        kept = bench.cache.answers(*self._key("costs"))
-        self._costs: Costs | None = None if kept is None else Costs(**json.loads(str(kept["costs"])))
+        kept = evaluator.cache.answers(*self._key("costs"))
+        self._costs: StageCosts | None = None if kept is None else StageCosts(**json.loads(str(kept["costs"])))
 
     def ask(self, query: int, depth: int) -> tuple[Hits, float]:
         """The hits of one query and the milliseconds that they took, without encoding it."""
         known = self._at(depth)
-        place = self.bench.questions.places[query]
+        place = self.evaluator.questions.places[query]
         if np.isnan(known["ms"][place]):
             self._build()
             began = time.perf_counter()
@@ -154,25 +154,25 @@ class Answers:
         return hits, float(known["ms"][place])
 
     @property
-    def costs(self) -> Costs:
+    def costs(self) -> StageCosts:
         """What the branch takes; builds it if nobody has yet."""
         if self._costs is None:
             self._build()
         assert self._costs is not None
         return self._costs
 
-    def rest(self) -> None:
+    def release(self) -> None:
         """Put new answers on disk, and give the index back."""
         if self._fresh:
             for depth, known in self._by_depth.items():
-                self.bench.cache.keep_answers(known, *self._key(str(depth)))
+                self.evaluator.cache.keep_answers(known, *self._key(str(depth)))
             self._fresh = False
         self._index = None
 
     def _at(self, depth: int) -> dict[str, np.ndarray[Any, Any]]:
         if depth not in self._by_depth:
-            number = len(self.bench.queries)
-            self._by_depth[depth] = self.bench.cache.answers(*self._key(str(depth))) or {
+            number = len(self.evaluator.queries)
+            self._by_depth[depth] = self.evaluator.cache.answers(*self._key(str(depth))) or {
                 "rows": np.full((number, depth), -1, np.int32),
                 "scores": np.full((number, depth), -np.inf, np.float32),
                 "ms": np.full(number, np.nan, np.float32),
@@ -180,118 +180,120 @@ class Answers:
         return self._by_depth[depth]
 
     def _key(self, what: str) -> tuple[str, ...]:
-        maker = self.leaf.encoder.fingerprint if self.leaf.encoder is not None else ""
-        corpus, queries = self.bench.corpus.fingerprint, self.bench.questions.fingerprint
-        return (__version__, corpus, "" if what == "costs" else queries, self.leaf.name, maker, what)
+        maker = self.branch.encoder.fingerprint if self.branch.encoder is not None else ""
+        corpus, queries = self.evaluator.corpus.fingerprint, self.evaluator.questions.fingerprint
+        return (__version__, corpus, "" if what == "costs" else queries, self.branch.name, maker, what)
 
     def _build(self) -> None:
         if self._index is None:
             self._index, costs = self._built()
             if self._costs is None:
                 self._costs = costs
-                self.bench.cache.keep_answers({"costs": np.array(json.dumps(vars(costs)))}, *self._key("costs"))
-            self._search(0, self.bench.k)  # what is compiled or mapped on first use is no query's fault
+                self.evaluator.cache.keep_answers({"costs": np.array(json.dumps(vars(costs)))}, *self._key("costs"))
+            self._search(0, self.evaluator.k)  # what is compiled or mapped on first use is no query's fault
 
-    def _built(self) -> tuple[Any, Costs]:
+    def _built(self) -> tuple[Any, StageCosts]:
         began = time.perf_counter()
-        index: Any = self.leaf.index
+        index: Any = self.branch.index
         encoding = 0.0
-        if self.leaf.encoder is None:
-            cast(TextIndex, index).build(self.bench.corpus.passages)
+        if self.branch.encoder is None:
+            cast(TextIndex, index).build(self.evaluator.corpus.passages)
         else:
-            _, encoded = self.bench.beginning(self.leaf.stages[:1])
+            _, encoded = self.evaluator.prefix(self.branch.stages[:1])
             encoding = time.perf_counter() - began
             codes = encoded
-            if self.leaf.transforms:
-                *head, last = self.leaf.stages[:-1]
-                fitted, vectors = self.bench.beginning(head)
+            if self.branch.transforms:
+                *head, last = self.branch.stages[:-1]
+                fitted, vectors = self.evaluator.prefix(head)
                 transform = cast(Transform, last).fit(_sample(as_float32(vectors)))
                 codes = transform.transform(vectors) if transform.codec is None else transform.codec.encode(vectors)
-                self._fitted = Leaf((*fitted, last, self.leaf.stages[-1]))
+                self._fitted = Branch((*fitted, last, self.branch.stages[-1]))
             with threads():  # transforms are small products, which wait for threads longer than they take
                 index.build(self._fitted.for_index(codes), self._fitted.codec)
             if hasattr(index, "attach"):
-                index.attach(Kept(self._fitted, self.bench.corpus.passages, encoded))
+                index.attach(InMemoryRows(self._fitted, self.evaluator.corpus.passages, encoded))
         built = time.perf_counter() - began - encoding
-        encode_s = self.bench.encode_s.get(str(self.leaf.stages[0]), 0.0)
-        return index, Costs(index.nbytes / len(self.bench.corpus.documents), built, encode_s)
+        encode_s = self.evaluator.encode_s.get(str(self.branch.stages[0]), 0.0)
+        return index, StageCosts(index.nbytes / len(self.evaluator.corpus.documents), built, encode_s)
 
     def _search(self, query: int, depth: int) -> Hits:
-        if self.leaf.encoder is None:
-            return cast(TextIndex, self._index).search([self.bench.queries[query]], depth)
-        vector = self.bench.asked(self.leaf.encoder).vectors[query]
+        if self.branch.encoder is None:
+            return cast(TextIndex, self._index).search([self.evaluator.queries[query]], depth)
+        vector = self.evaluator.asked(self.branch.encoder).vectors[query]
         return cast(Hits, self._index.search(self._fitted.query_vectors(vector), depth))
 
 
-class Trial:
-    """A pipeline on a bench: `answer(i)` gives the documents of query i and the milliseconds that a user waits for them."""
+class Candidate:
+    """A pipeline on a evaluator: `answer(i)` gives the documents of query i and the milliseconds that a user waits for them."""
 
-    def __init__(self, bench: Bench, expression: str) -> None:
-        self.bench = bench
+    def __init__(self, evaluator: Evaluator, expression: str) -> None:
+        self.evaluator = evaluator
         self.root = plan(expression)
-        self._answers = {leaf.name: bench.answers(leaf) for leaf in leaves(self.root)}
-        encoders = {str(e): e for own in self._answers.values() if (e := own.leaf.encoder) is not None}
+        self._answers = {branch.name: evaluator.answers(branch) for branch in branches(self.root)}
+        encoders = {str(e): e for own in self._answers.values() if (e := own.branch.encoder) is not None}
         self.encoders: list[Encoder] = [*encoders.values()]
 
     @property
-    def costs(self) -> Costs:
+    def costs(self) -> StageCosts:
         """Summed over the branches."""
         parts = [own.costs for own in self._answers.values()]
-        encoders = {str(e): own.costs.encode_s for own in self._answers.values() if (e := own.leaf.encoder) is not None}
-        return Costs(sum(p.bytes for p in parts), sum(p.build_s for p in parts), sum(encoders.values()))
+        encoders = {
+            str(e): own.costs.encode_s for own in self._answers.values() if (e := own.branch.encoder) is not None
+        }
+        return StageCosts(sum(p.bytes for p in parts), sum(p.build_s for p in parts), sum(encoders.values()))
 
     def prepare(self) -> None:
         """Answer a query without measuring, so that later ones find all that is slow the first time."""
         for own in self._answers.values():
             _ = own.costs
         for encoder in self.encoders:
-            self.bench.asked(encoder)
-        self._run(0, min(self.bench.k, len(self.bench.corpus.passages)))
+            self.evaluator.asked(encoder)
+        self._run(0, min(self.evaluator.k, len(self.evaluator.corpus.passages)))
 
     def answer(self, query: int) -> tuple[list[int], float]:
         """The k best documents, as numbers, and the milliseconds: encoding, every branch, fusion and rankers."""
-        depth = k = self.bench.k
-        passages = len(self.bench.corpus.passages)
+        depth = k = self.evaluator.k
+        passages = len(self.evaluator.corpus.passages)
         total = 0.0
         while True:
             hits, ms = self._run(query, min(depth, passages))
             total += ms
-            found = self.bench.corpus.first_documents(hits.rows[0], k)
+            found = self.evaluator.corpus.first_documents(hits.rows[0], k)
             # several chunks of one document count once: deeper until k documents are there, as a collection does
             if len(found) >= k or (hits.rows[0] < 0).any() or depth >= passages:
                 break
             depth *= 4
-        return found, total + sum(float(self.bench.asked(encoder).ms[query]) for encoder in self.encoders)
+        return found, total + sum(float(self.evaluator.asked(encoder).ms[query]) for encoder in self.encoders)
 
-    def rest(self) -> None:
+    def release(self) -> None:
         """Put what is new on disk and give the indexes back."""
         for own in self._answers.values():
-            own.rest()
+            own.release()
 
     def _run(self, query: int, depth: int) -> tuple[Hits, float]:
         inside = known = 0.0
 
-        def search(leaf: Leaf, _: Sequence[str], deep: int) -> Hits:
+        def search(branch: Branch, _: Sequence[str], deep: int) -> Hits:
             nonlocal inside, known
             began = time.perf_counter()
-            hits, ms = self._answers[leaf.name].ask(query, deep)
+            hits, ms = self._answers[branch.name].ask(query, deep)
             known += ms
             inside += 1e3 * (time.perf_counter() - began)
             return hits
 
         began = time.perf_counter()
-        hits = run(self.root, [self.bench.queries[query]], depth, search, self)
+        hits = run(self.root, [self.evaluator.queries[query]], depth, search, self)
         return hits, 1e3 * (time.perf_counter() - began) - inside + known
 
     def texts(self, rows: Rows) -> list[str]:
         """Passages by row, for rankers."""
-        return self.bench.texts(rows)
+        return self.evaluator.texts(rows)
 
     def vectors(self, rows: Rows) -> Floats:
         """Vectors by row in the first dense branch's encoder space, for rankers."""
-        for leaf in leaves(self.root):
-            if leaf.encoder is not None and leaf.stages[0].gives == "dense":
-                return cast(Floats, self.bench.beginning(leaf.stages[:1])[1][rows])
+        for branch in branches(self.root):
+            if branch.encoder is not None and branch.stages[0].gives == "dense":
+                return cast(Floats, self.evaluator.prefix(branch.stages[:1])[1][rows])
         raise PipelineError("this pipeline has no encoder of dense vectors, so its documents have none.")
 
 

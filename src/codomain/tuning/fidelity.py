@@ -12,8 +12,8 @@ from dataclasses import replace
 from codomain.errors import InputError
 from codomain.measure.data.corpus import Questions
 from codomain.measure.threads import threads
-from codomain.plan import leaves, plan
-from codomain.tuning.evaluator import Bench
+from codomain.plan import branches, plan
+from codomain.tuning.evaluator import Evaluator
 from codomain.tuning.search_space import parts
 
 _FROZEN = (
@@ -47,22 +47,22 @@ def branch(now: str) -> tuple[str, str]:
 
     Raises InputError for a pipeline without one.
     """
-    dense = next((leaf for leaf in leaves(plan(now)) if parts(leaf.name)["encoder"] != "none"), None)
+    dense = next((branch for branch in branches(plan(now)) if parts(branch.name)["encoder"] != "none"), None)
     if dense is None:
         raise InputError(f"{now} has no dense branch, and agreement with exact search can choose nothing else.")
     name = dense.name if dense.name in now else dense.name.removesuffix(" >> auto()")
     return dense.name, now.replace(name, "{}", 1)
 
 
-def questions(bench: Bench, expressions: Sequence[str]) -> Questions:
-    """The bench's queries with what the first pipeline, exact float32 search, finds as their answers."""
-    trial = bench.trial(expressions[0])
-    ids = bench.corpus.documents
+def questions(evaluator: Evaluator, expressions: Sequence[str]) -> Questions:
+    """The evaluator's queries with what the first pipeline, exact float32 search, finds as their answers."""
+    trial = evaluator.trial(expressions[0])
+    ids = evaluator.corpus.documents
     with threads(1):
         trial.prepare()
         qrels = {
             query: {ids[document]: 1 for document in trial.answer(i)[0]}
-            for i, query in enumerate(bench.questions.texts)
+            for i, query in enumerate(evaluator.questions.texts)
         }
-    trial.rest()
-    return replace(bench.questions, qrels=qrels, kind="fidelity")
+    trial.release()
+    return replace(evaluator.questions, qrels=qrels, kind="fidelity")

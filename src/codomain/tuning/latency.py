@@ -15,7 +15,7 @@ import numpy as np
 from codomain.contracts import Progress
 from codomain.measure.data.corpus import Corpus
 from codomain.measure.threads import threads
-from codomain.plan import Node, leaves, plan
+from codomain.plan import PlanNode, branches, plan
 from codomain.read import Record
 from codomain.stage import Stage
 from codomain.store.collection import Collection
@@ -30,7 +30,7 @@ _QUERIES = 100
 """Queries that are timed, after as many to warm up."""
 
 
-class Remembered(Stage):
+class FrozenEncoder(Stage):
     """An encoder whose documents come from the cache; queries are encoded as ever."""
 
     def __init__(self, encoder: Any, cache: StageCache) -> None:
@@ -60,7 +60,7 @@ class Remembered(Stage):
         return self.encoder.encode_queries(texts, progress)
 
 
-class Clock:
+class LatencyTimer:
     """Times searches for ten documents in a collection made for the purpose, on one thread."""
 
     def __init__(self, documents: Collection | Corpus, cache: StageCache, queries: Sequence[str], place: Path) -> None:
@@ -71,7 +71,7 @@ class Clock:
         for other in place.glob("confirm-*"):
             if not _alive(int(other.name.removeprefix("confirm-"))):
                 shutil.rmtree(other, ignore_errors=True)
-        self._encoders: dict[str, Remembered] = {}  # models are slow to load
+        self._encoders: dict[str, FrozenEncoder] = {}  # models are slow to load
 
     def time(self, expression: str) -> tuple[float, float]:
         """p50 and p95 in milliseconds; the collection is gone afterwards."""
@@ -89,15 +89,15 @@ class Clock:
         finally:
             shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _planned(self, expression: str) -> Node:
+    def _planned(self, expression: str) -> PlanNode:
         """The tree of a pipeline whose encoders find documents in the cache."""
         root = plan(expression)
-        for leaf in leaves(root):
-            encoder, *rest = leaf.stages
-            if leaf.encoder is not None:
+        for branch in branches(root):
+            encoder, *rest = branch.stages
+            if branch.encoder is not None:
                 if str(encoder) not in self._encoders:
-                    self._encoders[str(encoder)] = Remembered(encoder, self.cache)
-                leaf.stages = (self._encoders[str(encoder)], *rest)
+                    self._encoders[str(encoder)] = FrozenEncoder(encoder, self.cache)
+                branch.stages = (self._encoders[str(encoder)], *rest)
         return root
 
 

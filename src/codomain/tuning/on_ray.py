@@ -12,7 +12,7 @@ from codomain.errors import MissingExtra
 from codomain.measure.data.corpus import read
 from codomain.pipeline import pipeline
 from codomain.tuning.cache import StageCache
-from codomain.tuning.evaluator import Bench
+from codomain.tuning.evaluator import Evaluator
 from codomain.tuning.outcome import Outcome
 from codomain.tuning.racing import Rules, try_all
 from codomain.tuning.search_space import parts
@@ -23,7 +23,7 @@ def run_on_ray(
     cache: Path,
     expressions: Sequence[str],
     rules: Rules,
-    say: Callable[[str, Any], None],
+    on_event: Callable[[str, Any], None],
     finished: Sequence[Outcome] = (),
     k: int = 10,
 ) -> None:
@@ -58,8 +58,8 @@ def run_on_ray(
             group = waiting.pop(ready)
             try:
                 for outcome in ray.get(ready):
-                    say("begin", outcome["expression"])
-                    say("outcome", Outcome.from_json(outcome))
+                    on_event("begin", outcome["expression"])
+                    on_event("outcome", Outcome.from_json(outcome))
             except ray.exceptions.RayError as error:
                 if len(group) > 1:  # which of them it was shows when each is alone
                     waiting |= {
@@ -67,7 +67,7 @@ def run_on_ray(
                     }
                     continue
                 reason = (str(error).splitlines() or [type(error).__name__])[0]
-                say("outcome", Outcome(group[0], "failed", reason=f"its process ended: {reason}"))
+                on_event("outcome", Outcome(group[0], "failed", reason=f"its process ended: {reason}"))
     finally:
         if started:
             ray.shutdown()
@@ -84,10 +84,10 @@ def _work(
     corpus, questions = read(Path(data))
     outcomes: list[dict[str, Any]] = []
 
-    def hear(event: str, value: Any) -> None:
+    def on_event(event: str, value: Any) -> None:
         if event == "outcome":
             outcomes.append(value.as_json())
 
-    bench = Bench(corpus, questions, StageCache(Path(cache)), k)
-    try_all(bench, expressions, Rules(**rules), hear, [Outcome.from_json(outcome) for outcome in finished])
+    evaluator = Evaluator(corpus, questions, StageCache(Path(cache)), k)
+    try_all(evaluator, expressions, Rules(**rules), on_event, [Outcome.from_json(outcome) for outcome in finished])
     return outcomes

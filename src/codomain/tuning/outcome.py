@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from codomain.tuning.evaluator import Costs
+from codomain.tuning.evaluator import StageCosts
 
 Status = Literal["done", "dropped", "failed", "skipped"]
 
@@ -24,7 +24,7 @@ class Outcome:
     status: Status = "done"
     by_query: dict[str, float] = field(default_factory=dict)
     ms: list[float] = field(default_factory=list)
-    costs: Costs = field(default_factory=Costs)
+    costs: StageCosts = field(default_factory=StageCosts)
     reason: str = ""
     winner: str = ""
     """The pipeline that a dropped one was beaten by."""
@@ -73,5 +73,6 @@ class Outcome:
         """What `as_json` gave."""
         confirmed = values.get("confirmed")
         return cls(
-            **values | {"costs": Costs(**values["costs"]), "confirmed": None if confirmed is None else tuple(confirmed)}
+            **values
+            | {"costs": StageCosts(**values["costs"]), "confirmed": None if confirmed is None else tuple(confirmed)}
         )

@@ -15,7 +15,7 @@ import numpy as np
 
 from codomain.errors import CodomainError
 from codomain.measure.threads import threads
-from codomain.tuning.evaluator import Bench, Trial
+from codomain.tuning.evaluator import Candidate, Evaluator
 from codomain.tuning.outcome import Outcome, Values
 
 _BLOCK = 20
@@ -24,7 +24,7 @@ _SAMPLE = 32
 """Passages that tell how long an encoder takes."""
 _ALPHA = 0.05
 
-Say = Callable[[str, Any], None]
+OnEvent = Callable[[str, Any], None]
 """Told "encode" with a count, "begin" with an expression, "outcome" with an Outcome."""
 
 
@@ -39,7 +39,9 @@ class Rules:
     """Seconds since the epoch."""
 
 
-def try_all(bench: Bench, expressions: Sequence[str], rules: Rules, say: Say, finished: Sequence[Outcome] = ()) -> None:
+def try_all(
+    evaluator: Evaluator, expressions: Sequence[str], rules: Rules, on_event: OnEvent, finished: Sequence[Outcome] = ()
+) -> None:
     """Try pipelines in order and tell every outcome; `finished` ones race against the others.
 
     A pipeline that raises is an outcome with a reason; so is one whose time does not suffice.
@@ -47,36 +49,41 @@ def try_all(bench: Bench, expressions: Sequence[str], rules: Rules, say: Say, fi
     rivals = [outcome for outcome in finished if outcome.status == "done"]
     too_slow: dict[str, str] = {}
     for expression in expressions:
-        say("begin", expression)
+        on_event("begin", expression)
         try:
-            outcome = _try(bench, expression, rules, rivals, too_slow, say)
+            outcome = _try(evaluator, expression, rules, rivals, too_slow, on_event)
         except (CodomainError, MemoryError, ValueError, ArithmeticError, RuntimeError, OSError) as error:
             reason = f"{type(error).__name__}: {error}" if not isinstance(error, CodomainError) else str(error)
             outcome = Outcome(expression, "failed", reason=(reason.splitlines() or ["MemoryError"])[0])
         if outcome.status == "done":
             rivals.append(outcome)
-        say("outcome", outcome)
+        on_event("outcome", outcome)
 
 
 def _try(
-    bench: Bench, expression: str, rules: Rules, rivals: list[Outcome], too_slow: dict[str, str], say: Say
+    evaluator: Evaluator,
+    expression: str,
+    rules: Rules,
+    rivals: list[Outcome],
+    too_slow: dict[str, str],
+    on_event: OnEvent,
 ) -> Outcome:
     if rules.deadline is not None and time.time() > rules.deadline:
         return Outcome(expression, "skipped", reason="the time was up")
-    trial = bench.trial(expression)
+    trial = evaluator.trial(expression)
     for encoder in trial.encoders:
-        reason = _encode(bench, encoder, rules, too_slow, say)
+        reason = _encode(evaluator, encoder, rules, too_slow, on_event)
         if reason:
             return Outcome(expression, "skipped", reason=reason)
     with threads(1):
         trial.prepare()
-        outcome = _race(bench, trial, expression, rules, rivals)
-    trial.rest()
+        outcome = _race(evaluator, trial, expression, rules, rivals)
+    trial.release()
     return outcome
 
 
-def _race(bench: Bench, trial: Trial, expression: str, rules: Rules, rivals: list[Outcome]) -> Outcome:
-    ids = [*bench.questions.texts]
+def _race(evaluator: Evaluator, trial: Candidate, expression: str, rules: Rules, rivals: list[Outcome]) -> Outcome:
+    ids = [*evaluator.questions.texts]
     rankings: dict[str, list[int]] = {}
     ms: list[float] = []
     looks = max(1, len(ids) // _BLOCK - 1)
@@ -86,7 +93,7 @@ def _race(bench: Bench, trial: Trial, expression: str, rules: Rules, rivals: lis
         for query in some:
             rankings[ids[query]], milliseconds = trial.answer(query)
             ms.append(milliseconds)
-        by_query |= bench.value({ids[query]: rankings[ids[query]] for query in some}, rules.metric)
+        by_query |= evaluator.value({ids[query]: rankings[ids[query]] for query in some}, rules.metric)
         if not rules.race or start == 0 or len(by_query) == len(ids):
             continue
         values = np.array([*by_query.values()])
@@ -119,15 +126,15 @@ def beaten_by(values: Values, rivals: Sequence[Values], lead: float, alpha: floa
     return int(np.argmax(beats)) if beats.any() else None
 
 
-def _encode(bench: Bench, encoder: Any, rules: Rules, too_slow: dict[str, str], say: Say) -> str:
+def _encode(evaluator: Evaluator, encoder: Any, rules: Rules, too_slow: dict[str, str], on_event: OnEvent) -> str:
     """Encode the passages if the time allows; else the reason why not."""
     name = str(encoder)
-    if name in bench.encoded:
+    if name in evaluator.encoded:
         return ""
     if name in too_slow:
         return too_slow[name]
     dense = getattr(encoder, "gives", "dense") == "dense"
-    missing = bench.cache.missing(encoder, bench.corpus.passages) if dense else bench.corpus.passages
+    missing = evaluator.cache.missing(encoder, evaluator.corpus.passages) if dense else evaluator.corpus.passages
     if rules.deadline is not None and len(missing) > 8 * _SAMPLE:
         some = [missing[i] for i in np.random.default_rng(0).choice(len(missing), _SAMPLE, False)]
         encoder.encode_documents(some[:4])  # loads it
@@ -142,8 +149,8 @@ def _encode(bench: Bench, encoder: Any, rules: Rules, too_slow: dict[str, str], 
             )
             return too_slow[name]
     if missing:
-        say("encode", (name, len(missing)))
-    bench.beginning((encoder,), lambda done: say("encoded", (name, done)))
+        on_event("encode", (name, len(missing)))
+    evaluator.prefix((encoder,), lambda done: on_event("encoded", (name, done)))
     return ""
 
 

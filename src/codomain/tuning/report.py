@@ -17,7 +17,7 @@ from codomain.errors import InputError
 from codomain.measure.data.corpus import Questions
 from codomain.measure.metrics.significance import Comparison, compare, interval
 from codomain.tuning.outcome import Outcome
-from codomain.tuning.selection import Choice, Effect, Limits, certain, effects, optimism
+from codomain.tuning.selection import Effect, Limits, PipelineChoice, certain, effects, optimism
 
 _LEAST = 30
 """Queries below which the report says that there are few."""
@@ -60,7 +60,7 @@ class Tuned:
 
     outcomes: list[Outcome]
     frontier: list[Outcome]
-    choice: Choice | None
+    choice: PipelineChoice | None
     now: str | None
     held_out: dict[str, Outcome]
     metric: str

@@ -84,7 +84,7 @@ def frontier(outcomes: Sequence[Outcome], level: float = _LEVEL) -> list[Outcome
 
 
 @dataclass(frozen=True)
-class Choice:
+class PipelineChoice:
     """The recommended pipeline, the best one within the limits, and all that are as good within the margin."""
 
     recommended: Outcome
@@ -97,7 +97,7 @@ class Choice:
 
 def choose(
     outcomes: Sequence[Outcome], margin: float = 0.01, limits: Limits | None = None, prefer: Prefer = "bytes"
-) -> Choice | None:
+) -> PipelineChoice | None:
     """The cheapest pipeline that is not inferior to the best within the margin; None when none stays within the limits.
 
     Not inferior: the lower 95 % bound of its paired difference to the best lies above minus the margin. "Cheapest" is
@@ -112,7 +112,7 @@ def choose(
     near = [o for o in tied if _as_cheap(o, cheapest, prefer)]
     recommended = max(near, key=lambda outcome: outcome.mean)
     spread = min_detectable(_spread(tied, best, recommended, allowed))
-    return Choice(recommended, best, tuple(tied), compare(best.by_query, recommended.by_query), spread)
+    return PipelineChoice(recommended, best, tuple(tied), compare(best.by_query, recommended.by_query), spread)
 
 
 def _cost(outcome: Outcome, prefer: Prefer) -> tuple[float, float]:

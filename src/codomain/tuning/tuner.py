@@ -24,13 +24,13 @@ from codomain.pipeline import pipeline
 from codomain.store.collection import Collection
 from codomain.tuning import fidelity
 from codomain.tuning.cache import StageCache
-from codomain.tuning.evaluator import Bench
-from codomain.tuning.latency import Clock
+from codomain.tuning.evaluator import Evaluator
+from codomain.tuning.latency import LatencyTimer
 from codomain.tuning.outcome import Outcome
 from codomain.tuning.racing import Rules, try_all
 from codomain.tuning.report import Tuned
 from codomain.tuning.search_space import Space
-from codomain.tuning.selection import Choice, Limits, Prefer, choose, frontier
+from codomain.tuning.selection import Limits, PipelineChoice, Prefer, choose, frontier
 from codomain.tuning.worker import run_isolated
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ _LEAST_TO_SPLIT = 60
 """Queries below which none are held out: both parts would be too small to say anything."""
 
 Engine = Literal["local", "inside", "ray"]
-Say = Callable[[str, Any], None]
+OnEvent = Callable[[str, Any], None]
 
 
 def tune(
@@ -68,7 +68,7 @@ def tune(
     max_memory: int | None = None,
     confirm: bool = True,
     folder: Path | None = None,
-    say: Say | None = None,
+    on_event: OnEvent | None = None,
 ) -> Tuned:
     """Try pipelines on a collection or data set, and recommend the cheapest that is as good as the best.
 
@@ -111,7 +111,7 @@ def tune(
         if present_name is not None:
             present_name, around = fidelity.branch(present_name)
             wanted = [*dict.fromkeys([*wanted, present_name])]
-        questions = fidelity.questions(Bench(corpus, questions, cache), wanted)
+        questions = fidelity.questions(Evaluator(corpus, questions, cache), wanted)
         metric = "R@10"
     questions = questions.shuffled(seed)
     held = round(holdout * len(questions)) if len(questions) >= _LEAST_TO_SPLIT else 0
@@ -122,15 +122,17 @@ def tune(
     deadline = None if budget is None else time.time() + budget
     rules = Rules(metric, margin, race, deadline)
     limits = Limits(max_latency, max_bytes)
-    at_work = _Work(place, cache, corpus, engine, _depth(metric), max_memory, say or (lambda event, value: None))
+    at_work = _TrialRunner(
+        place, cache, corpus, engine, _depth(metric), max_memory, on_event or (lambda event, value: None)
+    )
     outcomes, interrupted = at_work.run(chosen_on, wanted, rules)
     if not any(outcome.status == "done" for outcome in outcomes):
         reasons = "; ".join(dict.fromkeys(o.reason for o in outcomes if o.reason)) or "it was broken off"
         raise InputError(f"no pipeline could be measured: {reasons}.")
     points = {point.expression for point in frontier(outcomes)}
     if confirm and not interrupted:
-        at_work.say("confirm", len(points))
-        clock = Clock(on if isinstance(on, Collection) else corpus, cache, [*chosen_on.texts.values()], place)
+        at_work.on_event("confirm", len(points))
+        clock = LatencyTimer(on if isinstance(on, Collection) else corpus, cache, [*chosen_on.texts.values()], place)
         pick = partial(choose, margin=margin, limits=limits, prefer=prefer)
         outcomes, interrupted = _confirmed(outcomes, clock, pick, {*points, str(present_name)}, deadline)
     choice = choose(outcomes, margin, limits, prefer)
@@ -172,8 +174,8 @@ def _depth(metric: str) -> int:
 
 def _confirmed(
     outcomes: list[Outcome],
-    clock: Clock,
-    pick: Callable[[list[Outcome]], Choice | None],
+    clock: LatencyTimer,
+    pick: Callable[[list[Outcome]], PipelineChoice | None],
     shown: set[str],
     deadline: float | None,
 ) -> tuple[list[Outcome], bool]:
@@ -231,7 +233,7 @@ def _expressions(
 
 
 @dataclass
-class _Work:
+class _TrialRunner:
     """Runs trials by an engine, with a journal of their outcomes on disk."""
 
     place: Path
@@ -240,7 +242,7 @@ class _Work:
     engine: Engine
     k: int
     max_memory: int | None
-    say: Say
+    on_event: OnEvent
 
     def run(self, questions: Questions, expressions: list[str], rules: Rules) -> tuple[list[Outcome], bool]:
         """The outcomes in the order of the expressions, and whether somebody broke it off."""
@@ -256,32 +258,32 @@ class _Work:
         known = {e: o for e, o in known.items() if e in expressions and (o.status == "done" or o.winner in expressions)}
         outcomes = {expression: known[expression] for expression in expressions if expression in known}
         left = [expression for expression in expressions if expression not in outcomes]
-        self.say("trials", (len(left), len(outcomes)))
+        self.on_event("trials", (len(left), len(outcomes)))
         interrupted = False
         with journal.open("a", encoding="utf-8") as file:
 
-            def hear(event: str, value: Any) -> None:
+            def on_event(event: str, value: Any) -> None:
                 if event == "outcome":
                     outcomes[value.expression] = value
                     file.write(json.dumps(value.as_json()) + "\n")
                     file.flush()
-                self.say(event, value)
+                self.on_event(event, value)
 
             finished = [*known.values()]
             try:
                 if not left:
                     pass
                 elif self.engine == "inside":
-                    try_all(Bench(self.corpus, questions, self.cache, self.k), left, rules, hear, finished)
+                    try_all(Evaluator(self.corpus, questions, self.cache, self.k), left, rules, on_event, finished)
                 else:
                     data = folder / "questions.json"
                     write(data, self.corpus, questions)
                     if self.engine == "ray":
                         from codomain.tuning.on_ray import run_on_ray
 
-                        run_on_ray(data, self.cache.folder, left, rules, hear, finished, self.k)
+                        run_on_ray(data, self.cache.folder, left, rules, on_event, finished, self.k)
                     else:
-                        run_isolated(data, self.cache.folder, left, rules, hear, finished, self.k, self.max_memory)
+                        run_isolated(data, self.cache.folder, left, rules, on_event, finished, self.k, self.max_memory)
             except KeyboardInterrupt:
                 interrupted = True
             finally:

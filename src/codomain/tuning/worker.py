@@ -20,7 +20,7 @@ from typing import Any
 from codomain.errors import InputError
 from codomain.measure.data.corpus import read
 from codomain.tuning.cache import StageCache
-from codomain.tuning.evaluator import Bench
+from codomain.tuning.evaluator import Evaluator
 from codomain.tuning.outcome import Outcome
 from codomain.tuning.racing import Rules, try_all
 
@@ -33,7 +33,7 @@ def run_isolated(
     cache: Path,
     expressions: Sequence[str],
     rules: Rules,
-    say: Callable[[str, Any], None],
+    on_event: Callable[[str, Any], None],
     finished: Sequence[Outcome] = (),
     k: int = 10,
     max_memory: int | None = None,
@@ -60,7 +60,7 @@ def run_isolated(
                 rivals.append(value)
                 left.remove(value.expression)
                 trying = None
-            say(event, value)
+            on_event(event, value)
         if not left:
             return
         if trying is None:
@@ -71,7 +71,7 @@ def run_isolated(
             raise InputError(f"the process that tries pipelines ended before the first of them ({why}){room}.")
         left.remove(trying)
         reason = errors[-1] if errors else "it said nothing"
-        say("outcome", Outcome(trying, "failed", reason=f"its process ended: {reason}"))
+        on_event("outcome", Outcome(trying, "failed", reason=f"its process ended: {reason}"))
 
 
 def _events(job: dict[str, Any], errors: list[str]) -> Iterator[tuple[str, Any]]:
@@ -126,13 +126,13 @@ def main() -> None:
     limit_memory(job["max_memory"])
     threading.Thread(target=_end_with_parent, daemon=True).start()
     corpus, questions = read(Path(job["data"]))
-    bench = Bench(corpus, questions, StageCache(Path(job["cache"])), job["k"])
+    evaluator = Evaluator(corpus, questions, StageCache(Path(job["cache"])), job["k"])
 
-    def say(event: str, value: Any) -> None:
+    def on_event(event: str, value: Any) -> None:
         answers.write(json.dumps([event, value.as_json() if isinstance(value, Outcome) else value]) + "\n")
 
     finished = [Outcome.from_json(outcome) for outcome in job["finished"]]
-    try_all(bench, job["expressions"], Rules(**job["rules"]), say, finished)
+    try_all(evaluator, job["expressions"], Rules(**job["rules"]), on_event, finished)
 
 
 def _end_with_parent() -> None:

@@ -6,9 +6,9 @@ import pytest
 from codomain import pipeline
 from codomain.errors import PipelineError
 from codomain.index.filtered.filtered import Filtered
-from codomain.index.filtered.planner import Allowed, Costs, Way, cheapest
+from codomain.index.filtered.planner import Allowed, QueryCosts, Way, cheapest
 from codomain.index.hnsw import HNSW
-from codomain.trace import recording
+from codomain.trace import collect
 
 N, DIM = 12_000, 48
 
@@ -61,7 +61,7 @@ def test_a_plain_selector_loses_what_the_planner_keeps(monkeypatch, index):
 
 
 def test_the_plan_is_reported_with_what_it_was_weighed_against(index):
-    with recording() as report:
+    with collect() as report:
         index.search(QUERIES[:1], 10, np.random.default_rng(5).random(N) < 0.5)
     [plan] = report.plans
     assert plan.rows == N and 5_500 < plan.matches < 6_500
@@ -73,7 +73,7 @@ def test_the_plan_is_reported_with_what_it_was_weighed_against(index):
 def test_few_matches_are_scanned(index):
     mask = np.zeros(N, bool)
     mask[[3, 500, 7_000]] = True
-    with recording() as report:
+    with collect() as report:
         hits = index.search(QUERIES, 10, mask)
     assert report.plans[0].choice == "exact scan" and report.scored == 3 * len(QUERIES)
     assert (np.sort(hits.rows[:, :3], axis=1) == [3, 500, 7_000]).all() and (hits.rows[:, 3:] == -1).all()
@@ -112,7 +112,7 @@ def test_the_cheapest_way_is_taken():
     mask[:100] = True
     allowed = Allowed(mask, 1000, np.array([5]))
     assert allowed.matches == 99 and allowed.share == pytest.approx(0.099)
-    costs = Costs(base=0.01, row=0.001, in_place=0.0001, start=0.0, effort=0.002)
+    costs = QueryCosts(base=0.01, row=0.001, in_place=0.0001, start=0.0, effort=0.002)
     assert costs.scan(allowed) == pytest.approx(0.1)  # in place: 1000 * .0001 < .01 + 99 * .001
     way, plan = cheapest([Way("graph", costs.search(64), 64), Way("exact scan", costs.scan(allowed))], allowed)
     assert way.name == "exact scan" and plan.alternatives == {"graph": pytest.approx(0.128)}

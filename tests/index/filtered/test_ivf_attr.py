@@ -9,7 +9,7 @@ import codomain as cd
 from codomain.errors import InputError, PipelineError
 from codomain.index.filtered.attributes import Attributes, Range
 from codomain.index.filtered.ivf_attr import IVFAttr
-from codomain.trace import recording
+from codomain.trace import collect
 
 N, DIM = 6_000, 32
 rng = np.random.default_rng(0)
@@ -71,7 +71,7 @@ def test_what_cannot_match_is_not_read(tmp_path):
     made.save(tmp_path)
 
     def read(tests):
-        with recording() as report:
+        with collect() as report:
             for query in QUERIES:
                 made.search(query[None], 10, where=tests)
         return report.bytes_read / len(QUERIES)

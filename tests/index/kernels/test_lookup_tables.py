@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from codomain.index import scan
 from codomain.index.flat import Flat
-from codomain.transform import OPQ, PQ, Bins, Int2, Int4
+from codomain.transform import OPQ, PQ, Int2, Int4, QuantileBins
 
 DIM = 54
 """Not as many as whole bytes hold, and not a multiple of four bytes."""
@@ -28,7 +28,9 @@ def test_the_kernel_adds_up_what_indexing_gives(n, width, seed):
 
 @pytest.mark.parametrize("compiled", [True, False])
 @pytest.mark.parametrize("metric", ["ip", "cosine", "l2"])
-@pytest.mark.parametrize("quantizer", [Int4(), Int2(), Bins(2), Bins(4), PQ(9, 4), PQ(6), OPQ(9, 4, rounds=2)], ids=str)
+@pytest.mark.parametrize(
+    "quantizer", [Int4(), Int2(), QuantileBins(2), QuantileBins(4), PQ(9, 4), PQ(6), OPQ(9, 4, rounds=2)], ids=str
+)
 def test_flat_scores_what_the_codes_stand_for(quantizer, metric, compiled, monkeypatch):
     if compiled:
         pytest.importorskip("numba", reason="needs codomain[engines]")

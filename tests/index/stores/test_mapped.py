@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from codomain.errors import InputError
 from codomain.index.stores.mapped import MappedStore
-from codomain.trace import recording
+from codomain.trace import collect
 
 
 @pytest.fixture(scope="module", params=["float16", "float32"])
@@ -26,7 +26,7 @@ def test_rows_are_those_of_the_file(filed, rows):
     store, whole = filed
     wanted = np.array(rows, np.int64)
     store.prefetch(wanted)
-    with recording() as report:
+    with collect() as report:
         found = store.fetch(wanted)
     assert found.dtype == np.float32 and (found == whole[wanted].astype(np.float32)).all()
     assert report.fetched == len(rows) and report.bytes_read == len(rows) * 20 * whole.itemsize

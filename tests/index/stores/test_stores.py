@@ -13,7 +13,7 @@ from codomain.errors import InputError
 from codomain.index.array_files import save_arrays
 from codomain.index.stores.disk import DiskStore
 from codomain.index.stores.stores import RamStore, RecomputeStore, widened
-from codomain.trace import recording
+from codomain.trace import collect
 from codomain.vectors import Ragged
 
 RNG = np.random.default_rng(0)
@@ -68,7 +68,7 @@ def test_neighbours_are_one_read_and_only_what_lies_between_is_wasted(folder, mo
     reads = []
     preadv = os.preadv
     monkeypatch.setattr(os, "preadv", lambda *a: reads.append(preadv(*a)) or reads[-1])
-    with recording() as report:
+    with collect() as report:
         disk.fetch(np.array([9, 5, 2000]))  # 384 bytes a row: rows 5 to 9 are near, 2000 is 700 KB away
     assert sorted(reads) == [384, 5 * 384]
     assert report.bytes_read == 6 * 384 and report.fetched == 3
@@ -77,7 +77,7 @@ def test_neighbours_are_one_read_and_only_what_lies_between_is_wasted(folder, mo
 def test_rows_that_were_begun_early_are_hits_and_are_read_once(folder):
     disk, ram = pair(folder, "float16", ragged=True)
     rows = np.flatnonzero(LENGTHS)
-    with recording() as report:
+    with collect() as report:
         disk.prefetch(rows[:80])
         found = disk.fetch(rows[60:100])
     same(found, ram.fetch(rows[60:100]))

@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import skew
 
 from codomain.errors import InputError
-from codomain.measure.space.neighbors import exact_duplicates, hubness, nearest, units
+from codomain.measure.space.neighbors import exact_duplicates, hubness, nearest, unit_rows
 
 
 def test_the_nearest_others_are_those_of_scikit_learn():
@@ -48,4 +48,4 @@ def test_a_common_direction_makes_hubs_in_many_dimensions():
 def test_duplicates_of_texts_and_units():
     assert exact_duplicates([]) == 0
     assert exact_duplicates(["ß x", "SS  X", "y", "y", "y"]) == 3
-    assert np.allclose(np.linalg.norm(units(np.array([[1e-20, 0], [3, 4]])), axis=1), 1)
+    assert np.allclose(np.linalg.norm(unit_rows(np.array([[1e-20, 0], [3, 4]])), axis=1), 1)

@@ -13,7 +13,7 @@ from tests.store.filters.test_where import filters, matches, metadata
 import codomain as cd
 from codomain.store.filters.columns import Columns, NotInColumns
 from codomain.store.filters.where import Compare, Where, parse_where
-from codomain.trace import recording
+from codomain.trace import collect
 
 
 @settings(max_examples=300, deadline=None)
@@ -75,7 +75,7 @@ def test_filters_see_rows_newer_than_the_columns_and_no_deleted_ones(notes: Any,
 
 def test_a_filter_says_how_it_was_answered(notes: Any) -> None:
     def ways(where: str) -> str:
-        with recording() as report:
+        with collect() as report:
             notes.search("common", where=where)
         return report.parts["where"].plans[0].choice
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from codomain.contracts import Progress
 from codomain.encode.text.transformer import CHUNK, SentenceTransformerStage, minilm_folder
 from codomain.registry import stage
-from codomain.stage import number, whole
+from codomain.stage import check_float, check_int
 
 if TYPE_CHECKING:
     import numpy as np
@@ -53,10 +53,10 @@ class LateEncoder(SentenceTransformerStage):
         folder = Path(model or "").expanduser()
         # a folder's path is made absolute: a collection keeps the expression, and is opened from anywhere
         self.model = str(folder.absolute()) if model and folder.is_dir() else model
-        self.max_length = None if max_length is None else whole("max_length", max_length)
-        self.batch_size = whole("batch_size", batch_size)
+        self.max_length = None if max_length is None else check_int("max_length", max_length)
+        self.batch_size = check_int("batch_size", batch_size)
         self.device = device
-        self.pool = number("pool", pool, 1)
+        self.pool = check_float("pool", pool, 1)
         self.dtype = dtype
         self._dim = None
 

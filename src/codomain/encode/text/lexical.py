@@ -20,7 +20,7 @@ from codomain.analyzer import Analyzer
 from codomain.analyzer import words as split_words
 from codomain.contracts import Progress
 from codomain.registry import stage
-from codomain.stage import Stage, number, whole
+from codomain.stage import Stage, check_float, check_int
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -146,7 +146,7 @@ class HashedText(Stage):
 
 
 @stage("ngrams", takes=("text",), gives="sparse", papers=(107,))
-class NGramEncoder(HashedText):
+class CharNGramEncoder(HashedText):
     """Character n-grams of boundary-marked words, hashed and damped: lexical vectors that forgive endings and typos.
 
     "Beyond the Geometric Curse: High-Dimensional N-Gram Hashing for Dense Retrieval" (2025). Each word is written ^word$;
@@ -170,11 +170,11 @@ class NGramEncoder(HashedText):
         strip_punctuation: bool = True,
         split: Literal["words", "stream"] = "words",
     ) -> None:
-        self.dim = whole("dim", dim, 1, _MOST_DIMENSIONS - 1)
+        self.dim = check_int("dim", dim, 1, _MOST_DIMENSIONS - 1)
         if not isinstance(ngrams, (tuple, list)) or not isinstance(weights, (tuple, list)):
             raise ValueError(f"needs lists of ngrams and weights, not {ngrams!r} and {weights!r}")
-        self.ngrams = tuple(whole("each of ngrams", n, 1, 64) for n in ngrams)
-        self.weights = tuple(number("each of weights", weight) for weight in weights)
+        self.ngrams = tuple(check_int("each of ngrams", n, 1, 64) for n in ngrams)
+        self.weights = tuple(check_float("each of weights", weight) for weight in weights)
         if len(self.weights) != len(self.ngrams) or len({*self.ngrams}) != len(self.ngrams) or not self.ngrams:
             raise ValueError(f"needs one weight for each different length in ngrams, not {weights!r} for {ngrams!r}")
         if saturate not in ("log1p", None):
@@ -210,7 +210,7 @@ class NGramEncoder(HashedText):
 
 
 @stage("words", takes=("text",), gives="sparse")
-class WordEncoder(HashedText):
+class BagOfWordsEncoder(HashedText):
     """How often each word occurs, words hashed to `dim` buckets: what `sparse(weighting="bm25")` needs for BM25.
 
     Words are those of `bm25()`: lower-cased, without English stop words, stemmed (`stemmer` is a Snowball language, or
@@ -221,7 +221,7 @@ class WordEncoder(HashedText):
     """
 
     def __init__(self, stemmer: str | None = "english", dim: int = 1 << 20) -> None:
-        self.stemmer, self.dim = stemmer, whole("dim", dim, 1, _MOST_DIMENSIONS - 1)
+        self.stemmer, self.dim = stemmer, check_int("dim", dim, 1, _MOST_DIMENSIONS - 1)
         self._analyzer = Analyzer(stemmer)
 
     def buckets(self, word: str) -> Iterator[tuple[int, float]]:

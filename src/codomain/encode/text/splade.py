@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from codomain.contracts import Progress
 from codomain.errors import InputError, MissingExtra
 from codomain.registry import stage
-from codomain.stage import Stage, whole
+from codomain.stage import Stage, check_int
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -49,9 +49,9 @@ class SpladeEncoder(Stage):
         folder = Path(name_or_path).expanduser()
         # a folder's path is made absolute: a collection keeps the expression, and is opened from anywhere
         self.name_or_path = str(folder.absolute()) if folder.is_dir() else name_or_path
-        self.max_active_dims = None if max_active_dims is None else whole("max_active_dims", max_active_dims)
-        self.max_length = None if max_length is None else whole("max_length", max_length)
-        self.batch_size = whole("batch_size", batch_size)
+        self.max_active_dims = None if max_active_dims is None else check_int("max_active_dims", max_active_dims)
+        self.max_length = None if max_length is None else check_int("max_length", max_length)
+        self.batch_size = check_int("batch_size", batch_size)
         self.device = device
 
     @cached_property

@@ -14,7 +14,7 @@ from codomain.contracts import Progress
 from codomain.encode.text.encoder import TextEncoder
 from codomain.errors import InputError, MissingExtra
 from codomain.registry import stage
-from codomain.stage import whole
+from codomain.stage import check_int
 
 if TYPE_CHECKING:
     from codomain.vectors import Floats
@@ -159,10 +159,10 @@ class TransformerEncoder(_Pooled):
         self.name_or_path = str(folder.absolute()) if folder.is_dir() else name_or_path
         self.query_prompt = query_prompt
         self.document_prompt = document_prompt
-        self.max_length = None if max_length is None else whole("max_length", max_length)
-        self.batch_size = whole("batch_size", batch_size)
+        self.max_length = None if max_length is None else check_int("max_length", max_length)
+        self.batch_size = check_int("batch_size", batch_size)
         self.device = device
-        self._dim = None if dim is None else whole("dim", dim)
+        self._dim = None if dim is None else check_int("dim", dim)
 
     def _source(self) -> str:
         return self.name_or_path
@@ -189,8 +189,8 @@ class MiniLMEncoder(_Pooled):
     """
 
     def __init__(self, max_length: int | None = None, batch_size: int = 32, device: str | None = None) -> None:
-        self.max_length = None if max_length is None else whole("max_length", max_length)
-        self.batch_size = whole("batch_size", batch_size)
+        self.max_length = None if max_length is None else check_int("max_length", max_length)
+        self.batch_size = check_int("batch_size", batch_size)
         self.device = device
         self._dim = 384
 

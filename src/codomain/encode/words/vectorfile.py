@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from codomain.contracts import Progress
 from codomain.encode.text.encoder import TextEncoder
 from codomain.registry import stage
-from codomain.stage import number
+from codomain.stage import check_float
 
 if TYPE_CHECKING:
     import numpy as np
@@ -59,7 +59,7 @@ class VectorFileEncoder(TextEncoder):
         self.path = str(Path(path).expanduser().absolute())
         self.weights = weights
         self.unknown = unknown
-        self.a = number("a", a, 1e-12)
+        self.a = check_float("a", a, 1e-12)
         self._dim = self._file.dim
         self._rows: dict[str, int | None] = {}
 

@@ -6,7 +6,7 @@ from typing import Self
 
 import numpy as np
 
-from codomain.index.array_files import Growing
+from codomain.index.array_files import GrowableArray
 from codomain.vectors import Rows
 
 LANES = 8
@@ -26,7 +26,7 @@ class Tiles:
     """
 
     def __init__(self, array: np.ndarray, rows: int) -> None:
-        self._tiles = Growing(array)
+        self._tiles = GrowableArray(array)
         self._rows = rows
 
     @classmethod

@@ -19,8 +19,8 @@ from codomain.index.hnsw import HNSW
 from codomain.index.kmeans import centroids, half_squares, nearest
 from codomain.index.scan import Metric
 from codomain.registry import stage
-from codomain.stage import number
-from codomain.trace import note
+from codomain.stage import check_float
+from codomain.trace import record
 from codomain.vectors import Floats, Hits, Packed, merge_hits
 
 _SHARES = (1.0, 0.7, 0.5, 0.3, 0.2, 0.1, 0.05, 0.02)
@@ -74,8 +74,8 @@ class Filtered(HNSW):
         super().__init__(m, ef_construction, 64, metric)
         if metric == "hamming":
             raise ValueError("needs the metric ip, cosine or l2")
-        self.target = number("target", target, 0.5, 1)
-        self._lists: Lists | None = None
+        self.target = check_float("target", target, 0.5, 1)
+        self._lists: RowLists | None = None
         self.verified: Recall | None = None
         """Recall@10 without a filter on queries that nothing was chosen by; None below the rows that are measured."""
         self._table: dict[str, list[int]] = {}
@@ -87,7 +87,7 @@ class Filtered(HNSW):
         super().build(vectors, codec)
         if self._stored >= _LEAST:
             codes, held = self._stored_codes()
-            self._lists = Lists.build(codes, held)
+            self._lists = RowLists.build(codes, held)
             self._table = self._measure()
             self.verified = self._verify()
         return self
@@ -103,14 +103,14 @@ class Filtered(HNSW):
     def _answer(self, queries: Floats, k: int, allowed: Allowed) -> Hits:
         way, plan = self._plan(allowed, k)
         if way.name == SCAN or allowed.everything or not self._table:
-            note(plan=plan)
+            record(plan=plan)
             return self._go(way, queries, k, allowed)
         scan = Way(SCAN, self.costs.scan(allowed))
         hits = Hits.empty(len(queries), k)
         for i, around in enumerate(self._around(queries, allowed)):
             query = queries[i : i + 1]
             way, plan = cheapest([*self._ways(allowed, k, around.share(allowed)), scan], allowed)
-            note(plan=plan)
+            record(plan=plan)
             if way.name == "graph":
                 found = self._beside(super()._near(query, k, allowed, way), query, around.passing)
             else:
@@ -128,7 +128,7 @@ class Filtered(HNSW):
         """Hits of a walk with those among some rows: to rows amid many near-duplicates no edge may lead."""
         k = hits.rows.shape[1]
         fresh = rows[(rows[:, None] != hits.rows[0]).all(axis=1)]
-        note(scored=len(fresh))
+        record(scored=len(fresh))
         return merge_hits([hits, self._exact(query, k, fresh)], k)
 
     def _efforts(self, allowed: Allowed, k: int, local: float | None = None) -> dict[str, int]:
@@ -170,7 +170,7 @@ class Filtered(HNSW):
         else:
             near = self._lists.near(queries, way.effort)
             chosen = [rows if allowed.everything else rows[allowed.mask[rows]] for rows in near]
-            note(scored=sum(map(len, chosen)))
+            record(scored=sum(map(len, chosen)))
             parts = [self._exact(queries[i : i + 1], k, rows) for i, rows in enumerate(chosen)]
         return Hits(np.concatenate([p.rows for p in parts]), np.concatenate([p.scores for p in parts]))
 
@@ -235,7 +235,7 @@ class Filtered(HNSW):
     def _relearn(self, arrays: Arrays, learnt: dict[str, Any]) -> None:
         self._table = learnt["table"]
         self.verified = None if learnt["verified"] is None else Recall(*learnt["verified"])
-        self._lists = Lists(arrays["centroids"], arrays["assigned"]) if "centroids" in arrays else None
+        self._lists = RowLists(arrays["centroids"], arrays["assigned"]) if "centroids" in arrays else None
 
     @property
     def card(self) -> dict[str, dict[float, int | None]]:
@@ -254,7 +254,7 @@ def _good(scores: Floats, trial: _Trial) -> np.ndarray:
     return np.asarray(scores >= trial.last - 1e-5 * np.abs(trial.last) - 1e-6)
 
 
-class Lists:
+class RowLists:
     """Row numbers by nearest centroid: where to look, without a second copy of the vectors."""
 
     def __init__(self, centroids: Floats, assigned: np.ndarray) -> None:
@@ -265,7 +265,7 @@ class Lists:
         return len(self.centroids)
 
     @classmethod
-    def build(cls, codes: np.ndarray, codec: Codec) -> Lists:
+    def build(cls, codes: np.ndarray, codec: Codec) -> RowLists:
         """About the square root of the rows in lists, by k-means on a sample."""
         lists = max(1, round(math.sqrt(len(codes))))
         made = cls(centroids(len(codes), lambda rows: codec.decode(codes[rows]), lists), np.empty(0, np.int32))

@@ -11,7 +11,7 @@ import numpy as np
 
 from codomain.codecs.codec import Codec
 from codomain.errors import InputError
-from codomain.index.array_files import Arrays, Growing, open_arrays, save_arrays
+from codomain.index.array_files import Arrays, GrowableArray, open_arrays, save_arrays
 from codomain.index.filtered.attributes import Attributes, Tests, attribute_table, passing
 from codomain.index.filtered.planner import Allowed
 from codomain.index.kmeans import centroids, half_squares, nearest
@@ -19,8 +19,8 @@ from codomain.index.scan import check_metric
 from codomain.index.stores.mapped import MappedStore
 from codomain.index.stores.stores import RamStore
 from codomain.registry import stage
-from codomain.stage import Stage, whole
-from codomain.trace import Plan, note
+from codomain.stage import Stage, check_int
+from codomain.trace import FilterChoice, record
 from codomain.vectors import Floats, Hits, Rows, allowed_rows, as_float32, merge_hits, top_k
 
 _FILE = "lists.npy"
@@ -53,11 +53,11 @@ class IVFAttr(Stage):
         metric: Literal["ip", "cosine", "l2"] = "ip",
     ) -> None:
         if nlist != "auto":
-            whole("nlist", nlist, 1, 1 << 20)
+            check_int("nlist", nlist, 1, 1 << 20)
         if dtype not in _DTYPES:
             raise ValueError(f"needs a dtype among {', '.join(_DTYPES)}, not {dtype!r}")
         check_metric(metric, ("ip", "cosine", "l2"))
-        self.nlist, self.nprobe, self.dtype, self.metric = nlist, whole("nprobe", nprobe, 1, 1 << 20), dtype, metric
+        self.nlist, self.nprobe, self.dtype, self.metric = nlist, check_int("nprobe", nprobe, 1, 1 << 20), dtype, metric
 
     def build(self, vectors: Floats, codec: Codec | None = None, attributes: Mapping[str, Any] | None = None) -> Self:
         """Sort the vectors (n, d) into lists; `attributes` are whole numbers (n,) by name.
@@ -107,9 +107,9 @@ class IVFAttr(Stage):
             inside = np.concatenate([[0], np.cumsum(mask[self._rows_in_order])])
             starts = self._attributes.starts
             possible &= inside[starts[1:]] > inside[starts[:-1]]
-        note(
+        record(
             queries=len(queries),
-            plan=Plan(f"lists, {possible.sum()} of {len(possible)} may match", allowed.matches, self._stored),
+            plan=FilterChoice(f"lists, {possible.sum()} of {len(possible)} may match", allowed.matches, self._stored),
         )
         for i, query in enumerate(queries):
             rows, scores = self._visit(query, k, mask, tests, possible)
@@ -189,7 +189,7 @@ class IVFAttr(Stage):
             if ahead is not None:
                 self._lists.prefetch(ahead)
             assert isinstance(vectors, np.ndarray)
-            note(scored=len(places))
+            record(scored=len(places))
             found = np.concatenate([best, self._rows_in_order[places]])
             best, scores = top_k(np.concatenate([scores, self._scores(query, vectors)]), found, k)
         return best, scores
@@ -204,7 +204,7 @@ class IVFAttr(Stage):
         places: list[Rows] = []
         for i in near.tolist():
             passed, read = self._attributes.matching(i, tests)
-            note(bytes_read=read)
+            record(bytes_read=read)
             found = int(self._attributes.starts[i]) + np.flatnonzero(passed)
             if mask is not None:
                 found = found[mask[self._rows_in_order[found]]]
@@ -223,7 +223,7 @@ class IVFAttr(Stage):
             rows = rows[mask[first + rows]]
         hits = Hits.empty(len(queries), k)
         vectors = self._tail.array[rows].astype(np.float32)
-        note(scored=len(queries) * len(rows))
+        record(scored=len(queries) * len(rows))
         for i, query in enumerate(queries):
             best, scores = top_k(self._scores(query, vectors), first + rows, k)
             hits.rows[i, : len(best)], hits.scores[i, : len(best)] = best, scores
@@ -251,8 +251,8 @@ class IVFAttr(Stage):
         return {"nlist": self.nlist, "dtype": self.dtype, "metric": self.metric}
 
     def _reset_tail(self) -> None:
-        self._tail = Growing(np.zeros((0, self._dim), _DTYPES[self.dtype]))
-        self._tail_attributes = Growing(np.zeros((0, len(self._attributes.names)), np.int64))
+        self._tail = GrowableArray(np.zeros((0, self._dim), _DTYPES[self.dtype]))
+        self._tail_attributes = GrowableArray(np.zeros((0, len(self._attributes.names)), np.int64))
 
     def _as_stored(self, vectors: Floats) -> Floats:
         if self.metric != "cosine":

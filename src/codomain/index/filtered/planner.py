@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from codomain.trace import Plan
+from codomain.trace import FilterChoice
 from codomain.vectors import Rows, allowed_rows
 
 
@@ -75,15 +75,15 @@ class Way(NamedTuple):
     effort: int = 0
 
 
-def cheapest(ways: list[Way], allowed: Allowed) -> tuple[Way, Plan]:
+def cheapest(ways: list[Way], allowed: Allowed) -> tuple[Way, FilterChoice]:
     """The way that costs least, and the plan to report."""
     best = min(ways, key=lambda way: way.ms)
     others = {way.name: way.ms for way in ways if way is not best}
-    return best, Plan(best.name, allowed.matches, allowed.stored, best.ms, others)
+    return best, FilterChoice(best.name, allowed.matches, allowed.stored, best.ms, others)
 
 
 @dataclass(frozen=True)
-class Costs:
+class QueryCosts:
     """Milliseconds for one query on this machine.
 
     An exact scan of m rows costs `base + m * row`, but no more than all rows `in_place` each where rows can be scored

@@ -37,7 +37,7 @@ _EXCERPT = 8
 
 
 @dataclass(frozen=True)
-class Choice:
+class CandidateChoice:
     """A coarse stage and how many candidates it is asked for, with the recall of the best ten that was measured."""
 
     name: str
@@ -79,7 +79,7 @@ def candidate_recall(
 
 def choose(
     encodings: dict[str, Encoding], documents: Ragged, queries: Ragged | None, rows: int, anchor: float, seed: int
-) -> Choice:
+) -> CandidateChoice:
     """The first encoding that finds enough among a few candidates, else the one that needs fewest.
 
     `documents` are a sample of `rows`, on which depths are scaled down; without queries, excerpts of documents stand in,
@@ -90,7 +90,7 @@ def choose(
         queries, own = _excerpts(documents, seed)
     scores = np.concatenate([maxsim(queries, part, anchor) for part in _parts(documents)], axis=1)
     scores[np.arange(len(own)), own] = -np.inf
-    choices: list[Choice] = []
+    choices: list[CandidateChoice] = []
     for name, encoding in encodings.items():
         asked = encoding.fit(documents).queries(queries)
         coarse = np.concatenate([asked @ encoding.documents(part).T for part in _parts(documents)], axis=1)
@@ -101,18 +101,18 @@ def choose(
     return min(choices, key=lambda choice: (not _enough(choice), choice.n_candidates))
 
 
-def _enough(choice: Choice) -> bool:
+def _enough(choice: CandidateChoice) -> bool:
     return choice.recall is not None and choice.recall >= _TARGET
 
 
-def _fewest(name: str, coarse: Floats, scores: Floats, scale: float) -> Choice:
+def _fewest(name: str, coarse: Floats, scores: Floats, scale: float) -> CandidateChoice:
     """The fewest candidates with enough recall, by scores (q, n) of the coarse stage and of MaxSim."""
     depths = [math.ceil(depth / scale) for depth in DEPTHS]
     found = [best_rows(row, None, min(depths[-1], coarse.shape[1]))[0] for row in coarse]
     best = [best_rows(row, None, min(_TOP, coarse.shape[1]))[0] for row in scores]
-    choice = Choice(name, DEPTHS[-1])
+    choice = CandidateChoice(name, DEPTHS[-1])
     for depth, share in zip(DEPTHS, recall_at(found, best, depths).values(), strict=False):
-        choice = Choice(name, depth, share)
+        choice = CandidateChoice(name, depth, share)
         if _enough(choice):
             break
     return choice

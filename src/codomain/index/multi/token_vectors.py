@@ -10,12 +10,12 @@ from typing import Any, Literal, Self, get_args
 import numpy as np
 
 from codomain.codecs.codec import Codec
-from codomain.contracts import FineStore, Source
+from codomain.contracts import FineStore, RowReader
 from codomain.errors import InputError
-from codomain.index.array_files import Growing
+from codomain.index.array_files import GrowableArray
 from codomain.index.stores.disk import DiskStore
 from codomain.index.stores.stores import RamStore, RecomputeStore, widened
-from codomain.trace import note
+from codomain.trace import record
 from codomain.vectors import Ragged, Rows, as_ragged
 
 Where = Literal["ram", "disk", "recompute"]
@@ -26,19 +26,19 @@ _ENCODED = 1 << 17
 """The same where they are made anew: an encoder wants many texts at once."""
 
 
-class Lists:
+class TokenLists:
     """Lists of vectors by row, appended to and read through a FineStore.
 
     With "disk", rows live in the file that was saved or opened last; rows added since then are in memory.
     """
 
-    def __init__(self, where: Where, vectors: Ragged, source: Source | None = None) -> None:
+    def __init__(self, where: Where, vectors: Ragged, source: RowReader | None = None) -> None:
         self.where = where
         self.dim = vectors.values.shape[1]
         self._filed: DiskStore | None = None
         self._file_rows = self._file_values = 0
-        self._offsets = Growing(vectors.offsets)
-        self._values = Growing(vectors.values if where != "recompute" else vectors.values[:0])
+        self._offsets = GrowableArray(vectors.offsets)
+        self._values = GrowableArray(vectors.values if where != "recompute" else vectors.values[:0])
         self._made: FineStore | None = None
         if source is not None:
             self.attach(source)
@@ -49,7 +49,7 @@ class Lists:
         if self.where != "recompute":
             self._values.append(vectors.values)
 
-    def attach(self, source: Source) -> None:
+    def attach(self, source: RowReader) -> None:
         """Where vectors come from that are not kept."""
         if self.where == "recompute":
             self._made = RecomputeStore(source, len(self))
@@ -142,11 +142,11 @@ class Lists:
     def _open(self, path: Path, offsets: Rows, dtype: np.dtype) -> None:
         self._filed = DiskStore(path, offsets)
         self._file_rows, self._file_values = len(offsets) - 1, int(offsets[-1])
-        self._values = Growing(np.zeros((0, self.dim), dtype))
+        self._values = GrowableArray(np.zeros((0, self.dim), dtype))
 
     def _run(self, first: int, last: int) -> Ragged:
         """Rows first to last - 1 in memory, without copying what is float32 already."""
-        note(fetched=last - first)
+        record(fetched=last - first)
         offsets = self._offsets.array[first : last + 1]
         return Ragged(widened(self._values.array[offsets[0] : offsets[-1]]), offsets - offsets[0])
 

@@ -14,8 +14,8 @@ from codomain.errors import InputError, MissingExtra
 from codomain.index.array_files import open_arrays, save_arrays
 from codomain.index.prototypes.whitening import Whitening
 from codomain.registry import stage
-from codomain.stage import Stage, number, whole
-from codomain.trace import note
+from codomain.stage import Stage, check_float, check_int
+from codomain.trace import record
 from codomain.vectors import Floats, Hits, Rows, allowed_rows, as_float32, top_k
 
 if TYPE_CHECKING:
@@ -58,12 +58,12 @@ class Prototypes(Stage):
         method: Literal["pathsum", "bestfirst"] = "pathsum",
         max_nodes: int = 2000,
     ) -> None:
-        self.whiten = whole("whiten", whiten, 0)
-        self.prior: float | Literal["auto"] = prior if prior == "auto" else number("prior", prior, 1e-9)
+        self.whiten = check_int("whiten", whiten, 0)
+        self.prior: float | Literal["auto"] = prior if prior == "auto" else check_float("prior", prior, 1e-9)
         if method not in ("pathsum", "bestfirst"):
             raise ValueError(f"needs method 'pathsum' or 'bestfirst', not {method!r}")
         self.method = method
-        self.max_nodes = whole("max_nodes", max_nodes)
+        self.max_nodes = check_int("max_nodes", max_nodes)
 
     def build(self, vectors: Floats, codec: Codec | None = None) -> Self:
         """Fit the whitening to vectors (n, d) and insert them in their order; raises InputError for others."""
@@ -112,7 +112,7 @@ class Prototypes(Stage):
             found = self._scored(white[start : start + group], rows, wanted)
             for i, (near, scores) in enumerate(found, start):
                 hits.rows[i, :wanted], hits.scores[i, :wanted] = top_k(scores, near, wanted)
-        note(queries=len(queries))
+        record(queries=len(queries))
         return hits
 
     def path(self, row: int) -> list[Prototype]:
@@ -182,12 +182,12 @@ class Prototypes(Stage):
     def _scored(self, queries: Floats, rows: Rows, wanted: int) -> list[tuple[Rows, Floats]]:
         """Rows and their scores for each whitened query."""
         if self.method == "pathsum":
-            note(scored=len(queries) * len(self._tree.count))
+            record(scored=len(queries) * len(self._tree.count))
             return [(rows, scores[rows]) for scores in self._tree.path_sums(queries)]
         found = []
         for query in queries:
             near, scores, scored = self._tree.best_first(query, wanted, self.max_nodes, rows)
-            note(scored=scored)
+            record(scored=scored)
             found.append((near, scores))
         return found
 

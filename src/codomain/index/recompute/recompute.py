@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 import numpy as np
 
 from codomain.codecs.codec import Codec
-from codomain.contracts import Source
+from codomain.contracts import RowReader
 from codomain.errors import InputError, MissingExtra
 from codomain.index.array_files import open_arrays, save_arrays
 from codomain.index.scan import Metric, check_metric
 from codomain.index.stores.stores import RecomputeStore
 from codomain.registry import stage
-from codomain.stage import Stage, number, whole
-from codomain.trace import note
+from codomain.stage import Stage, check_float, check_int
+from codomain.trace import record
 from codomain.vectors import Floats, Hits, Rows, allowed_rows, as_float32, top_k
 
 if TYPE_CHECKING:
@@ -74,21 +74,21 @@ class Recompute(Stage):
         metric: Metric = "ip",
         seed: int = 0,
     ) -> None:
-        self.m = whole("m", m, 0, 512)
-        self.hub_m = whole("hub_m", hub_m, m, 512)
-        self.hubs = number("hubs", hubs, 0, 1)
-        self.ef = whole("ef", ef)
-        self.ratio = number("ratio", ratio, 0, 1)
-        self.batch = whole("batch", batch)
-        self.parts: int | Literal["auto"] = parts if parts == "auto" else whole("parts", parts)
-        self.cache = number("cache", cache, 0, 1)
+        self.m = check_int("m", m, 0, 512)
+        self.hub_m = check_int("hub_m", hub_m, m, 512)
+        self.hubs = check_float("hubs", hubs, 0, 1)
+        self.ef = check_int("ef", ef)
+        self.ratio = check_float("ratio", ratio, 0, 1)
+        self.batch = check_int("batch", batch)
+        self.parts: int | Literal["auto"] = parts if parts == "auto" else check_int("parts", parts)
+        self.cache = check_float("cache", cache, 0, 1)
         if cache and not m:
             raise ValueError("needs a graph to know what to cache: m above 0, or cache=0")
-        self.remember = whole("remember", remember, 0)
+        self.remember = check_int("remember", remember, 0)
         check_metric(metric, ("ip", "cosine"))
         self.metric = metric
-        self.seed = whole("seed", seed, 0)
-        self._source: Source | None = None
+        self.seed = check_int("seed", seed, 0)
+        self._source: RowReader | None = None
 
     def output_dim(self, dim: int | None) -> int | None:
         """Unchanged; raises ValueError for dimensions that `parts` does not divide."""
@@ -96,7 +96,7 @@ class Recompute(Stage):
             raise ValueError(f"needs a number of dimensions that parts={self.parts} divides")
         return dim
 
-    def attach(self, source: Source) -> None:
+    def attach(self, source: RowReader) -> None:
         """Say who has the texts: rows are encoded again through `source.encode`."""
         self._source = source
         self._store = RecomputeStore(source, self._stored, self.remember)
@@ -157,7 +157,7 @@ class Recompute(Stage):
             found = self._walked(queries, wanted, ef, rows)
         for i, (near, scores) in enumerate(found):
             hits.rows[i, :wanted], hits.scores[i, :wanted] = top_k(scores, near, wanted)
-        note(queries=len(queries))
+        record(queries=len(queries))
         return hits
 
     def __len__(self) -> int:
@@ -254,7 +254,7 @@ class Recompute(Stage):
         from codomain.index.recompute.search import by_codes
 
         assert self._codebook is not None
-        note(scored=len(queries) * (len(rows) + depth))
+        record(scored=len(queries) * (len(rows) + depth))
         return by_codes(queries, self._codes, self._codebook, rows, depth, self._vectors)
 
     def _walked(self, queries: Floats, wanted: int, ef: int, rows: Rows | None) -> list[tuple[Rows, Floats]]:
@@ -270,7 +270,7 @@ class Recompute(Stage):
             some = queries[start : start + group]
             walks = [Walk(query, self._graph, self._codes, self._codebook, allowed) for query in some]
             finish(walks, Effort(ef, self.ratio, self.batch), wanted, self._vectors)
-            note(scored=sum(walk.scored for walk in walks))
+            record(scored=sum(walk.scored for walk in walks))
             found += [walk.exact for walk in walks]
         return found
 
@@ -279,7 +279,7 @@ class Recompute(Stage):
         scores = np.empty((len(queries), len(rows)), np.float32)
         for start in range(0, len(rows), _FEW):
             scores[:, start : start + _FEW] = queries @ self._vectors(rows[start : start + _FEW]).T
-        note(scored=scores.size)
+        record(scored=scores.size)
         return [(rows, row_scores) for row_scores in scores]
 
     def _vectors(self, rows: Rows) -> Floats:

@@ -9,6 +9,6 @@ tuning.py    `suggest` its parameters from the collection's shape; `tune` them o
 """
 
 from codomain.index.sparse.sparse import SparseIndex
-from codomain.index.sparse.tuning import Settings, Trial, suggest
+from codomain.index.sparse.tuning import SparseSettings, SparseTrial, suggest
 
-__all__ = ["Settings", "SparseIndex", "Trial", "suggest"]
+__all__ = ["SparseIndex", "SparseSettings", "SparseTrial", "suggest"]

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 
-class Lists(NamedTuple):
+class PostingLists(NamedTuple):
     """The lists of some rows, numbered from 0: the postings of `terms[i]` are starts[i]:starts[i + 1], rows ascending.
 
     `lengths` (n,) are the sums of the rows' values: the lengths of documents where the values are counts.
@@ -38,7 +38,7 @@ class Lists(NamedTuple):
         return sum(array.nbytes for array in self)
 
 
-def invert(vectors: csr_array) -> Lists:
+def invert(vectors: csr_array) -> PostingLists:
     """The lists of vectors (n, d), without zeros that are stored."""
     n, dim = vectors.shape
     if not vectors.data.all():
@@ -53,7 +53,7 @@ def invert(vectors: csr_array) -> Lists:
         terms = np.arange(dim)
     lists = vectors.tocsc()
     used = np.diff(lists.indptr) > 0
-    return Lists(
+    return PostingLists(
         terms=terms[used].astype(np.int32),
         starts=np.append(lists.indptr[:-1][used], len(lists.data)).astype(np.int64),
         rows=lists.indices.astype(np.int32, copy=False),
@@ -62,7 +62,7 @@ def invert(vectors: csr_array) -> Lists:
     )
 
 
-def join(left: Lists, right: Lists) -> Lists:
+def join(left: PostingLists, right: PostingLists) -> PostingLists:
     """Two as one: the rows of the right come after those of the left."""
     terms = np.union1d(left.terms, right.terms)
     places = [np.searchsorted(terms, part.terms) for part in (left, right)]
@@ -80,10 +80,10 @@ def join(left: Lists, right: Lists) -> Lists:
         )
         rows[to] = part.rows + np.int32(shift)
         values[to] = part.values
-    return Lists(terms, starts, rows, values, np.concatenate([left.lengths, right.lengths]))
+    return PostingLists(terms, starts, rows, values, np.concatenate([left.lengths, right.lengths]))
 
 
-def revert(lists: Lists, dim: int) -> csr_array:
+def revert(lists: PostingLists, dim: int) -> csr_array:
     """The vectors (n, dim) that the lists were made of."""
     from scipy.sparse import csc_array, csr_array
 

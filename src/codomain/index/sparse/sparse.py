@@ -13,12 +13,12 @@ from codomain.errors import InputError
 from codomain.index.array_files import open_arrays, save_arrays
 from codomain.index.sparse import exact
 from codomain.index.sparse.exact import Part, Queries
-from codomain.index.sparse.posting_lists import Lists, invert, join, revert
+from codomain.index.sparse.posting_lists import PostingLists, invert, join, revert
 from codomain.index.sparse.seismic import Seismic, is_installed
-from codomain.index.sparse.tuning import Settings, Trial, suggest, tune
+from codomain.index.sparse.tuning import SparseSettings, SparseTrial, suggest, tune
 from codomain.registry import stage
-from codomain.stage import Stage, number, whole
-from codomain.trace import note
+from codomain.stage import Stage, check_float, check_int
+from codomain.trace import record
 from codomain.vectors import Hits, Rows, allowed_rows, as_sparse, merge_hits
 
 Weighting = Literal["dot", "idf", "bm25"]
@@ -76,10 +76,12 @@ class SparseIndex(Stage):
         if backend not in ("auto", "exact", "seismic"):
             raise ValueError(f"needs a backend among auto, exact, seismic, not {backend!r}")
         self.weighting, self.backend = weighting, backend
-        self.k1, self.b = number("k1", k1), number("b", b, 0, 1)
-        self.n_postings: int | Literal["auto"] = n_postings if n_postings == "auto" else whole("n_postings", n_postings)
-        self.query_cut: int | Literal["auto"] = query_cut if query_cut == "auto" else whole("query_cut", query_cut)
-        self.heap_factor = number("heap_factor", heap_factor, 0, 1)
+        self.k1, self.b = check_float("k1", k1), check_float("b", b, 0, 1)
+        self.n_postings: int | Literal["auto"] = (
+            n_postings if n_postings == "auto" else check_int("n_postings", n_postings)
+        )
+        self.query_cut: int | Literal["auto"] = query_cut if query_cut == "auto" else check_int("query_cut", query_cut)
+        self.heap_factor = check_float("heap_factor", heap_factor, 0, 1)
         self._dim = 0
         self._reset([], np.zeros(0, np.int64), None)
 
@@ -144,18 +146,18 @@ class SparseIndex(Stage):
         """The same without Seismic."""
         return self._search(queries, k, allow, approximately=False)
 
-    def tune(self, queries: Any, k: int = 10, target: float = 0.95) -> list[Trial]:
+    def tune(self, queries: Any, k: int = 10, target: float = 0.95) -> list[SparseTrial]:
         """Set `query_cut` and `heap_factor` to the fastest that reach a recall on held-out queries; all that was tried."""
         return tune(self, as_sparse(queries, dim=self._dim, what="queries"), k, target)
 
-    def settings(self) -> Settings:
+    def settings(self) -> SparseSettings:
         """What Seismic is built with: suggested for the rows that are there, unless the arguments say otherwise."""
         entries = sum(len(part.lists.rows) for part in self._parts)
         dims = max((len(part.lists.terms) for part in self._parts), default=0)  # those that occur: others have no list
         found = suggest(max(self._stored, 1), max(dims, 1), entries / max(self._stored, 1))
         if self.n_postings == "auto":
             return found
-        return Settings(**{**vars(found), "n_postings": self.n_postings})
+        return SparseSettings(**{**vars(found), "n_postings": self.n_postings})
 
     def _search(self, queries: Any, k: int, allow: np.ndarray | None, approximately: bool) -> Hits:
         queries = as_sparse(queries, dim=self._dim or None, what="queries")
@@ -165,7 +167,7 @@ class SparseIndex(Stage):
             # what is left of all rows is remembered: without a filter, a search does no work for every row
             allowed = self._living() if allowed is None else np.setdiff1d(allowed, self._removed, assume_unique=True)
         matches = self._stored if allowed is None else len(allowed)
-        note(queries=queries.shape[0])
+        record(queries=queries.shape[0])
         if not matches or not k or not queries.shape[0]:
             return Hits.empty(queries.shape[0], k)
         asked = self._weighted(queries)
@@ -270,7 +272,9 @@ class SparseIndex(Stage):
         arrays, settings = open_arrays(folder, self.name)
         if any(settings[name] != value for name, value in self._made().items()):
             raise InputError(f"{folder} was saved by sparse() with other parameters than {self}: rebuild the index.")
-        lists = [Lists(*(arrays[f"{name}_{i}"] for name in Lists._fields)) for i in range(settings["parts"])]
+        lists = [
+            PostingLists(*(arrays[f"{name}_{i}"] for name in PostingLists._fields)) for i in range(settings["parts"])
+        ]
         covered = settings["seismic"]
         near = None
         if covered:
@@ -349,7 +353,7 @@ def _are_dims(dims: np.ndarray, dim: int) -> bool:
     return ascending and (not len(dims) or bool(dims[0] >= 0 and dims[-1] < dim))
 
 
-def _parts(lists: list[Lists]) -> list[Part]:
+def _parts(lists: list[PostingLists]) -> list[Part]:
     firsts = np.cumsum([0, *(len(one.lengths) for one in lists)]).tolist()
     nothing = np.zeros(0, np.float32)
     return [Part(one, first, nothing) for one, first in zip(lists, firsts, strict=False)]

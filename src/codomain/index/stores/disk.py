@@ -14,7 +14,7 @@ import numpy as np
 
 from codomain.errors import InputError
 from codomain.index.stores.stores import widened
-from codomain.trace import note
+from codomain.trace import record
 from codomain.vectors import Floats, Ragged, Rows
 
 _GAP = 16 << 10
@@ -66,12 +66,12 @@ class DiskStore:
     def fetch(self, rows: Rows) -> Floats | Ragged:
         """The vectors of the rows, in their order, float32 (n, d) or Ragged; raises InputError for a file cut short."""
         rows = np.asarray(rows, np.int64)
-        note(fetched=len(rows))
+        record(fetched=len(rows))
         places = self._places(rows)
         begun: dict[int, _Early] = getattr(self._begun, "rows", {})
         late = np.array([row not in begun for row in rows.tolist()], bool)
         reads = list(self._reads(places.only(late)))
-        note(bytes_read=sum(read.bytes for read in reads))
+        record(bytes_read=sum(read.bytes for read in reads))
         self._read_all(reads)
         for target, row in zip(places.targets[~late].tolist(), rows[~late].tolist(), strict=True):
             early = begun[row]
@@ -92,7 +92,7 @@ class DiskStore:
         rows = np.unique(np.asarray(rows, np.int64))
         places = self._places(rows)
         reads = list(self._reads(places))
-        note(bytes_read=sum(read.bytes for read in reads))
+        record(bytes_read=sum(read.bytes for read in reads))
         with self._lock:
             if self._readers is None:
                 self._readers = ThreadPoolExecutor(_THREADS, thread_name_prefix="DiskStore")

@@ -10,7 +10,7 @@ import numpy as np
 
 from codomain.codecs.codec import Codec
 from codomain.errors import InputError
-from codomain.trace import note
+from codomain.trace import record
 from codomain.vectors import Floats, Rows
 
 _PAGE = mmap.PAGESIZE
@@ -49,7 +49,7 @@ class MappedStore:
     def fetch(self, rows: Rows) -> Floats:
         """The vectors (m, d) of the rows, in their order, float32."""
         self.prefetch(rows)
-        note(fetched=len(rows), bytes_read=len(rows) * self._width)
+        record(fetched=len(rows), bytes_read=len(rows) * self._width)
         found = self._array[rows]
         return np.asarray(found, np.float32) if self._codec is None else self._codec.decode(found)
 

@@ -10,8 +10,8 @@ from collections import OrderedDict
 import numpy as np
 
 from codomain.codecs.codec import Codec
-from codomain.contracts import Source
-from codomain.trace import note
+from codomain.contracts import RowReader
+from codomain.trace import record
 from codomain.vectors import Floats, Ragged, Rows
 
 _WIDENED = 512
@@ -46,7 +46,7 @@ class RamStore:
 
     def fetch(self, rows: Rows) -> Floats | Ragged:
         """The vectors of the rows, in their order."""
-        note(fetched=len(rows))
+        record(fetched=len(rows))
         if isinstance(self._vectors, Ragged):
             values, offsets = self._vectors.take(rows)
             return Ragged(widened(values), offsets)
@@ -74,7 +74,7 @@ class RecomputeStore:
     "LEANN: A Low-Storage Vector Index" (2025).
     """
 
-    def __init__(self, source: Source, rows: int, cache: int = 10_000) -> None:
+    def __init__(self, source: RowReader, rows: int, cache: int = 10_000) -> None:
         self._source = source
         self._rows = rows
         self._cache = cache
@@ -83,12 +83,12 @@ class RecomputeStore:
 
     def fetch(self, rows: Rows) -> Floats | Ragged:
         """The vectors of the rows, (n, d) or Ragged, in their order; one call of the encoder for those not remembered."""
-        note(fetched=len(rows))
+        record(fetched=len(rows))
         wanted = rows.tolist()
         missing = [row for row in dict.fromkeys(wanted) if row not in self._known]
         fresh: dict[int, Floats] = {}
         if missing or not wanted:
-            note(recomputed=len(missing))
+            record(recomputed=len(missing))
             vectors = self._source.encode(np.array(missing, np.int64))
             assert isinstance(vectors, np.ndarray | Ragged)
             self._many = isinstance(vectors, Ragged)
@@ -130,16 +130,16 @@ class SourceStore:
     array([[0., 0., 1.]], dtype=float32)
     """
 
-    def __init__(self, source: Source, rows: int) -> None:
+    def __init__(self, source: RowReader, rows: int) -> None:
         self._source = source
         self._rows = rows
 
     def fetch(self, rows: Rows) -> Floats | Ragged:
         """The vectors of the rows, in their order."""
-        note(fetched=len(rows))
+        record(fetched=len(rows))
         vectors = self._source.vectors(rows)
         assert isinstance(vectors, np.ndarray | Ragged)
-        note(bytes_read=vectors.values.nbytes if isinstance(vectors, Ragged) else vectors.nbytes)
+        record(bytes_read=vectors.values.nbytes if isinstance(vectors, Ragged) else vectors.nbytes)
         return vectors
 
     def prefetch(self, rows: Rows) -> None:

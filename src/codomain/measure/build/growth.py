@@ -20,7 +20,7 @@ from codomain.measure.tasks.evaluation import measured
 from codomain.measure.data.runs import Run
 from codomain.measure.metrics.significance import Comparison, compare, lower_bound
 from codomain.pipeline import Pipeline, pipeline
-from codomain.plan import leaves
+from codomain.plan import branches
 from codomain.retriever import Retriever
 from codomain.stage import Stage
 
@@ -175,9 +175,9 @@ class _Known:
 
 def _run(pipe: Pipeline, data: Dataset, k: int, vectors: dict[str, dict[str, Any]]) -> Run:
     retriever = Retriever(pipe)
-    for leaf in leaves(retriever.root):
-        if leaf.encoder is not None and leaf.stages[0].gives == "dense":
-            leaf.stages = (cast(Stage, _Known(leaf.encoder, vectors)), *leaf.stages[1:])
+    for branch in branches(retriever.root):
+        if branch.encoder is not None and branch.stages[0].gives == "dense":
+            branch.stages = (cast(Stage, _Known(branch.encoder, vectors)), *branch.stages[1:])
     documents, queries = list(data.documents), list(data.queries)
     retriever.index([data.documents[d] for d in documents])
     run = Run(str(pipe), {})

@@ -15,7 +15,7 @@ import numpy as np
 from codomain.analyzer import STOP_WORDS
 from codomain.errors import InputError
 from codomain.measure.data.datasets import Dataset, Qrels, load
-from codomain.stage import whole
+from codomain.stage import check_int
 
 Pattern = Literal["dense", "random", "cycle", "disjoint"]
 
@@ -40,7 +40,7 @@ def make_limit(
     (Dataset('limit', 20 documents, 10 queries), 'Who likes Implosion?')
     """
     try:
-        n_docs, n_queries, k = whole("n_docs", n_docs), whole("n_queries", n_queries), whole("k", k)
+        n_docs, n_queries, k = check_int("n_docs", n_docs), check_int("n_queries", n_queries), check_int("k", k)
     except ValueError as error:
         raise InputError(f"make_limit {error}.") from None
     things = _things()

@@ -111,7 +111,7 @@ def equal_error(true: Values, shifted: Values) -> float:
 
 
 @dataclass(frozen=True)
-class Report:
+class TranslationReport:
     """What was dropped and why: reasons by row, how many by reason, kept shares by length and label, the cut of the cosine."""
 
     reasons: tuple[str | None, ...]
@@ -134,7 +134,7 @@ def check_translations(
     judge: Callable[[str, str], float] | None = None,
     least: float = 3.5,
     labels: Sequence[str] | None = None,
-) -> Report:
+) -> TranslationReport:
     """Which translations to keep: by checks, by cosine under a multilingual encoder, by a judge's mark from 1 to 5.
 
     `encoder` has `encode_documents(texts)`; its cut `tau` is where true and shifted pairs have equal error in this very
@@ -162,13 +162,13 @@ def check_translations(
             for why, a, b in zip(reasons, sources, targets, strict=True)
         ]
     lengths = ["long" if len(a) > np.median([len(s) for s in sources]) else "short" for a in sources]
-    return Report(
+    return TranslationReport(
         tuple(reasons), cut, dict(Counter(why for why in reasons if why)),
         _kept(lengths, reasons), _kept(labels or [], reasons),
     )  # fmt: skip
 
 
-def translate_collection(data: Dataset, translate: Translate, **checks: Any) -> tuple[Dataset, Report]:
+def translate_collection(data: Dataset, translate: Translate, **checks: Any) -> tuple[Dataset, TranslationReport]:
     """A data set in another language: every text translated, what fails `check_translations` dropped with all that needs it.
 
     A dropped document takes its judgements along, a query without a relevant document goes, and so does a pair that lost a

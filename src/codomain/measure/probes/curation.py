@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from codomain.errors import InputError
 from codomain.measure.metrics.retrieval import spearman
-from codomain.measure.space.neighbors import nearest, units
+from codomain.measure.space.neighbors import nearest, unit_rows
 from codomain.vectors import Floats, Rows
 
 _ITERATIONS = 20
@@ -52,7 +52,7 @@ def loss_coherence(
 
     Raises InputError for losses that are missing, not finite or all alike.
     """
-    U, values = units(X), np.asarray(loss, np.float64)
+    U, values = unit_rows(X), np.asarray(loss, np.float64)
     if values.shape != (len(U),) or not np.isfinite(values).all():
         raise InputError(f"every vector needs one finite loss: there are {len(U)} vectors and losses {values.shape}.")
     if lengths is not None:
@@ -88,7 +88,7 @@ def source_purity(X: Floats, sources: Sequence[str], n_clusters: int | None = No
     """
     if len(sources) != len(X) or not len(X):
         raise InputError(f"every vector needs a source: there are {len(X)} vectors and {len(sources)} sources.")
-    groups = kmeans(units(X), max(2, len(X) // 20) if n_clusters is None else n_clusters, seed)
+    groups = kmeans(unit_rows(X), max(2, len(X) // 20) if n_clusters is None else n_clusters, seed)
     names, codes = np.unique(np.asarray(sources), return_inverse=True)
     table = np.zeros((int(groups.max()) + 1, len(names)), np.int64)
     np.add.at(table, (groups, codes), 1)
@@ -101,7 +101,7 @@ def near_duplicates(X: Floats, tau: float = _SIMILAR) -> list[tuple[int, int, fl
     >>> near_duplicates(np.float32([[1, 0], [0, 1], [1, 0.01]]))[0][:2]
     (0, 2)
     """
-    U = units(X)
+    U = unit_rows(X)
     found: list[tuple[int, int, float]] = []
     for start in range(0, len(U), _BLOCK):
         cosines = U[start : start + _BLOCK] @ U.T
@@ -129,7 +129,7 @@ def select_diverse(
 
     Raises InputError for a budget that is not from 1 to n rows.
     """
-    U = units(X)
+    U = unit_rows(X)
     if isinstance(budget, bool) or not 0 < budget <= len(U):
         raise InputError(f"a budget is a share below 1 or a count up to the {len(U)} rows, not {budget!r}.")
     count = max(1, round(budget * len(U))) if budget < 1 else int(budget)
@@ -156,7 +156,7 @@ def coverage(chosen: Floats, X: Floats, tau: float = 0.5) -> Coverage:
     >>> coverage(np.float32([[1, 0]]), np.float32([[1, 0], [0, 1]]))
     Coverage(mean=0.5, worst=0.0, share=0.5)
     """
-    C, U = units(chosen), units(X)
+    C, U = unit_rows(chosen), unit_rows(X)
     if not len(C) or not len(U):
         raise InputError("coverage needs chosen vectors and all of them.")
     near = np.concatenate([(U[i : i + _BLOCK] @ C.T).max(axis=1) for i in range(0, len(U), _BLOCK)])
@@ -217,7 +217,7 @@ def _clusters(U: Floats, k: int, seed: int) -> tuple[Floats, NDArray[np.int64]]:
         U.shape[1], k, niter=_ITERATIONS, seed=seed + 1, spherical=True, min_points_per_centroid=1, verbose=False
     )
     model.train(np.ascontiguousarray(U))
-    middles = units(np.asarray(model.centroids, np.float32).reshape(k, -1))
+    middles = unit_rows(np.asarray(model.centroids, np.float32).reshape(k, -1))
     groups = np.concatenate([(U[i : i + _BLOCK] @ middles.T).argmax(axis=1) for i in range(0, len(U), _BLOCK)])
     return middles, groups
 

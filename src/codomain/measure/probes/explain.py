@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codomain.errors import InputError
-from codomain.measure.space.neighbors import units
+from codomain.measure.space.neighbors import unit_rows
 from codomain.vectors import Floats, Rows
 
 _WORD = re.compile(r"[^\W\d_][\w'-]*[^\W_]")
@@ -74,22 +74,22 @@ def explain(
 
     Raises InputError for texts and vectors that do not fit together.
     """
-    U = units(X)
+    U = unit_rows(X)
     _check(vector, texts, U)
     if rows is None:
         rows = _nearest(U, vector, k)
     others = np.setdiff1d(np.arange(len(U)), rows) if reference is None else _nearest(U, reference, k)
     near = [texts[i] for i in rows]
     found = log_odds(near, [texts[i] for i in others], texts)[:terms]
-    by_nearness = rows[np.argsort(-(U[rows] @ units(np.atleast_2d(vector))[0]), kind="stable")]
+    by_nearness = rows[np.argsort(-(U[rows] @ unit_rows(np.atleast_2d(vector))[0]), kind="stable")]
     examples = [texts[i] for i in by_nearness[:k]]
     text = llm(_question(examples, [texts[i] for i in others[:k]] if reference is not None else [])) if llm else None
     if encoder is None or not (found or text):
         return Explanation(found, examples, text)
-    words = units(encoder.encode_documents([text or " ".join(term for term, _ in found)]))[0]
+    words = unit_rows(encoder.encode_documents([text or " ".join(term for term, _ in found)]))[0]
     some = np.random.default_rng(seed).permutation(len(U))[:1_000]
     return Explanation(
-        found, examples, text, float(words @ units(np.atleast_2d(vector))[0]), float((U[some] @ words).mean())
+        found, examples, text, float(words @ unit_rows(np.atleast_2d(vector))[0]), float((U[some] @ words).mean())
     )
 
 
@@ -147,12 +147,12 @@ def concept_vector(positive: Sequence[int] | Rows, negative: Sequence[int] | Row
     one, two = np.asarray(positive, np.int64), np.asarray(negative, np.int64)
     if min(len(one), len(two)) < _FOLDS:
         raise InputError(f"a concept needs five examples on each side: there are {len(one)} and {len(two)}.")
-    U = units(X)[np.concatenate([one, two])]
+    U = unit_rows(X)[np.concatenate([one, two])]
     y = np.repeat([1, 0], [len(one), len(two)])
     probe = LogisticRegression(C=10.0, max_iter=1_000)
     folds = StratifiedKFold(_FOLDS, shuffle=True, random_state=seed)
     auc = roc_auc_score(y, cross_val_predict(probe, U, y, cv=folds, method="decision_function"))
-    return Concept(units(probe.fit(U, y).coef_)[0], float(auc))
+    return Concept(unit_rows(probe.fit(U, y).coef_)[0], float(auc))
 
 
 def semantic_consistency(vectors: Floats, texts: Sequence[str], encoder: Any, seed: int = 0) -> tuple[float, float]:
@@ -171,7 +171,7 @@ def semantic_consistency(vectors: Floats, texts: Sequence[str], encoder: Any, se
     """
     if len(vectors) != len(texts) or len(texts) < 2:
         raise InputError(f"two or more vectors need a text each: there are {len(vectors)} and {len(texts)}.")
-    cosines = units(vectors) @ units(encoder.encode_documents(list(texts))).T
+    cosines = unit_rows(vectors) @ unit_rows(encoder.encode_documents(list(texts))).T
     n = len(texts)
     own = float(np.trace(cosines)) / n
     # the mean over all permutations that leave no text in its place is that of the other cells
@@ -188,7 +188,7 @@ def _check(vector: Floats, texts: Sequence[str], U: Floats) -> None:
 
 
 def _nearest(U: Floats, vector: Floats, k: int) -> NDArray[np.int64]:
-    return np.argsort(-(U @ units(np.atleast_2d(vector))[0]), kind="stable")[: max(1, k)]
+    return np.argsort(-(U @ unit_rows(np.atleast_2d(vector))[0]), kind="stable")[: max(1, k)]
 
 
 def _counted(texts: Sequence[str]) -> tuple[dict[str, int], dict[str, int]]:

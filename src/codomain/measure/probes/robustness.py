@@ -17,7 +17,7 @@ from codomain.contracts import Encoder
 from codomain.errors import InputError, MissingExtra
 from codomain.index.flat import Flat
 from codomain.measure.probes.perturbations import DEFAULT, Perturbation
-from codomain.measure.space.neighbors import units
+from codomain.measure.space.neighbors import unit_rows
 from codomain.vectors import Floats, Rows
 
 Decision = Literal["neighbours", "centroid", "logistic"]
@@ -76,7 +76,7 @@ def flip_rate(
     least = 3 if decision == "neighbours" else 2 * _FOLDS
     if len(texts) < least:
         raise InputError(f"{len(texts)} texts are too few: {least} at least.")
-    X = units(encoder.encode_documents(texts))
+    X = unit_rows(encoder.encode_documents(texts))
     judge: _Neighbours | _Classifier
     judge = _Neighbours(X) if decision == "neighbours" else _Classifier(X, _labels(y, texts), decision, space, seed)
     return [
@@ -102,7 +102,7 @@ def _flipped(
     rows = np.array([i for i, (old, new) in enumerate(zip(texts, edited, strict=True)) if old != new], np.int64)
     if not len(rows):
         return Flip(perturbation.name, perturbation.meaning, strength, 0, *[float("nan")] * 5)
-    Z = units(encoder.encode_documents([edited[i] for i in rows]))
+    Z = unit_rows(encoder.encode_documents([edited[i] for i in rows]))
     flips, overlap = judge.flips(rows, Z)
     among = binomtest(int(flips.sum()), len(rows)).proportion_ci(method="wilson")
     cosine = float(np.einsum("nd,nd->n", X[rows], Z).mean())

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from codomain.errors import InputError
 from codomain.measure.metrics.retrieval import spearman
 from codomain.measure.probes.curation import kmeans
-from codomain.measure.space.neighbors import units
+from codomain.measure.space.neighbors import unit_rows
 from codomain.vectors import Floats
 
 Words = Any
@@ -211,13 +211,13 @@ def _vectors(words: Words, asked: Sequence[str]) -> tuple[Floats, NDArray[np.boo
     at = {word: i for i, word in enumerate(dict.fromkeys(asked))}
     names = [*at]
     if hasattr(words, "encode_documents"):
-        X = units(words.encode_documents(names)) if names else np.zeros((0, 1), np.float32)
+        X = unit_rows(words.encode_documents(names)) if names else np.zeros((0, 1), np.float32)
         return X, np.asarray(X.any(axis=1)), at
     known = np.array([word in words for word in names], bool)
     found = np.array([words[word] for word, there in zip(names, known, strict=True) if there], np.float32)
     X = np.zeros((len(names), found.shape[1] if found.ndim == 2 else 1), np.float32)
     if found.ndim == 2:
-        X[known] = units(found)
+        X[known] = unit_rows(found)
     return X, np.asarray(known & X.any(axis=1)), at
 
 

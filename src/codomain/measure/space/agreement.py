@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from codomain.errors import InputError
 from codomain.index.flat import Flat
-from codomain.measure.space.neighbors import nearest, units
+from codomain.measure.space.neighbors import nearest, unit_rows
 from codomain.vectors import Floats, as_float32
 
 Ranked = NDArray[np.integer]
@@ -128,7 +128,7 @@ def agreement(
     ranked = {
         name: nearest(X, ks[-1]).rows
         if queries is None
-        else Flat().build(units(X)).search(units(queries[name]), ks[-1]).rows
+        else Flat().build(unit_rows(X)).search(unit_rows(queries[name]), ks[-1]).rows
         for name, X in vectors.items()
     }
     pairs, apart = [], np.zeros((len(names), len(names)))

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codomain.errors import InputError, MissingExtra
-from codomain.measure.space.neighbors import units
+from codomain.measure.space.neighbors import unit_rows
 from codomain.vectors import Floats, as_float32
 
 Distance = Literal["cosine", "chord"]
@@ -47,8 +47,8 @@ def depth(F: Floats, G: Floats | None = None, distance: Distance = "cosine") -> 
 
     Raises InputError for an unknown distance, fewer than two rows of F or dimensions that differ.
     """
-    inside = units(F)
-    outside = inside if G is None else units(as_float32(G, dim=inside.shape[1], what="the other corpus"))
+    inside = unit_rows(F)
+    outside = inside if G is None else unit_rows(as_float32(G, dim=inside.shape[1], what="the other corpus"))
     if len(inside) < 2:
         raise InputError(f"a depth needs two rows of the corpus at least, not {len(inside)}.")
     own = G is None
@@ -211,7 +211,7 @@ def select_central(X: Floats, y: Any, per_class: int) -> NDArray[np.int64]:
 
 def _both(F: Floats, G: Floats) -> tuple[Values, NDArray[np.int64]]:
     """The unit rows of both, and which are of G."""
-    F, G = units(F), units(as_float32(G, dim=as_float32(F).shape[1], what="the other corpus"))
+    F, G = unit_rows(F), unit_rows(as_float32(G, dim=as_float32(F).shape[1], what="the other corpus"))
     if min(len(F), len(G)) < 2 * _FOLDS:
         raise InputError(f"{len(F)} and {len(G)} rows are too few to compare: {2 * _FOLDS} of each at least.")
     return np.concatenate([F, G]).astype(np.float64), np.repeat([0, 1], [len(F), len(G)])

@@ -16,7 +16,7 @@ from codomain.vectors import Floats, Hits, as_float32
 _BLOCK = 2_000
 
 
-def units(X: Floats) -> Floats:
+def unit_rows(X: Floats) -> Floats:
     """Rows (n, d) of unit length; zero rows stay zero.
 
     >>> units(np.float32([[3, 4], [0, 0]]))
@@ -36,7 +36,7 @@ def nearest(X: Floats, k: int, rows: NDArray[np.integer] | None = None) -> Hits:
 
     Raises InputError where there are no k others.
     """
-    X = units(X)
+    X = unit_rows(X)
     if not 1 <= k < len(X):
         raise InputError(f"{len(X)} vectors have no {k} nearest others each.")
     rows = np.arange(len(X)) if rows is None else np.asarray(rows)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from codomain.errors import InputError
 from codomain.index.flat import Flat
-from codomain.measure.space.neighbors import units
+from codomain.measure.space.neighbors import unit_rows
 from codomain.vectors import Floats
 
 Target = Literal["f1"] | tuple[Literal["precision", "recall"], float]
@@ -161,7 +161,7 @@ def similarity_profile(Q: Floats, X: Floats, relevant: Sequence[Sequence[int]], 
 
     Random pairs, twenty a query, are never relevant ones. Raises InputError where a query has no answer among the rows.
     """
-    Q, X = units(Q), units(X)
+    Q, X = unit_rows(Q), unit_rows(X)
     if len(relevant) != len(Q) or not len(Q) or not all(len(rows) for rows in relevant):
         raise InputError(f"each of {len(Q)} queries needs rows that answer it.")
     if any(not 0 <= row < len(X) for rows in relevant for row in rows):

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from codomain.errors import InputError
-from codomain.measure.space.neighbors import units
+from codomain.measure.space.neighbors import unit_rows
 from codomain.vectors import Floats, Rows
 
 _BLOCK = 1_000
@@ -45,7 +45,7 @@ def bitext(
         raise InputError(f"both sides need vectors of one encoder, not {np.shape(sources)} and {np.shape(targets)}.")
     if not len(targets) or k < 1 or margin not in ("ratio", "distance", None):
         raise InputError('bitext needs targets, k of at least 1 and the margin "ratio", "distance" or None.')
-    S, T = units(sources), units(targets)
+    S, T = unit_rows(sources), unit_rows(targets)
     near_t = _mean_of_nearest(T, S, k) if margin and len(S) else np.zeros(len(T), np.float32)
     found, scores = np.empty(len(S), np.int64), np.empty(len(S), np.float32)
     for start in range(0, len(S), _BLOCK):

@@ -18,7 +18,7 @@ from codomain.measure.metrics.significance import Comparison, Groups, compare, c
 from codomain.measure.tasks.bitext import bitext
 from codomain.measure.tasks.vector_tasks import clusters, cosine_of_pairs, linear_probe, ranked
 from codomain.pipeline import Pipeline, pipeline
-from codomain.plan import Leaf, leaves, plan
+from codomain.plan import Branch, branches, plan
 from codomain.retriever import Retriever
 from codomain.stage import Stage
 
@@ -153,7 +153,9 @@ def _of_vectors(
     pipe: Pipeline, data: Dataset, metrics: Sequence[str] | None, progress: Callable[[int], None] | None
 ) -> Evaluation:
     wanted = _asked(data, metrics)
-    dense = [leaf for leaf in leaves(plan(pipe)) if leaf.encoder is not None and leaf.stages[0].gives == "dense"]
+    dense = [
+        branch for branch in branches(plan(pipe)) if branch.encoder is not None and branch.stages[0].gives == "dense"
+    ]
     if not dense:
         raise InputError(f"{pipe} has no encoder of dense vectors, and the set {data.name} measures vectors.")
     items = list(data.labels) or [str(i) for i in range(len(data.pairs))]
@@ -202,12 +204,12 @@ def _asked(data: Dataset, metrics: Sequence[str] | None) -> list[str]:
     return [named[metric.lower().replace("-", "")] for metric in metrics]
 
 
-def _vectors(leaf: Leaf, texts: list[str], progress: Callable[[int], None] | None = None) -> np.ndarray[Any, Any]:
+def _vectors(branch: Branch, texts: list[str], progress: Callable[[int], None] | None = None) -> np.ndarray[Any, Any]:
     """Texts (n,) as the vectors that the branch stores, float32: quantised ones as what they stand for."""
-    assert leaf.encoder is not None
-    vectors: np.ndarray[Any, Any] = leaf.encoder.encode_documents(texts, progress)
-    if leaf.needs_fit:
-        leaf.fit(vectors)
-    for transform in leaf.transforms:
+    assert branch.encoder is not None
+    vectors: np.ndarray[Any, Any] = branch.encoder.encode_documents(texts, progress)
+    if branch.needs_fit:
+        branch.fit(vectors)
+    for transform in branch.transforms:
         vectors = transform.transform(vectors)
     return vectors

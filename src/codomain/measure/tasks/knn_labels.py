@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from codomain.errors import InputError
 from codomain.index.flat import Flat
-from codomain.measure.space.neighbors import units
+from codomain.measure.space.neighbors import unit_rows
 from codomain.vectors import Floats
 
 
@@ -48,7 +48,7 @@ class KNNLabels:
         if len(X) != len(y) or not len(X):
             raise InputError(f"labelled vectors need a label each: there are {len(X)} vectors and {len(y)} labels.")
         self.classes_, self._codes = np.unique(np.asarray(y), return_inverse=True)
-        self._index = Flat().build(units(X))
+        self._index = Flat().build(unit_rows(X))
         self._dim = np.shape(X)[1]
         return self
 
@@ -68,7 +68,7 @@ class KNNLabels:
             raise InputError("there are no labelled vectors yet: call fit first.")
         if np.ndim(X) != 2 or np.shape(X)[1] != self._dim:
             raise InputError(f"vectors are (n, {self._dim}), as those with labels, not {np.shape(X)}.")
-        hits = self._index.search(units(X), min(self.k, len(self._codes)))
+        hits = self._index.search(unit_rows(X), min(self.k, len(self._codes)))
         cosines = np.asarray(hits.scores, np.float64)
         weight = np.ones_like(cosines) if self.weights == "uniform" else np.maximum(cosines, 0)
         queries = np.repeat(np.arange(len(cosines)), cosines.shape[1])

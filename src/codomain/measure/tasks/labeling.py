@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 
 from codomain.errors import InputError
 from codomain.measure.metrics.classification import Score, accuracy, macro_f1
-from codomain.measure.space.neighbors import units
+from codomain.measure.space.neighbors import unit_rows
 from codomain.measure.tasks.knn_labels import KNNLabels
 from codomain.measure.tasks.zero_shot import LabelCentroidClassifier
 from codomain.vectors import Floats
 
 if TYPE_CHECKING:
     from codomain.store import Collection
-    from codomain.store.branch import Branch
+    from codomain.store.branch import StoredBranch
 
 _FOLDS = 5
 
@@ -147,7 +147,7 @@ class _Documents:
                 raise InputError(
                     f"{collection.folder} has no documents to label{' that the filter matches' if where else ''}."
                 )
-            chunks = units(self._branch.vectors(np.array([row for row, *_ in found], np.int64)))
+            chunks = unit_rows(self._branch.vectors(np.array([row for row, *_ in found], np.int64)))
         numbers: dict[int, int] = {}
         owner = [numbers.setdefault(document, len(numbers)) for _, document, _, _ in found]
         self.vectors: Floats = np.zeros((len(numbers), chunks.shape[1]), np.float32)
@@ -159,7 +159,7 @@ class _Documents:
     def asked(self, texts: list[str]) -> Floats:
         """Texts in the space of the documents' vectors."""
         self._branch.check_encoder()
-        encoder: Any = self._branch.leaf.encoder
+        encoder: Any = self._branch.plan.encoder
         return np.asarray(self._branch.prepared(encoder.encode_queries(texts)), np.float32)
 
     def values(self, name: str) -> list[str | None]:
@@ -170,9 +170,9 @@ class _Documents:
         return [None if value is None else str(value) for value in found]
 
 
-def _dense(collection: Collection) -> Branch:
+def _dense(collection: Collection) -> StoredBranch:
     for branch in collection.vector_branches:
-        if branch.leaf.stages[0].gives == "dense":
+        if branch.plan.stages[0].gives == "dense":
             return branch
     raise InputError(f"{collection.pipeline} has no encoder of dense vectors: labels need one, such as static().")
 

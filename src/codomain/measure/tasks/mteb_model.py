@@ -15,7 +15,7 @@ import numpy as np
 
 from codomain.errors import InputError
 from codomain.pipeline import Pipeline, pipeline
-from codomain.plan import Leaf, leaves, plan
+from codomain.plan import Branch, branches, plan
 from codomain.retriever import Retriever
 from codomain.stage import Stage
 from codomain.vectors import Floats, Hits, as_float32
@@ -40,7 +40,9 @@ def as_mteb(expression: str | Stage | Pipeline, name: str | None = None, sample:
     Raises InputError without mteb, and PipelineError for a pipeline that cannot search.
     """
     pipe = pipeline(expression)
-    dense = next((leaf for leaf in leaves(plan(pipe)) if leaf.encoder and leaf.stages[0].gives == "dense"), None)
+    dense = next(
+        (branch for branch in branches(plan(pipe)) if branch.encoder and branch.stages[0].gives == "dense"), None
+    )
     return SearchModel(pipe, name) if dense is None else DenseModel(pipe, dense, name, sample)
 
 
@@ -52,8 +54,8 @@ class SearchModel:
             from mteb.models import ModelMeta
         except ImportError:
             raise InputError("a model of mteb needs mteb: pip install mteb.") from None
-        nodes = list(leaves(plan(pipe)))
-        prints = [str(pipe), *(leaf.encoder.fingerprint for leaf in nodes if leaf.encoder is not None)]
+        nodes = list(branches(plan(pipe)))
+        prints = [str(pipe), *(branch.encoder.fingerprint for branch in nodes if branch.encoder is not None)]
         unknown: dict[str, Any] = {key: None for key, field in ModelMeta.model_fields.items() if field.is_required()}
         slug = re.sub(r"[^A-Za-z0-9._]+", "-", str(pipe)).strip("-")[:100]
         self.pipeline = pipe
@@ -62,7 +64,7 @@ class SearchModel:
             | {
                 "name": name or f"codomain/{slug}",
                 "revision": hashlib.sha256("\n".join(prints).encode()).hexdigest()[:16],
-                "embed_dim": next((leaf.encoder.dim for leaf in nodes if leaf.encoder is not None), None),
+                "embed_dim": next((branch.encoder.dim for branch in nodes if branch.encoder is not None), None),
                 "framework": ["NumPy"],
                 "similarity_fn_name": "cosine",
             }
@@ -118,15 +120,15 @@ class DenseModel(SearchModel):
     """mteb's EncoderProtocol besides: the vectors of one dense branch, quantised ones as what they stand for."""
 
     def __init__(
-        self, pipe: Pipeline, leaf: Leaf, name: str | None = None, sample: Sequence[str] | None = None
+        self, pipe: Pipeline, branch: Branch, name: str | None = None, sample: Sequence[str] | None = None
     ) -> None:
         super().__init__(pipe, name)
-        self._leaf = leaf
+        self._branch = branch
         self._fitted_for: tuple[str, str] | None = None
         self._sample = sample
         if sample is not None:
-            assert leaf.encoder is not None
-            self._leaf.fit(as_float32(leaf.encoder.encode_documents(list(sample))))
+            assert branch.encoder is not None
+            self._branch.fit(as_float32(branch.encoder.encode_documents(list(sample))))
 
     def encode(
         self,
@@ -139,17 +141,17 @@ class DenseModel(SearchModel):
     ) -> Floats:
         """Vectors (n, d) of the texts in batches {"text": [...]}; as queries where mteb says that they are."""
         texts = [text for batch in inputs for text in batch["text"]]
-        leaf, encoder = self._leaf, self._leaf.encoder
+        branch, encoder = self._branch, self._branch.encoder
         assert encoder is not None
         asks = getattr(prompt_type, "value", prompt_type) == "query"
         vectors = as_float32(encoder.encode_queries(texts) if asks else encoder.encode_documents(texts))
         task = (str(task_metadata.name), hf_subset)
-        if leaf.needs_fit and self._sample is None and self._fitted_for != task:
-            leaf.fit(vectors)
+        if branch.needs_fit and self._sample is None and self._fitted_for != task:
+            branch.fit(vectors)
             self._fitted_for = task
         if asks:
-            return as_float32(leaf.query_vectors(vectors))
-        for transform in leaf.transforms:
+            return as_float32(branch.query_vectors(vectors))
+        for transform in branch.transforms:
             vectors = transform.transform(vectors)
         return vectors
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from codomain.errors import InputError, MissingExtra
 from codomain.measure.metrics.corpus_level import Ranked, Repeated
 from codomain.measure.metrics.significance import Values, sharing
-from codomain.measure.space.neighbors import units
+from codomain.measure.space.neighbors import unit_rows
 from codomain.measure.threads import threads
 from codomain.vectors import Floats
 
@@ -29,7 +29,7 @@ def cosine_of_pairs(left: Floats, right: Floats) -> Values:
     >>> cosine_of_pairs(np.float32([[1, 0]]), np.float32([[3, 3]])).round(3)
     array([0.707])
     """
-    return np.asarray((units(left) * units(right)).sum(axis=1), np.float64)
+    return np.asarray((unit_rows(left) * unit_rows(right)).sum(axis=1), np.float64)
 
 
 def ranked(kind: str, scores: Values, pairs: Sequence[tuple[str, str, float]]) -> Ranked:
@@ -95,7 +95,7 @@ def clusters(X: Floats, labels: Sequence[str], repeats: int = 10, seed: int = 0)
         from sklearn.cluster import KMeans
     except ImportError:
         raise MissingExtra("clustering", "measure") from None
-    directions = units(X)
+    directions = unit_rows(X)
     values = []
     for repeat in range(repeats):
         with threads(1):

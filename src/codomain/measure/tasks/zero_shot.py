@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codomain.errors import InputError, MissingExtra
-from codomain.measure.space.neighbors import units
+from codomain.measure.space.neighbors import unit_rows
 from codomain.vectors import Floats, as_float32
 
 _SHARE = 0.02
@@ -95,8 +95,8 @@ class LabelCentroidClassifier:
             raise InputError("there are no documents to classify.")
         self.mean_ = documents.mean(axis=0) if self.center else np.zeros(documents.shape[1], np.float32)
         named = [self._keyword_vectors(words, documents.shape[1]) for words in keywords.values()]
-        U = units(documents - self.mean_)
-        K = units(np.stack([units(units(words) - self.mean_).mean(axis=0) for words in named]))
+        U = unit_rows(documents - self.mean_)
+        K = unit_rows(np.stack([unit_rows(unit_rows(words) - self.mean_).mean(axis=0) for words in named]))
         cosines = U @ K.T
         kept = self._kept(U, cosines)
         self.classes_ = np.array([name for name, keep in zip(keywords, kept, strict=True) if keep])
@@ -119,7 +119,7 @@ class LabelCentroidClassifier:
         documents = self._vectors(X)
         if documents.shape[1] != len(self.mean_):
             raise InputError(f"it was fitted on {len(self.mean_)} dimensions, not {documents.shape[1]}.")
-        return np.asarray(units(documents - self.mean_) @ self.centroids_.T, np.float32)
+        return np.asarray(unit_rows(documents - self.mean_) @ self.centroids_.T, np.float32)
 
     def predict(self, X: Sequence[str] | Floats) -> NDArray[np.str_]:
         """The class (n,) of each document."""
@@ -151,7 +151,7 @@ class LabelCentroidClassifier:
         vectors = np.asarray(X, np.float32) if len(X) else np.zeros((0, 1), np.float32)
         if vectors.ndim != 2:
             raise InputError(f"documents are texts or vectors (n, d), not an array of shape {vectors.shape}.")
-        return units(as_float32(vectors))
+        return unit_rows(as_float32(vectors))
 
     def _keyword_vectors(self, words: Any, dim: int) -> Floats:
         vectors = self._vectors(words, queries=True)

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from codomain.errors import InputError, MissingExtra
-from codomain.read.files import Bad, OnBad, SourceFile, label, unreadable
+from codomain.read.files import OnFault, ReadFault, SourceFile, label, unreadable
 from codomain.read.text.front_matter import front_matter
 
 _BLOCKS = re.compile(
@@ -33,7 +33,7 @@ class BinaryFile(InputError):
     """A file that holds no text: a fault where it was named, passed over inside a folder."""
 
 
-def document(file: SourceFile, on_bad: OnBad | None = None) -> Document:
+def document(file: SourceFile, on_bad: OnFault | None = None) -> Document:
     """Read one whole file.
 
     Raises InputError for a file that cannot be read, and MissingExtra where its format needs a package.
@@ -57,7 +57,7 @@ def looks_binary(start: bytes) -> bool:
     return b"\0" in start and not start.startswith((b"\xff\xfe", b"\xfe\xff"))
 
 
-def _text(file: SourceFile, on_bad: OnBad | None) -> Document:
+def _text(file: SourceFile, on_bad: OnFault | None) -> Document:
     packed = file.path.lower().endswith(".gz")
     try:
         with gzip.open(file.path) if packed else open(file.path, "rb") as stream:
@@ -78,14 +78,14 @@ def _text(file: SourceFile, on_bad: OnBad | None) -> Document:
     return Document(text, None, False)
 
 
-def _decode(raw: bytes, path: str, on_bad: OnBad | None) -> str:
+def _decode(raw: bytes, path: str, on_bad: OnFault | None) -> str:
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
         return raw.decode("utf-16", "replace")
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError:
         if on_bad:
-            on_bad(Bad(label(path), 0, "encoding", "is not UTF-8 and was read as Latin-1"))
+            on_bad(ReadFault(label(path), 0, "encoding", "is not UTF-8 and was read as Latin-1"))
         return raw.decode("latin-1")
 
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, cast
 
 from codomain.errors import InputError, MissingExtra
-from codomain.read.files import Bad, OnBad, SourceFile, unreadable
+from codomain.read.files import OnFault, ReadFault, SourceFile, unreadable
 
 Row = tuple[int, dict[str, Any]]
 Broken = Callable[[int, str], None]
@@ -27,7 +27,7 @@ _INTEGER = re.compile(r"-?(0|[1-9]\d{0,17})", re.ASCII)
 _NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
 
 
-def rows(file: SourceFile, broken: Broken, on_bad: OnBad | None = None) -> Iterator[Row]:
+def rows(file: SourceFile, broken: Broken, on_bad: OnFault | None = None) -> Iterator[Row]:
     """The rows of a table file, one in memory at a time; line numbers count from 1.
 
     Raises InputError for a file that cannot be read or is not what its name says.
@@ -54,7 +54,7 @@ def _open(file: SourceFile) -> Any:
     return open(file.path, "rb")
 
 
-def _decoded(stream: Iterable[bytes], path: str, on_bad: OnBad | None) -> Iterator[str]:
+def _decoded(stream: Iterable[bytes], path: str, on_bad: OnFault | None) -> Iterator[str]:
     """Lines as text: UTF-8 with or without a mark; a line that is not UTF-8 is read as Latin-1, reported once a file."""
     reported = False
     for number, raw in enumerate(stream, 1):
@@ -69,7 +69,7 @@ def _decoded(stream: Iterable[bytes], path: str, on_bad: OnBad | None) -> Iterat
             yield raw.decode()
         except UnicodeDecodeError:
             if on_bad and not reported:
-                on_bad(Bad(path, number, "encoding", "is not UTF-8 and was read as Latin-1"))
+                on_bad(ReadFault(path, number, "encoding", "is not UTF-8 and was read as Latin-1"))
             reported = True
             yield raw.decode("latin-1")
 

@@ -84,7 +84,7 @@ def _asked(collection: Collection, query: str | Floats) -> tuple[str | None, Flo
             branch.check_encoder()  # before anything is written
         if isinstance(query, str):
             return checked_query(query), None, None
-        encoders: dict[str, Any] = {branch.made_with: branch.leaf.encoder for branch in branches}
+        encoders: dict[str, Any] = {branch.encoder_fingerprint: branch.plan.encoder for branch in branches}
     if len(encoders) > 1:
         raise InputError(f"{collection.pipeline} has several encoders: give the query as a text.")
     (fingerprint, encoder), *_ = encoders.items()

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from codomain.codecs.codec import Codec
-from codomain.index.array_files import Growing
+from codomain.index.array_files import GrowableArray
 from codomain.store.feedback.journal import version
 from codomain.vectors import Floats, Hits, Rows, as_float32, merge_hits, top_k
 
@@ -25,14 +25,14 @@ Stored = Callable[[Floats, int, Array | None], Hits]
 
 
 @dataclass(frozen=True)
-class Space:
+class ScoringSpace:
     """How a branch scores: its metric, and for hamming the distance `unit` (d,) of a sign from zero."""
 
     metric: str = "ip"
     unit: Floats | None = None
 
     @classmethod
-    def of(cls, metric: str, codec: Codec | None) -> Space:
+    def of(cls, metric: str, codec: Codec | None) -> ScoringSpace:
         """That of an index with this metric over rows of this codec."""
         if metric != "hamming" or codec is None:
             return cls(metric)
@@ -64,21 +64,21 @@ class Space:
         return scores / {"cosine": 1, "l2": 2 * r * r}.get(self.metric, length * r)
 
 
-class Shadows:
+class CorrectedVectors:
     """The shadows of one branch: rows (m,) and vectors (m, d), in the space in which its rows are scored.
 
-    >>> shadows = Shadows(Space(), 1)
+    >>> shadows = CorrectedVectors(ScoringSpace(), 1)
     >>> shadows.put(3, np.float32([0, 2]))
     >>> stored = lambda queries, k, allow: Hits.from_lists([[3, 1]], [[1.0, 0.5]], k)
     >>> shadows.search(np.float32([[1, 0]]), 2, None, 4, stored).rows
     array([[1, 3]])
     """
 
-    def __init__(self, space: Space | None = None, seen: int | None = None) -> None:
-        self.space = space or Space()
+    def __init__(self, space: ScoringSpace | None = None, seen: int | None = None) -> None:
+        self.space = space or ScoringSpace()
         self.seen = seen  # the version of the journal that they belong to
         self._places: dict[int, int] = {}
-        self._vectors: Growing | None = None
+        self._vectors: GrowableArray | None = None
 
     def __len__(self) -> int:
         return len(self._places)
@@ -90,7 +90,7 @@ class Shadows:
             self._vectors.array[self._places[row]] = vector
             return
         if self._vectors is None:
-            self._vectors = Growing(np.empty((0, len(vector)), np.float32))
+            self._vectors = GrowableArray(np.empty((0, len(vector)), np.float32))
         self._places[row] = len(self._places)
         self._vectors.append(vector[None])
 
@@ -132,9 +132,9 @@ class Shadows:
         return stored(queries, k, allow)
 
 
-def read(db: sqlite3.Connection, branch: int, fingerprint: str, space: Space) -> Shadows:
+def read(db: sqlite3.Connection, branch: int, fingerprint: str, space: ScoringSpace) -> CorrectedVectors:
     """The shadows of a branch, none where they belong to another space; for a damaged one the stored row answers."""
-    shadows = Shadows(space, version(db))
+    shadows = CorrectedVectors(space, version(db))
     if shadows.seen is None or reach(db, branch, fingerprint) is None:
         return shadows
     sql = "SELECT row, checksum, data FROM shadows WHERE branch = ? ORDER BY row"

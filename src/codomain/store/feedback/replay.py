@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from codomain.store.feedback.corrections import Shadows, reach, read, write
+from codomain.store.feedback.corrections import CorrectedVectors, reach, read, write
 from codomain.store.feedback.journal import Entry, entries, forget_shadows, touch, version
 from codomain.transform.adapt.items import OnlineItems, coefficients
 from codomain.vectors import Floats, as_float32
 
 if TYPE_CHECKING:
-    from codomain.store.branch import Branch
+    from codomain.store.branch import StoredBranch
     from codomain.store.collection import Collection
 
 _AT_ONCE = 64
@@ -27,9 +27,9 @@ Queries = dict[int, Floats]
 """Vectors of queries by the number of their entry."""
 
 
-def correctable(collection: Collection) -> list[Branch]:
+def correctable(collection: Collection) -> list[StoredBranch]:
     """Branches whose rows may have shadows: those whose scores a scan gives, too."""
-    return [branch for branch in collection.vector_branches if branch.scans]
+    return [branch for branch in collection.vector_branches if branch.scores_comparable]
 
 
 def catch_up(collection: Collection) -> int:
@@ -72,7 +72,7 @@ def _encoded(collection: Collection, waiting: dict[int, Entry]) -> dict[str, Que
     texts = {query: place for place, query in enumerate(queries)}
     for branch in correctable(collection) if waiting else ():
         branch.check_encoder()
-        encoder: Any = branch.leaf.encoder
+        encoder: Any = branch.plan.encoder
         if encoder.fingerprint not in encoded:
             by_text: Queries = {}
             if texts:
@@ -83,7 +83,7 @@ def _encoded(collection: Collection, waiting: dict[int, Entry]) -> dict[str, Que
     return encoded
 
 
-def _apply(branch: Branch, waiting: dict[int, Entry], queries: dict[str, Queries]) -> int:
+def _apply(branch: StoredBranch, waiting: dict[int, Entry], queries: dict[str, Queries]) -> int:
     """Take entries into the shadows of a branch, up to the first that is not among `waiting`; how many moved a row."""
     db, number, fingerprint = branch.db, branch.number, branch.blocks.fingerprint
     done = reach(db, number, fingerprint)
@@ -93,7 +93,7 @@ def _apply(branch: Branch, waiting: dict[int, Entry], queries: dict[str, Queries
     shadows = read(db, number, fingerprint, branch.space)
     moved: dict[int, Floats] = {}
     updates = 0
-    by_number = queries[branch.leaf.encoder.fingerprint]  # type: ignore[union-attr]
+    by_number = queries[branch.plan.encoder.fingerprint]  # type: ignore[union-attr]
     for entry in list(entries(db, done, _AT_ONCE)):
         if entry.number not in waiting:
             break
@@ -109,7 +109,7 @@ def _apply(branch: Branch, waiting: dict[int, Entry], queries: dict[str, Queries
     return updates
 
 
-def _step(branch: Branch, shadows: Shadows, query: Floats, entry: Entry) -> tuple[int, Floats] | None:
+def _step(branch: StoredBranch, shadows: CorrectedVectors, query: Floats, entry: Entry) -> tuple[int, Floats] | None:
     """The row of the entry's document that is nearest to the query, and its vector after the update."""
     listing = branch.db.execute("SELECT row FROM chunks WHERE document = ? ORDER BY row", [entry.document])
     rows = np.array([row for (row,) in listing], np.int64)

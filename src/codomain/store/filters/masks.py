@@ -15,8 +15,8 @@ from codomain import __version__
 from codomain.errors import CodomainError
 from codomain.store.filters.sql import to_sql
 from codomain.store.filters.where import Where
-from codomain.store.index_files import Shelf
-from codomain.trace import Plan, note, recording
+from codomain.store.index_files import IndexFiles
+from codomain.trace import FilterChoice, collect, record
 
 if TYPE_CHECKING:  # a search without a filter does without
     from codomain.store.filters.columns import Columns, Mask
@@ -29,7 +29,7 @@ class Filters:
 
     def __init__(self, folder: Path, db: sqlite3.Connection) -> None:
         self.db = db
-        self.shelf = Shelf(folder, "columns")
+        self.index_files = IndexFiles(folder, "columns")
         self._fingerprint = hashlib.sha256(f"columns 2 {__version__}".encode()).hexdigest()
         self._known: OrderedDict[str, Mask] = OrderedDict()
         self._columns: Columns | None = None
@@ -45,13 +45,13 @@ class Filters:
     def mask(self, where: Where) -> Mask:
         """The rows (rows,) whose document the filter matches, without deleted ones."""
         key = str(where)
-        with recording("where"):
+        with collect("where"):
             if key not in self._known:
                 self._known[key] = self._found(where)
                 while len(self._known) > _REMEMBERED:
                     self._known.popitem(last=False)
             else:
-                note(plan=Plan("remembered filter", int(self._known[key].sum()), self._rows))
+                record(plan=FilterChoice("remembered filter", int(self._known[key].sum()), self._rows))
         self._known.move_to_end(key)
         return self._known[key]
 
@@ -78,7 +78,7 @@ class Filters:
         if covered:
             dead = self.db.execute("SELECT row FROM tombstones WHERE row < ?", [covered])
             mask[np.fromiter((row for (row,) in dead), np.int64)] = False
-        note(plan=Plan(f"filter by {way}", int(mask.sum()), self._rows))
+        record(plan=FilterChoice(f"filter by {way}", int(mask.sum()), self._rows))
         return mask
 
     def _open(self) -> Columns | None:
@@ -87,7 +87,7 @@ class Filters:
 
         if self._opened != (self._rows, self._epoch):
             self._opened = (self._rows, self._epoch)
-            for covered, path in self.shelf.usable(self._fingerprint, self._epoch):
+            for covered, path in self.index_files.usable(self._fingerprint, self._epoch):
                 if self._columns is not None and self._columns.rows == covered:
                     return self._columns
                 if covered <= self._rows:
@@ -103,13 +103,13 @@ class Filters:
         """Write the columns of all rows; False when they are there."""
         from codomain.store.filters.columns import Columns
 
-        damaged = self.shelf.drop_damaged()
-        if not damaged and any(covered == rows for covered, _ in self.shelf.usable(self._fingerprint, epoch)):
+        damaged = self.index_files.drop_damaged()
+        if not damaged and any(covered == rows for covered, _ in self.index_files.usable(self._fingerprint, epoch)):
             return False
-        self.shelf.publish(Columns().build(self.db, rows), rows, self._fingerprint, epoch)
+        self.index_files.publish(Columns().build(self.db, rows), rows, self._fingerprint, epoch)
         return True
 
     def faults(self) -> Iterator[str]:
         """A sentence for damaged columns."""
-        for fault in self.shelf.faults():
+        for fault in self.index_files.faults():
             yield f"the columns of the metadata are damaged and not used ({fault}); codomain reindex builds them anew."

@@ -7,16 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from codomain.plan import Leaf
-from codomain.store.branch import Branch
+from codomain.plan import Branch
+from codomain.store.branch import StoredBranch
 from codomain.store.upgrade.bridge import Bridge
 from codomain.vectors import Hits, merge_hits
 
 
-class Bridged:
+class BridgedBranch:
     """Like a `Branch` to whoever searches it: `sync`, then `search` with queries of the new encoder."""
 
-    def __init__(self, new: Branch, old: Branch, db: sqlite3.Connection) -> None:
+    def __init__(self, new: StoredBranch, old: StoredBranch, db: sqlite3.Connection) -> None:
         self.new = new
         self.old = old
         self.db = db
@@ -25,9 +25,9 @@ class Bridged:
         self._rows = 0
 
     @property
-    def leaf(self) -> Leaf:
+    def plan(self) -> Branch:
         """The new branch's."""
-        return self.new.leaf
+        return self.new.plan
 
     def check_encoder(self) -> None:
         """The new encoder must be the one that the upgrade began with."""

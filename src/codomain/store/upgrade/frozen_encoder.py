@@ -11,7 +11,7 @@ from codomain.stage import Stage
 from codomain.vectors import Kind
 
 
-class Recorded(Stage):
+class FrozenEncoder(Stage):
     """A stand-in that knows an encoder's dimensions and fingerprint, and asks the encoder itself for vectors only.
 
     Raises StoreError when those would not be vectors of the encoder that was recorded.

@@ -11,7 +11,7 @@ Mode = Literal["bridge", "reembed"]
 
 
 @dataclass(frozen=True)
-class Move:
+class UpgradeState:
     """An upgrade under way (`done` is false), or one that came through and keeps the old vectors."""
 
     source: str
@@ -20,7 +20,7 @@ class Move:
     mode: Mode
     done: bool = False
     keys: dict[str, str] = field(default_factory=dict)
-    """The target's leaves: by their expression, the name that they have in the table `branches`."""
+    """The target's branches: by their expression, the name that they have in the table `branches`."""
     source_keys: dict[str, str] = field(default_factory=dict)
     dims: dict[str, int] = field(default_factory=dict)
     """Dimensions of the source's encoders by name in `branches`: old rows are searched without asking those."""
@@ -28,7 +28,7 @@ class Move:
     """What was measured of each bridge before it was used (`codomain.store.upgrade.bridge`)."""
 
     @classmethod
-    def read(cls, meta: dict[str, str]) -> Move | None:
+    def read(cls, meta: dict[str, str]) -> UpgradeState | None:
         """The upgrade that the table `meta` speaks of, if any."""
         return cls(**json.loads(meta["upgrade"])) if "upgrade" in meta else None
 
@@ -36,7 +36,7 @@ class Move:
         """Put the record into the database; inside a transaction."""
         db.execute("INSERT OR REPLACE INTO meta VALUES ('upgrade', ?)", [json.dumps(asdict(self))])
 
-    def finished(self) -> Move:
+    def finished(self) -> UpgradeState:
         """The same after the cut-over."""
         return replace(self, done=True)
 

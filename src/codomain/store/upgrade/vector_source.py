@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from codomain.store.branch import Branch
+from codomain.store.branch import StoredBranch
 from codomain.vectors import Rows
 
 _PRECISE = ("float32", "float16", "float8_e4m3", "float8_e5m2", "int8")
@@ -14,11 +14,11 @@ _PRECISE = ("float32", "float16", "float8_e4m3", "float8_e5m2", "int8")
 
 
 @dataclass(frozen=True)
-class Source:
+class VectorSource:
     """Vectors by row for a branch: copied from `other` where it can be, else made from the texts."""
 
-    branch: Branch
-    other: Branch | None
+    branch: StoredBranch
+    other: StoredBranch | None
 
     @property
     def cheap(self) -> bool:
@@ -30,19 +30,19 @@ class Source:
         return self.branch.blocks.encoded(rows) if self.other is None else self.other.blocks.vectors(rows)
 
 
-def source_of(branch: Branch, others: Sequence[Branch]) -> Source:
+def source_of(branch: StoredBranch, others: Sequence[StoredBranch]) -> VectorSource:
     """The cheapest source among branches that are complete."""
-    encoder = branch.leaf.encoder
+    encoder = branch.plan.encoder
     assert encoder is not None
     for other in others:
-        if other.made_with == encoder.fingerprint and other.blocks.keeps and _precise(other):
-            return Source(branch, other)
-    return Source(branch, None)
+        if other.encoder_fingerprint == encoder.fingerprint and other.blocks.keeps and _precise(other):
+            return VectorSource(branch, other)
+    return VectorSource(branch, None)
 
 
-def _precise(branch: Branch) -> bool:
+def _precise(branch: StoredBranch) -> bool:
     """Whether the stored rows are the encoder's, if in fewer bits."""
-    if not branch.fitted or not branch.leaf.transforms:
+    if not branch.fitted or not branch.plan.transforms:
         return True
-    codec = branch.leaf.codec
-    return len(branch.leaf.transforms) == 1 and codec is not None and codec.kind in _PRECISE
+    codec = branch.plan.codec
+    return len(branch.plan.transforms) == 1 and codec is not None and codec.kind in _PRECISE

@@ -7,14 +7,14 @@ from typing import NamedTuple, Self
 import numpy as np
 
 from codomain.errors import InputError
-from codomain.stage import number, whole
+from codomain.stage import check_float, check_int
 from codomain.vectors import Floats, Rows, as_float32
 
 _ARRAYS = ("start", "theta", "born", "gone")
 _JOURNAL = ("queries", "chosen", "success", "weight", "shown", "shown_ends")
 
 
-class Served(NamedTuple):
+class RankedItems(NamedTuple):
     """Items for one query, best first: rows (k,) int64, and the probability (k,) with which each was put first."""
 
     rows: Rows
@@ -79,14 +79,14 @@ class OnlineItems:
         seed: int = 0,
     ) -> None:
         try:
-            self.lr = number("lr", lr)
-            self.kappa = number("kappa", kappa)
-            self.explore = number("explore", explore, 0, 1)
-            self.clip = number("clip", clip, 1)
-            self.anchor = number("anchor", anchor)
-            self.neighbours = whole("neighbours", neighbours, 2)
-            self.repel = number("repel", repel)
-            self.seed = whole("seed", seed, 0)
+            self.lr = check_float("lr", lr)
+            self.kappa = check_float("kappa", kappa)
+            self.explore = check_float("explore", explore, 0, 1)
+            self.clip = check_float("clip", clip, 1)
+            self.anchor = check_float("anchor", anchor)
+            self.neighbours = check_int("neighbours", neighbours, 2)
+            self.repel = check_float("repel", repel)
+            self.seed = check_int("seed", seed, 0)
         except ValueError as error:
             raise InputError(f"OnlineItems {error}.") from None
         self._rng = np.random.default_rng(seed)
@@ -109,7 +109,7 @@ class OnlineItems:
         """Feedback in the journal."""
         return len(self._journal)
 
-    def serve(self, query: Floats, k: int = 5) -> Served:
+    def serve(self, query: Floats, k: int = 5) -> RankedItems:
         """The k best items for a query (d,), the first of them perhaps an exploratory draw; fewer where there are fewer."""
         q = self._query(query)
         near, p = self._near(self.theta, self.gone < 0, q)
@@ -126,7 +126,7 @@ class OnlineItems:
             rest = rest[np.argsort(-(self.theta[rest] @ q), kind="stable")]
             near, first = np.concatenate([near, rest]), np.concatenate([first, np.zeros(len(rest))])
             order = np.concatenate([order, np.arange(len(order), len(near))])
-        return Served(near[order[:k]], first[order[:k]].astype(np.float32))
+        return RankedItems(near[order[:k]], first[order[:k]].astype(np.float32))
 
     def feedback(
         self, query: Floats, shown: Rows | list[int], chosen: int, success: bool, propensity: float | None = None

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 import numpy as np
 
 from codomain.errors import MissingExtra
-from codomain.stage import number, whole
+from codomain.stage import check_float, check_int
 from codomain.transform.align.align import paired
 from codomain.transform.estimator import Estimator, VectorError
 from codomain.transform.reduce import unit_rows
 from codomain.vectors import Floats, Kind
 
 if TYPE_CHECKING:
-    from codomain.transform.training.adapter import Sides
+    from codomain.transform.training.adapter import PairSplit
 
 ALPHAS = (0.0, 0.25, 0.5, 0.75, 1.0)
 LEAST = 20
@@ -74,13 +74,13 @@ class LowRankAdapter(Estimator):
         """Unchanged; raises ValueError for arguments out of range."""
         if self.side not in ("query", "both"):
             raise ValueError(f"needs side 'query' or 'both', not {self.side!r}")
-        whole("rank", self.rank)
-        whole("epochs", self.epochs)
-        whole("negatives", self.negatives, 0)
-        whole("batch_size", self.batch_size, 2)
-        whole("seed", self.seed, 0)
-        number("lr", self.lr, 0)
-        number("dropout", self.dropout, 0, 0.99)
+        check_int("rank", self.rank)
+        check_int("epochs", self.epochs)
+        check_int("negatives", self.negatives, 0)
+        check_int("batch_size", self.batch_size, 2)
+        check_int("seed", self.seed, 0)
+        check_float("lr", self.lr, 0)
+        check_float("dropout", self.dropout, 0, 0.99)
         return dim
 
     def fit(self, X: Floats, y: Any = None, corpus: Floats | None = None) -> Self:
@@ -122,7 +122,7 @@ class LowRankAdapter(Estimator):
             return X
         return residual(X, self.down_, self.up_, self.bias_, self.alpha_)
 
-    def _keep(self, sides: Sides) -> None:
+    def _keep(self, sides: PairSplit) -> None:
         self.query_down_, self.query_up_, self.query_bias_ = sides.query
         self.down_, self.up_, self.bias_ = sides.documents
 

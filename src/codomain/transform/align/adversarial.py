@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from codomain.errors import MissingExtra
-from codomain.stage import number, whole
+from codomain.stage import check_float, check_int
 from codomain.transform.estimator import Estimator, VectorError
 from codomain.transform.reduce import unit_rows
 from codomain.vectors import Floats, Kind
@@ -58,10 +58,10 @@ class AdversarialTranslator(Estimator):
     def output_dim(self, dim: int | None) -> int | None:
         """Dimensions of y, known once fitted; raises ValueError for an argument out of its range."""
         for argument, least in (("width", 1), ("steps", 1), ("batch_size", 2), ("seed", 0)):
-            whole(argument, getattr(self, argument), least)
-        number("lr", self.lr, 0)
-        number("judge_lr", self.judge_lr, 0)
-        number("dropout", self.dropout, 0, 0.99)
+            check_int(argument, getattr(self, argument), least)
+        check_float("lr", self.lr, 0)
+        check_float("judge_lr", self.judge_lr, 0)
+        check_float("dropout", self.dropout, 0, 0.99)
         return int(self.dims_[1]) if self.__sklearn_is_fitted__() else None
 
     def fit(self, X: Floats, y: Any = None) -> Self:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
-from codomain.stage import whole
+from codomain.stage import check_int
 from codomain.transform.align.maps import Doubles, Map, drift, identity, lowrank, procrustes, ridge, unit
 from codomain.transform.estimator import Estimator, VectorError
 from codomain.vectors import Floats, Kind
@@ -77,8 +77,8 @@ class Align(Estimator):
         if self.method not in ("auto", *_METHODS):
             raise ValueError(f"needs a method out of auto, {', '.join(_METHODS)}, not {self.method!r}")
         if self.rank != "auto":
-            whole("rank", self.rank)
-        whole("seed", self.seed, 0)
+            check_int("rank", self.rank)
+        check_int("seed", self.seed, 0)
         return len(self.offset_) if self.__sklearn_is_fitted__() else None
 
     def fit(self, X: Floats, y: Any = None) -> Self:

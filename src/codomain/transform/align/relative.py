@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from codomain.stage import whole
+from codomain.stage import check_int
 from codomain.transform.align.maps import Doubles, unit
 from codomain.transform.estimator import Estimator
 from codomain.vectors import Floats, Kind
@@ -63,12 +63,12 @@ class Relative(Estimator):
     def output_dim(self, dim: int | None) -> int | None:
         """The number of anchors, known beforehand unless they are "all" rows or more than there are."""
         if self.anchors != "all":
-            whole("anchors", self.anchors)
+            check_int("anchors", self.anchors)
         if self.choice not in ("random", "kmeans", "farthest"):
             raise ValueError(f"needs choice 'random', 'kmeans' or 'farthest', not {self.choice!r}")
         if self.sparse_top is not None:
-            whole("sparse_top", self.sparse_top)
-        whole("seed", self.seed, 0)
+            check_int("sparse_top", self.sparse_top)
+        check_int("seed", self.seed, 0)
         if self.__sklearn_is_fitted__():
             return len(self.anchors_)
         return None if self.anchors == "all" else int(self.anchors)

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from codomain.stage import whole
+from codomain.stage import check_int
 from codomain.transform.align.maps import Doubles, Map, orthogonal, unit
 from codomain.transform.align.matching import (
     TARGETS,
@@ -66,7 +66,7 @@ _SHAPE = 1500
 """Pairs at most whose shapes are compared."""
 
 
-class Sides(NamedTuple):
+class CloudPair(NamedTuple):
     """Both clouds, centred and of unit length, of equal width."""
 
     A: Floats
@@ -149,13 +149,13 @@ class UnpairedAlign(Estimator):
 
     def output_dim(self, dim: int | None) -> int | None:
         """Dimensions of y, known once fitted; raises ValueError for an argument out of its range."""
-        whole("runs", self.runs, 2)
+        check_int("runs", self.runs, 2)
         if self.clusters != "auto":
-            whole("clusters", self.clusters, 3)
-        whole("neighbours", self.neighbours)
+            check_int("clusters", self.clusters, 3)
+        check_int("neighbours", self.neighbours)
         if self.match not in TARGETS:
             raise ValueError(f"needs a match out of {', '.join(TARGETS)}, not {self.match!r}")
-        whole("seed", self.seed, 0)
+        check_int("seed", self.seed, 0)
         return len(self.offset_) if self.__sklearn_is_fitted__() else None
 
     def fit(self, X: Floats, y: Any = None, seeds: Any = None) -> Self:
@@ -176,11 +176,11 @@ class UnpairedAlign(Estimator):
             )
         mx, my = X[rows].mean(axis=0, dtype=np.float64), y[columns].mean(axis=0, dtype=np.float64)
         width = max(X.shape[1], y.shape[1])
-        sides = Sides(_directions(X, mx, width), _directions(y, my, width))
-        known = Sides(sides.A[rows], sides.B[columns])
+        sides = CloudPair(_directions(X, mx, width), _directions(y, my, width))
+        known = CloudPair(sides.A[rows], sides.B[columns])
         if not (known.A.any() and known.B.any()):
             raise VectorError(f"{self} cannot be fitted: all vectors of a side are the same.")
-        W = self._align(known, Sides(sides.A[pairs[0]], sides.B[pairs[1]]))
+        W = self._align(known, CloudPair(sides.A[pairs[0]], sides.B[pairs[1]]))
         self.anchors_ = mutual_nearest(_moved(known.A, W), known.B)
         self.anchors_ = np.stack([rows[self.anchors_[0]], columns[self.anchors_[1]]])
         self.unit_ = bool(np.allclose(np.linalg.norm(y[columns], axis=1), 1, atol=1e-3))
@@ -211,7 +211,7 @@ class UnpairedAlign(Estimator):
             )
         return self.guess(X)
 
-    def _align(self, sides: Sides, pairs: Sides) -> Floats:
+    def _align(self, sides: CloudPair, pairs: CloudPair) -> Floats:
         """The rotation, and in `agreement_`, `likeness_`, what random rotations have of both, and `aligned_` what speaks for it."""
         rng = np.random.default_rng(self.seed)
         W, *halves = self._from_seeds(pairs, rng) if len(pairs.A) else self._from_clusters(sides, rng)
@@ -230,7 +230,7 @@ class UnpairedAlign(Estimator):
         )
         return W
 
-    def _from_seeds(self, pairs: Sides, rng: np.random.Generator) -> tuple[Floats, Floats, Floats]:
+    def _from_seeds(self, pairs: CloudPair, rng: np.random.Generator) -> tuple[Floats, Floats, Floats]:
         """The map of all seeds, and two that lack a quarter each, not the same."""
         order = rng.permutation(len(pairs.A))
         out = max(1, len(order) // 4)
@@ -238,7 +238,7 @@ class UnpairedAlign(Estimator):
         W, V, U = (_fitted(pairs.A[part], pairs.B[part]) for part in parts)
         return W, V, U
 
-    def _from_clusters(self, sides: Sides, rng: np.random.Generator) -> tuple[Floats, Floats, Floats]:
+    def _from_clusters(self, sides: CloudPair, rng: np.random.Generator) -> tuple[Floats, Floats, Floats]:
         """The map of the number of clusters that is most stable, and two from clusterings that have none in common."""
         few = max(3, min(len(sides.A), len(sides.B)) // 5)
         tried = _CLUSTERS if self.clusters == "auto" else (self.clusters,)
@@ -251,7 +251,7 @@ class UnpairedAlign(Estimator):
         assert best is not None
         return best[1]
 
-    def _anchors(self, sides: Sides, k: int, rng: np.random.Generator) -> list[Sides]:
+    def _anchors(self, sides: CloudPair, k: int, rng: np.random.Generator) -> list[CloudPair]:
         """Matched centroids (runs, k, d) of the best among all pairs of clusterings, of the even and of the odd ones."""
         centroids = [
             [kmeans(side[_some(len(side), _SAMPLE, rng)], k, int(rng.integers(2**31))) for _ in range(self.runs)]
@@ -266,18 +266,18 @@ class UnpairedAlign(Estimator):
         found.sort(key=lambda one: -one[0])
         all_, even, odd = found, [f for f in found if f[3] == (0, 0)], [f for f in found if f[3] == (1, 1)]
         return [
-            Sides(np.stack([A for _, A, _, _ in kept]), np.stack([B for _, _, B, _ in kept]))
+            CloudPair(np.stack([A for _, A, _, _ in kept]), np.stack([B for _, _, B, _ in kept]))
             for kept in (all_[: self.runs], even[: self.runs], odd[: self.runs])
         ]
 
-    def _pseudo(self, sides: Sides, anchors: Sides) -> Floats:
+    def _pseudo(self, sides: CloudPair, anchors: CloudPair) -> Floats:
         # r(x) = (cos(x, a_1), cos(x, a_2), ...): relative to matched anchors, both sides are in one space
         rows = [_some(len(side), _SAMPLE, np.random.default_rng(self.seed)) for side in sides]
         A, B = sides.A[rows[0]], sides.B[rows[1]]
         r = [_unit(X @ C.reshape(-1, C.shape[-1]).T) for X, C in ((A, anchors.A), (B, anchors.B))]
         return _fitted(A, knn_targets(r[0], r[1], B, self._near(len(B)))[1])
 
-    def _refined(self, sides: Sides, W: Floats, steps: int, rng: np.random.Generator) -> Floats:
+    def _refined(self, sides: CloudPair, W: Floats, steps: int, rng: np.random.Generator) -> Floats:
         """Refine-1: W <- (1 - a) W + a Procrustes(x, mean of the targets nearest to x W), for random rows x."""
         for _ in range(steps):
             x = sides.A[_some(len(sides.A), _ROWS, rng)]
@@ -288,7 +288,7 @@ class UnpairedAlign(Estimator):
             W = (1 - _SMOOTHING) * W + _SMOOTHING * _fitted(x[kept], targets)
         return W
 
-    def _finer(self, sides: Sides, W: Floats) -> Floats:
+    def _finer(self, sides: CloudPair, W: Floats) -> Floats:
         """Refine-2: once, on clusters of one side and those of the other that begin where W puts the first."""
         k = min(_FINE, len(sides.A) // 5, len(sides.B) // 5)
         A = kmeans(sides.A, k, self.seed)
@@ -342,7 +342,7 @@ def _agree(A: Floats, U: Floats, V: Floats) -> float:
     return float((_moved(A, U) * _moved(A, V)).sum(axis=1).mean())
 
 
-def _likeness(sides: Sides, W: Floats) -> float:
+def _likeness(sides: CloudPair, W: Floats) -> float:
     """How alike the pairs lie to each other within each side that W makes each other's nearest."""
     a, b = mutual_nearest(_moved(sides.A, W), sides.B)[:, :_SHAPE]
     return likeness(sides.A[a], sides.B[b])

@@ -29,7 +29,7 @@ _WEIGHT_DECAY = 0.01
 Weights = tuple[Floats, Floats, Floats]
 
 
-class Sides(NamedTuple):
+class PairSplit(NamedTuple):
     """Down, up and bias of each side, the alpha that validation chose, and what pairs held out gained in mean reciprocal rank."""
 
     query: Weights
@@ -67,7 +67,7 @@ class Residual(nn.Module):
         return tuple(t.detach().numpy().copy() for t in (self.down.weight, self.up.weight, self.up.bias))  # type: ignore[return-value]
 
 
-def train(adapter: LowRankAdapter, Q: Floats, D: Floats, right: np.ndarray) -> Sides:
+def train(adapter: LowRankAdapter, Q: Floats, D: Floats, right: np.ndarray) -> PairSplit:
     """Unit queries (n, d), unit documents (m, d) and the row of the right one for each query."""
     rng = np.random.default_rng(adapter.seed)
     pairs = _Pairs(Q, D, right, _positives(Q, right))
@@ -75,9 +75,9 @@ def train(adapter: LowRankAdapter, Q: Floats, D: Floats, right: np.ndarray) -> S
     learn, held = _split(np.arange(len(right)), right, rng)
     query, document = _learnt(adapter, pairs, learn, held, rng)
     if gain.mean() <= _INTERVAL * gain.std(ddof=1) / np.sqrt(len(gain)):
-        return Sides(query, document, 0.0, 0.0)
+        return PairSplit(query, document, 0.0, 0.0)
     ranks = _ranks_by_alpha(query, document, pairs, held)
-    return Sides(query, document, ALPHAS[int(ranks.mean(axis=1).argmax())], float(gain.mean()))
+    return PairSplit(query, document, ALPHAS[int(ranks.mean(axis=1).argmax())], float(gain.mean()))
 
 
 def _held_out_gain(adapter: LowRankAdapter, pairs: _Pairs, rng: np.random.Generator) -> Doubles:

@@ -15,7 +15,7 @@ from torch.nn.functional import normalize
 
 from codomain.codecs.codec import Codec
 from codomain.errors import InputError
-from codomain.stage import whole
+from codomain.stage import check_int
 from codomain.vectors import Floats, as_float32
 
 _BATCH = 512
@@ -149,7 +149,7 @@ def train(
     of the epochs. Raises InputError for fewer than two vectors, or pairs of another shape.
     """
     X = as_float32(X)
-    whole("bits", bits, 2, 4)
+    check_int("bits", bits, 2, 4)
     if len(X) < 2:
         raise InputError(f"training needs two vectors at least, not {len(X)}.")
     if pairs is not None and np.shape(pairs) != X.shape:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from codomain.measure.metrics.significance import holm, lower_bound, min_detectable, permutation_p
-from codomain.tuning.evaluator import Costs
+from codomain.tuning.evaluator import StageCosts
 from codomain.tuning.outcome import Outcome
 from codomain.tuning.racing import beaten_by
 from codomain.tuning.selection import Limits, choose, effects, frontier, optimism, pareto
@@ -17,7 +17,7 @@ from codomain.tuning.selection import Limits, choose, effects, frontier, optimis
 
 def outcome(name: str, values: np.ndarray, bytes: float = 100.0, ms: float = 1.0) -> Outcome:
     by_query = {f"q{i}": float(v) for i, v in enumerate(values)}
-    return Outcome(name, by_query=by_query, ms=[ms] * len(values), costs=Costs(bytes))
+    return Outcome(name, by_query=by_query, ms=[ms] * len(values), costs=StageCosts(bytes))
 
 
 def test_the_lower_bound_is_that_of_students_t() -> None:

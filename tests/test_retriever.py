@@ -8,7 +8,7 @@ import pytest
 
 import codomain as cd
 from codomain.errors import InputError, PipelineError
-from codomain.plan import Fusion, Leaf, Trace, leaves, plan
+from codomain.plan import Branch, BranchScores, Fusion, branches, plan
 from codomain.rank import Diversify
 from codomain.registry import stage, stage_class
 from codomain.retriever import Retriever
@@ -68,20 +68,22 @@ class TestPlan:
         assert plan("hashed(512) >> truncate(8) >> int8()").name == "hashed(512) >> truncate(8) >> int8() >> auto()"
         assert plan("hashed(512) >> flat('l2')").name == "hashed(512) >> flat('l2')"
         tree = plan("fuse(hashed(512), hashed(32) >> flat(), bm25())")
-        assert [leaf.name for leaf in leaves(tree)] == ["hashed(512) >> auto()", "hashed(32) >> flat()", "bm25()"]
+        assert [branch.name for branch in branches(tree)] == ["hashed(512) >> auto()", "hashed(32) >> flat()", "bm25()"]
 
     def test_fuses_nest(self):
         tree = plan("fuse(fuse(hashed(512), bm25()) >> longest(2), hashed(32), weights=[2, 1]) >> diversify(0.5)")
         assert isinstance(tree, Fusion) and tree.fuse.weights == [2, 1]
         assert [type(ranker) for ranker in tree.rankers] == [Diversify]
-        inner, leaf = tree.nodes
-        assert isinstance(inner, Fusion) and isinstance(leaf, Leaf)
+        inner, branch = tree.nodes
+        assert isinstance(inner, Fusion) and isinstance(branch, Branch)
         assert [type(ranker) for ranker in inner.rankers] == [Longest]
-        assert [leaf.name for leaf in leaves(tree)] == ["hashed(512) >> auto()", "bm25()", "hashed(32) >> auto()"]
+        assert [branch.name for branch in branches(tree)] == ["hashed(512) >> auto()", "bm25()", "hashed(32) >> auto()"]
 
     def test_a_text_index_has_no_encoder_and_rankers_stand_behind_the_index(self):
-        leaf = plan("bm25() >> longest() >> longest(2)")
-        assert leaf.encoder is None and leaf.transforms == [] and leaf.name == "bm25()" and len(leaf.rankers) == 2
+        branch = plan("bm25() >> longest() >> longest(2)")
+        assert (
+            branch.encoder is None and branch.transforms == [] and branch.name == "bm25()" and len(branch.rankers) == 2
+        )
 
     @pytest.mark.parametrize("wrong", ["flat()", "pca(8) >> flat()", "diversify()", "int8()"])
     def test_what_does_not_start_from_text_cannot_search(self, wrong):
@@ -108,7 +110,7 @@ def test_branches_of_several_encoders_are_joined_as_brute_force_joins_them(texts
         "fuse(fuse(hashed(512) >> flat(), hashed(256, 'other') >> flat(), method='rrf', c=10, candidates=30), "
         "hashed(16) >> flat(), method='rrf', weights=[3, 1], candidates=40)"
     )
-    trace = Trace()
+    trace = BranchScores()
     found = Retriever(pipe).index(texts).search(QUERIES, 10, allow, trace)
     for query in range(len(QUERIES)):
         # the leaves' own order, which the test above compares, so that rounding does not decide between equal scores
@@ -116,9 +118,9 @@ def test_branches_of_several_encoders_are_joined_as_brute_force_joins_them(texts
         expected = joined([joined(parts[:2], [1, 1], 10, 40), parts[2]], [3, 1], 60, 10)
         assert [row for row in found.rows[query].tolist() if row >= 0] == expected
     for encoder in encoders:
-        leaf = trace.hits[f"{encoder} >> flat()"]
-        depth = leaf.rows.shape[1]
-        np.testing.assert_allclose(leaf.scores, brute(encoder, texts, QUERIES, depth, allow)[1], rtol=1e-5, atol=1e-6)
+        branch = trace.hits[f"{encoder} >> flat()"]
+        depth = branch.rows.shape[1]
+        np.testing.assert_allclose(branch.scores, brute(encoder, texts, QUERIES, depth, allow)[1], rtol=1e-5, atol=1e-6)
     assert allow is None or allow[found.rows[found.rows >= 0]].all()
 
 
@@ -146,7 +148,7 @@ def test_rankers_inside_and_after_a_branch_get_the_depth_they_ask_for(texts):
 
 
 def test_a_trace_tells_rank_and_score_in_every_branch(texts):
-    trace = Trace()
+    trace = BranchScores()
     retriever = Retriever("fuse(hashed(512) >> flat(), bm25(), candidates=50)").index(texts)
     found = retriever.search(QUERIES, 5, trace=trace)
     assert set(trace.hits) == {"hashed(512) >> flat()", "bm25()"}
@@ -197,10 +199,10 @@ def test_a_single_query_is_refused_and_vectors_need_an_encoder(texts):
 
 
 def test_a_part_that_is_searched_twice_is_added_up():
-    from codomain.trace import note, recording
+    from codomain.trace import collect, record
 
-    with recording() as report:
+    with collect() as report:
         for scored in (3, 4):
-            with recording("bm25()"):
-                note(scored=scored)
+            with collect("bm25()"):
+                record(scored=scored)
     assert report.scored == report.parts["bm25()"].scored == 7

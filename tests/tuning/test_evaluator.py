@@ -1,4 +1,4 @@
-"""A bench answers as the pipelines themselves do, and makes nothing twice."""
+"""A evaluator answers as the pipelines themselves do, and makes nothing twice."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from codomain.measure.data.corpus import Corpus, Questions, read, usable, write
 from codomain.measure.data.datasets import Dataset
 from codomain.measure.threads import threads
 from codomain.tuning.cache import StageCache
-from codomain.tuning.evaluator import Bench
+from codomain.tuning.evaluator import Evaluator
 
 LIKE = [
     "bm25()",
@@ -46,17 +46,17 @@ def cache(tmp_path: Path) -> StageCache:
     return StageCache(tmp_path / "cache")
 
 
-def on(data: Dataset, cache: StageCache) -> Bench:
+def on(data: Dataset, cache: StageCache) -> Evaluator:
     corpus = Corpus.of_dataset(data)
-    return Bench(corpus, usable(data.queries, data.qrels, corpus), cache)
+    return Evaluator(corpus, usable(data.queries, data.qrels, corpus), cache)
 
 
-def asked(bench: Bench, expression: str) -> dict[str, list[int]]:
-    trial = bench.trial(expression)
+def asked(evaluator: Evaluator, expression: str) -> dict[str, list[int]]:
+    trial = evaluator.trial(expression)
     with threads(1):
         trial.prepare()
-        found = {id: trial.answer(i)[0] for i, id in enumerate(bench.questions.texts)}
-    trial.rest()
+        found = {id: trial.answer(i)[0] for i, id in enumerate(evaluator.questions.texts)}
+    trial.release()
     return found
 
 
@@ -64,11 +64,11 @@ def asked(bench: Bench, expression: str) -> dict[str, list[int]]:
 def test_the_metric_is_that_of_evaluating_the_pipeline_by_itself(
     expression: str, data: Dataset, cache: StageCache
 ) -> None:
-    bench = on(data, cache)
+    evaluator = on(data, cache)
     for _ in range(2):  # fresh, then from the cache
-        values = bench.value(asked(bench, expression), "nDCG@10")
+        values = evaluator.value(asked(evaluator, expression), "nDCG@10")
         assert values == pytest.approx(evaluate(expression, data, ["nDCG@10"], k=10).values["nDCG@10"], abs=1e-9)
-        bench = on(data, cache)
+        evaluator = on(data, cache)
 
 
 def test_chunks_are_ranked_as_the_collection_ranks_documents(tmp_path: Path) -> None:
@@ -81,8 +81,10 @@ def test_chunks_are_ranked_as_the_collection_ranks_documents(tmp_path: Path) -> 
         corpus = Corpus.of_collection(collection)
         assert corpus.chunked
         queries = {str(i): word for i, word in enumerate(_WORDS)}
-        bench = Bench(corpus, Questions(queries, {q: {"0": 1} for q in queries}), StageCache(tmp_path / "cache"), k=5)
-        found = asked(bench, str(collection.pipeline))
+        evaluator = Evaluator(
+            corpus, Questions(queries, {q: {"0": 1} for q in queries}), StageCache(tmp_path / "cache"), k=5
+        )
+        found = asked(evaluator, str(collection.pipeline))
         for id, text in queries.items():
             expected = [hit.id for hit in collection.search(text, k=5)]
             assert [corpus.documents[row] for row in found[id]] == expected
