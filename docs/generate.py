@@ -16,7 +16,7 @@ from types import ModuleType
 from typing import Any
 
 from codomain.errors import CodomainError
-from codomain.measure.papers import STATUSES, load
+from codomain.measure.papers import MEANINGS, Paper, load
 from codomain.pipeline import _KIND_WORDS
 from codomain.registry import _BUILT_IN, stage_class
 from codomain.stage import Stage
@@ -40,29 +40,56 @@ PUBLIC = (
 
 
 def papers() -> str:
-    """The register as tables, one a theme."""
+    """The register: how many verdicts of each kind, then claim, measurement and verdict of each paper, by theme."""
     register = load()
-    count = {status: sum(paper.status == status for paper in register) for status in STATUSES}
+    planned = sum(paper.status == "planned" for paper in register)
     lines = [
         "# Papers",
         "",
-        f"{len(register)} papers: {count['works']} work here, {count['disputed']} are disputed, {count['planned']} are planned. "
-        "A paper works here when its component exists and its proof ran and held; it is disputed when a fair measurement "
-        "did not show what it claims. Component names of planned papers may still change.",
+        f"{len(register)} papers: {len(register) - planned} are measured, {planned} are planned. A verdict is on the paper's own main claim, "
+        "by what was measured here. A bar of our own that was missed is told with the figures and changes no verdict. "
+        "Names of planned components may still change.",
+        "",
+        "| verdict | papers | what it says | which |",
+        "|---|--:|---|---|",
     ]
+    for verdict, meaning in MEANINGS.items():
+        numbers = [paper.number for paper in register if paper.verdict == verdict]
+        links = ", ".join(f"[{number}](#paper-{number})" for number in numbers)
+        lines.append(f"| {verdict} | {len(numbers)} | {meaning} | {links} |")
     for theme in sorted({paper.theme for paper in register}):
+        own = [paper for paper in register if paper.theme == theme]
+        lines += ["", f"## {theme.capitalize()}"]
+        for paper in own:
+            if paper.status == "measured":
+                lines += _measured(paper)
+        lines += ["", "| no. | planned | components |", "|--:|---|---|"]
         lines += [
-            "",
-            f"## {theme.capitalize()}",
-            "",
-            "| no. | paper | status | components | proof |",
-            "|--:|---|---|---|---|",
+            f"| {paper.number} | {_cell(paper.title)} | {_components(paper)} |"
+            for paper in own
+            if paper.status == "planned"
         ]
-        for paper in (p for p in register if p.theme == theme):
-            components = ", ".join(f"`{component.removeprefix('codomain.')}`" for component in paper.components)
-            proof = f"[{Path(paper.proof).stem}](../{paper.proof}): {paper.figure}" if paper.proof else ""
-            lines.append(f"| {paper.number} | {_cell(paper.title)} | {paper.status} | {components} | {_cell(proof)} |")
     return _page(lines)
+
+
+def _measured(paper: Paper) -> list[str]:
+    """A paper that was measured, as a section of its own."""
+    day = f" ({paper.date})" if paper.date else ""
+    return [
+        "",
+        f'<a id="paper-{paper.number}"></a>',
+        "",
+        f"### {paper.number}. {paper.title}",
+        "",
+        f"**{paper.verdict.capitalize()}.** [{Path(paper.proof).stem}](../{paper.proof}); {_components(paper)}",
+        "",
+        f"- *Claim:* {paper.claim}.",
+        f"- *Measured{day}:* {paper.measured}.",
+    ]
+
+
+def _components(paper: Paper) -> str:
+    return ", ".join(f"`{component.removeprefix('codomain.')}`" for component in paper.components)
 
 
 def stages() -> str:

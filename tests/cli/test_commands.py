@@ -112,10 +112,14 @@ def test_stages_lists_every_stage(run: Run) -> None:
 
 def test_papers_lists_and_filters(run: Run) -> None:
     assert "LEAF" in run("papers")[1]
-    assert all(
-        json.loads(line)["status"] == "works" for line in run("papers", "--status", "works", "--json")[1].splitlines()
-    )
+    planned = [json.loads(line) for line in run("papers", "--status", "planned", "--json")[1].splitlines()]
+    assert planned and {(row["status"], row["verdict"], row["claim"]) for row in planned} == {("planned", "", "")}
+    partly = [json.loads(line) for line in run("papers", "--verdict", "holds in part", "--json")[1].splitlines()]
+    assert partly and {(row["status"], row["verdict"]) for row in partly} == {("measured", "holds in part")}
+    assert f"claim: {partly[0]['claim']}" in run("papers", "--verdict", "holds in part")[1]
     assert run("papers", "--status", "wonderful")[0] == 2
+    code, _, error = run("papers", "--verdict", "disputed")
+    assert code == 2 and "holds in part" in error
 
 
 def test_eval_measures_a_shipped_set(run: Run) -> None:

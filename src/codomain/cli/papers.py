@@ -1,4 +1,4 @@
-"""codomain papers: which papers are built, proven or planned."""
+"""codomain papers: what each paper claims, and what was measured of it here."""
 
 from __future__ import annotations
 
@@ -8,23 +8,34 @@ import typer
 
 
 def papers(
-    status: Annotated[str | None, typer.Option("--status", help="Only works, planned or disputed.")] = None,
+    status: Annotated[str | None, typer.Option("--status", help="Only measured or planned.")] = None,
+    verdict: Annotated[
+        str | None,
+        typer.Option(
+            "--verdict",
+            help='Only one verdict: "holds", "holds in part", "does not hold" or "not tested at its scale".',
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """List the papers behind the stages, with components, proof and status."""
+    """List the papers behind the stages: claim, what was measured, verdict, components and proof."""
     import json
     from dataclasses import asdict
 
     from codomain.errors import InputError
-    from codomain.measure.papers import STATUSES, load
+    from codomain.measure.papers import STATUSES, VERDICTS, load
 
     if status is not None and status not in STATUSES:
         raise InputError(f"there is no status {status!r}: a paper is one of {', '.join(STATUSES)}.")
-    chosen = [paper for paper in load() if status in (None, paper.status)]
-    for paper in chosen:
+    if verdict is not None and verdict not in VERDICTS:
+        raise InputError(f"there is no verdict {verdict!r}: it is one of {', '.join(VERDICTS)}.")
+    for paper in load():
+        if status not in (None, paper.status) or verdict not in (None, paper.verdict):
+            continue
         if as_json:
-            typer.echo(json.dumps(asdict(paper), ensure_ascii=False))
-        else:
-            typer.echo(f"{paper.number:>3}  {paper.status:<8}  {paper.title}")
-            if paper.components:
-                typer.echo(f"     {', '.join(paper.components)}{f'; {paper.proof}' if paper.proof else ''}")
+            typer.echo(json.dumps({"status": paper.status, **asdict(paper)}, ensure_ascii=False))
+            continue
+        typer.echo(f"{paper.number:>3}  {paper.verdict or paper.status:<23}  {paper.title}")
+        if paper.verdict:
+            typer.echo(f"     claim: {paper.claim}\n     measured: {paper.measured}")
+        typer.echo(f"     {', '.join(paper.components)}{f'; {paper.proof}' if paper.proof else ''}")
