@@ -17,7 +17,7 @@ from codomain.registry import stage
 from codomain.stage import Stage
 
 
-@stage("hashed", takes=("text",), gives="dense")
+@stage("hashed", modalities=["text"], gives="dense")
 class Hashed(Stage):
     """Bag of hashed words as a unit vector: similar texts share words."""
 

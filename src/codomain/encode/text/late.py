@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from codomain.vectors import Ragged
 
 
-@stage("late", takes=("text",), gives="multi", papers=(189,))
+@stage("late", modalities=["text"], gives="multi", papers=(189,))
 class LateEncoder(SentenceTransformerStage):
     """Every token's vector, from any sentence-transformers model without training, or from a ColBERT-like one.
 

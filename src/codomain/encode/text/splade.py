@@ -22,7 +22,7 @@ _CHUNK = 1024
 """Texts between two reports of progress."""
 
 
-@stage("splade", takes=("text",), gives="sparse")
+@stage("splade", modalities=["text"], gives="sparse")
 class SpladeEncoder(Stage):
     """Any sparse encoder of sentence-transformers, by local folder or by its name on the Hugging Face hub.
 

