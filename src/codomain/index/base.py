@@ -29,6 +29,11 @@ class IndexStage(Stage):
     exact: ClassVar[bool] = False
     """Whether every allowed row is scored, so that recall is 1."""
 
+    @property
+    def complete(self) -> bool:
+        """Whether a search gives min(k, matches) hits, whatever they score; an index of words gives those that share one."""
+        return True
+
     holds_rows_only: ClassVar[bool] = False
     """Whether the index is the stored rows and nothing else: a file of it would only repeat them."""
 

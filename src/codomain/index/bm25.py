@@ -49,6 +49,11 @@ class BM25(IndexStage):
         self._saturation: Floats | None
         self._reset([], np.zeros(0, np.int64))
 
+    @property
+    def complete(self) -> bool:
+        """Never: a document without a word of the query is no hit."""
+        return False
+
     def build(self, texts: Sequence[str], progress: Progress | None = None) -> Self:
         """Replace the contents; `progress` is told the number of texts just indexed."""
         self._reset([], np.zeros(0, np.int64))

@@ -12,6 +12,7 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 from codomain.items import Media
+from codomain.text import clean
 
 Value = str | int | float | bool | None | list[str]
 
@@ -70,18 +71,6 @@ def content_id(title: str | None, text: str, media: Sequence[Media] = ()) -> str
     """
     parts = [f"{title or ''}\0{text}", *(medium.digest for medium in media)]
     return hashlib.blake2b("\2".join(parts).encode(), digest_size=8).hexdigest()
-
-
-def clean(text: str) -> str:
-    """Text that every store takes: NUL becomes a space, half of a surrogate pair a question mark."""
-    if "\0" in text:
-        text = text.replace("\0", " ")
-    if not text.isascii():
-        try:
-            text.encode()
-        except UnicodeEncodeError:
-            text = text.encode("utf-8", "replace").decode()
-    return text
 
 
 def plain_names(fields: dict[str, Value]) -> dict[str, Value]:

@@ -16,7 +16,6 @@ from codomain.errors import InputError, PipelineError, StoreError
 from codomain.items import Item as Passage
 from codomain.items import Query
 from codomain.plan import PlanNode
-from codomain.read.record import clean
 from codomain.stage import Stage
 from codomain.store.branch import MOST_TO_FIT
 from codomain.store.filters.sql import to_sql
@@ -27,6 +26,7 @@ from codomain.store.row_ids import delete_documents
 from codomain.store.schema import DATABASE, connect, sentences, writing
 from codomain.store.search import search_many
 from codomain.store.state import CollectionState
+from codomain.text import clean
 from codomain.vectors import Floats, Rows
 
 if TYPE_CHECKING:

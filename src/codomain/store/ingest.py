@@ -17,13 +17,14 @@ from codomain.items import Item as Passage
 from codomain.items import Media, as_item
 from codomain.kinds import Modality
 from codomain.plan import EncodedOnce, encode, modalities_of
-from codomain.read.record import ODD_NAME, Record, clean, content_id, flatten
+from codomain.read.record import ODD_NAME, Record, content_id, flatten
 from codomain.read.situate import situate
 from codomain.read.text.chunks import Chunk, chunk
 from codomain.store.feedback.journal import attach, detach
 from codomain.store.media import add_media
 from codomain.store.passages import passage
 from codomain.store.row_ids import delete_documents, next_row
+from codomain.text import clean
 
 if TYPE_CHECKING:
     from codomain.store.collection import Collection

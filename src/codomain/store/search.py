@@ -10,9 +10,9 @@ import numpy as np
 from codomain.errors import InputError
 from codomain.items import Item, texts_of
 from codomain.plan import Branch, BranchScores, EncodedOnce, as_queries, encode_queries, run
-from codomain.read.record import clean
 from codomain.store.filters.where import Where, parse_where
 from codomain.store.hits import Hit, as_hits, best_documents
+from codomain.text import clean
 from codomain.vectors import Hits
 
 if TYPE_CHECKING:

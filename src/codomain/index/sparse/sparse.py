@@ -88,6 +88,11 @@ class SparseIndex(IndexStage):
         self._dim = 0
         self._reset([], np.zeros(0, np.int64), None)
 
+    @property
+    def complete(self) -> bool:
+        """Not with weightings of words: a row without one of the query is no hit."""
+        return self.weighting == "dot"
+
     # --- contents -----------------------------------------------------------------------------------------------
 
     def build(self, vectors: Any, codec: None = None) -> Self:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from codomain.errors import InputError, PipelineError, StoreError
-from codomain.read.record import clean
 from codomain.store.feedback import journal
 from codomain.store.feedback.replay import catch_up, correctable
 from codomain.store.schema import bring_up_to_date
 from codomain.store.search import checked_text
+from codomain.text import clean
 from codomain.vectors import Floats, as_float32
 
 if TYPE_CHECKING:
