@@ -1,6 +1,6 @@
 """Write the generated pages of the documentation from the code, or with --check fail when they are stale.
 
-python docs/generate.py [--check]        docs/papers.md and docs/reference/{stages,python,cli}.md
+python docs/generate.py [--check]        docs/papers.md, docs/reference/{stages,python,cli}.md and the stub of the package
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 from codomain.errors import CodomainError
 from codomain.kinds import in_words
 from codomain.measure.papers import MEANINGS, Paper, load
-from codomain.registry import _BUILT_IN, stage_class
+from codomain.registry import _BUILT_IN, aliases, stage_class
 from codomain.stage import Stage
 
 DOCS = Path(__file__).parent
@@ -204,11 +204,37 @@ def cli() -> str:
     return _page(lines)
 
 
+def stub() -> str:
+    """The typed face of the package: what `import codomain as cd` offers, every stage by its name."""
+    import codomain
+
+    lines = [
+        '"""What `import codomain as cd` offers. Written by docs/generate.py: edit `__init__.py`, not this file."""',
+        "",
+        "from codomain.pipeline import Pipeline as Pipeline",
+        "from codomain.pipeline import pipeline as pipeline",
+    ]
+    homes = {name: getattr(importlib.import_module(home), name) for name, home in codomain._HOMES.items()}
+    for name, thing in sorted(homes.items()):
+        lines.append(f"from {getattr(thing, '__module__', codomain._HOMES[name])} import {name} as {name}")
+    for name in sorted(_BUILT_IN["stage"]):
+        cls = stage_class(name)
+        lines += [
+            f"from {cls.__module__} import {cls.__name__} as {other}" for other in (name, *aliases("stage", name))
+        ]
+    lines += ["", *(f"from codomain import {room} as {room}" for room in codomain._ROOMS), "", "__version__: str", ""]
+    others = [other for name in _BUILT_IN["stage"] for other in aliases("stage", name)]
+    offered = sorted({*codomain.__all__, *_BUILT_IN["stage"], *others})
+    lines += ["__all__ = [", *(f'    "{name}",' for name in offered), "]", ""]
+    return "\n".join(lines)
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "papers.md": papers,
     "reference/stages.md": stages,
     "reference/python.md": python,
     "reference/cli.md": cli,
+    "../src/codomain/__init__.pyi": stub,
 }
 
 
@@ -240,7 +266,7 @@ def main() -> int:
         path = DOCS / name
         path.parent.mkdir(exist_ok=True)
         path.write_text(make(), encoding="utf-8")
-        print(path.relative_to(DOCS.parent))
+        print(path.resolve().relative_to(DOCS.parent.resolve()))
     return 0
 
 

@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from codomain.contracts import Progress
 from codomain.encode.text.transformer import minilm_folder
 from codomain.errors import InputError
+from codomain.progress import Progress, counter
 from codomain.registry import stage
 from codomain.stage import Stage
 
@@ -41,14 +41,14 @@ class MiniLML3(Stage):
         return hashlib.sha256(weights().read_bytes() + b"128 tokens").hexdigest()
 
     def encode_documents(self, texts: Sequence[str], progress: Progress | None = None) -> np.ndarray:
-        """Unit vectors, float32 (n, 384); `progress(n)` after each batch."""
+        """Unit vectors, float32 (n, 384); `progress` after each batch."""
         vectors = np.zeros((len(texts), self.dim), np.float32)
         by_length = sorted(range(len(texts)), key=lambda i: len(texts[i]))  # so that a batch pads little
         batches = [by_length[start : start + 32] for start in range(0, len(texts), 32)]
+        advance = counter(progress, "encoding", len(texts))
         for batch in batches:
             vectors[batch] = self._encode([texts[i] for i in batch])
-            if progress:
-                progress(len(batch))
+            advance(len(batch))
         empty = [i for i, text in enumerate(texts) if not text.strip()]
         vectors[empty] = 0
         return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)

@@ -13,8 +13,7 @@ data/static/    the bundled table, its tokenizer and where it comes from
 
 from __future__ import annotations
 
-import importlib
-from typing import Any
+from codomain.lazy import exports
 
 _HOMES = {
     "StaticEncoder": "codomain.encode.text.static",
@@ -37,8 +36,4 @@ __all__ = [
     "VectorFileEncoder",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'codomain.encode' has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOMES[name]), name)
+__getattr__, __dir__ = exports(__name__, _HOMES)

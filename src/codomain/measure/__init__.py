@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import Any
+from codomain.lazy import exports
 
 _HOMES = {
     "Dataset": "codomain.measure.data.datasets",
@@ -28,9 +27,4 @@ _HOMES = {
 
 __all__ = list(_HOMES)
 
-
-def __getattr__(name: str) -> Any:
-    """Import on first use: measuring needs scipy, searching must not load it."""
-    if name not in _HOMES:
-        raise AttributeError(f"module 'codomain.measure' has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOMES[name]), name)
+__getattr__, __dir__ = exports(__name__, _HOMES)

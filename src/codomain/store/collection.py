@@ -11,11 +11,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
-from codomain.contracts import Progress
 from codomain.errors import InputError, PipelineError, StoreError
 from codomain.items import Item as Passage
 from codomain.items import Query
 from codomain.plan import PlanNode
+from codomain.progress import Progress
 from codomain.stage import Stage
 from codomain.store.branch import MOST_TO_FIT
 from codomain.store.filters.sql import to_sql

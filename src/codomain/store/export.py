@@ -9,9 +9,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
-from codomain.contracts import Progress
 from codomain.errors import InputError, MissingExtra
 from codomain.items import Item, from_json, to_json
+from codomain.progress import Progress, counter
 from codomain.read import Record, SourceFile, fingerprint
 from codomain.read.record import flatten
 from codomain.read.text.tables import rows
@@ -66,13 +66,13 @@ def export_jsonl(
 ) -> int:
     """Write one JSON object a document; how many."""
     count = 0
+    advance = counter(progress, "exporting", len(collection))
     for document in documents(collection, where):
         if media := document.get("media"):
             document["media"] = to_json(Item("", media))["media"]
         file.write(json.dumps(document, ensure_ascii=False) + "\n")
         count += 1
-        if progress is not None:
-            progress(1)
+        advance(1)
     return count
 
 
@@ -87,7 +87,8 @@ def export_file(collection: Collection, path: Path, where: str | None = None, pr
             with temporary.open("w", encoding="utf-8") as file:
                 count = export_jsonl(collection, file, where, progress)
         elif path.suffix == ".parquet":
-            count = _export_parquet(documents(collection, where), temporary, progress)
+            advance = counter(progress, "exporting", len(collection))
+            count = _export_parquet(documents(collection, where), temporary, advance)
         else:
             raise InputError(f"{path} must end in .jsonl or .parquet.")
         temporary.replace(path)
@@ -96,7 +97,7 @@ def export_file(collection: Collection, path: Path, where: str | None = None, pr
     return count
 
 
-def _export_parquet(rows: Iterable[dict[str, Any]], path: Path, progress: Progress | None) -> int:
+def _export_parquet(rows: Iterable[dict[str, Any]], path: Path, advance: Callable[[int], None]) -> int:
     try:
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -119,8 +120,7 @@ def _export_parquet(rows: Iterable[dict[str, Any]], path: Path, progress: Progre
                 )
             group.append({**row, "metadata": json.dumps(row["metadata"], ensure_ascii=False)})
             count += 1
-            if progress is not None:
-                progress(1)
+            advance(1)
             if len(group) == _ROWS_A_GROUP:
                 write()
         write()

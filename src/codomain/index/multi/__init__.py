@@ -12,8 +12,7 @@ cascade.py      the stage `cascade()`: few vectors for many documents, then more
 
 from __future__ import annotations
 
-import importlib
-from typing import Any
+from codomain.lazy import exports
 
 _HOMES = {
     "Cascade": "codomain.index.multi.cascade",
@@ -25,8 +24,4 @@ _HOMES = {
 }
 __all__ = ["FDE", "Cascade", "MultiVector", "candidate_recall", "farthest_first", "maxsim"]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'codomain.index.multi' has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOMES[name]), name)
+__getattr__, __dir__ = exports(__name__, _HOMES)
