@@ -28,7 +28,8 @@ _WITH_HEADINGS = ("markdown", "html", "docx")
 def documents(collection: Collection, where: str | Mapping[str, Any] | Where | None = None) -> Iterator[dict[str, Any]]:
     """Every document, or those that a filter matches, as plain values: id, title, text, metadata, source, markdown.
 
-    They come as they are when the first is asked for; the collection may be changed meanwhile.
+    They come as they are when the first is asked for; the collection may be changed meanwhile. Raises StoreError where it
+    is closed before the last one.
     """
     condition, parameters = ("1", []) if where is None else to_sql(parse_where(where))
     sql = (
@@ -36,8 +37,10 @@ def documents(collection: Collection, where: str | Mapping[str, Any] | Where | N
         f"LEFT JOIN sources s ON s.id = d.source WHERE {condition} ORDER BY d.id"
     )
     # a connection of its own: one state from the first document to the last, and nobody is kept from writing
+    collection.check_open()
     with sentences(collection.folder), closing(connect(collection.folder)) as db:
         for key, title, text, metadata, source in db.execute(sql, parameters):
+            collection.check_open()
             fields = json.loads(metadata)
             yield {
                 "id": key,

@@ -100,7 +100,7 @@ def add_records(collection: Collection, items: Iterable[Item], progress: Progres
     report = Added()
     for batch in _batches(items):
         records = {record.id: record for record in batch}  # of two with one id in a batch the later one counts
-        with collection.lock:
+        with collection.held():
             _add_batch(collection, records, report)
         if progress is not None:
             progress(len(batch))

@@ -21,7 +21,7 @@ from codomain.read.files import TABLES, format_of, label
 from codomain.store.collection import Collection
 from codomain.store.ingest import Added, add_records
 from codomain.store.rows import delete_documents
-from codomain.store.schema import sentences, writing
+from codomain.store.schema import writing
 
 
 @dataclass
@@ -60,8 +60,7 @@ def index_files(
     report.files, report.unchanged_files = len(files), len(files) - len(todo)
     if on_start is not None:
         on_start(sum(file.size for file in todo))
-    with sentences(collection.folder):
-        report.documents = add_records(collection, reading.records(todo), progress=reading.acknowledge)
+    report.documents = add_records(collection, reading.records(todo), progress=reading.acknowledge)
     reading.acknowledge(0)
     # what may not be looked at has not vanished
     hidden = [bad.path for bad in report.bad if bad.kind == "unreadable"]
@@ -85,10 +84,9 @@ class _Reading:
 
     def changed(self, files: Iterable[SourceFile]) -> list[SourceFile]:
         """Files whose size or time differs from the last complete reading, and whose contents do, too."""
-        db = self.collection.db
-        known = {
-            p: s for p, *s in db.execute("SELECT path, size, mtime_ns, digest FROM sources WHERE digest IS NOT NULL")
-        }
+        sql = "SELECT path, size, mtime_ns, digest FROM sources WHERE digest IS NOT NULL"
+        with self.collection.held() as db:
+            known = {path: stamp for path, *stamp in db.execute(sql)}
         todo: list[SourceFile] = []
         touched: list[SourceFile] = []
         for file in files:
@@ -99,7 +97,7 @@ class _Reading:
             elif time != file.mtime_ns:
                 (touched if self._stamp(file) == stamp else todo).append(file)
         if touched:
-            with writing(db, self.collection.folder):
+            with self.collection.held(), writing(db, self.collection.folder):
                 db.executemany(
                     "UPDATE sources SET mtime_ns = ? WHERE path = ?", [(f.mtime_ns, f.label) for f in touched]
                 )
@@ -144,10 +142,11 @@ class _Reading:
     def acknowledge(self, _documents: int) -> None:
         """Called when all that was read so far is on disk: enter the finished files as complete."""
         if self.finished:
-            with self.collection.lock, writing(self.collection.db, self.collection.folder):
-                for file, stamp, keys in self.finished:
-                    self.report.removed += self._complete(file, stamp, keys)
-            self.collection.changed()
+            with self.collection.held() as db:
+                with writing(db, self.collection.folder):
+                    for file, stamp, keys in self.finished:
+                        self.report.removed += self._complete(file, stamp, keys)
+                self.collection.changed()
             self.finished.clear()
         if self.progress is not None:
             self.progress(self.bytes_read)
@@ -176,21 +175,24 @@ def _remove_vanished(collection: Collection, paths: Iterable[str], present: set[
     kept = tuple(os.path.join(path, "") for path in hidden)
     if not roots:
         return 0
-    with collection.lock, writing(collection.db, collection.folder) as db:
-        known = db.execute("SELECT id, path FROM sources").fetchall()
-        gone = [
-            number
-            for number, path in known
-            if path not in present and path.startswith(tuple(roots)) and not f"{path}/".startswith(kept)
-        ]
-        if not gone:
-            return 0
-        listing = [json.dumps(gone)]
-        documents = [
-            n
-            for (n,) in db.execute("SELECT id FROM documents WHERE source IN (SELECT value FROM json_each(?))", listing)
-        ]
-        delete_documents(db, documents)
-        db.execute("DELETE FROM sources WHERE id IN (SELECT value FROM json_each(?))", listing)
-    collection.changed()
+    with collection.held():
+        with writing(collection.db, collection.folder) as db:
+            known = db.execute("SELECT id, path FROM sources").fetchall()
+            gone = [
+                number
+                for number, path in known
+                if path not in present and path.startswith(tuple(roots)) and not f"{path}/".startswith(kept)
+            ]
+            if not gone:
+                return 0
+            listing = [json.dumps(gone)]
+            documents = [
+                n
+                for (n,) in db.execute(
+                    "SELECT id FROM documents WHERE source IN (SELECT value FROM json_each(?))", listing
+                )
+            ]
+            delete_documents(db, documents)
+            db.execute("DELETE FROM sources WHERE id IN (SELECT value FROM json_each(?))", listing)
+        collection.changed()
     return len(documents)

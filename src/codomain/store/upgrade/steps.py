@@ -36,7 +36,7 @@ def resume(collection: Collection, progress: Progress | None = None) -> None:
     Raises StoreError when no upgrade is under way.
     """
     while True:
-        with collection.lock, collection.snapshot():
+        with collection.snapshot():
             move = collection.move
             if move is None or move.done:
                 raise StoreError(f"no upgrade of {collection.folder} is under way.")
@@ -54,7 +54,7 @@ def rollback(collection: Collection, progress: Progress | None = None) -> None:
     Raises StoreError when there is nothing to go back to.
     """
     while True:
-        with collection.lock, collection.snapshot():
+        with collection.snapshot():
             move = collection.move
             if move is None:
                 raise StoreError(f"{collection.folder} keeps no older vectors that it could go back to.")
@@ -78,7 +78,7 @@ def drop_old(collection: Collection) -> None:
 
 def _drop(collection: Collection) -> bool:
     """False where another process has dropped them or gone back to them meanwhile: then they are not ours to clear."""
-    with collection.lock:
+    with collection.held():
         with collection.snapshot():
             move = collection.move
         if move is None:
@@ -105,7 +105,7 @@ def _drop(collection: Collection) -> bool:
 
 def fill(collection: Collection) -> int:
     """Embed the next rows of the branches that lack some; how many rows, 0 when none lacks any."""
-    with collection.lock:
+    with collection.held():
         with collection.snapshot():
             rows, state = collection.rows, (collection.generation, collection.epoch)
             behind = [b for b in _vectors(collection.others) if b.blocks.keeps and b.blocks.end() < rows]
@@ -141,7 +141,7 @@ def _encoded(collection: Collection, behind: Sequence[Branch], rows: np.ndarray[
 
 def _cut_over(collection: Collection, move: Move) -> bool:
     """Build the new indexes, then answer with them alone; False when rows came in meanwhile."""
-    with collection.lock:
+    with collection.held():
         with writing(collection.db, collection.folder) as db:
             if not collection.outdated:
                 for branch in _vectors(collection.others):
@@ -166,7 +166,7 @@ def _cut_over(collection: Collection, move: Move) -> bool:
 
 
 def _go_back(collection: Collection, move: Move) -> bool:
-    with collection.lock:
+    with collection.held():
         gone = collection.branches if move.done else collection.others
         gone = [branch for branch in gone if branch.key not in move.source_keys.values()]
         with writing(collection.db, collection.folder) as db:
