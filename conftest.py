@@ -4,8 +4,8 @@ from importlib.util import find_spec
 
 NETWORKS = [
     "src/codomain/learn/objectives/stationary.py",
-    "src/codomain/transform/adapt_training.py",
-    "src/codomain/transform/adversarial_training.py",
-    "src/codomain/transform/recurrent_training.py",
+    "src/codomain/transform/training/adapter.py",
+    "src/codomain/transform/training/adversarial.py",
+    "src/codomain/transform/training/recurrent.py",
 ]
 collect_ignore = [] if find_spec("torch") else NETWORKS

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 import codomain as cd
-from codomain.stages import Stage, stage
+from codomain.registry import stage
+from codomain.stage import Stage
 
 DIM, RANK = 384, 120
 PIPELINES = (

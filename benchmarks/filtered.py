@@ -31,9 +31,9 @@ import faiss
 import numpy as np
 
 import codomain as cd
-from codomain.measure import datasets
-from codomain.report import recording
-from codomain.store.where import parse_where
+from codomain.measure.data import datasets
+from codomain.store.filters.where import parse_where
+from codomain.trace import collect
 
 K = 10
 Search = Callable[[np.ndarray], np.ndarray]
@@ -187,7 +187,7 @@ def main() -> None:
         ours = Ours(collection)
         vectors = np.concatenate([block for _, block in ours.branch.blocks.read(0)])
         assert len(vectors) == len(rows), "a description of several chunks would need rows of its own"
-        asked = collection.vector_branches[0].leaf.encoder.encode_queries(queries)
+        asked = collection.vector_branches[0].plan.encoder.encode_queries(queries)
         graph = faiss.IndexHNSWFlat(vectors.shape[1], 32, faiss.METRIC_INNER_PRODUCT)
         graph.hnsw.efConstruction = 128
         start = time.perf_counter()
@@ -219,7 +219,7 @@ def compare(found, ours, graph, table, vectors, asked) -> None:
         last = -np.partition(-(asked @ vectors[rows].T), min(K, len(rows)) - 1, axis=1)[:, min(K, len(rows)) - 1]
         mine = ours.search(f)
         reached = recall(mine, last, len(rows))
-        with recording() as report:
+        with collect() as report:
             mine(asked[:1])
         systems: dict[str, tuple[Search, float, str]] = {"codomain": (mine, reached, "")}
         systems["FAISS selector"] = best(

@@ -17,7 +17,7 @@ from collections.abc import Callable
 import numpy as np
 
 from codomain.index.flat import Flat
-from codomain.transform import OPQ, PQ, Binary, Bins, Float8, Float16, Int2, Int4, Int8
+from codomain.transform import OPQ, PQ, Binary, Float8, Float16, Int2, Int4, Int8, QuantileBins
 
 DIM, K, TURNS = 384, 10, 11
 
@@ -100,7 +100,7 @@ def main() -> None:
 
     indexes = {"float32": index}
     quantizers = (
-        Float16(), Float8(), Int8(), Int4(), Int2(), Bins(4), Bins(2), PQ(DIM // 4), OPQ(DIM // 4, rounds=1), Binary(),
+        Float16(), Float8(), Int8(), Int4(), Int2(), QuantileBins(4), QuantileBins(2), PQ(DIM // 4), OPQ(DIM // 4, rounds=1), Binary(),
     )  # fmt: skip
     for quantizer in quantizers:
         quantizer.fit(vectors[:2000])

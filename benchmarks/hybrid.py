@@ -14,11 +14,12 @@ import numpy as np
 
 import codomain as cd
 from codomain.errors import InputError
-from codomain.measure import Run, datasets
-from codomain.measure.datasets import Dataset
-from codomain.measure.evaluation import measured
+from codomain.measure import Run
+from codomain.measure.data import datasets
+from codomain.measure.data.datasets import Dataset
+from codomain.measure.tasks.evaluation import measured
 from codomain.rank.fuse import METHODS, Fuse
-from codomain.retrieve import Retriever
+from codomain.retriever import Retriever
 from codomain.vectors import Hits
 
 SETS = ("cranfield", "scifact", "npl_vaswani", "debian", "wordnet", "verses")

@@ -16,8 +16,8 @@ import time
 from pathlib import Path
 
 import codomain as cd
-from codomain.measure import datasets
-from codomain.store.sources import index_files
+from codomain.measure.data import datasets
+from codomain.store.file_sync import index_files
 
 
 def corpus() -> Path:

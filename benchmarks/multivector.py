@@ -23,7 +23,7 @@ import codomain as cd
 from codomain.errors import CodomainError
 from codomain.index.multi import MultiVector
 from codomain.measure import Dataset, Run, load, measured
-from codomain.measure.encoded import encoded
+from codomain.measure.data.encoded import encoded
 from codomain.vectors import Hits, Ragged
 
 K, TIMED, TURNS = 10, 15, 3

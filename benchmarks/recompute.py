@@ -19,8 +19,8 @@ import codomain as cd
 from codomain.errors import CodomainError
 from codomain.index.recompute import Recompute
 from codomain.measure import load
-from codomain.report import recording
-from codomain.stages import stage_class
+from codomain.registry import stage_class
+from codomain.trace import collect
 
 K = 10
 
@@ -60,7 +60,7 @@ def main() -> None:
     recomputed = dict.fromkeys(indexes, 0)
     for query in queries:
         for name, index in indexes.items():
-            with recording() as report:
+            with collect() as report:
                 started = time.perf_counter()
                 hits[name].append(index.search(query[None], K).rows[0])
                 milliseconds[name].append((time.perf_counter() - started) * 1e3)

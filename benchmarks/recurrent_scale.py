@@ -26,8 +26,8 @@ import numpy as np
 import codomain as cd
 from codomain.index.flat import Flat
 from codomain.index.sdc import SymmetricDistance
-from codomain.measure import datasets
-from codomain.measure.encoded import encoded
+from codomain.measure.data import datasets
+from codomain.measure.data.encoded import encoded
 from codomain.transform import Binary, RecurrentBinary
 from scale import grown, truth
 

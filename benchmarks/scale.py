@@ -120,8 +120,8 @@ def main() -> None:
         return
     sys.path.insert(0, str(Path(__file__).parent.parent / "proofs"))
     import codomain as cd
-    from codomain.measure import datasets
-    from codomain.measure.encoded import encoded
+    from codomain.measure.data import datasets
+    from codomain.measure.data.encoded import encoded
     from ivf_attr import packages
 
     sizes = [int(a) for a in sys.argv[1:] if a.isdigit()] or [10_000, 100_000, 1_000_000]

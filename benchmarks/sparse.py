@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from codomain.analyzer import Analyzer
-from codomain.encode.lexical import NGramEncoder, WordEncoder
+from codomain.encode.text.lexical import BagOfWordsEncoder, CharNGramEncoder
 from codomain.errors import CodomainError, InputError
 from codomain.index.bm25 import BM25
 from codomain.index.sparse import SparseIndex
@@ -53,7 +53,7 @@ def in_turns(runs: dict[str, Callable[[], object]]) -> dict[str, float]:
 
 
 def encoding(titles: list[str]) -> None:
-    for make in (NGramEncoder, WordEncoder):
+    for make in (CharNGramEncoder, BagOfWordsEncoder):
         fresh = len(titles) / seconds(lambda make=make: make().encode_documents(titles))
         known = make()
         known.encode_documents(titles)
@@ -69,7 +69,7 @@ def bm25(texts: list[str]) -> None:
     from bm25s.tokenization import Tokenized
 
     queries = [" ".join(text.split()[5:12]) for text in texts[::60]]
-    encoder, analyzer = WordEncoder(dim=1 << 30), Analyzer()  # so many that no two words share a bucket
+    encoder, analyzer = BagOfWordsEncoder(dim=1 << 30), Analyzer()  # so many that no two words share a bucket
     documents, asked = encoder.encode_documents(texts), encoder.encode_queries(queries)
     index = SparseIndex("bm25")
     print(f"BM25: {len(texts):,} documents built in {seconds(lambda: index.build(documents)):.2f} s", end="; ")
@@ -107,7 +107,7 @@ def bm25(texts: list[str]) -> None:
 
 
 def products(titles: list[str]) -> None:
-    documents = NGramEncoder().encode_documents(titles)
+    documents = CharNGramEncoder().encode_documents(titles)
     asked = documents[::600]
     columns = documents.T.tocsr()
     index = SparseIndex(backend="exact").build(documents)

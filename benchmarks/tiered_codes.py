@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 
 import codomain as cd
-from codomain.measure.encoded import encoded
-from codomain.retrieve import Leaf
+from codomain.measure.data.encoded import encoded
+from codomain.plan import Branch
 
 STORED = ("", "int8()", "float8()", "int4()")
 COARSE = ("binary() >> flat('hamming')", "recurrent_binary(2) >> sdc()")
@@ -26,11 +26,11 @@ CANDIDATES = (40, 200)
 
 def search(expression: str, X: np.ndarray, Q: np.ndarray) -> np.ndarray:
     """Rows (q, 10) that `encoder >> expression` finds."""
-    leaf = Leaf(cd.pipeline(f"minilm() >> {expression}").stages)
-    if leaf.transforms:
-        leaf.fit(X)
-    leaf.index.build(leaf.for_index(leaf.codes(X)), leaf.codec)
-    return leaf.index.search(leaf.query_vectors(Q), 10).rows
+    branch = Branch(cd.pipeline(f"minilm() >> {expression}").stages)
+    if branch.transforms:
+        branch.fit(X)
+    branch.index.build(branch.for_index(branch.codes(X)), branch.codec)
+    return branch.index.search(branch.query_vectors(Q), 10).rows
 
 
 def main() -> None:

@@ -18,11 +18,24 @@ from typing import Any
 from codomain.errors import CodomainError
 from codomain.measure.papers import STATUSES, load
 from codomain.pipeline import _KIND_WORDS
-from codomain.stages import _MODULES, Stage, stage_class
+from codomain.registry import _BUILT_IN, stage_class
+from codomain.stage import Stage
 
 DOCS = Path(__file__).parent
 NOTE = "<!-- Written by docs/generate.py: edit the code, not this page. -->\n"
-PUBLIC = ("read", "store", "retrieve", "measure", "vectors", "pipeline", "stages", "errors")
+PUBLIC = (
+    "read",
+    "store",
+    "retriever",
+    "measure",
+    "tuning",
+    "diagnosis",
+    "vectors",
+    "pipeline",
+    "stage",
+    "registry",
+    "errors",
+)
 """The modules of the Python reference; the stages have a page of their own."""
 
 
@@ -62,7 +75,7 @@ def stages() -> str:
         else "A pipeline joins stages with `>>`: an encoder, transforms, an index, rankers.",
     ]
     known: list[type[Stage]] = []
-    for name in sorted(_MODULES):
+    for name in sorted(_BUILT_IN["stage"]):
         try:
             known.append(stage_class(name))
         except (CodomainError, ImportError, KeyError):

@@ -22,8 +22,8 @@ from claims import prove
 
 sys.path.insert(0, str(Path(__file__).parent))
 import codomain as cd
-from codomain.measure.encoded import encoded
-from codomain.transform.adversarial import AdversarialTranslator
+from codomain.measure.data.encoded import encoded
+from codomain.transform.align.adversarial import AdversarialTranslator
 from unpaired import Split, top1, verses
 
 SEEDS = (0, 1, 2)

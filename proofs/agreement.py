@@ -23,9 +23,9 @@ from claims import judge, prove
 sys.path.insert(0, str(Path(__file__).parent))
 import codomain as cd
 from align import verses
-from codomain.measure.agreement import agreement, cka
-from codomain.measure.compression import Compressed
-from codomain.measure.encoded import encoded
+from codomain.measure.data.encoded import encoded
+from codomain.measure.space.agreement import agreement, cka
+from codomain.measure.space.compression import Compressed
 
 DOCUMENTS, ASKED = slice(0, 3000), slice(0, 500)
 

@@ -27,8 +27,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 import codomain as cd
 import minilm_l3  # noqa: F401  (registers the encoder minilm_l3)
 from codomain.errors import InputError
-from codomain.measure.encoded import encoded
-from codomain.transform.align import Align
+from codomain.measure.data.encoded import encoded
+from codomain.transform.align.align import Align
 
 INDEXED, ASKED = slice(3000, 9000), slice(6000, 9000)
 PAIRS = (300, 1000, 2000, 3000)

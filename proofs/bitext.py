@@ -33,11 +33,11 @@ import numpy as np
 
 import codomain as cd
 from claims import prove
-from codomain.measure.encoded import encoded
-from codomain.measure.knn_labels import KNNLabels
-from codomain.measure.neighbours import units
-from codomain.measure.significance import compare
-from codomain.measure.translations import bitext, fuse_distances
+from codomain.measure.data.encoded import encoded
+from codomain.measure.metrics.significance import compare
+from codomain.measure.space.neighbors import unit_rows
+from codomain.measure.tasks.bitext import bitext, fuse_distances
+from codomain.measure.tasks.knn_labels import KNNLabels
 from labelled import folder, table
 
 XQUAD = ("de", "es", "zh", "ar", "tr", "ru")
@@ -98,7 +98,7 @@ def main() -> None:
         left, right = pairs(language)
         S, T = (np.float32(encoded(e5, side)) for side in (left, right))
         s, t = (np.float32(encoded(minilm, side)) for side in (left, right))
-        D = fuse_distances([1 - units(S) @ units(T).T, 1 - units(s) @ units(t).T], [0.8, 0.2])
+        D = fuse_distances([1 - unit_rows(S) @ unit_rows(T).T, 1 - unit_rows(s) @ unit_rows(t).T], [0.8, 0.2])
         own = np.arange(len(D))
         fused = float(((D.argmin(axis=1) == own).mean() + (D.argmin(axis=0) == own).mean()) / 2)
         row = {"cosine": both_ways(S, T, None), "margin": both_ways(S, T, "ratio"),

@@ -24,8 +24,8 @@ import numpy as np
 import codomain as cd
 from claims import judge, prove
 from codomain.errors import InputError
-from codomain.measure.compression import compare, frontier
-from codomain.measure.encoded import encoded
+from codomain.measure.data.encoded import encoded
+from codomain.measure.space.compression import compare, frontier
 
 METHODS = [
     "", "float16()", "float8()", "float8('e5m2')", "int8()", "int4()", "bins(4)", "int2()", "bins(2)", "binary()",

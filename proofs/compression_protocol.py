@@ -26,8 +26,8 @@ import numpy as np
 import codomain as cd
 from claims import judge, prove
 from codomain.errors import InputError
-from codomain.measure.compression import compare
-from codomain.measure.encoded import encoded
+from codomain.measure.data.encoded import encoded
+from codomain.measure.space.compression import compare
 
 METHODS = [
     "", "float8()", "int8()", "int4()", "binary()", "pca(64) >> normalize()", "pca(16) >> normalize()",

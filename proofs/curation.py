@@ -26,11 +26,18 @@ import numpy as np
 
 import codomain as cd
 from claims import prove
-from codomain.encode.transformer import minilm_folder
-from codomain.measure.curation import Coherence, character_loss, coverage, loss_coherence, select_diverse, source_purity
-from codomain.measure.encoded import encoded
-from codomain.measure.neighbours import units
-from codomain.measure.significance import compare
+from codomain.encode.text.transformer import minilm_folder
+from codomain.measure.data.encoded import encoded
+from codomain.measure.metrics.significance import compare
+from codomain.measure.probes.curation import (
+    Coherence,
+    character_loss,
+    coverage,
+    loss_coherence,
+    select_diverse,
+    source_purity,
+)
+from codomain.measure.space.neighbors import unit_rows
 from labelled import agnews, folder, newsgroups, table
 
 REPEATS = 20
@@ -89,7 +96,7 @@ def main() -> None:
     print(f"{len(texts):,} texts, loss {loss.mean():.2f} bits per character, deviation {loss.std():.2f}")
     found = {}
     for name, X in vectors.items():
-        X = units(X - X.mean(axis=0))  # mean token vectors share most of their length
+        X = unit_rows(X - X.mean(axis=0))  # mean token vectors share most of their length
         c = found[name] = loss_coherence(X, loss, lengths=lengths)
         inside = loss_coherence(X[: len(posts.texts)], loss[: len(posts.texts)], lengths=lengths[: len(posts.texts)])
         print(

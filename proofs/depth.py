@@ -27,8 +27,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 from align import verses
 from codomain.encode import MiniLMEncoder
 from codomain.measure import load
-from codomain.measure.drift import Drift, classifier_test, depth, depth_test
-from codomain.measure.encoded import encoded
+from codomain.measure.data.encoded import encoded
+from codomain.measure.space.drift import Drift, classifier_test, depth, depth_test
 
 REPEATS = 300
 

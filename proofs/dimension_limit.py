@@ -20,8 +20,9 @@ from __future__ import annotations
 
 import codomain as cd
 from claims import judge, prove
-from codomain.measure import Space, evaluate, load
-from codomain.measure.dimension_limit import combination_pressure, critical_n
+from codomain.measure import evaluate, load
+from codomain.measure.space.capacity import combination_pressure, critical_n
+from codomain.tuning import Space
 
 SYSTEMS = {
     "BM25": "bm25()",

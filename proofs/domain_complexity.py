@@ -30,9 +30,9 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from claims import judge, prove
-from codomain.encode.static import BUNDLED
+from codomain.encode.text.static import BUNDLED
 from codomain.measure import evaluate, load
-from codomain.measure.complexity import domain_gap, sentence_length, syllables, text_complexity
+from codomain.measure.probes.complexity import domain_gap, sentence_length, syllables, text_complexity
 
 
 def texts_of(name: str) -> list[str]:

@@ -31,11 +31,11 @@ from torch.nn.functional import cross_entropy, normalize
 sys.path.insert(0, str(Path(__file__).parent))
 from align import verses
 from claims import judge
-from codomain.encode.transformer import MiniLMEncoder, TransformerEncoder, minilm_folder
+from codomain.encode.text.transformer import MiniLMEncoder, TransformerEncoder, minilm_folder
 from codomain.errors import CodomainError
-from codomain.measure.datasets import load
-from codomain.measure.encoded import cache_folder, encoded
-from codomain.transform.align import Align
+from codomain.measure.data.datasets import load
+from codomain.measure.data.encoded import cache_folder, encoded
+from codomain.transform.align.align import Align
 from low_rank_adapter import hidden
 
 RATES = (2e-5, 2e-4, 5e-4)

@@ -22,9 +22,9 @@ import numpy as np
 
 import codomain as cd
 from claims import prove
-from codomain.measure.encoded import encoded
-from codomain.measure.explain import concept_vector, explain
-from codomain.measure.neighbours import units
+from codomain.measure.data.encoded import encoded
+from codomain.measure.probes.explain import concept_vector, explain
+from codomain.measure.space.neighbors import unit_rows
 from labelled import newsgroups, sst2
 
 
@@ -42,12 +42,12 @@ def main() -> None:
     X, Y = (np.float32(encoded(encoder, half.texts)) for half in (here, there))
     groups = sorted(set(here.labels))
     own = [X[np.array(here.labels) == group].mean(axis=0) for group in groups]
-    other = units(np.stack([Y[np.array(there.labels) == group].mean(axis=0) for group in groups]))
+    other = unit_rows(np.stack([Y[np.array(there.labels) == group].mean(axis=0) for group in groups]))
     right, gaps, gains = 0, [], []
     for i, group in enumerate(groups):
         found = explain(own[i], here.texts, X, encoder=encoder, k=50)
         words = [term for term, _ in found.terms]
-        cosines = other @ units(encoder.encode_documents([" ".join(words)]))[0]
+        cosines = other @ unit_rows(encoder.encode_documents([" ".join(words)]))[0]
         best = groups[int(cosines.argmax())]
         right += best == group
         gaps.append(cosines[i] - np.delete(cosines, i).mean())
@@ -64,7 +64,7 @@ def main() -> None:
     positive = np.array([label == "1" for label in train.labels])
     S, T = (np.float32(encoded(encoder, half.texts)) for half in (train, test))
     concept = concept_vector(np.flatnonzero(positive), np.flatnonzero(~positive), S)
-    auc = float(roc_auc_score([label == "1" for label in test.labels], units(T) @ concept.direction))
+    auc = float(roc_auc_score([label == "1" for label in test.labels], unit_rows(T) @ concept.direction))
     verdict(
         f'the direction "positive" has an AUC of {auc:.3f} on test sentences ({concept.auc:.3f} in folds)', auc >= 0.85
     )

@@ -22,8 +22,9 @@ import numpy as np
 
 import codomain as cd
 from claims import judge, prove
-from codomain.stages import Stage, stage
-from codomain.transform.items import OnlineItems
+from codomain.registry import stage
+from codomain.stage import Stage
+from codomain.transform.adapt.items import OnlineItems
 from online_items import drawn, recall, streamed, verses
 
 SEEDS = (10, 11, 12)

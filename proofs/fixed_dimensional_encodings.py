@@ -19,9 +19,9 @@ import numpy as np
 import codomain as cd
 from claims import judge, prove
 from codomain.index.multi import FDE, MultiVector
-from codomain.index.multi.choice import recall_at
+from codomain.index.multi.candidate_selection import recall_at
 from codomain.measure import load
-from codomain.measure.encoded import encoded
+from codomain.measure.data.encoded import encoded
 from codomain.vectors import Ragged
 
 DEPTHS = (20, 50, 100, 200)

@@ -24,8 +24,8 @@ import numpy as np
 from claims import judge, prove
 from codomain.encode import MiniLMEncoder
 from codomain.errors import InputError
-from codomain.measure.perturbations import DEFAULT
-from codomain.measure.robustness import Flip, flip_rate
+from codomain.measure.probes.perturbations import DEFAULT
+from codomain.measure.probes.robustness import Flip, flip_rate
 
 TEXTS = 800
 

@@ -27,7 +27,7 @@ import numpy as np
 
 from claims import judge, prove
 from codomain.measure import evaluate, load
-from codomain.measure.growth import growth_curve, growth_of_gap, nested
+from codomain.measure.build.growth import growth_curve, growth_of_gap, nested
 
 SIZES = (1_000, 3_000, 6_000, 18_000)
 

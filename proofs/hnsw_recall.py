@@ -19,11 +19,11 @@ from scipy.stats import spearmanr
 
 import codomain as cd
 from codomain.index.diagnostics import lid, order_sensitivity, recall, recall_card
-from codomain.index.filtered import Filtered
+from codomain.index.filtered.filtered import Filtered
 from codomain.index.flat import Flat
 from codomain.index.hnsw import HNSW
-from codomain.measure import datasets
-from codomain.measure.encoded import encoded
+from codomain.measure.data import datasets
+from codomain.measure.data.encoded import encoded
 
 M, EF_CONSTRUCTION = 16, 128
 

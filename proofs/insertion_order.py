@@ -24,8 +24,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 from align import verses
 from codomain.encode import MiniLMEncoder
 from codomain.index.diagnostics import order_sensitivity
-from codomain.measure.ann import decile_recall, graph, orders
-from codomain.measure.encoded import encoded
+from codomain.measure.data.encoded import encoded
+from codomain.measure.space.insertion_order import decile_recall, graph, orders
 
 GRAPHS = {4: (32, 16), 8: (64, 16), 16: (128, 32)}
 

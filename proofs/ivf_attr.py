@@ -23,13 +23,13 @@ from pathlib import Path
 import numpy as np
 
 import codomain as cd
-from codomain.index.attributes import Range
 from codomain.index.diagnostics import recall
+from codomain.index.filtered.attributes import Range
+from codomain.index.filtered.ivf_attr import IVFAttr
 from codomain.index.flat import Flat
-from codomain.index.ivf_attr import IVFAttr
-from codomain.measure import datasets
-from codomain.measure.encoded import encoded
-from codomain.report import recording
+from codomain.measure.data import datasets
+from codomain.measure.data.encoded import encoded
+from codomain.trace import collect
 
 
 def packages() -> tuple[list[str], np.ndarray, np.ndarray, list[str]]:
@@ -66,7 +66,7 @@ def main() -> None:
             middle = np.quantile(sizes[sections == code], [0.1, 0.9]).astype(int)
             where = {"section": code, "size": Range(int(middle[0]), int(middle[1]))}
             mask = (sections == code) & (sizes >= middle[0]) & (sizes <= middle[1])
-            with recording() as report:
+            with collect() as report:
                 found = again.search(queries, 10, where=where)
             share, read = mask.mean(), report.bytes_read / len(queries) / file
             result = recall(lambda _, found=found: found, queries, exact.search(queries, 10, mask))

@@ -22,7 +22,7 @@ from claims import prove
 from codomain.index.flat import Flat
 from codomain.index.multi import MultiVector
 from codomain.measure import Dataset, Evaluation, Run, load, measured
-from codomain.measure.encoded import encoded
+from codomain.measure.data.encoded import encoded
 
 ANCHORS = (0.0, 0.25, 1.0)
 METRICS = ["R@2", "R@10", "nDCG@10"]

@@ -31,7 +31,7 @@ from torch.nn.functional import cross_entropy
 from claims import judge, prove
 from codomain.encode import MiniLMEncoder
 from codomain.errors import InputError
-from codomain.measure.geometry import intrinsic_dimension, local_dimension
+from codomain.measure.space.geometry import intrinsic_dimension, local_dimension
 
 EPOCHS, TRAIN, HELD, BATCH, RATE, TOKENS = 10, 160, 300, 32, 1e-4, 32
 

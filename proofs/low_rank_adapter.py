@@ -24,8 +24,8 @@ import numpy as np
 import codomain as cd
 from claims import judge, prove
 from codomain.errors import InputError
-from codomain.measure.encoded import encoded
-from codomain.transform.adapt import LowRankAdapter
+from codomain.measure.data.encoded import encoded
+from codomain.transform.adapt.low_rank import LowRankAdapter
 
 PAIRS, LEARNT = 2500, 1500
 SEEDS = (0, 1, 2)

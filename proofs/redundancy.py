@@ -25,9 +25,9 @@ import numpy as np
 import codomain as cd
 from claims import judge, prove
 from codomain.errors import InputError
-from codomain.measure.compression import compare, redundancy_curve
-from codomain.measure.encoded import encoded
-from codomain.measure.geometry import intrinsic_dimension, isoscore, mean_cosine
+from codomain.measure.data.encoded import encoded
+from codomain.measure.space.compression import compare, redundancy_curve
+from codomain.measure.space.geometry import intrinsic_dimension, isoscore, mean_cosine
 
 SHARES = (1, 0.5, 0.25, 0.125, 0.05, 0.02, 0.01, 0.005)
 DRAWS = 5

@@ -22,8 +22,8 @@ from claims import judge
 sys.path.insert(0, str(Path(__file__).parent))
 
 from codomain.errors import CodomainError
-from codomain.transform.align import Align
-from codomain.transform.relative import Relative
+from codomain.transform.align.align import Align
+from codomain.transform.align.relative import Relative
 
 SEEDS = (0, 1, 2)
 ANCHORS = 200
@@ -69,7 +69,7 @@ def retrieval() -> None:
     import align as verses
     import codomain as cd
     from align import ASKED, INDEXED
-    from codomain.measure.encoded import encoded
+    from codomain.measure.data.encoded import encoded
 
     modern, old_wording = verses.verses()
     new, old = (cd.pipeline(name).stages[0] for name in ("minilm_l3()", "minilm()"))

@@ -24,14 +24,14 @@ import codomain as cd
 from claims import prove
 from codomain.measure import load, spearman
 from codomain.measure.cost import measure_cost
-from codomain.measure.encoded import encoded
+from codomain.measure.data.encoded import encoded
 
 WIDTHS = (32, 128)
 EPOCHS = 30
-Sides = tuple[np.ndarray, np.ndarray, np.ndarray]
+Rows = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
-def sides(name: str, split: str) -> Sides:
+def rows_of(name: str, split: str) -> Rows:
     pairs = load(name, split).pairs
     texts = [*dict.fromkeys(text for a, b, _ in pairs for text in (a, b))]
     at = {text: i for i, text in enumerate(texts)}
@@ -39,7 +39,7 @@ def sides(name: str, split: str) -> Sides:
     return X[[at[a] for a, _, _ in pairs]], X[[at[b] for _, b, _ in pairs]], np.float32([score for *_, score in pairs])
 
 
-def train(training: Sides, dev: Sides, test: Sides) -> tuple[np.ndarray, float, str]:
+def train(training: Rows, dev: Rows, test: Rows) -> tuple[np.ndarray, float, str]:
     """Cosines of the test pairs by the head that is best on dev pairs, its Spearman there and its setting."""
     import torch
     from torch.nn.functional import normalize
@@ -86,7 +86,7 @@ def gain(cosine: np.ndarray, head: np.ndarray, scores: np.ndarray) -> tuple[floa
 def main() -> None:
     held = []
     for name in ("sick", "stsb_multi"):
-        training, dev, test = (sides(name, split) for split in ("train", "dev", "test"))
+        training, dev, test = (rows_of(name, split) for split in ("train", "dev", "test"))
         cost = measure_cost(lambda sets=(training, dev, test): train(*sets))
         head, on_dev, setting = cost.value
         cosine = np.einsum("ij,ij->i", test[0], test[1])

@@ -33,7 +33,7 @@ import numpy as np
 from codomain.errors import CodomainError
 from codomain.measure import Run, compare, load, per_query
 from codomain.read import chunk, situate
-from codomain.stages import stage_class
+from codomain.registry import stage_class
 
 PACKAGES = {"numpy": "numpy", "scipy": "scipy", "sklearn": "scikit-learn"}
 DOCUMENTS = 300

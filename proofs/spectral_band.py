@@ -27,8 +27,8 @@ import numpy as np
 
 from claims import prove
 from codomain.errors import InputError
-from codomain.measure.compression import compare
-from codomain.measure.significance import compare as paired
+from codomain.measure.metrics.significance import compare as paired
+from codomain.measure.space.compression import compare
 from codomain.transform import SpectralBand
 from codomain.transform.reduce import unit_rows
 

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from claims import judge
 from codomain.learn.objectives.stationary import SimplexHead, StationaryLoss
-from codomain.measure.compatibility import average_compatibility, compatibility_matrix
+from codomain.measure.space.compatibility import average_compatibility, compatibility_matrix
 
 K, SEEDS, EPOCHS = 32, (0, 1, 2), 60
 VARIANTS = ("learnt", "learnt + HOC", "simplex", "simplex + HOC")

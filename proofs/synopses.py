@@ -12,7 +12,7 @@ import numpy as np
 
 import codomain as cd
 from codomain.errors import InputError
-from codomain.measure.encoded import encoded
+from codomain.measure.data.encoded import encoded
 
 DOCUMENTS, QUERIES = 20_000, 1_000
 

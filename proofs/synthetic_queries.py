@@ -18,12 +18,13 @@ from scipy.stats import kendalltau
 
 from claims import judge
 from codomain.errors import InputError
-from codomain.measure import load, tune
-from codomain.measure.datasets import Dataset
-from codomain.measure.encoded import cache_folder
-from codomain.measure.tuning.choice import choose
-from codomain.measure.tuning.outcome import Outcome
-from codomain.measure.tuning.space import Space
+from codomain.measure import load
+from codomain.measure.data.datasets import Dataset
+from codomain.measure.data.encoded import cache_folder
+from codomain.tuning import tune
+from codomain.tuning.outcome import Outcome
+from codomain.tuning.search_space import Space
+from codomain.tuning.selection import choose
 
 SETS = ("cranfield", "scifact", "npl_vaswani")
 DENSE = "minilm() >> flat()"

@@ -29,14 +29,14 @@ import codomain as cd
 from bitext import E5
 from claims import judge, prove
 from codomain.measure import evaluate, load
-from codomain.measure.benchmark import borda, rank_agreement, reduce_pool, select_tasks
-from codomain.measure.datasets import Dataset
-from codomain.measure.encoded import encoded
-from codomain.measure.growth import Nested, growth_curve
-from codomain.measure.metrics import spearman
-from codomain.measure.neighbours import units
-from codomain.measure.tasks import clusters, cosine_of_pairs, linear_probe, ranked
-from codomain.measure.translations import bitext
+from codomain.measure.build.growth import Nested, growth_curve
+from codomain.measure.build.reduce import borda, rank_agreement, reduce_pool, select_tasks
+from codomain.measure.data.datasets import Dataset
+from codomain.measure.data.encoded import encoded
+from codomain.measure.metrics.retrieval import spearman
+from codomain.measure.space.neighbors import unit_rows
+from codomain.measure.tasks.bitext import bitext
+from codomain.measure.tasks.vector_tasks import clusters, cosine_of_pairs, linear_probe, ranked
 
 ITEMS = 600
 PROBES = ["sst2", "cr", "subj", "mpqa", "sentclass/trec", "agnews", "banking77", "toxic_tweets"]
@@ -74,7 +74,7 @@ def score(kind: str, X: np.ndarray, data: Dataset) -> float:
         return bitext(X[:half], X[half:], margin=None).accuracy()
     if kind == "retrieval":
         n, place = len(data.documents), {d: i for i, d in enumerate(data.documents)}
-        order = np.argsort(-(units(X[n:]) @ units(X[:n]).T), axis=1)[:, :10]
+        order = np.argsort(-(unit_rows(X[n:]) @ unit_rows(X[:n]).T), axis=1)[:, :10]
         answers = [{place[d] for d in data.qrels[q]} for q in data.queries]
         return float(np.mean([any(row in own for row in rows) for rows, own in zip(order, answers, strict=True)]))
     return ranked("AP" if kind == "pairs" else "Spearman", cosine_of_pairs(X[:half], X[half:]), data.pairs).value
@@ -175,7 +175,7 @@ def main() -> None:
 
 
 def growth_run(corpora: Nested, expression: str) -> Any:
-    from codomain.measure.growth import _run
+    from codomain.measure.build.growth import _run
 
     return _run(cd.pipeline(expression), corpora.sets[0], 100, {})
 

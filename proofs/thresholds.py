@@ -19,9 +19,9 @@ from scipy.stats import spearmanr
 from claims import judge, prove
 from codomain.encode import MiniLMEncoder, StaticEncoder
 from codomain.measure import load
-from codomain.measure.encoded import encoded
-from codomain.measure.geometry import isoscore, partition_isotropy
-from codomain.measure.threshold import auc, calibrate_threshold, similarity_profile
+from codomain.measure.data.encoded import encoded
+from codomain.measure.space.geometry import isoscore, partition_isotropy
+from codomain.measure.space.threshold import auc, calibrate_threshold, similarity_profile
 
 CUTS = {"minilm": (384, 192, 96, 48, 24), "static": (384, 192, 96, 48)}
 

@@ -21,9 +21,9 @@ import codomain as cd
 from codomain.index.diagnostics import recall
 from codomain.index.flat import Flat
 from codomain.index.tiered import Tiered
-from codomain.measure import datasets
-from codomain.measure.encoded import encoded
-from codomain.report import recording
+from codomain.measure.data import datasets
+from codomain.measure.data.encoded import encoded
+from codomain.trace import collect
 from ivf_attr import packages
 
 COARSE = [
@@ -51,7 +51,7 @@ def main() -> None:
             found, read, held = {}, 0.0, 0
             for candidates in (50, 200, 1000):
                 index = Tiered(coarse, candidates, dtype="float32").load(Path(folder))
-                with recording() as report:
+                with collect() as report:
                     found[candidates] = recall(lambda q, index=index: index.search(q, 10), queries, exact).mean
                 held = index.nbytes
                 read = report.bytes_read / len(queries) / 1e3 if candidates == 200 else read

@@ -23,8 +23,8 @@ import numpy as np
 
 from bitext import E5
 from claims import judge, prove
-from codomain.measure.encoded import encoded
-from codomain.measure.translated import check_translations
+from codomain.measure.build.machine_translated import check_translations
+from codomain.measure.data.encoded import encoded
 from labelled import folder, table
 
 COUNT = 2_000

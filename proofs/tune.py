@@ -25,14 +25,15 @@ from pathlib import Path
 import numpy as np
 
 import codomain as cd
-from codomain.measure import compare, load, tune
-from codomain.measure.datasets import Dataset
-from codomain.measure.encoded import cache_folder
-from codomain.measure.limit import make_limit
-from codomain.measure.tuning.choice import choose
-from codomain.measure.tuning.outcome import Outcome
-from codomain.measure.tuning.space import Space, parts
-from codomain.measure.tuning.tuner import Tuned
+from codomain.measure import compare, load
+from codomain.measure.build.limit_dataset import make_limit
+from codomain.measure.data.datasets import Dataset
+from codomain.measure.data.encoded import cache_folder
+from codomain.tuning import tune
+from codomain.tuning.outcome import Outcome
+from codomain.tuning.search_space import Space, parts
+from codomain.tuning.selection import choose
+from codomain.tuning.tuner import Tuned
 
 SETS = ("cranfield", "scifact", "npl_vaswani")
 DENSE = "minilm() >> flat()"
@@ -138,7 +139,7 @@ def one_more_fusion() -> None:
     began = time.perf_counter()
     more = [*space(data), "fuse(minilm() >> int8() >> flat(), bm25(), weights=[1, 3])"]
     options = {"race": False, "holdout": 0, "confirm": False, "folder": FOLDER / data.name}
-    tune(data, space=more, say=lambda event, value: told.append((event, value)), **options)
+    tune(data, space=more, on_event=lambda event, value: told.append((event, value)), **options)
     seconds = time.perf_counter() - began
     encoded = sum(value[1] for event, value in told if event == "encode")
     tried = sum(event == "begin" for event, _ in told)

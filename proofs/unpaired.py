@@ -28,9 +28,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 import codomain as cd
 import minilm_l3  # noqa: F401  (registers the encoder minilm_l3)
 from codomain.errors import InputError
-from codomain.measure.encoded import encoded
-from codomain.transform.align import Align
-from codomain.transform.unpaired import UnpairedAlign
+from codomain.measure.data.encoded import encoded
+from codomain.transform.align.align import Align
+from codomain.transform.align.unpaired import UnpairedAlign
 
 SIDE, ASKED = 2500, 1000
 SPLITS = (1, 2)  # the defaults were found on other splits of the same verses

@@ -25,11 +25,12 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parent))
 import codomain as cd
 import minilm_l3  # noqa: F401  (registers the encoder minilm_l3)
-from codomain.measure.datasets import Dataset, load
-from codomain.measure.encoded import cache_folder
-from codomain.measure.metrics import per_query
-from codomain.measure.runs import Run
-from codomain.stages import Stage, stage
+from codomain.measure.data.datasets import Dataset, load
+from codomain.measure.data.encoded import cache_folder
+from codomain.measure.data.runs import Run
+from codomain.measure.metrics.retrieval import per_query
+from codomain.registry import stage
+from codomain.stage import Stage
 from codomain.store.upgrade import steps
 
 SETS = ("cranfield", "scifact", "npl_vaswani")
@@ -102,7 +103,7 @@ def moved(old: str, new: str, data: Dataset) -> tuple[float, list[float], dict[s
                 c.continue_upgrade()
             found.append(quality(c, data))
         for branch in (*c.branches, *c.others):
-            encoder = branch.leaf.stages[0]
+            encoder = branch.plan.stages[0]
             (encoder if isinstance(encoder, Remembered) else encoder.encoder).keep()
     return before, found, report
 

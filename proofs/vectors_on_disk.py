@@ -21,10 +21,11 @@ import numpy as np
 
 import codomain as cd
 from claims import judge, prove
-from codomain.index.disk import DiskStore
-from codomain.index.multi import MultiVector, lists
+from codomain.index.multi import MultiVector
+from codomain.index.multi import token_vectors as lists
+from codomain.index.stores.disk import DiskStore
 from codomain.measure import load
-from codomain.measure.encoded import encoded
+from codomain.measure.data.encoded import encoded
 from codomain.vectors import Ragged, Rows
 
 CANDIDATES = 64

@@ -29,9 +29,9 @@ import numpy as np
 
 import codomain as cd
 from claims import prove
-from codomain.measure.classification import Score, accuracy, f1_difference, macro_f1
-from codomain.measure.encoded import encoded
-from codomain.measure.zeroshot import LabelCentroidClassifier
+from codomain.measure.data.encoded import encoded
+from codomain.measure.metrics.classification import Score, accuracy, f1_difference, macro_f1
+from codomain.measure.tasks.zero_shot import LabelCentroidClassifier
 from labelled import Labelled, agnews, banking77, newsgroups
 
 AGNEWS = {

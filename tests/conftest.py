@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from codomain.contracts import Progress
-from codomain.stages import Stage, stage
+from codomain.registry import stage
+from codomain.stage import Stage
 
 
 @stage("hashed", takes=("text",), gives="dense")

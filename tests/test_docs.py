@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from codomain import stages
+from codomain import registry as stages
 from codomain.errors import CodomainError
 
 ROOT = Path(__file__).parent.parent
@@ -62,10 +62,11 @@ def run(block: str, names: dict[str, Any]) -> None:
 @pytest.fixture
 def own_stages():
     """Stages that a sample registers are forgotten after it; codomain's own, which a module registers once, stay."""
-    before = set(stages._registered)
+    before = {role: set(known) for role, known in stages._registered.items()}
     yield
-    for name in set(stages._registered) - before - set(stages._MODULES):
-        del stages._registered[name]
+    for role, known in stages._registered.items():
+        for name in set(known) - before[role] - set(stages._BUILT_IN[role]):
+            del known[name]
 
 
 @pytest.mark.parametrize("page", PAGES)

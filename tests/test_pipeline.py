@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.metadata
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
@@ -12,11 +14,12 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 import codomain as cd
-from codomain import stages
+from codomain import registry as stages
 from codomain.cli.app import app
-from codomain.errors import PipelineError
+from codomain.errors import PipelineError, RegistryError
 from codomain.pipeline import Pipeline, canonical, pipeline
-from codomain.stages import Stage, stage
+from codomain.registry import stage
+from codomain.stage import Stage
 
 dims = st.integers(1, 64)
 transforms = st.one_of(
@@ -200,10 +203,56 @@ def test_numbers_of_numpy_are_written_as_plain_ones() -> None:
 
 
 def test_every_builtin_name_is_registered_by_the_module_that_the_registry_names() -> None:
-    for name, module in stages._MODULES.items():
+    for name, module in stages._BUILT_IN["stage"].items():
         cls = stages.stage_class(name)
         assert cls.name == name and cls.__module__ == module and cls.summary
         assert getattr(cd, name) is cls
+
+
+def test_every_class_that_registers_itself_is_in_the_table() -> None:
+    for role in stages.ROLES:
+        for name in stages.names(role):
+            stages.lookup(role, name)
+        own = {
+            name for name, thing in stages._registered[role].items() if stages._module(thing).startswith("codomain.")
+        }
+        assert own == set(stages._BUILT_IN[role])
+
+
+def test_a_second_class_under_a_taken_name_is_an_error_that_names_both() -> None:
+    with pytest.raises(RegistryError, match=r"'flat' is taken by codomain\.index\.flat\.Flat: .*test_pipeline.*Mine"):
+
+        @stage("flat", takes=("dense",), gives="hits")
+        class Mine(Stage):
+            """Not the index."""
+
+    assert cd.flat().__class__.__module__ == "codomain.index.flat"
+    with pytest.raises(RegistryError, match=r"'bins' stands for quantile_bins"):
+        stage("bins", takes=("dense",), gives="codes")(type("Bins", (Stage,), {}))
+
+
+def test_a_built_in_name_cannot_be_taken_before_its_module_is_imported() -> None:
+    script = (
+        "from codomain.registry import stage; from codomain.stage import Stage\n"
+        "try: stage('hnsw', takes=['dense'], gives='hits')(type('H', (Stage,), {}))\n"
+        "except Exception as error: print(error)"
+    )
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert run.stdout == "the stage name 'hnsw' belongs to codomain.index.hnsw: __main__.H cannot take it.\n"
+
+
+def test_a_module_can_be_reloaded() -> None:
+    import codomain.rank.diversify as module
+
+    before = stages.stage_class("diversify")
+    assert importlib.reload(module).Diversify is not before
+    assert stages.stage_class("diversify") is module.Diversify
+    stages.register("stage", "diversify")(before)
+
+
+@pytest.mark.parametrize(("old", "now"), [("words()", "bag_of_words()"), ("ngrams(dim=64)", "char_ngrams(64)"), ("sentence_transformer('x')", "st('x')"), ("bins(2)", "quantile_bins(2)")])  # fmt: skip
+def test_earlier_names_go_on_working(old: str, now: str) -> None:
+    assert str(pipeline(old)) == now
 
 
 class _Point:
@@ -226,6 +275,7 @@ def test_a_plugin_brings_a_stage_by_entry_point(monkeypatch: pytest.MonkeyPatch)
 
     points = [_Point("reverse_plugin", load), _Point("broken_plugin", broken), _Point("empty_plugin", lambda: None)]
     monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: points if group == "codomain.stages" else [])
+    stages._plugins.cache_clear()
     try:
         assert str(pipeline("hashed(8) >> reverse_plugin() >> flat()")) == "hashed(8) >> reverse_plugin() >> flat()"
         with pytest.raises(PipelineError, match=r"broken_plugin\(\).*no module named missing"):
@@ -236,7 +286,8 @@ def test_a_plugin_brings_a_stage_by_entry_point(monkeypatch: pytest.MonkeyPatch)
         assert listed.exit_code == 0 and "reverse_plugin()" in listed.stdout and "bm25(" in listed.stdout
         assert "broken_plugin()" in listed.stderr and "no module named missing" in listed.stderr
     finally:
-        stages._registered.pop("reverse_plugin", None)
+        stages._registered["stage"].pop("reverse_plugin", None)
+        stages._plugins.cache_clear()
 
 
 def test_an_unknown_attribute_is_an_attribute_error() -> None:

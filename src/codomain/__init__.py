@@ -20,13 +20,13 @@ _HOMES = {
     "Packed": "codomain.vectors",
     "Ragged": "codomain.vectors",
     "CodomainError": "codomain.errors",
-    "Retriever": "codomain.retrieve",
+    "Retriever": "codomain.retriever",
     "Collection": "codomain.store",
     "open": "codomain.store",
     "create": "codomain.store",
-    "tune": "codomain.measure",
+    "tune": "codomain.tuning",
 }
-_ROOMS = ("encode", "transform", "index", "rank", "store", "learn", "measure", "vectorfiles")
+_ROOMS = ("encode", "transform", "index", "rank", "store", "learn", "measure", "tuning", "diagnosis", "vectorfiles")
 
 __all__ = ["Pipeline", "pipeline", *_HOMES, *_ROOMS]
 
@@ -41,7 +41,7 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(name)
     else:
         from codomain.errors import PipelineError
-        from codomain.stages import stage_class
+        from codomain.registry import stage_class
 
         try:
             value = stage_class(name)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
     import scipy.sparse
 
-    from codomain.codecs import Codec
+    from codomain.codecs.codec import Codec
     from codomain.vectors import Floats, Hits, Ragged, Rows
 
     Vectors = Floats | Ragged | scipy.sparse.csr_array
@@ -86,7 +86,7 @@ class Index(Protocol):
         """The k best rows of each query among `allow` (mask or rows): never fewer than min(k, matches).
 
         Queries are what the encoder and the transforms give: float32 (q, d), Ragged or csr_array. What a search did it
-        tells `codomain.report.note`.
+        tells `codomain.trace.note`.
         """
 
     def __len__(self) -> int: ...
@@ -121,7 +121,7 @@ class TextIndex(Protocol):
     def load(self, folder: Path) -> Self: ...
 
 
-class Source(Protocol):
+class RowReader(Protocol):
     """The rows as their owner has them, for an index that does not keep all that it needs."""
 
     def texts(self, rows: Rows) -> list[str]: ...
@@ -136,7 +136,7 @@ class Source(Protocol):
 class FineStore(Protocol):
     """Full vectors by row, wherever they are: the second, exact stage of a search reads through this one seam.
 
-    In memory, on disk, in the collection or made anew from the texts (`codomain.index.stores`, `disk`, `mapped`): papers about tiers,
+    In memory, on disk, in the collection or made anew from the texts (`codomain.index.stores.stores`, `disk`, `mapped`): papers about tiers,
     solid-state disks and recomputation are stores, not index classes.
     """
 

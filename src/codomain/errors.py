@@ -1,4 +1,13 @@
-"""What can go wrong through no fault of the program: each error is one sentence that says what, where and what to do."""
+"""What can go wrong through no fault of the program: each error is one sentence that says what, where and what to do.
+
+CodomainError
+    PipelineError    an expression, or stages that do not fit
+    InputError       a file, record, vector or argument
+    RegistryError    a name that is taken
+    WhereError       a filter
+    StoreError       a collection
+    MissingExtra     packages that are not installed
+"""
 
 from __future__ import annotations
 
@@ -13,6 +22,10 @@ class PipelineError(CodomainError):
 
 class InputError(CodomainError):
     """A file, record, vector or argument that cannot be used as it is."""
+
+
+class RegistryError(CodomainError):
+    """A name that is registered already, for something else."""
 
 
 class WhereError(CodomainError):

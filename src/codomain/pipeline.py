@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from codomain.errors import PipelineError
-from codomain.stages import Stage, stage_class, usage
+from codomain.registry import stage_class
+from codomain.stage import Stage, usage
 
 if TYPE_CHECKING:
     from codomain.vectors import Kind

@@ -7,7 +7,7 @@ from codomain import pipeline
 from codomain.errors import InputError, PipelineError
 from codomain.index import verify
 from codomain.index.multi import Cascade, farthest_first
-from codomain.report import recording
+from codomain.trace import collect
 from codomain.vectors import Ragged
 
 DIM = 16
@@ -108,7 +108,7 @@ def test_a_search_reads_what_its_steps_need(tmp_path):
     documents = lists(300, 5, least=12)
     Cascade(STEPS, store="disk").build(documents).save(tmp_path)
     index = Cascade(STEPS, store="disk").load(tmp_path)
-    with recording() as report:
+    with collect() as report:
         index.search(QUERIES, 5)
     bytes_needed = 8 * DIM * 2 * (120 * 3 + 60 * 8)
     assert bytes_needed <= report.bytes_read <= 8 * DIM * 2 * 300 * 11  # and never more than everything

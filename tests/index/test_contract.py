@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from codomain import pipeline
-from codomain.codecs import Codec
+from codomain.codecs.codec import Codec
 from codomain.errors import InputError, PipelineError
 from codomain.index import verify
-from codomain.stages import stage_class
-from codomain.transform import OPQ, PQ, Binary, Bins, Float8, Float16, Int2, Int4, Int8
+from codomain.registry import stage_class
+from codomain.transform import OPQ, PQ, Binary, Float8, Float16, Int2, Int4, Int8, QuantileBins
 from codomain.vectors import Packed
 
 DIM = 32
@@ -23,7 +23,7 @@ QUANTIZERS = {
     "int8": Int8(),
     "int4": Int4(),
     "int2": Int2(),
-    "bins": Bins(),
+    "bins": QuantileBins(),
     "pq": PQ(8),
     "opq": OPQ(8, 4, rounds=2),
     "binary": Binary(),
@@ -117,9 +117,9 @@ class Case:
 @pytest.fixture(params=CASES, ids="-".join)
 def case(request, monkeypatch):
     # so small a collection would always be scanned: make the graphs and lists work
-    monkeypatch.setattr("codomain.index.faissed.Faissed._trivial", 0)
-    monkeypatch.setattr("codomain.index.filtered._LEAST", 1000)
-    monkeypatch.setattr("codomain.index.planner.Costs.scan", lambda self, allowed: float("inf"))
+    monkeypatch.setattr("codomain.index.faiss_index.FaissIndex._trivial", 0)
+    monkeypatch.setattr("codomain.index.filtered.filtered._LEAST", 1000)
+    monkeypatch.setattr("codomain.index.filtered.planner.Costs.scan", lambda self, allowed: float("inf"))
     return Case(*request.param)
 
 
@@ -214,7 +214,7 @@ def test_ivfpq_of_few_rows_is_built_at_once_and_in_silence(monkeypatch, capfd):
 
 @pytest.mark.parametrize("index", ["hnsw", "ivf", "ivfpq"])
 def test_faiss_never_reads_a_damaged_file_however_large(index, tmp_path, monkeypatch):
-    monkeypatch.setattr("codomain.index.storage._CHECKED", 0)
+    monkeypatch.setattr("codomain.index.array_files._CHECKED", 0)
     stage_class(index)().build(VECTORS[:300]).save(tmp_path)
     path = tmp_path / "index.faiss"
     content = path.read_bytes()

@@ -100,7 +100,7 @@ def test_auto_reaches_its_target_on_queries_it_never_saw(large, tmp_path):
 
 def test_auto_builds_again_with_more_neighbours_where_the_target_is_missed(large, monkeypatch):
     from codomain.index.diagnostics import Recall
-    from codomain.index.filtered import Filtered
+    from codomain.index.filtered.filtered import Filtered
 
     monkeypatch.setattr(Filtered, "_measure", lambda self: {})
     monkeypatch.setattr(Filtered, "_verify", lambda self: Recall(0.9, 0.89, 0.91 if self.m < 40 else 0.99, 1.0))

@@ -12,8 +12,8 @@ from codomain import pipeline
 from codomain.errors import InputError, PipelineError
 from codomain.index import verify
 from codomain.index.multi import FDE, MultiVector, candidate_recall, maxsim
-from codomain.report import recording
-from codomain.stages import stage_class
+from codomain.registry import stage_class
+from codomain.trace import collect
 from codomain.vectors import Ragged
 
 DIM = 24
@@ -190,7 +190,7 @@ def test_the_anchor_adds_the_cosine_of_the_pooled_vectors():
 
 def test_a_partial_rerank_puts_the_others_below_in_the_order_of_the_candidates():
     index = MultiVector("pooled", n_candidates=100, rerank=4, dtype="float32").build(DOCUMENTS)
-    with recording() as report:
+    with collect() as report:
         hits = index.search(QUERIES, 12)
     assert report.fetched == 6 * 4
     found = index.candidates_of(QUERIES, 100).rows
@@ -214,7 +214,7 @@ def test_vectors_that_are_not_kept_are_made_anew(tmp_path):
         index.search(QUERIES, 3)
     index.attach(Source())
     expected = MultiVector("pooled", n_candidates=60, dtype="float32").build(DOCUMENTS).search(QUERIES, 10)
-    with recording() as report:
+    with collect() as report:
         hits = index.search(QUERIES, 10)
     assert 0 < report.recomputed <= 6 * 60
     assert np.array_equal(hits.rows, expected.rows) and np.allclose(hits.scores, expected.scores)
@@ -231,7 +231,7 @@ def test_what_is_read_from_disk_is_begun_early(tmp_path):
     for ann, least in ((None, 5 / 6), (pipeline("ivf(nlist=8, nprobe=8)").stages[0], 0.4)):
         MultiVector(**options, ann=ann).build(documents).save(tmp_path)
         index = MultiVector(**options, ann=ann, ahead=0.5).load(tmp_path)
-        with recording() as report:
+        with collect() as report:
             index.search(QUERIES, 10)
         early, late = index.prefetched
         assert early + late == report.fetched == 6 * 50

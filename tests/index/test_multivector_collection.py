@@ -13,7 +13,8 @@ import pytest
 
 import codomain as cd
 from codomain.contracts import Progress
-from codomain.stages import Stage, stage
+from codomain.registry import stage
+from codomain.stage import Stage
 from codomain.vectors import Ragged
 
 

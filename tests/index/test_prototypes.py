@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from codomain import pipeline
-from codomain.codecs import Codec
+from codomain.codecs.codec import Codec
 from codomain.errors import InputError, MissingExtra, PipelineError
 from codomain.index import verify
-from codomain.report import recording
+from codomain.trace import collect
 
 pytest.importorskip("numba", reason="needs codomain[engines]")
 
@@ -256,9 +256,9 @@ def test_a_path_explains_a_hit(texts):
 
 
 def test_tells_how_many_nodes_it_scored():
-    with recording() as all_nodes:
+    with collect() as all_nodes:
         Prototypes().build(VECTORS).search(QUERIES, 3)
-    with recording() as few:
+    with collect() as few:
         Prototypes(method="bestfirst", max_nodes=50).build(VECTORS).search(QUERIES, 3)
     assert all_nodes.queries == few.queries == 15 and 0 < few.scored < all_nodes.scored
 
@@ -275,7 +275,7 @@ def test_refuses_what_it_cannot_search(monkeypatch):
     for wrong in ("whiten=-1", "prior=0", "method='deep'", "max_nodes=0", "prior='wide'"):
         with pytest.raises(PipelineError, match="needs"):
             pipeline(f"truncate(16) >> prototypes({wrong})")
-    monkeypatch.setattr("codomain.index.prototypes.stage.find_spec", lambda name: None)
+    monkeypatch.setattr("codomain.index.prototypes.prototypes.find_spec", lambda name: None)
     with pytest.raises(MissingExtra, match=r"codomain\[engines\]"):
         Prototypes().build(VECTORS)
 

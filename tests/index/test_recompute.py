@@ -6,11 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from codomain import pipeline
-from codomain.codecs import Codec
+from codomain.codecs.codec import Codec
 from codomain.errors import InputError, MissingExtra, PipelineError
 from codomain.index import verify
-from codomain.report import recording
-from codomain.retrieve import Retriever
+from codomain.retriever import Retriever
+from codomain.trace import collect
 
 pytest.importorskip("numba", reason="needs codomain[engines]")
 
@@ -74,7 +74,7 @@ def check(index, vectors, k=5, allow=None, allowed=None, floor=0.9):
 @given(st.lists(st.sets(st.integers(0, 1 << 40), max_size=20), min_size=1, max_size=20))
 @settings(max_examples=100, deadline=None)
 def test_packed_lists_are_read_back(sets):
-    lists = graph.Lists(
+    lists = graph.NeighborLists(
         np.cumsum([0, *(len(s) for s in sets)]), np.array([row for s in sets for row in sorted(s)], np.int64)
     )
     back = graph.unpack(graph.pack(lists, entries=np.zeros(0, np.int64)))
@@ -149,10 +149,10 @@ def test_a_walk_that_recomputes_all_it_sees_is_the_greedy_search_of_one_queue():
 
 def test_finds_most_neighbours_and_recomputes_few(index):
     check(index, VECTORS)
-    with recording() as two:
+    with collect() as two:
         index.search(QUERIES, 5)
     one_level = built(ratio=1.0)
-    with recording() as one:
+    with collect() as one:
         one_level.search(QUERIES, 5)
     assert two.queries == 40 and two.scored > two.recomputed
     assert two.recomputed < 0.75 * one.recomputed < 0.75 * 40 * 3000
@@ -171,7 +171,7 @@ def test_a_batch_of_texts_is_encoded_in_one_call():
 def test_without_a_graph_all_codes_are_read():
     index = built(m=0)
     check(index, VECTORS)
-    with recording() as report:
+    with collect() as report:
         index.search(QUERIES[:1], 5)
     assert report.recomputed == 64
     assert index.nbytes < built().nbytes
@@ -180,10 +180,10 @@ def test_without_a_graph_all_codes_are_read():
 def test_cached_hubs_are_not_recomputed():
     cached = built(cache=0.5)
     check(cached, VECTORS)
-    with recording() as few:
+    with collect() as few:
         cached.search(QUERIES, 5)
     plain = built()
-    with recording() as many:
+    with collect() as many:
         plain.search(QUERIES, 5)
     assert few.recomputed < 0.6 * many.recomputed
     assert cached.nbytes == plain.nbytes + 1500 * (2 * DIM + 8)
@@ -245,7 +245,7 @@ def test_few_rows_are_all_recomputed_until_there_are_enough_for_a_graph(tmp_path
     index = Recompute().load(tmp_path)
     index.attach(Owner(VECTORS))
     index.add(VECTORS[900:])
-    with recording() as report:
+    with collect() as report:
         check(index, VECTORS, 5, None, np.delete(np.arange(3000), 3))
     assert report.recomputed < 40 * 1000
     assert index.search(QUERIES, 0).rows.shape == (40, 0) and index.search(QUERIES[:0], 3).rows.shape == (0, 3)
@@ -271,7 +271,7 @@ def test_refuses_what_it_cannot_search(index, monkeypatch):
     for wrong in ("m=-1", "ratio=2", "hub_m=3", "parts='many'", "metric='l2'", "m=0, cache=.5"):
         with pytest.raises(PipelineError, match="needs"):
             pipeline(f"truncate(48) >> recompute({wrong})")
-    monkeypatch.setattr("codomain.index.recompute.stage.find_spec", lambda name: None)
+    monkeypatch.setattr("codomain.index.recompute.recompute.find_spec", lambda name: None)
     with pytest.raises(MissingExtra, match=r"codomain\[engines\]"):
         Recompute().build(VECTORS)
 

@@ -6,18 +6,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from codomain import pipeline
-from codomain.codecs import Codec
+from codomain.codecs.codec import Codec
 from codomain.errors import InputError, MissingExtra, PipelineError
 from codomain.index import verify
+from codomain.index._kernels.tiles import Tiles
 from codomain.index.flat import Flat
 from codomain.index.sdc import SymmetricDistance
-from codomain.index.tiles import Tiles
-from codomain.report import recording
-from codomain.stages import stage_class
+from codomain.registry import stage_class
+from codomain.trace import collect
 from codomain.transform import Binary, Int8, RecurrentBinary
 from codomain.vectors import Packed
 
-planes = pytest.importorskip("codomain.index.planes", reason="needs codomain[engines]")
+planes = pytest.importorskip("codomain.index._kernels.bitplanes", reason="needs codomain[engines]")
 
 DIM = 70
 """Neither whole bytes nor whole words."""
@@ -153,7 +153,7 @@ def test_threads_find_what_one_finds(share, monkeypatch):
 
 
 def test_a_folder_of_another_layout_is_refused(tmp_path):
-    from codomain.index.storage import save_arrays
+    from codomain.index.array_files import save_arrays
 
     save_arrays(tmp_path, "sdc", {"words": np.zeros((3, 4), np.uint64)}, {"metric": "ip"})
     with pytest.raises(InputError, match="rebuild the index"):
@@ -188,7 +188,7 @@ def test_odd_collections_give_all_the_hits_there_are():
 
 
 def test_tells_what_a_search_scored():
-    with recording() as report:
+    with collect() as report:
         Case("2", "ip").index.search(QUERIES, 10)
     assert (report.queries, report.scored) == (20, 20 * (1500 + 40))
 

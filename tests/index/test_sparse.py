@@ -15,14 +15,14 @@ from scipy.sparse import csr_array, vstack
 
 import codomain as cd
 from codomain.analyzer import STOP_WORDS
-from codomain.encode.lexical import NGramEncoder, WordEncoder
+from codomain.encode.text.lexical import BagOfWordsEncoder, CharNGramEncoder
 from codomain.errors import InputError, MissingExtra, PipelineError
 from codomain.index import verify
+from codomain.index.array_files import open_arrays, save_arrays
 from codomain.index.bm25 import BM25
 from codomain.index.sparse import SparseIndex, suggest
-from codomain.index.sparse.lists import invert, join, revert
-from codomain.index.storage import open_arrays, save_arrays
-from codomain.report import recording
+from codomain.index.sparse.posting_lists import invert, join, revert
+from codomain.trace import collect
 
 DIM = 300
 needs_engines = pytest.mark.skipif(
@@ -96,7 +96,7 @@ class Case:
 
 @pytest.mark.parametrize("weighting", ["dot", "idf", "bm25"])
 def test_finds_what_the_formula_says_and_keeps_doing_so_as_it_changes(weighting, tmp_path, monkeypatch):
-    monkeypatch.setattr("codomain.index.storage._SMALL", 0)  # map every file
+    monkeypatch.setattr("codomain.index.array_files._SMALL", 0)  # map every file
     case = Case(weighting).build(vectors(400, 0))
     queries = vectors(15, 1)
     case.check(queries, 10)
@@ -210,7 +210,7 @@ def test_counts_of_words_give_the_scores_of_bm25_and_of_bm25s():
     letters = [f"{a}{b}{c}" for a in "bdfgk" for b in "aeiou" for c in "lmnrt" if a + b + c not in STOP_WORDS]
     texts = [" ".join(rng.choice(letters, rng.integers(3, 40))) for _ in range(300)]
     queries = [" ".join(rng.choice(letters, 4, replace=False)) for _ in range(20)]
-    words = WordEncoder(stemmer=None)
+    words = BagOfWordsEncoder(stemmer=None)
     hits = SparseIndex("bm25").build(words.encode_documents(texts)).search(words.encode_queries(queries), 10)
     ours = BM25(stemmer=None).build(texts).search(queries, 10)
     assert np.allclose(hits.scores, ours.scores, rtol=1e-5) and np.array_equal(hits.rows >= 0, ours.rows >= 0)
@@ -222,25 +222,25 @@ def test_counts_of_words_give_the_scores_of_bm25_and_of_bm25s():
 
 def test_a_search_tells_how_many_rows_it_scored():
     index = SparseIndex(backend="exact").build(vectors(200, 0))
-    with recording() as report:
+    with collect() as report:
         index.search(vectors(3, 1), 5)
     assert (report.queries, report.scored) == (3, 600)
-    with recording() as report:
+    with collect() as report:
         index.search(vectors(3, 1), 5, np.array([3, 5]))
     assert report.scored == 6
 
 
 def test_numba_is_asked_for_when_it_is_missing(monkeypatch):
     monkeypatch.setitem(sys.modules, "numba", None)
-    monkeypatch.delitem(sys.modules, "codomain.index.sparse.kernels", raising=False)
-    monkeypatch.delattr("codomain.index.sparse.kernels", raising=False)
+    monkeypatch.delitem(sys.modules, "codomain.index.sparse._kernels", raising=False)
+    monkeypatch.delattr("codomain.index.sparse._kernels", raising=False)
     with pytest.raises(MissingExtra, match=r"codomain\[engines\]"):
         SparseIndex().build(vectors(3, 0))
 
 
 def test_no_stage_imports_compilers_before_it_is_built():
     code = (
-        "import sys, codomain as cd; cd.pipeline('ngrams() >> sparse()'); cd.pipeline('words() >> sparse(weighting=\"bm25\")');"
+        "import sys, codomain as cd; cd.pipeline('char_ngrams() >> sparse()'); cd.pipeline('bag_of_words() >> sparse(weighting=\"bm25\")');"
         "print([m for m in ('numba', 'seismic', 'scipy', 'torch') if m in sys.modules])"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
@@ -320,7 +320,9 @@ def test_seismic_is_given_the_dimensions_that_occur(tmp_path):
 @needs_engines
 def test_words_of_the_default_dimension_are_indexed_by_seismic():
     texts = [f"word{i} word{i % 7} common" for i in range(200)]
-    found = cd.Retriever("words() >> sparse(backend='seismic')").index(texts).search(["word42 missing", "absent"], 1)
+    found = (
+        cd.Retriever("bag_of_words() >> sparse(backend='seismic')").index(texts).search(["word42 missing", "absent"], 1)
+    )
     assert found.rows[0, 0] == 42
 
 
@@ -354,7 +356,7 @@ def test_a_replaced_index_closes_its_file():
 
 @needs_engines
 def test_signs_are_refused_by_seismic_and_kept_exact_by_auto(monkeypatch):
-    monkeypatch.setattr("codomain.index.sparse.stage._WORK", 1)
+    monkeypatch.setattr("codomain.index.sparse.sparse._WORK", 1)
     signed = vectors(200, 0, signed=True)
     with pytest.raises(InputError, match="negative values"):
         SparseIndex("dot", "seismic").build(signed)
@@ -409,19 +411,23 @@ def test_pipelines_find_by_endings_and_by_words():
     texts = ["red foxes run", "blue whales swim", "the fox den", "licence renewal 2024"]
     found = {
         expression: cd.Retriever(expression).index(texts).search(["foxes", "renew a licence"], 2).rows.tolist()
-        for expression in ("ngrams() >> sparse(weighting='idf')", "words() >> sparse(weighting='bm25')", "ngrams()")
+        for expression in (
+            "char_ngrams() >> sparse(weighting='idf')",
+            "bag_of_words() >> sparse(weighting='bm25')",
+            "char_ngrams()",
+        )
     }
-    assert [row[0] for row in found["ngrams() >> sparse(weighting='idf')"]] == [0, 3]
-    assert found["words() >> sparse(weighting='bm25')"] == [[2, 0], [3, -1]]
-    assert [row[0] for row in found["ngrams()"]] == [0, 3]
-    assert NGramEncoder().output_dim(None) == 32768
+    assert [row[0] for row in found["char_ngrams() >> sparse(weighting='idf')"]] == [0, 3]
+    assert found["bag_of_words() >> sparse(weighting='bm25')"] == [[2, 0], [3, -1]]
+    assert [row[0] for row in found["char_ngrams()"]] == [0, 3]
+    assert CharNGramEncoder().output_dim(None) == 32768
 
 
 COLLECTIONS = [
-    "ngrams() >> sparse(weighting='idf')",
-    "words() >> sparse(weighting='bm25')",
-    "fuse(static() >> auto(), ngrams() >> sparse())",
-    "ngrams(512) >> sparse(backend='seismic', query_cut=200, heap_factor=0.5)",
+    "char_ngrams() >> sparse(weighting='idf')",
+    "bag_of_words() >> sparse(weighting='bm25')",
+    "fuse(static() >> auto(), char_ngrams() >> sparse())",
+    "char_ngrams(512) >> sparse(backend='seismic', query_cut=200, heap_factor=0.5)",
 ]
 
 

@@ -8,7 +8,7 @@ from codomain import pipeline
 from codomain.errors import InputError, PipelineError
 from codomain.index import verify
 from codomain.index.tiered import Tiered
-from codomain.report import recording
+from codomain.trace import collect
 from codomain.transform import OPQ, PQ, Binary, Float8, Float16, Int4, Int8
 
 DIM = 32
@@ -96,7 +96,7 @@ def test_full_vectors_on_disk_take_no_memory(tmp_path):
     index.save(tmp_path)
     assert index.nbytes < VECTORS.nbytes / 12
     again = Tiered(candidates=40).load(tmp_path)
-    with recording() as report:
+    with collect() as report:
         again.search(QUERIES, 10)
     assert report.fetched == 40 * len(QUERIES)
     # the whole file is half of float32; a few records are a small part of it, gaps between neighbours included

@@ -10,8 +10,8 @@ import pytest
 from tokenizers import Tokenizer
 
 from codomain.encode import StaticEncoder
-from codomain.encode.static import BUNDLED
-from codomain.encode.wordpiece import WordPiece
+from codomain.encode.text.static import BUNDLED
+from codomain.encode.text.wordpiece import WordPiece
 from codomain.errors import InputError
 from codomain.learn import corpus, distil, static, vocabulary
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import codomain as cd
-from codomain import stages
+from codomain import registry as stages
 from codomain.errors import CodomainError, InputError, MissingExtra, StoreError
 from codomain.store import DEFAULT_PIPELINE, Collection, ingest
 
@@ -228,7 +228,7 @@ def test_impossible_vectors_are_refused_and_nothing_is_stored(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, vectors: np.ndarray, says: str
 ) -> None:
     with make(tmp_path) as c:
-        monkeypatch.setattr(c.branches[0].leaf.stages[0], "encode_documents", lambda texts: vectors)
+        monkeypatch.setattr(c.branches[0].plan.stages[0], "encode_documents", lambda texts: vectors)
         with pytest.raises(InputError, match=says):
             c.add(["red fox"])
         assert len(c) == 0 and c.verify() == []

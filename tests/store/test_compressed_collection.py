@@ -21,7 +21,8 @@ def many() -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "transforms", ["pca('auto')", "pq(8)", "opq(8)", "int4()", "int2()", "bins()", "svd(16) >> normalize() >> int4()"]
+    "transforms",
+    ["pca('auto')", "pq(8)", "opq(8)", "int4()", "int2()", "quantile_bins()", "svd(16) >> normalize() >> int4()"],
 )
 def test_a_collection_answers_as_a_retriever(tmp_path: Path, many: list[str], transforms: str) -> None:
     pipe = f"hashed(64) >> {transforms} >> flat()"

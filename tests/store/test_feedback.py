@@ -19,8 +19,8 @@ import pytest
 import codomain as cd
 from codomain.errors import InputError, PipelineError, StoreError
 from codomain.store import Collection
-from codomain.store.feedback import learn
-from codomain.transform.items import OnlineItems
+from codomain.store.feedback import replay as learn
+from codomain.transform.adapt.items import OnlineItems
 
 WORKER = Path(__file__).with_name("feedback_worker.py")
 KILLS = 15
@@ -74,11 +74,11 @@ def test_shadows_and_scores_are_those_of_a_slow_count(tmp_path: Path, texts: lis
     """The update in double precision on a table of all rows, and every score from that table."""
     with made(tmp_path / "c", texts, pipe) as c:
         start = np.asarray(c.vectors(np.arange(200)), np.float64)
-        theta, rng, metric = start.copy(), random.Random(1), getattr(c.branches[0].leaf.index, "metric", "")
+        theta, rng, metric = start.copy(), random.Random(1), getattr(c.branches[0].plan.index, "metric", "")
         lr, kappa, clip, anchor, m, repel = 0.01, 5.0, 20.0, 1e-3, 64, 0.25
 
         def encoded(query: str) -> np.ndarray:
-            return np.asarray(c.branches[0].leaf.stages[0].encode_queries([query])[0], np.float64)  # type: ignore[attr-defined]
+            return np.asarray(c.branches[0].plan.stages[0].encode_queries([query])[0], np.float64)  # type: ignore[attr-defined]
 
         def scores(q: np.ndarray) -> np.ndarray:
             if metric == "cosine":
@@ -260,7 +260,7 @@ def test_an_upgrade_takes_the_journal_to_the_new_space(tmp_path: Path, texts: li
 
 def test_a_vector_as_a_query_is_of_its_own_encoder_only(tmp_path: Path, texts: list[str]) -> None:
     with made(tmp_path / "c", texts) as c:
-        encoder: Any = c.branches[0].leaf.stages[0]
+        encoder: Any = c.branches[0].plan.stages[0]
         c.feedback(encoder.encode_queries(["river stone"])[0], "d9")
         moved = all_scores(c, "river stone")
         with made(tmp_path / "text", texts) as other:

@@ -14,8 +14,8 @@ import pytest
 
 import codomain as cd
 from codomain.index.flat import Flat
-from codomain.stages import stage_class
-from codomain.store.shelf import Shelf
+from codomain.registry import stage_class
+from codomain.store.index_files import IndexFiles
 
 WORKER = Path(__file__).with_name("process_worker.py")
 PIPELINE = "fuse(hashed(64) >> int8() >> auto(), bm25())"
@@ -93,16 +93,16 @@ def test_a_reader_from_before_the_fit_reads_what_the_fit_made_of_its_rows(tmp_pa
 
 
 def test_an_index_does_not_displace_one_that_covers_more_or_is_newer(tmp_path: Path) -> None:
-    shelf, index = Shelf(tmp_path, "a branch"), Flat().build(np.eye(3, dtype=np.float32))
-    shelf.publish(index, 10, "f", epoch=0)
-    shelf.publish(index, 20, "f", epoch=0)
-    shelf.publish(index, 15, "f", epoch=0)  # by a process that began before the last one
-    assert [rows for rows, _ in shelf.usable("f", 0)] == [20, 15]
-    shelf.publish(index, 5, "f", epoch=1)  # after a renumbering
-    shelf.publish(index, 30, "f", epoch=0)
-    assert [rows for rows, _ in shelf.usable("f", 1)] == [5]
-    shelf.publish(index, 6, "f", epoch=1)
-    assert [rows for rows, _ in shelf.usable("f", 1)] == [6] and not shelf.usable("f", 0)
+    index_files, index = IndexFiles(tmp_path, "a branch"), Flat().build(np.eye(3, dtype=np.float32))
+    index_files.publish(index, 10, "f", epoch=0)
+    index_files.publish(index, 20, "f", epoch=0)
+    index_files.publish(index, 15, "f", epoch=0)  # by a process that began before the last one
+    assert [rows for rows, _ in index_files.usable("f", 0)] == [20, 15]
+    index_files.publish(index, 5, "f", epoch=1)  # after a renumbering
+    index_files.publish(index, 30, "f", epoch=0)
+    assert [rows for rows, _ in index_files.usable("f", 1)] == [5]
+    index_files.publish(index, 6, "f", epoch=1)
+    assert [rows for rows, _ in index_files.usable("f", 1)] == [6] and not index_files.usable("f", 0)
     assert len(list((tmp_path / "derived").iterdir())) == 1
 
 

@@ -16,7 +16,8 @@ import pytest
 
 import codomain as cd
 from codomain.errors import InputError, PipelineError, StoreError
-from codomain.stages import Stage, stage
+from codomain.registry import stage
+from codomain.stage import Stage
 from codomain.store import Collection, schema
 from codomain.store.upgrade import begin, bridge, steps
 
@@ -197,7 +198,7 @@ def test_indexes_that_another_process_went_back_to_are_not_cleared(
         with pytest.raises(StoreError, match="keeps no older vectors"):
             two.drop_old()
         assert one.info()["branches"][0]["rows_in_index"] == len(texts)
-        assert len(list((tmp_path / "c" / "derived").glob(f"{one.branches[0].shelf.prefix}.*"))) == 1
+        assert len(list((tmp_path / "c" / "derived").glob(f"{one.branches[0].index_files.prefix}.*"))) == 1
         assert one.verify() == [] and two.verify() == []
 
 
@@ -224,7 +225,7 @@ def test_other_transforms_need_no_encoder(tmp_path: Path, texts: list[str], monk
     many = [f"{text} {n}" for n in range(6) for text in texts]
     with made(tmp_path / "c", many, "hashed(64) >> int8() >> flat()") as c:
         c.reindex()
-        encoder = type(c.branches[0].leaf.stages[0])
+        encoder = type(c.branches[0].plan.stages[0])
         monkeypatch.setattr(encoder, "encode_documents", lambda *_: pytest.fail("a text was encoded"))
         c.upgrade("binary() >> flat()")
         c.continue_upgrade()

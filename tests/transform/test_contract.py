@@ -14,7 +14,7 @@ from sklearn.utils.estimator_checks import estimator_checks_generator
 
 from codomain import pipeline
 from codomain.errors import InputError
-from codomain.stages import all_stages
+from codomain.registry import all_stages
 from codomain.transform import (
     OPQ,
     PCA,
@@ -22,7 +22,6 @@ from codomain.transform import (
     SVD,
     Autoencoder,
     Binary,
-    Bins,
     Float8,
     Float16,
     Int2,
@@ -30,13 +29,14 @@ from codomain.transform import (
     Int8,
     KernelPCA,
     Normalize,
+    QuantileBins,
     RandomProjection,
     RecurrentBinary,
     SpectralBand,
     Truncate,
 )
+from codomain.transform.align.relative import Relative
 from codomain.transform.estimator import Estimator
-from codomain.transform.relative import Relative
 
 TRANSFORMS = [
     Normalize(),
@@ -56,8 +56,8 @@ TRANSFORMS = [
     Int8(),
     Int4(),
     Int2(),
-    Bins(),
-    Bins(2),
+    QuantileBins(),
+    QuantileBins(2),
     PQ(5),
     PQ(2, 4),
     OPQ(5, 4, rounds=2),
@@ -94,7 +94,7 @@ def _sklearn_checks():
     # its checks bring data of as few as one dimension: ask for no more
     for one in (
         Normalize(), Truncate(1), PCA(1), SVD(1), PCA("auto"), RandomProjection(1), KernelPCA(1), SpectralBand(), Float16(),
-        Float8(), Int8(), Int4(), Int2(), Bins(), PQ(1), OPQ(1, rounds=1), Binary(), RecurrentBinary(),
+        Float8(), Int8(), Int4(), Int2(), QuantileBins(), PQ(1), OPQ(1, rounds=1), Binary(), RecurrentBinary(),
         Relative(5),
     ):  # fmt: skip
         for estimator, check in estimator_checks_generator(one, legacy=True):
@@ -186,7 +186,7 @@ def test_odd_samples_do_no_harm(transform):
         out = transform.fit(sample).transform(sample)
         assert np.isfinite(out).all()
         assert np.isfinite(transform.transform(X)).all()
-    if isinstance(transform, Int8 | Int4 | Int2 | Bins):
+    if isinstance(transform, Int8 | Int4 | Int2 | QuantileBins):
         assert np.allclose(transform.fit(constant).transform(constant)[:, 3], 2.5)
 
 
@@ -208,7 +208,7 @@ def test_finer_formats_err_less():
     for steps in (
         (Float16(), Int8(), Float8(), Float8("e5m2"), Binary()),
         (Int8(), Int4(), Int2()),
-        (Int8(), Bins(), Bins(2), Binary()),
+        (Int8(), QuantileBins(), QuantileBins(2), Binary()),
         (PQ(10), PQ(10, 4), PQ(5, 4), PQ(2, 4)),
     ):
         errors = [error(t) for t in steps]
@@ -255,7 +255,7 @@ def test_median_splits_every_dimension_in_halves():
 
 
 def test_bins_hold_equally_many_values_and_stand_for_their_mean():
-    bins = Bins(2).fit(X)
+    bins = QuantileBins(2).fit(X)
     for j in range(10):
         quarters = np.sort(X[:, j]).reshape(4, 50)
         assert np.allclose(np.unique(bins.transform(X)[:, j]), quarters.mean(axis=1), atol=1e-6)

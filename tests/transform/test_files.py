@@ -9,10 +9,10 @@ import safetensors.numpy
 from codomain import pipeline
 from codomain.errors import InputError, PipelineError
 from codomain.transform import PCA, Int8, Normalize, Truncate
-from codomain.transform.adapt import LowRankAdapter
-from codomain.transform.align import Align
+from codomain.transform.adapt.low_rank import LowRankAdapter
+from codomain.transform.align.align import Align
+from codomain.transform.align.relative import Relative
 from codomain.transform.files import FittedTransform, load_transform, save_transform
-from codomain.transform.relative import Relative
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.standard_normal((80, 12)).astype(np.float32), RNG.standard_normal((80, 7)).astype(np.float32)

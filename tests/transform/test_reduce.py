@@ -4,7 +4,7 @@ import faiss
 import numpy as np
 import pytest
 
-from codomain.transform import OPQ, PQ, SVD, Bins, Int2, Int4, KernelPCA, RandomProjection, SpectralBand
+from codomain.transform import OPQ, PQ, SVD, Int2, Int4, KernelPCA, QuantileBins, RandomProjection, SpectralBand
 from codomain.transform.dimension import auto_dimension
 
 RNG = np.random.default_rng(0)
@@ -71,7 +71,7 @@ def test_steps_are_those_of_a_slow_reading(quantizer, steps):
 
 @pytest.mark.parametrize("bits", [2, 4])
 def test_bins_are_those_of_a_slow_reading(bits):
-    out = Bins(bits).fit(X).transform(MORE)
+    out = QuantileBins(bits).fit(X).transform(MORE)
     for j in range(12):
         ordered = np.sort(X[:, j])
         edges = [ordered[int(np.floor(q * 299))] for q in np.arange(1, 2**bits) / 2**bits]

@@ -22,9 +22,9 @@ def limit(
     seed: Annotated[int, typer.Option(help="The same seed makes the same set.")] = 0,
 ) -> None:
     """Make a LIMIT data set, whose combinations of answers few dimensions cannot give."""
-    from codomain.measure.datasets import write_folder
-    from codomain.measure.dimension_limit import combination_pressure
-    from codomain.measure.limit import make_limit
+    from codomain.measure.build.limit_dataset import make_limit
+    from codomain.measure.data.datasets import write_folder
+    from codomain.measure.space.capacity import combination_pressure
 
     data = make_limit(documents, queries, k, pattern, seed)  # type: ignore[arg-type]
     write_folder(data, out)
@@ -46,8 +46,8 @@ def reduce(
 ) -> None:
     """Shrink a corpus to judged documents and hard negatives; scores rise, ranks should stay."""
     from codomain.measure import evaluate, load
-    from codomain.measure.benchmark import reduce_pool
-    from codomain.measure.datasets import write_folder
+    from codomain.measure.build.reduce import reduce_pool
+    from codomain.measure.data.datasets import write_folder
 
     data = load(task)
     runs = [evaluate(expression, data, ["nDCG@10"], k=depth).run for expression in pipelines]
@@ -74,7 +74,7 @@ def grow(
     from dataclasses import asdict
 
     from codomain.measure import evaluate, load
-    from codomain.measure.growth import growth_curve, nested
+    from codomain.measure.build.growth import growth_curve, nested
 
     data = load(task)
     run = evaluate(mining, data, ["nDCG@10"], k=distractors + 20).run if distractors else None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from codomain.measure.labelling import Labelling
+    from codomain.measure.tasks.labeling import Labelling
 
 
 def classify(
@@ -39,7 +39,7 @@ def classify(
     """Label documents without training: by the names of classes, or by the nearest that have a label."""
     import codomain as cd
     from codomain.errors import InputError
-    from codomain.measure.labelling import label_by_examples, label_by_names, read_labels
+    from codomain.measure.tasks.labeling import label_by_examples, label_by_names, read_labels
 
     if (labels is None) == (examples is None):
         raise InputError("classify needs either --labels FILE or --examples FIELD.")

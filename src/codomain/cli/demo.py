@@ -26,8 +26,8 @@ def demo(
 
     import codomain as cd
     from codomain.errors import StoreError
+    from codomain.store.file_sync import index_files
     from codomain.store.schema import DATABASE
-    from codomain.store.sources import index_files
 
     if (into / DATABASE).exists():
         with cd.open(into) as there, there.held() as db:

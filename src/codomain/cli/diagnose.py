@@ -30,9 +30,9 @@ def diagnose(
     """Report on isotropy, dimension, hubs, duplicates, compressibility and more, and advise."""
     import codomain as cd
     from codomain.cli.progress import steps_progress
+    from codomain.diagnosis import diagnose as measured
     from codomain.errors import InputError
-    from codomain.measure import diagnose as measured
-    from codomain.measure.datasets import read_qrels, read_queries
+    from codomain.measure.data.datasets import read_qrels, read_queries
     from codomain.store.schema import DATABASE
 
     if qrels is not None and queries is None:
@@ -47,13 +47,13 @@ def diagnose(
         "sample": sample,
         "seed": seed,
     }
-    with ExitStack() as opened, steps_progress() as say:
+    with ExitStack() as opened, steps_progress() as on_step:
 
         def one(path: Path) -> Any:
             """A collection, open until the report is made, or a data set's name."""
             return opened.enter_context(cd.open(path)) if (path / DATABASE).exists() else str(path)
 
-        report = measured(one(name), against=None if against is None else one(against), say=say, **options)
+        report = measured(one(name), against=None if against is None else one(against), on_step=on_step, **options)
     if html is not None:
         report.write(html)
     typer.echo(report.json() if as_json else "\n".join(report.lines()))

@@ -38,8 +38,8 @@ def eval(
 
     import codomain as cd
     from codomain.errors import InputError
-    from codomain.measure import datasets
-    from codomain.measure.evaluation import compare_evaluations
+    from codomain.measure.data import datasets
+    from codomain.measure.tasks.evaluation import compare_evaluations
 
     if run_file is not None and len(tasks) != 1:
         raise InputError("--run needs exactly one task.")
@@ -103,6 +103,6 @@ def _report(mine: str, comparisons: dict[tuple[str, str, str], Comparison], as_j
 
 
 def _groups(path: Path) -> dict[str, str]:
-    from codomain.measure.datasets import read_queries
+    from codomain.measure.data.datasets import read_queries
 
     return read_queries(path)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from codomain.store.sources import Indexed
+    from codomain.store.file_sync import IndexReport
 
 
 def index(
@@ -44,7 +44,7 @@ def index(
     """Read documents into a collection: new and changed ones are encoded, vanished ones removed, the rest left alone."""
     from codomain.cli.opening import open_or_create
     from codomain.cli.progress import bytes_progress
-    from codomain.store.sources import index_files
+    from codomain.store.file_sync import index_files
 
     started = time.perf_counter()
     settings = {"chunk_size": chunk_size, "overlap": overlap, "situate": situate}
@@ -58,7 +58,7 @@ def index(
         _show(report, into, len(collection), time.perf_counter() - started, as_json)
 
 
-def _show(report: Indexed, into: Path, documents: int, seconds: float, as_json: bool) -> None:
+def _show(report: IndexReport, into: Path, documents: int, seconds: float, as_json: bool) -> None:
     import json
     from collections import Counter
 

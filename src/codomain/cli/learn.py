@@ -33,6 +33,6 @@ def static(
     from codomain.cli.progress import steps_progress
     from codomain.learn.static import distil_static
 
-    with steps_progress() as say:
-        distil_static(out, teacher=teacher, recipe=recipe, data=data, seed=seed, progress=say)
+    with steps_progress() as on_step:
+        distil_static(out, teacher=teacher, recipe=recipe, data=data, seed=seed, progress=on_step)
     typer.echo(f'{out}: use it as static("{out}").')

@@ -33,14 +33,14 @@ def search(
     """Search a collection by meaning and by words."""
     import codomain as cd
     from codomain.read.record import clean
-    from codomain.report import recording
+    from codomain.trace import collect
 
     queries = _from_stdin() if query == "-" else [clean(query)]
     if not "".join(queries).strip():
         raise cd.CodomainError("the query is empty.")
     found = False
     with cd.open(name) as collection:
-        with recording() as report:
+        with collect() as report:
             answers = collection.search_many(queries, k, where, explain, feedback)
         for text, hits in zip(queries, answers, strict=True):
             found = found or bool(hits)
@@ -100,7 +100,7 @@ def _print_table(hits: list[Hit], query: str, collection: Collection, explain: b
     table = Table(show_header=True, header_style="bold", box=None, padding=(0, 1))
     table.add_column("#", justify="right")
     table.add_column("score", justify="right")
-    names = [branch.leaf.name for branch in collection.branches] if explain else []
+    names = [branch.plan.name for branch in collection.branches] if explain else []
     for name in names:
         table.add_column(Text(name), justify="right", max_width=18)
     table.add_column("document", overflow="fold", ratio=1)

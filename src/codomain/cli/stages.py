@@ -12,7 +12,8 @@ def stages(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
     import inspect
     import json
 
-    from codomain.stages import all_stages, usage
+    from codomain.registry import all_stages
+    from codomain.stage import usage
 
     known = list(all_stages(broken=lambda error: typer.echo(str(error), err=True)))
     if as_json:

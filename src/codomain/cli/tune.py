@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from codomain.measure.tuning.outcome import Outcome
     from codomain.store import Collection
+    from codomain.tuning.outcome import Outcome
 
 
 def tune(
@@ -105,11 +105,11 @@ def _tune(on: Collection | str, name: Path, options: dict[str, Any], as_json: bo
     import json
 
     from codomain.cli.progress import steps_progress
-    from codomain.measure import tune
-    from codomain.measure.tuning.report import table
+    from codomain.tuning import tune
+    from codomain.tuning.report import table
 
     with steps_progress() as step, _interruptible():
-        tuned = tune(on, say=_Progress(step), **options)
+        tuned = tune(on, on_event=_Progress(step), **options)
     if as_json:
         typer.echo(json.dumps(tuned.as_json(), ensure_ascii=False))
     else:
@@ -164,7 +164,7 @@ class _Progress:
 
 def _apply(collection: Collection, number: int, quiet: bool) -> None:
     from codomain.cli.progress import count_progress
-    from codomain.measure.tuning.report import recommended_row
+    from codomain.tuning.report import recommended_row
 
     wanted = recommended_row(collection.folder / "tune" / "tune.json", number)
     if wanted == str(collection.pipeline):
@@ -182,7 +182,7 @@ def _apply(collection: Collection, number: int, quiet: bool) -> None:
 
 
 def _questions(queries: Path | None, qrels: Path | None) -> dict[str, Any]:
-    from codomain.measure.datasets import read_qrels, read_queries
+    from codomain.measure.data.datasets import read_qrels, read_queries
 
     return {
         "queries": None if queries is None else read_queries(queries),

@@ -17,24 +17,24 @@ import importlib
 from typing import Any
 
 _HOMES = {
-    "StaticEncoder": "codomain.encode.static",
-    "VectorFileEncoder": "codomain.encode.vectorfile",
-    "TransformerEncoder": "codomain.encode.transformer",
-    "MiniLMEncoder": "codomain.encode.transformer",
-    "LateEncoder": "codomain.encode.late",
-    "NGramEncoder": "codomain.encode.lexical",
-    "WordEncoder": "codomain.encode.lexical",
-    "SpladeEncoder": "codomain.encode.splade",
+    "StaticEncoder": "codomain.encode.text.static",
+    "VectorFileEncoder": "codomain.encode.words.vectorfile",
+    "TransformerEncoder": "codomain.encode.text.transformer",
+    "MiniLMEncoder": "codomain.encode.text.transformer",
+    "LateEncoder": "codomain.encode.text.late",
+    "CharNGramEncoder": "codomain.encode.text.lexical",
+    "BagOfWordsEncoder": "codomain.encode.text.lexical",
+    "SpladeEncoder": "codomain.encode.text.splade",
 }
 __all__ = [
+    "BagOfWordsEncoder",
+    "CharNGramEncoder",
     "LateEncoder",
     "MiniLMEncoder",
-    "NGramEncoder",
     "SpladeEncoder",
     "StaticEncoder",
     "TransformerEncoder",
     "VectorFileEncoder",
-    "WordEncoder",
 ]
 
 

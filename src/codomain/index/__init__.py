@@ -4,6 +4,6 @@ Every index answers `build, add, remove, search, save, load`; `auto` picks one b
 filtered search never gives fewer than min(k, matches) hits. FAISS is imported only by the approximate ones.
 """
 
-from codomain.index.storage import verify
+from codomain.index.array_files import verify
 
 __all__ = ["verify"]

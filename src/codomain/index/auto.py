@@ -9,10 +9,11 @@ from typing import Any, Self
 
 import numpy as np
 
-from codomain.codecs import Codec
+from codomain.codecs.codec import Codec
 from codomain.index.flat import Flat
 from codomain.index.scan import Metric, check_bits, check_metric, codes_of
-from codomain.stages import Stage, number, stage
+from codomain.registry import stage
+from codomain.stage import Stage, check_float
 from codomain.vectors import Floats, Hits, Packed, Rows
 
 COMPONENTS = 40_000_000
@@ -42,7 +43,7 @@ class Auto(Stage):
     def __init__(self, metric: Metric = "ip", target: float = 0.95) -> None:
         check_metric(metric)
         self.metric = metric
-        self.target = number("target", target, 0.5, 1)
+        self.target = check_float("target", target, 0.5, 1)
         self.chosen: Any = Flat(metric)
 
     def check(self, before: Sequence[Stage]) -> None:
@@ -113,7 +114,7 @@ class Auto(Stage):
         if name == "flat" or self.metric == "hamming":
             return Flat(self.metric)
         if name == "filtered":
-            from codomain.index.filtered import Filtered
+            from codomain.index.filtered.filtered import Filtered
 
             return Filtered(self.target, m, metric=self.metric)
         from codomain.index.hnsw import HNSW

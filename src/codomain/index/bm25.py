@@ -12,11 +12,12 @@ import numpy as np
 from codomain.analyzer import Analyzer, Vocabulary
 from codomain.contracts import Progress
 from codomain.errors import InputError
+from codomain.index.array_files import open_arrays, save_arrays
 from codomain.index.postings import Segment, merge, segment
 from codomain.index.scan import best_rows
-from codomain.index.storage import open_arrays, save_arrays
-from codomain.report import Plan, note
-from codomain.stages import Stage, number, stage
+from codomain.registry import stage
+from codomain.stage import Stage, check_float
+from codomain.trace import FilterChoice, record
 from codomain.vectors import Floats, Hits, Rows, allowed_rows
 
 _TEXTS = 65_536
@@ -36,7 +37,7 @@ class BM25(Stage):
     """
 
     def __init__(self, k1: float = 1.2, b: float = 0.75, stemmer: str | None = "english") -> None:
-        self.k1, self.b, self.stemmer = number("k1", k1), number("b", b, 0, 1), stemmer
+        self.k1, self.b, self.stemmer = check_float("k1", k1), check_float("b", b, 0, 1), stemmer
         self._analyzer = Analyzer(stemmer)
         self._segments: list[Segment]
         self._removed: Rows
@@ -72,7 +73,7 @@ class BM25(Stage):
         allowed = allowed_rows(allow, self._stored)
         hits = Hits.empty(len(queries), k)
         matches = self._stored if allowed is None else len(allowed)
-        note(queries=len(queries), plan=Plan("posting lists", matches, self._stored))
+        record(queries=len(queries), plan=FilterChoice("posting lists", matches, self._stored))
         for i, query in enumerate(queries if k else ()):
             scores = self._scores(query)
             best, best_scores = best_rows(scores if allowed is None else scores[allowed], allowed, k)
@@ -157,7 +158,7 @@ class BM25(Stage):
         scores = np.zeros(self._stored, np.float32)
         for term, times in Counter(self._analyzer.terms(query)).items():
             rows, counts = self._postings(term)
-            note(scored=len(rows))
+            record(scored=len(rows))
             if len(rows):
                 scores[rows] += np.float32(times * self._idf(rows)) * self._weights(rows, counts)
         return scores

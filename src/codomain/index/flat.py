@@ -9,12 +9,13 @@ from typing import Self
 
 import numpy as np
 
-from codomain.codecs import Codec
+from codomain.codecs.codec import Codec
 from codomain.errors import InputError
+from codomain.index.array_files import GrowableArray, codec_arrays, open_arrays, save_arrays, saved_codec
 from codomain.index.scan import Metric, check_bits, check_metric, codes_of, scan
-from codomain.index.storage import Growing, codec_arrays, open_arrays, save_arrays, saved_codec
-from codomain.report import Plan, note
-from codomain.stages import Stage, stage
+from codomain.registry import stage
+from codomain.stage import Stage
+from codomain.trace import FilterChoice, record
 from codomain.vectors import Floats, Hits, Packed, Rows, allowed_rows, as_float32
 
 
@@ -42,8 +43,8 @@ class Flat(Stage):
         codes, self.codec = codes_of(vectors, codec)
         if self.metric == "hamming" and self.codec.kind != "binary":
             raise InputError(f"{self} needs packed bits, but got {self.codec.kind}: put binary() before it.")
-        self._codes = Growing(codes)
-        self._norms = Growing(self._measure(codes))
+        self._codes = GrowableArray(codes)
+        self._norms = GrowableArray(self._measure(codes))
         self._longest = self._length(codes)
         self._removed = np.zeros(0, np.int64)
         self._kept: Rows | None = None
@@ -69,7 +70,9 @@ class Flat(Stage):
         queries = as_float32(queries, dim=self.codec.dim, what="queries")
         rows = self.rows(allow)
         matches = self._stored if rows is None else len(rows)
-        note(queries=len(queries), scored=len(queries) * matches, plan=Plan("exact scan", matches, self._stored))
+        record(
+            queries=len(queries), scored=len(queries) * matches, plan=FilterChoice("exact scan", matches, self._stored)
+        )
         return scan(queries, self._codes.array, self.codec, self.metric, self._norms.array, k, rows, self._longest)
 
     def rows(self, allow: np.ndarray | None) -> Rows | None:
@@ -103,7 +106,7 @@ class Flat(Stage):
         if settings["metric"] != self.metric:
             raise InputError(f"{folder} was saved by flat({settings['metric']!r}), not by {self}.")
         self.codec = saved_codec(arrays, settings)
-        self._codes, self._norms = Growing(arrays["codes"]), Growing(arrays["norms"])
+        self._codes, self._norms = GrowableArray(arrays["codes"]), GrowableArray(arrays["norms"])
         self._longest = settings["longest"]
         self._removed, self._kept = arrays["removed"], None
         return self

@@ -11,19 +11,20 @@ from typing import Any
 
 import numpy as np
 
-from codomain.codecs import Codec
-from codomain.index.faissed import Faissed, calibrate, scalar_storage, selector
-from codomain.index.planner import Allowed, Costs, Way, milliseconds
+from codomain.codecs.codec import Codec
+from codomain.index.faiss_index import FaissIndex, calibrate, scalar_storage, selector
+from codomain.index.filtered.planner import Allowed, QueryCosts, Way, milliseconds
 from codomain.index.scan import Metric, scan
-from codomain.report import note
-from codomain.stages import stage, whole
+from codomain.registry import stage
+from codomain.stage import check_int
+from codomain.trace import record
 from codomain.vectors import Floats, Hits, Rows
 
 _EF_MOST = 1024
 
 
 @stage("hnsw", takes=["dense", "codes", "packed"], gives="hits")
-class HNSW(Faissed):
+class HNSW(FaissIndex):
     """Graph search with HNSW over vectors in their stored form: most of flat's hits in a fraction of its time.
 
     "Efficient and robust approximate nearest neighbor search using Hierarchical Navigable Small World graphs" (2018).
@@ -33,9 +34,9 @@ class HNSW(Faissed):
 
     def __init__(self, m: int = 32, ef_construction: int = 128, ef_search: int = 64, metric: Metric = "ip") -> None:
         super().__init__(metric)
-        self.m = whole("m", m, 2, 512)
-        self.ef_construction = whole("ef_construction", ef_construction, 1, 10_000)
-        self.ef_search = whole("ef_search", ef_search, 1, _EF_MOST)
+        self.m = check_int("m", m, 2, 512)
+        self.ef_construction = check_int("ef_construction", ef_construction, 1, 10_000)
+        self.ef_search = check_int("ef_search", ef_search, 1, _EF_MOST)
         self._measured = (-1, 0.0)  # rows, and the length of the longest
 
     def _make(self, codes: np.ndarray) -> Any:
@@ -76,7 +77,7 @@ class HNSW(Faissed):
         return codec.decode(codes[:: max(1, len(codes) // 8)][:8])
 
     @cached_property
-    def costs(self) -> Costs:
+    def costs(self) -> QueryCosts:
         """As of every index, with what a row costs that is scored where it lies."""
         codes, codec = self._stored_codes()
         size = min(len(codes), 1 << 12)
@@ -86,7 +87,7 @@ class HNSW(Faissed):
         return replace(super().costs, in_place=in_place if self.metric == "ip" else math.inf)
 
     def _near(self, queries: Floats, k: int, allowed: Allowed, way: Way) -> Hits:
-        note(scored=len(queries) * way.effort)  # a lower bound: FAISS does not say how many it looked at
+        record(scored=len(queries) * way.effort)  # a lower bound: FAISS does not say how many it looked at
         if self.codec.kind != "binary":
             return super()._near(queries, k, allowed, way)
         depth = min(k if self.metric == "hamming" else 4 * k, allowed.matches)

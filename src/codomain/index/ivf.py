@@ -7,12 +7,13 @@ from typing import Any, Literal
 
 import numpy as np
 
-from codomain.index.faissed import Faissed, calibrate, scalar_storage, selector
-from codomain.index.means import centroids
-from codomain.index.planner import Allowed, Way
+from codomain.index.faiss_index import FaissIndex, calibrate, scalar_storage, selector
+from codomain.index.filtered.planner import Allowed, Way
+from codomain.index.kmeans import centroids
 from codomain.index.scan import Metric
-from codomain.report import note
-from codomain.stages import stage, whole
+from codomain.registry import stage
+from codomain.stage import check_int
+from codomain.trace import record
 from codomain.vectors import Floats, Hits, Rows
 
 _LISTS_MOST = 1 << 20
@@ -21,7 +22,7 @@ _CODEBOOK_ROWS = 39 * 256
 
 
 @stage("ivf", takes=["dense", "codes"], gives="hits")
-class IVF(Faissed):
+class IVF(FaissIndex):
     """Lists around centroids: only the rows of the `nprobe` nearest lists are scored, in their stored form.
 
     "auto" lists are four times the square root of the rows. Fewer rows than lists need gives fewer lists; rows added
@@ -31,7 +32,7 @@ class IVF(Faissed):
     def __init__(self, nlist: int | Literal["auto"] = "auto", nprobe: int = 32, metric: Metric = "ip") -> None:
         super().__init__(metric)
         self.nlist: int | Literal["auto"] = _whole_or_auto("nlist", nlist, _LISTS_MOST)
-        self.nprobe = whole("nprobe", nprobe, 1, _LISTS_MOST)
+        self.nprobe = check_int("nprobe", nprobe, 1, _LISTS_MOST)
 
     def output_dim(self, dim: int | None) -> int | None:
         """Unchanged; raises ValueError for a metric of packed bits."""
@@ -87,7 +88,7 @@ class IVF(Faissed):
         return centroids
 
     def _near(self, queries: Floats, k: int, allowed: Allowed, way: Way) -> Hits:
-        note(
+        record(
             scored=len(queries) * math.ceil(allowed.matches * way.effort / self._index.nlist)
         )  # of lists of mean length
         return super()._near(queries, k, allowed, way)
@@ -156,7 +157,7 @@ def _whole_or_auto(name: str, value: Any, most: int) -> int | Literal["auto"]:
         if value != "auto":
             raise ValueError(f"needs {name} to be 'auto' or a whole number, not {value!r}")
         return "auto"
-    return whole(name, value, 1, most)
+    return check_int(name, value, 1, most)
 
 
 def _check_dense(metric: str) -> None:

@@ -9,11 +9,11 @@ from typing import Any, Literal
 
 import numpy as np
 
-from codomain.codebooks import table_rows
-from codomain.codecs import Codec, QueryForm
+from codomain.codecs.codebooks import table_rows
+from codomain.codecs.codec import Codec, QueryForm
 from codomain.errors import InputError
-from codomain.index import half
-from codomain.stages import Stage
+from codomain.index._kernels import float16_scan as half
+from codomain.stage import Stage
 from codomain.vectors import Floats, Hits, Rows, top_k
 
 Metric = Literal["ip", "cosine", "l2", "hamming"]
@@ -192,7 +192,7 @@ def _compiled(codes: np.ndarray) -> bool:
 
 @cache
 def _add_up() -> Any:
-    from codomain.index.lookups import add_up
+    from codomain.index._kernels.lookup_tables import add_up
 
     return add_up
 

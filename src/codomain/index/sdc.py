@@ -10,13 +10,14 @@ from typing import Any, Self, TypeVar
 
 import numpy as np
 
-from codomain.codecs import GAUSSIAN_STEP, Codec
+from codomain.codecs.codec import GAUSSIAN_STEP, Codec
 from codomain.errors import InputError, MissingExtra
+from codomain.index._kernels.tiles import LANES, Tiles
+from codomain.index.array_files import GrowableArray, codec_arrays, open_arrays, save_arrays, saved_codec
 from codomain.index.scan import Metric, check_metric, codes_of
-from codomain.index.storage import Growing, codec_arrays, open_arrays, save_arrays, saved_codec
-from codomain.index.tiles import LANES, Tiles
-from codomain.report import note
-from codomain.stages import Stage, stage, whole
+from codomain.registry import stage
+from codomain.stage import Stage, check_int
+from codomain.trace import record
 from codomain.vectors import Floats, Hits, Packed, Rows, allowed_rows, as_float32
 
 T = TypeVar("T")
@@ -50,7 +51,7 @@ class SymmetricDistance(Stage):
     """
 
     def __init__(self, rescore: int = 4, metric: Metric = "ip") -> None:
-        self.rescore = whole("rescore", rescore)
+        self.rescore = check_int("rescore", rescore)
         check_metric(metric, ("ip", "cosine"))
         self.metric = metric
 
@@ -68,7 +69,7 @@ class SymmetricDistance(Stage):
             )
         self.codec = codec
         self._tiles = Tiles.of(self._pack(codes))
-        self._reciprocal = Growing(self._inverse_lengths(codes))
+        self._reciprocal = GrowableArray(self._inverse_lengths(codes))
         self._removed = np.zeros(0, np.int64)
         return self
 
@@ -100,7 +101,7 @@ class SymmetricDistance(Stage):
             near = self._nearest(queries, depth, rows)
         else:
             near = np.tile(np.arange(matches) if rows is None else rows, (len(queries), 1))
-        note(queries=len(queries), scored=(matches + depth if depth < matches else matches) * len(queries))
+        record(queries=len(queries), scored=(matches + depth if depth < matches else matches) * len(queries))
         scores = self._scores(queries, near)
         # candidates come by row: a stable order leaves the lower one first among equals
         best = np.argsort(-scores, axis=1, kind="stable")[:, :wanted]
@@ -131,7 +132,7 @@ class SymmetricDistance(Stage):
             raise InputError(f"{folder} holds rows one by one, as earlier versions laid them: rebuild the index.")
         self.codec = saved_codec(arrays, settings)
         self._tiles = Tiles(arrays["tiles"], settings["rows"])
-        self._reciprocal, self._removed = Growing(arrays["reciprocal"]), arrays["removed"]
+        self._reciprocal, self._removed = GrowableArray(arrays["reciprocal"]), arrays["removed"]
         return self
 
     @property
@@ -223,7 +224,7 @@ def kernels() -> Any:
     """The compiled kernels; raises MissingExtra without numba."""
     if find_spec("numba") is None:
         raise MissingExtra("sdc()", "engines")
-    from codomain.index import planes
+    from codomain.index._kernels import bitplanes as planes
 
     return planes
 

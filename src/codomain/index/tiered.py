@@ -8,16 +8,17 @@ from typing import Any, Literal, Self, cast, get_args
 
 import numpy as np
 
-from codomain.codecs import Codec, CodecKind
-from codomain.contracts import FineStore, Source
+from codomain.codecs.codec import Codec, CodecKind
+from codomain.contracts import FineStore, RowReader
 from codomain.errors import InputError
-from codomain.index.mapped import MappedStore
+from codomain.index.array_files import GrowableArray, codec_arrays, open_arrays, part_folder, save_arrays, saved_codec
 from codomain.index.scan import check_metric, codes_of
-from codomain.index.storage import Growing, codec_arrays, open_arrays, part_folder, save_arrays, saved_codec
-from codomain.index.stores import RamStore, SourceStore
+from codomain.index.stores.mapped import MappedStore
+from codomain.index.stores.stores import RamStore, SourceStore
 from codomain.pipeline import Pipeline, pipeline
-from codomain.report import note
-from codomain.stages import Stage, number, stage, whole
+from codomain.registry import stage
+from codomain.stage import Stage, check_float, check_int
+from codomain.trace import record
 from codomain.vectors import Floats, Hits, Rows, as_float32, top_k
 
 Store = Literal["disk", "ram", "collection"]
@@ -60,17 +61,17 @@ class Tiered(Stage):
             raise ValueError(f"needs a coarse pipeline from vectors to hits, not {self.coarse}")
         if hasattr(self.coarse.stages[-1], "attach"):
             raise ValueError(f"needs a coarse index that keeps what it needs, not {self.coarse.stages[-1]}")
-        self.candidates = whole("candidates", candidates)
+        self.candidates = check_int("candidates", candidates)
         if store not in get_args(Store):
             raise ValueError(f"needs a store among {', '.join(get_args(Store))}, not {store!r}")
         if dtype not in _DTYPES:
             raise ValueError(f"needs a dtype among {', '.join(_DTYPES)}, not {dtype!r}")
         check_metric(metric, ("ip", "cosine", "l2"))
         self.store, self.dtype, self.metric = store, dtype, metric
-        self.coarse_weight = number("coarse_weight", coarse_weight)
-        self._source: Source | None = None
+        self.coarse_weight = check_float("coarse_weight", coarse_weight)
+        self._source: RowReader | None = None
         self._filed: MappedStore | None = None
-        self._tail: Growing | None = None
+        self._tail: GrowableArray | None = None
 
     def check(self, before: Sequence[Stage]) -> None:
         """What comes before must suit the coarse pipeline, too."""
@@ -103,7 +104,7 @@ class Tiered(Stage):
             )
         self._index.build(self._codes(vectors), self._codec)
         self._filed, self._file_rows = None, 0
-        self._tail = None if self.store == "collection" else Growing(self._full(vectors))
+        self._tail = None if self.store == "collection" else GrowableArray(self._full(vectors))
         self._stored = len(vectors)
         return self
 
@@ -119,7 +120,7 @@ class Tiered(Stage):
         """Leave rows out of every later search."""
         self._index.remove(rows)
 
-    def attach(self, source: Source) -> None:
+    def attach(self, source: RowReader) -> None:
         """Where full vectors are read from that are kept in the collection."""
         self._source = source
 
@@ -148,7 +149,7 @@ class Tiered(Stage):
                     scores = scores + self.coarse_weight * coarse
                 best, best_scores = top_k(scores.astype(np.float32), rows, k)
                 hits.rows[i, : len(best)], hits.scores[i, : len(best)] = best, best_scores
-                note(scored=len(rows))
+                record(scored=len(rows))
         return hits
 
     def __len__(self) -> int:
@@ -194,7 +195,7 @@ class Tiered(Stage):
         if self.store == "disk":
             self._open(folder)
         elif self.store == "ram":
-            self._tail = Growing(arrays[Path(_FILE).stem])
+            self._tail = GrowableArray(arrays[Path(_FILE).stem])
         return self
 
     # --- the coarse tier -------------------------------------------------------------------------------------------
@@ -275,7 +276,7 @@ class Tiered(Stage):
     def _open(self, folder: Path) -> None:
         self._filed = MappedStore(folder / _FILE, self._given)
         self._file_rows = self._stored
-        self._tail = Growing(np.zeros((0, self._form.width), self._form.dtype))
+        self._tail = GrowableArray(np.zeros((0, self._form.width), self._form.dtype))
 
 
 def _fetch(stores: list[tuple[int, FineStore]], rows: Rows) -> Floats:

@@ -114,7 +114,7 @@ def save_table(out: Path, table: np.ndarray, axes: np.ndarray, student: dict[str
     codes, scales = quantise(table)
     save_file({"rows": codes, "scales": scales[:, 0], "axes": axes.astype(np.float16)}, out / "table.safetensors")
     (out / "tokenizer.json").write_text(vocabulary.dump(student), encoding="utf-8")
-    from codomain.encode.static import file_hash
+    from codomain.encode.text.static import file_hash
 
     config = {"format": 1, "dim": table.shape[1], "rows": len(table), **about, "sha256": file_hash(out)}
     unfinished = out / "config.json.tmp"

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from codomain.encode.wordpiece import WORDS, WordCache
+from codomain.encode.text.wordpiece import WORDS, WordCache
 
 UNUSED = re.compile(r"\[unused\d+\]")
 

@@ -6,29 +6,24 @@ import importlib
 from typing import Any
 
 _HOMES = {
-    "Dataset": "datasets",
-    "load": "datasets",
-    "Run": "runs",
-    "per_query": "metrics",
-    "spearman": "metrics",
-    "Comparison": "significance",
-    "compare": "significance",
-    "compare_all": "significance",
-    "interval": "significance",
-    "Evaluation": "evaluation",
-    "evaluate": "evaluation",
-    "compare_evaluations": "evaluation",
-    "measured": "evaluation",
-    "diagnose": "diagnosis.run",
-    "Diagnosis": "diagnosis.report",
-    "as_mteb": "mteb_model",
-    "LabelCentroidClassifier": "zeroshot",
-    "KNNLabels": "knn_labels",
-    "bitext": "translations",
-    "fuse_distances": "translations",
-    "tune": "tuning.tuner",
-    "Tuned": "tuning.report",
-    "Space": "tuning.space",
+    "Dataset": "codomain.measure.data.datasets",
+    "load": "codomain.measure.data.datasets",
+    "Run": "codomain.measure.data.runs",
+    "per_query": "codomain.measure.metrics.retrieval",
+    "spearman": "codomain.measure.metrics.retrieval",
+    "Comparison": "codomain.measure.metrics.significance",
+    "compare": "codomain.measure.metrics.significance",
+    "compare_all": "codomain.measure.metrics.significance",
+    "interval": "codomain.measure.metrics.significance",
+    "Evaluation": "codomain.measure.tasks.evaluation",
+    "evaluate": "codomain.measure.tasks.evaluation",
+    "compare_evaluations": "codomain.measure.tasks.evaluation",
+    "measured": "codomain.measure.tasks.evaluation",
+    "as_mteb": "codomain.measure.tasks.mteb_model",
+    "LabelCentroidClassifier": "codomain.measure.tasks.zero_shot",
+    "KNNLabels": "codomain.measure.tasks.knn_labels",
+    "bitext": "codomain.measure.tasks.bitext",
+    "fuse_distances": "codomain.measure.tasks.bitext",
 }
 
 __all__ = list(_HOMES)
@@ -36,8 +31,6 @@ __all__ = list(_HOMES)
 
 def __getattr__(name: str) -> Any:
     """Import on first use: measuring needs scipy, searching must not load it."""
-    if name in ("datasets", "metrics"):
-        return importlib.import_module(f"codomain.measure.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'codomain.measure' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"codomain.measure.{_HOMES[name]}"), name)
+    return getattr(importlib.import_module(_HOMES[name]), name)

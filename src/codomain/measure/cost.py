@@ -113,13 +113,13 @@ def rerank_by_cosine(hits: Hits, queries: Floats, X: Floats, k: int | None = Non
 
     Raises InputError for a weight outside of 0 to 1 or sides that do not fit.
     """
-    from codomain.measure.neighbours import units
+    from codomain.measure.space.neighbors import unit_rows
 
     if not 0 <= mix <= 1 or len(queries) != len(hits.rows):
         raise InputError(
             f"mix is from 0 to 1, and every query has hits: not {mix!r}, {len(queries)}, {len(hits.rows)}."
         )
-    Q, U = units(queries), units(X)
+    Q, U = unit_rows(queries), unit_rows(X)
     there = hits.rows >= 0
     cosines = np.zeros(hits.rows.shape, np.float32)
     for i, rows in enumerate(np.where(there, hits.rows, 0)):

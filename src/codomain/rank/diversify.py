@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from codomain.contracts import Documents
-from codomain.stages import Stage, number, stage, whole
+from codomain.registry import stage
+from codomain.stage import Stage, check_float, check_int
 from codomain.vectors import Floats, Hits
 
 
@@ -26,8 +27,8 @@ class Diversify(Stage):
     """
 
     def __init__(self, balance: float = 0.7, *, candidates: int = 50) -> None:
-        self.balance = number("balance", balance, 0, 1)
-        self.candidates = whole("candidates", candidates)
+        self.balance = check_float("balance", balance, 0, 1)
+        self.candidates = check_int("candidates", candidates)
 
     def check(self, before: Sequence[Stage]) -> None:
         """What it compares are vectors: raises ValueError where no branch has an encoder."""

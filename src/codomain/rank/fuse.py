@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from codomain.errors import PipelineError
 from codomain.pipeline import Pipeline, pipeline
-from codomain.stages import Stage, number, stage, whole
+from codomain.registry import stage
+from codomain.stage import Stage, check_float, check_int
 from codomain.vectors import Floats, Hits, Rows, top_k
 
 METHODS = ("rrf", "minmax", "zscore")
@@ -41,8 +42,8 @@ class Fuse(Stage):
         self.branches = tuple(pipeline(branch) for branch in branches)
         self.method = method
         self.weights = weights
-        self.c = whole("c", c, 0)
-        self.candidates = whole("candidates", candidates)
+        self.c = check_int("c", c, 0)
+        self.candidates = check_int("candidates", candidates)
         if len(self.branches) < 2:
             raise PipelineError("fuse(...) needs at least two branches.")
         for branch in self.branches:
@@ -55,7 +56,7 @@ class Fuse(Stage):
         if weights is not None:
             if not isinstance(weights, (list, tuple)) or len(weights) != len(branches):
                 raise PipelineError(f"fuse(...) needs {len(branches)} weights of 0 or more, one for each branch.")
-            if max(number("each weight", weight) for weight in weights) <= 0:
+            if max(check_float("each weight", weight) for weight in weights) <= 0:
                 raise PipelineError("fuse(...) needs a weight above 0.")
 
     def output_dim(self, dim: int | None) -> int | None:

@@ -6,10 +6,10 @@ vector with its document's; `expand` and `fingerprint` tell which files are new,
 
 from __future__ import annotations
 
-from codomain.read.chunks import Chunk, chunk
-from codomain.read.files import Bad, SourceFile, expand, fingerprint
+from codomain.read.files import ReadFault, SourceFile, expand, fingerprint
 from codomain.read.record import Record
 from codomain.read.records import records
 from codomain.read.situate import situate
+from codomain.read.text.chunks import Chunk, chunk
 
-__all__ = ["Bad", "Chunk", "Record", "SourceFile", "chunk", "expand", "fingerprint", "records", "situate"]
+__all__ = ["Chunk", "ReadFault", "Record", "SourceFile", "chunk", "expand", "fingerprint", "records", "situate"]

@@ -9,9 +9,10 @@ import stat as modes
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
-from codomain.errors import InputError
+from codomain.errors import InputError, RegistryError
+from codomain.registry import lookup, names, register
 
 BadKind = Literal["broken", "empty", "duplicate", "binary", "encoding", "unreadable", "no text", "link"]
 
@@ -36,12 +37,57 @@ FORMATS = {
 }
 """What a suffix says about a file; every other file is read as plain text."""
 
+BUILT_IN_FORMATS = frozenset({*FORMATS.values(), "text", "lines"})
+
 TABLES = frozenset({"jsonl", "csv", "tsv", "parquet", "lines"})
-"""The formats that hold many records in one file."""
+"""codomain's own formats that hold many records in one file; readers that plugins register say so themselves."""
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def reader(name: str, *, suffixes: Iterable[str] = (), rows: bool = False) -> Callable[[F], F]:
+    """Register what reads a format: one document a file, or with `rows` many.
+
+    A reader of documents is called with (file, on_bad) and returns a `Document`; one of rows is called with
+    (file, broken, on_bad) and yields (line, fields). `suffixes` say which files have the format.
+
+    Raises RegistryError for a name or a suffix that is taken.
+    """
+
+    def enter(read: F) -> F:
+        for suffix in suffixes:
+            if _format_by_suffix().get(suffix, name) != name:
+                raise RegistryError(f"files ending in {suffix} are read as {_format_by_suffix()[suffix]} already.")
+        read.suffixes, read.rows = tuple(suffixes), rows  # type: ignore[attr-defined]
+        return register("reader", name)(read)
+
+    return enter
+
+
+def is_table(format: str) -> bool:
+    """Whether files of a format hold many records.
+
+    >>> is_table("csv"), is_table("pdf")
+    (True, False)
+    """
+    return format in TABLES or (format not in ("", *BUILT_IN_FORMATS) and bool(lookup("reader", format).rows))
+
+
+def formats() -> list[str]:
+    """The names of all formats that can be read."""
+    return names("reader")
+
+
+def _format_by_suffix() -> dict[str, str]:
+    """The format of each suffix, of codomain's own readers and of registered ones."""
+    own = {
+        suffix: name for name in formats() if name not in BUILT_IN_FORMATS for suffix in lookup("reader", name).suffixes
+    }
+    return own | FORMATS
 
 
 @dataclass(frozen=True)
-class Bad:
+class ReadFault:
     """Something in the input that was not used, or not used as it stands: `line` counts from 1, 0 for a whole file."""
 
     path: str
@@ -54,7 +100,7 @@ class Bad:
         return f"{where}: {self.reason}."
 
 
-OnBad = Callable[[Bad], None]
+OnFault = Callable[[ReadFault], None]
 """Called with each fault that reading went past."""
 
 
@@ -115,7 +161,7 @@ def format_of(path: str | Path) -> str:
     suffix = path.suffix.lower()
     if suffix == ".gz":
         suffix = Path(path.stem).suffix.lower()
-    return FORMATS.get(suffix, "text")
+    return FORMATS.get(suffix) or _format_by_suffix().get(suffix, "text")
 
 
 def fingerprint(path: str | Path, format: str | None = None, root: str | None = None) -> SourceFile:
@@ -138,7 +184,7 @@ def fingerprint(path: str | Path, format: str | None = None, root: str | None = 
 
 
 def expand(
-    paths: Iterable[str | Path], *, format: str | None = None, on_bad: OnBad | None = None
+    paths: Iterable[str | Path], *, format: str | None = None, on_bad: OnFault | None = None
 ) -> Iterator[SourceFile]:
     """The files that paths name: a file itself, a folder's files at every depth in sorted order; "-" is left as it is.
 
@@ -162,26 +208,26 @@ def expand(
                 yield file
 
 
-def _walk(folder: Path, format: str | None, on_bad: OnBad | None) -> Iterator[SourceFile]:
+def _walk(folder: Path, format: str | None, on_bad: OnFault | None) -> Iterator[SourceFile]:
     root = os.path.abspath(folder)
 
     def report(error: OSError) -> None:
         if on_bad:
-            on_bad(Bad(label(error.filename or root), 0, "unreadable", f"was skipped: {error.strerror}"))
+            on_bad(ReadFault(label(error.filename or root), 0, "unreadable", f"was skipped: {error.strerror}"))
 
     if not os.access(root, os.R_OK | os.X_OK):
         raise unreadable(folder, PermissionError())
     if os.path.exists(os.path.join(root, COLLECTION)):
         raise InputError(f"{label(folder)} is a collection, not a folder of documents.")
-    for here, folders, names in os.walk(root, onerror=report):
-        if COLLECTION in names:
+    for here, folders, inside in os.walk(root, onerror=report):
+        if COLLECTION in inside:
             folders.clear()
             continue
         folders[:] = sorted(f for f in folders if not f.startswith(".") and f not in SKIPPED_FOLDERS)
         for name in folders:
             if on_bad and os.path.islink(path := os.path.join(here, name)):
-                on_bad(Bad(label(path), 0, "link", "is a link to a folder and was not followed"))
-        for name in sorted(names):
+                on_bad(ReadFault(label(path), 0, "link", "is a link to a folder and was not followed"))
+        for name in sorted(inside):
             path = os.path.join(here, name)
             if name.startswith("."):
                 continue

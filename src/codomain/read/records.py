@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from codomain.errors import InputError, MissingExtra
-from codomain.read.documents import BinaryFile, document
-from codomain.read.files import FORMATS, TABLES, Bad, OnBad, SourceFile, expand
+from codomain.read.files import OnFault, ReadFault, SourceFile, expand, formats, is_table
 from codomain.read.record import (
     ID_FIELDS,
     TEXT_FIELDS,
@@ -19,9 +18,9 @@ from codomain.read.record import (
     flatten,
     plain_names,
 )
-from codomain.read.tables import rows, typed
+from codomain.read.text.documents import BinaryFile, document
+from codomain.read.text.tables import rows, typed
 
-_KNOWN = sorted({*FORMATS.values(), "text", "lines"})
 _REMEMBERED_ROWS = 256
 
 
@@ -33,7 +32,7 @@ def records(
     id_field: str | None = None,
     title_field: str | None = None,
     skip_bad: bool = False,
-    on_bad: OnBad | None = None,
+    on_bad: OnFault | None = None,
 ) -> Iterator[Record]:
     """The documents of files, folders, tables and standard input ("-"), in order, one in memory at a time.
 
@@ -51,27 +50,27 @@ def records(
 
     Raises InputError, naming file and line, for what cannot be read, and MissingExtra for a format without its package.
     """
-    if format is not None and format not in _KNOWN:
-        raise InputError(f'there is no input format "{format}": it is one of {", ".join(_KNOWN)}.')
+    if format is not None and format not in formats():
+        raise InputError(f'there is no input format "{format}": it is one of {", ".join(formats())}.')
     fields = _Fields(text_field, title_field, id_field)
     for file in _source_files(paths, format, on_bad):
         try:
-            if file.path == "-" or file.format in TABLES:
+            if file.path == "-" or is_table(file.format):
                 yield from _table(file, fields, skip_bad, on_bad)
             else:
                 yield from _document(file, on_bad)
         except MissingExtra as error:
             if file.root is None:
                 raise
-            _report(on_bad, Bad(file.label, 0, "unreadable", f"was skipped: {str(error).rstrip('.')}"))
+            _report(on_bad, ReadFault(file.label, 0, "unreadable", f"was skipped: {str(error).rstrip('.')}"))
         except InputError as error:
             if not skip_bad:
                 raise
-            _report(on_bad, Bad(file.label, 0, "unreadable", _reason(error, file)))
+            _report(on_bad, ReadFault(file.label, 0, "unreadable", _reason(error, file)))
 
 
 def _source_files(
-    paths: Iterable[str | Path | SourceFile], format: str | None, on_bad: OnBad | None
+    paths: Iterable[str | Path | SourceFile], format: str | None, on_bad: OnFault | None
 ) -> Iterator[SourceFile]:
     for path in paths:
         if isinstance(path, SourceFile):
@@ -84,23 +83,23 @@ def _reason(error: InputError, file: SourceFile) -> str:
     return str(error).removeprefix(f"{file.label} ").rstrip(".")
 
 
-def _report(on_bad: OnBad | None, bad: Bad) -> None:
+def _report(on_bad: OnFault | None, bad: ReadFault) -> None:
     if on_bad:
         on_bad(bad)
 
 
-def _document(file: SourceFile, on_bad: OnBad | None) -> Iterator[Record]:
+def _document(file: SourceFile, on_bad: OnFault | None) -> Iterator[Record]:
     try:
         text, title, markdown, fields = document(file, on_bad)
     except BinaryFile:
         if file.root is None:
             raise
-        _report(on_bad, Bad(file.label, 0, "binary", "is a binary file and was skipped"))
+        _report(on_bad, ReadFault(file.label, 0, "binary", "is a binary file and was skipped"))
         return
     text, title = clean(text), clean(title) if title else None
     if not text.strip():
         if file.format != "markdown" or not title:
-            _report(on_bad, Bad(file.label, 0, "empty", "holds no text"))
+            _report(on_bad, ReadFault(file.label, 0, "empty", "holds no text"))
             return
         text = title  # front matter alone can still be found
     own = {"name": Path(file.label).name, "type": file.format}
@@ -115,7 +114,7 @@ def _document(file: SourceFile, on_bad: OnBad | None) -> Iterator[Record]:
     )
 
 
-def _table(file: SourceFile, fields: _Fields, skip_bad: bool, on_bad: OnBad | None) -> Iterator[Record]:
+def _table(file: SourceFile, fields: _Fields, skip_bad: bool, on_bad: OnFault | None) -> Iterator[Record]:
     name = "standard input" if file.path == "-" else file.label
 
     some = False  # a row, or a fault in its place
@@ -123,7 +122,7 @@ def _table(file: SourceFile, fields: _Fields, skip_bad: bool, on_bad: OnBad | No
     def broken(line: int, reason: str) -> None:
         nonlocal some
         some = True
-        bad = Bad(name, line, "broken", reason)
+        bad = ReadFault(name, line, "broken", reason)
         if not skip_bad:
             raise InputError(str(bad))
         _report(on_bad, bad)
@@ -137,7 +136,7 @@ def _table(file: SourceFile, fields: _Fields, skip_bad: bool, on_bad: OnBad | No
             chosen = fields.choose(row)
             if chosen.text is None:
                 if first_row and file.root is not None and fields.text is None:
-                    _report(on_bad, Bad(name, 0, "no text", fields.sentence(row)))
+                    _report(on_bad, ReadFault(name, 0, "no text", fields.sentence(row)))
                     return
                 if file.format not in ("jsonl", ""):
                     raise InputError(f"{name}, line {line}: {fields.sentence(row)}.")
@@ -149,18 +148,18 @@ def _table(file: SourceFile, fields: _Fields, skip_bad: bool, on_bad: OnBad | No
             broken(line, str(error))
             continue
         if record is None:
-            _report(on_bad, Bad(name, line, "empty", "holds no text"))
+            _report(on_bad, ReadFault(name, line, "empty", "holds no text"))
             continue
         first = seen.setdefault(hash(record.id), line)
         if first != line:
             if chosen.id is None:
-                _report(on_bad, Bad(name, line, "duplicate", f"repeats line {first}"))
+                _report(on_bad, ReadFault(name, line, "duplicate", f"repeats line {first}"))
             else:
                 broken(line, f'has the id "{record.id}" of line {first} again')
             continue
         yield record
     if not some:
-        _report(on_bad, Bad(name, 0, "empty", "holds no rows"))
+        _report(on_bad, ReadFault(name, 0, "empty", "holds no rows"))
 
 
 def _record(row: dict[str, Any], chosen: _Chosen, file: SourceFile) -> Record | None:

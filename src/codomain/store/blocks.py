@@ -16,8 +16,8 @@ from typing import Any, cast
 import numpy as np
 
 from codomain.errors import StoreError
+from codomain.plan import Branch
 from codomain.read.situate import situate
-from codomain.retrieve import Leaf
 from codomain.store.passages import passages_of
 from codomain.vectors import Ragged, Rows
 
@@ -50,25 +50,25 @@ def count(rows: Any) -> int:
 
 
 class Blocks:
-    """The rows of a leaf's branch in the database, numbered `id` there."""
+    """The rows of a branch's branch in the database, numbered `id` there."""
 
-    def __init__(self, leaf: Leaf, folder: Path, db: sqlite3.Connection, situated: float) -> None:
-        self.leaf = leaf
+    def __init__(self, plan: Branch, folder: Path, db: sqlite3.Connection, situated: float) -> None:
+        self.plan = plan
         self.folder = folder
         self.db = db
         self.situated = situated
         self.id: int | None = None
-        self.fitted = not leaf.needs_fit
+        self.fitted = not plan.needs_fit
 
     @property
     def keeps(self) -> bool:
         """Whether vectors stay once the index covers them."""
-        return bool(getattr(self.leaf.index, "keeps_vectors", True))
+        return bool(getattr(self.plan.index, "keeps_vectors", True))
 
     @property
     def fingerprint(self) -> str:
         """What rows are stamped with: encoder and fitted transforms, or the encoder alone before the fit."""
-        return self.leaf.fingerprint if self.fitted else cast(Any, self.leaf.encoder).fingerprint
+        return self.plan.fingerprint if self.fitted else cast(Any, self.plan.encoder).fingerprint
 
     def append(self, first: int, rows: Any) -> None:
         """Store rows, in the form that `read` gives them, as first, first + 1, ...; inside a transaction."""
@@ -108,8 +108,8 @@ class Blocks:
         stored = (place >= 0) & (rows < table[place].sum(axis=1)) if len(table) else np.zeros(len(rows), bool)
         if not stored.all():
             return self.encode(rows)
-        codec = self.leaf.codec if self.fitted else None
-        if self.leaf.kind in ("multi", "sparse"):
+        codec = self.plan.codec if self.fitted else None
+        if self.plan.kind in ("multi", "sparse"):
             parts, order = [], []
             for block in np.unique(place):
                 first, number = table[block].tolist()
@@ -133,14 +133,14 @@ class Blocks:
         """Rows made anew from the texts as they were made first, float32; deleted rows say nothing."""
         vectors = self.encoded(rows)
         if self.fitted:
-            for transform in self.leaf.transforms:
+            for transform in self.plan.transforms:
                 vectors = transform.transform(vectors)
         return vectors
 
     def encoded(self, rows: Rows) -> Any:
         """Rows as the encoder gives them: before the transforms, but situated in their documents."""
         texts, wanted, owner = self._texts_around(rows)
-        encoder = self.leaf.encoder
+        encoder = self.plan.encoder
         assert encoder is not None
         vectors = encoder.encode_documents(texts)
         if owner is not None:
@@ -149,7 +149,7 @@ class Blocks:
 
     def _texts_around(self, rows: Rows) -> tuple[list[str], Array | None, Array | None]:
         """Texts to encode, the places of `rows` in them, and, where chunks are situated, the document of each."""
-        if not self.situated or self.leaf.stages[0].gives != "dense":
+        if not self.situated or self.plan.stages[0].gives != "dense":
             return passages_of(self.db, rows), None, None
         sql = (
             "SELECT row, document FROM chunks WHERE document IN "
@@ -167,14 +167,14 @@ class Blocks:
         for first in range(start, stop, _ENCODED_AT_ONCE):
             rows = np.arange(first, min(stop, first + _ENCODED_AT_ONCE))
             vectors = self.encode(rows)
-            codec = self.leaf.codec if self.fitted else None
+            codec = self.plan.codec if self.fitted else None
             yield first, vectors if codec is None else codec.encode(vectors)
 
     def _unpack(self, data: bytes, first: int, number: int) -> Any:
         damaged = StoreError(
             f"the vectors from row {first} on in {self.folder} are damaged: codomain verify shows more."
         )
-        if self.leaf.kind in ("multi", "sparse"):
+        if self.plan.kind in ("multi", "sparse"):
             try:
                 rows = _unpack_file(data)
             except Exception as error:  # safetensors has errors of its own, not exported
@@ -190,23 +190,23 @@ class Blocks:
     @property
     def form(self) -> tuple[np.dtype[Any], int]:
         """Type and width of a stored dense row."""
-        if self.fitted and (codec := self.leaf.codec) is not None:
+        if self.fitted and (codec := self.plan.codec) is not None:
             return np.dtype(codec.dtype), codec.width
-        encoder = cast(Any, self.leaf.encoder)
+        encoder = cast(Any, self.plan.encoder)
         width = encoder.dim
         if self.fitted:
-            for transform in self.leaf.transforms:
+            for transform in self.plan.transforms:
                 width = cast(Any, transform).output_dim(width) or width
         return np.dtype(np.float32), width
 
     def empty(self) -> Any:
         """No rows, in the stored form."""
-        if self.leaf.kind == "multi":
-            return Ragged(np.empty((0, cast(Any, self.leaf.encoder).dim), np.float32), np.zeros(1, np.int64))
-        if self.leaf.kind == "sparse":
+        if self.plan.kind == "multi":
+            return Ragged(np.empty((0, cast(Any, self.plan.encoder).dim), np.float32), np.zeros(1, np.int64))
+        if self.plan.kind == "sparse":
             import scipy.sparse
 
-            return scipy.sparse.csr_array((0, cast(Any, self.leaf.encoder).dim), dtype=np.float32)
+            return scipy.sparse.csr_array((0, cast(Any, self.plan.encoder).dim), dtype=np.float32)
         dtype, width = self.form
         return np.empty((0, width), dtype)
 

@@ -1,6 +1,6 @@
 """One retrieval branch of a collection: its vectors in the database, its index beside it, and the rows newer than the index.
 
-The blocks in the database are the truth; `codomain.store.shelf` keeps what `reindex` builds from them.
+The blocks in the database are the truth; `codomain.store.index_files` keeps what `reindex` builds from them.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from codomain import __version__
 from codomain.contracts import Index, TextIndex
 from codomain.errors import CodomainError, StoreError
 from codomain.pipeline import pipeline
-from codomain.retrieve import Leaf
-from codomain.stages import stage_class
+from codomain.plan import Branch
+from codomain.registry import stage_class
 from codomain.store.blocks import Blocks, count, joined, part
+from codomain.store.feedback.corrections import CorrectedVectors, ScoringSpace, read
 from codomain.store.feedback.journal import version
-from codomain.store.feedback.shadows import Shadows, Space, read
-from codomain.store.fitted import dump, restore
+from codomain.store.index_files import IndexFiles
 from codomain.store.passages import passages, passages_of
-from codomain.store.shelf import Shelf
+from codomain.store.transform_state import dump_transforms, restore_transforms
 from codomain.vectors import Hits, Rows, merge_hits
 
 LEAST_TO_FIT = 1_000
@@ -35,18 +35,18 @@ _SCANNED_BYTES = 1 << 26
 Array = np.ndarray[Any, Any]
 
 
-class Branch:
-    """A leaf of the pipeline at work in a collection: `sync` to the database, then `search`."""
+class StoredBranch:
+    """A branch of the pipeline at work in a collection: `sync` to the database, then `search`."""
 
     def __init__(
-        self, leaf: Leaf, folder: Path, db: sqlite3.Connection, situated: float = 0, key: str | None = None
+        self, plan: Branch, folder: Path, db: sqlite3.Connection, situated: float = 0, key: str | None = None
     ) -> None:
-        self.leaf = leaf
+        self.plan = plan
         self.folder = folder
         self.db = db
-        self.key = leaf.name if key is None else key  # its name in the database
-        self.shelf = Shelf(folder, self.key)
-        self.blocks = Blocks(leaf, folder, db, situated)
+        self.key = plan.identity if key is None else key  # its name in the database
+        self.index_files = IndexFiles(folder, self.key)
+        self.blocks = Blocks(plan, folder, db, situated)
         self._checked = False
         self.forget()
 
@@ -54,7 +54,7 @@ class Branch:
         """Drop index, tail and shadows; the next `sync` opens what is there then."""
         self.index: Index | TextIndex | None = None
         self.tail: Index | None = None
-        self.shadows = Shadows()
+        self.shadows = CorrectedVectors()
         self._opened = 0  # rows in the index as it was loaded
         self.covered = 0  # rows in the index now: a text index takes in newer rows itself
         self.synced = 0  # rows in index and tail
@@ -75,8 +75,8 @@ class Branch:
 
     def register(self) -> None:
         """Enter the branch into a new collection."""
-        encoder = self.leaf.encoder
-        fingerprint = encoder.fingerprint if encoder else self.leaf.name
+        encoder = self.plan.encoder
+        fingerprint = encoder.fingerprint if encoder else self.plan.identity
         self.db.execute("INSERT INTO branches (expression, encoder) VALUES (?, ?)", [self.key, fingerprint])
         self._checked = True
 
@@ -87,18 +87,18 @@ class Branch:
             raise StoreError(f"the collection {self.folder} does not know its own branch {self.key}.")
         self.blocks.id = row[0]
         if row[1] is not None and not self.fitted:
-            restore(self.leaf.transforms, row[1])
+            restore_transforms(self.plan.transforms, row[1])
             self.blocks.fitted = True
             self.forget()  # another process fitted them: what the tail holds are rows as they were before
         elif row[1] is None:
-            self.blocks.fitted = not self.leaf.needs_fit  # also after a fit whose transaction did not come through
+            self.blocks.fitted = not self.plan.needs_fit  # also after a fit whose transaction did not come through
 
     def check_encoder(self) -> None:
         """Refuse to mix vectors: the encoder must be the one that the collection was made with."""
-        encoder = self.leaf.encoder
+        encoder = self.plan.encoder
         if encoder is None or self._checked:
             return
-        if encoder.fingerprint != self.made_with:
+        if encoder.fingerprint != self.encoder_fingerprint:
             raise StoreError(
                 f"the vectors of {self.folder} were made with another version of {encoder}, and vectors of two encoders "
                 f'cannot be mixed: codomain upgrade {self.folder} --to "{encoder}" moves the collection to this one.'
@@ -106,10 +106,12 @@ class Branch:
         self._checked = True
 
     @property
-    def made_with(self) -> str:
+    def encoder_fingerprint(self) -> str:
         """The fingerprint of the encoder that the stored vectors come from."""
-        (made_with,) = self.db.execute("SELECT encoder FROM branches WHERE expression = ?", [self.key]).fetchone()
-        return str(made_with)
+        (encoder_fingerprint,) = self.db.execute(
+            "SELECT encoder FROM branches WHERE expression = ?", [self.key]
+        ).fetchone()
+        return str(encoder_fingerprint)
 
     def fit(self, rows: int) -> bool:
         """Fit the transforms on a sample of the stored rows and write every raw row as codes; inside a transaction.
@@ -121,8 +123,8 @@ class Branch:
             return False
         raw = joined([vectors for _, vectors in self.blocks.read(0)])
         sample = raw if len(raw) <= MOST_TO_FIT else raw[np.random.default_rng(0).choice(len(raw), MOST_TO_FIT, False)]
-        self.leaf.fit(sample)
-        self.remember()
+        self.plan.fit(sample)
+        self.save_transforms()
         listing = "SELECT first, count FROM blocks WHERE branch = ?"
         for first, number in self.db.execute(listing, [self.blocks.id]).fetchall():
             self.db.execute("DELETE FROM blocks WHERE branch = ? AND first = ?", [self.blocks.id, first])
@@ -130,14 +132,16 @@ class Branch:
         self.forget()
         return True
 
-    def remember(self) -> None:
+    def save_transforms(self) -> None:
         """Put the fitted transforms into the database; inside a transaction."""
         self.blocks.fitted = True
-        self.db.execute("UPDATE branches SET state = ? WHERE id = ?", [dump(self.leaf.transforms), self.blocks.id])
+        self.db.execute(
+            "UPDATE branches SET state = ? WHERE id = ?", [dump_transforms(self.plan.transforms), self.blocks.id]
+        )
 
     def append(self, first: int, vectors: Any) -> None:
         """Store encoder output as rows first, first + 1, ...; inside a transaction."""
-        self.blocks.append(first, self.leaf.codes(vectors) if self.fitted else vectors)
+        self.blocks.append(first, self.plan.codes(vectors) if self.fitted else vectors)
 
     # --- what an index may ask (codomain.contracts.Source) -----------------------------------------------------------
 
@@ -163,7 +167,7 @@ class Branch:
         if rows > self.synced:
             self._extend(rows)
         self._remove_dead()
-        if self.scans and self.shadows.seen != version(self.db):
+        if self.scores_comparable and self.shadows.seen != version(self.db):
             self.shadows = read(self.db, self.number, self.blocks.fingerprint, self.space)
 
     def _open_index(self, rows: int, epoch: int) -> None:
@@ -177,72 +181,72 @@ class Branch:
                 except (CodomainError, OSError):
                     continue  # damaged or just replaced: the next one, or none, and the rows are searched exactly
                 self.forget()
-                self._take(index)
+                self._attach(index)
                 self.covered = self.synced = self._opened = covered
                 return
 
-    def _take(self, index: Any) -> None:
+    def _attach(self, index: Any) -> None:
         """Use an index; one that keeps less than it needs asks this branch for the rest."""
         if hasattr(index, "attach"):
             index.attach(self)
         self.index = index
 
     def _indexes(self, epoch: int) -> list[tuple[int, Path]]:
-        return self.shelf.usable(self._index_fingerprint, epoch)
+        return self.index_files.usable(self._index_fingerprint, epoch)
 
     @property
     def _index_fingerprint(self) -> str:
         """What an index must have been made by and for: this version of the code, the expression, encoder and transforms."""
-        vectors = self.leaf.fingerprint if self.leaf.encoder else ""
-        return hashlib.sha256(f"{__version__}\n{self.leaf.name}\n{vectors}".encode()).hexdigest()
+        vectors = self.plan.fingerprint if self.plan.encoder else ""
+        return hashlib.sha256(f"{__version__}\n{self.plan.identity}\n{vectors}".encode()).hexdigest()
 
     def _fresh_index(self) -> Any:
-        """An index like the leaf's, with nothing in it."""
-        return pipeline(str(self.leaf.stages[-1])).stages[0]
+        """An index like the branch's, with nothing in it."""
+        return pipeline(str(self.plan.stages[-1])).stages[0]
 
     def _extend(self, rows: int) -> None:
         """Take in the rows that came after the index: text into the text index, vectors into an exact tail."""
-        if self.leaf.encoder is None:
-            self._grow(passages(self.db, self.synced, rows), rows)
+        if self.plan.encoder is None:
+            self._append(passages(self.db, self.synced, rows), rows)
             return
         for first, codes in self.blocks.read(self.synced, rows):
             codes = part(codes, 0, rows - first)
-            stored = self.leaf.for_index(codes) if self.fitted else codes
+            stored = self.plan.for_index(codes) if self.fitted else codes
             if self._grows:
-                self._grow(stored, first + count(codes))
+                self._append(stored, first + count(codes))
             else:
-                self._lengthen_tail(stored)
+                self._extend_tail(stored)
                 self.synced = first + count(codes)  # block by block: what breaks off goes on from here
         self.synced = rows
 
     @property
     def _grows(self) -> bool:
         """Whether the index takes in newer rows itself: its scores are its own, and no scan beside it could give them."""
-        return self.fitted and not self.scans
+        return self.fitted and not self.scores_comparable
 
     @property
-    def scans(self) -> bool:
+    def scores_comparable(self) -> bool:
         """Whether a scan gives the scores of the index: rows beside it can be merged with its own."""
-        own = self.leaf.kind in ("text", "multi", "sparse") or getattr(self.leaf.index, "grows", False)
+        own = self.plan.kind in ("text", "multi", "sparse") or getattr(self.plan.index, "grows", False)
         return not own
 
     @property
-    def space(self) -> Space:
+    def space(self) -> ScoringSpace:
         """How rows are scored."""
-        return Space.of(self._metric, self.leaf.codec if self.fitted else None)
+        return ScoringSpace.of(self._metric, self.plan.codec if self.fitted else None)
 
     @property
     def _metric(self) -> Any:
-        return getattr(self.leaf.index, "metric", "ip") if self.fitted else "ip"
+        return getattr(self.plan.index, "metric", "ip") if self.fitted else "ip"
 
-    def _grow(self, rows: Any, covered: int) -> None:
+    def _append(self, rows: Any, covered: int) -> None:
         if self.index is None:
-            self._take(self._fresh_index().build(rows, *self._codec))
+            self._attach(self._fresh_index().build(rows, *self._codec))
         else:
             self.index.add(rows)
         self.covered = self.synced = covered
 
-    def _lengthen_tail(self, rows: Any) -> None:
+    def _extend_tail(self, rows: Any) -> None:
         if self.tail is None:
             flat = cast(Any, stage_class("flat"))(metric=self._metric)
             self.tail = flat.build(rows, *self._codec)
@@ -252,7 +256,7 @@ class Branch:
     @property
     def _codec(self) -> tuple[Any, ...]:
         """What `build` gets after the rows."""
-        return () if self.leaf.encoder is None else (self.leaf.codec if self.fitted else None,)
+        return () if self.plan.encoder is None else (self.plan.codec if self.fitted else None,)
 
     def _remove_dead(self) -> None:
         known = "FROM tombstones WHERE row < ?"
@@ -281,7 +285,7 @@ class Branch:
 
     def prepared(self, queries: Any) -> Any:
         """Queries as the index takes them."""
-        return self.leaf.query_vectors(queries) if self.leaf.encoder is not None and self.fitted else queries
+        return self.plan.query_vectors(queries) if self.plan.encoder is not None and self.fitted else queries
 
     def stored(self, queries: Any, k: int, allow: Array | None) -> Hits:
         """The k best rows over index and tail, as they are stored."""
@@ -299,7 +303,7 @@ class Branch:
 
     def reindex(self, rows: int, epoch: int) -> bool:
         """Write an index that covers all rows; False when there is one already. Call after `sync`."""
-        damaged = self.shelf.drop_damaged()
+        damaged = self.index_files.drop_damaged()
         if self._scanned:
             return False
         if not self.fitted or (not damaged and self._opened == rows and self._indexes(epoch)):
@@ -309,37 +313,37 @@ class Branch:
             self.sync(rows, epoch)
         index: Any = self.index
         grown = self._grows and 2 * self._opened >= rows  # else what it learnt of the rows is of too few
-        if self.leaf.encoder is None:
+        if self.plan.encoder is None:
             index = index if index is not None else self._fresh_index().build([])
-        elif not grown and (index is None or self._opened < rows / 2 or self.leaf.stages[-1].name == "auto"):
+        elif not grown and (index is None or self._opened < rows / 2 or self.plan.stages[-1].name == "auto"):
             stored = [codes for _, codes in self.blocks.read(0, rows)] or [self.blocks.empty()]
-            index = self._fresh_index().build(self.leaf.for_index(joined(stored)), *self._codec)
+            index = self._fresh_index().build(self.plan.for_index(joined(stored)), *self._codec)
             index.remove(self.removed)
         else:
             for _, newer in self.blocks.read(self.covered, rows):
-                index.add(self.leaf.for_index(newer))
+                index.add(self.plan.for_index(newer))
             index.remove(self.removed)
-        self.shelf.publish(index, rows, self._index_fingerprint, epoch)
+        self.index_files.publish(index, rows, self._index_fingerprint, epoch)
         self.forget()
         return True
 
     @property
     def _scanned(self) -> bool:
         """Whether the rows are scanned as the database has them: an index file would only repeat them."""
-        if self.leaf.kind in ("text", "multi", "sparse") or self.leaf.stages[-1].name != "flat" or not self.fitted:
+        if self.plan.kind in ("text", "multi", "sparse") or self.plan.stages[-1].name != "flat" or not self.fitted:
             return False
         dtype, width = self.blocks.form
         return self.synced * width * dtype.itemsize <= _SCANNED_BYTES
 
     def drop_covered(self, rows: int, epoch: int) -> None:
-        """Forget stored vectors that an index on the shelf does without; inside a transaction."""
+        """Forget stored vectors that an index on the index_files does without; inside a transaction."""
         if any(covered >= rows for covered, _ in self._indexes(epoch)):
             self.blocks.drop(rows)
 
     def index_faults(self) -> Iterator[str]:
         """A sentence for each index folder whose files are not what was written; they are rebuilt by `reindex`."""
-        for fault in self.shelf.faults():
-            yield f"{self.leaf.name}: the index is damaged and not used ({fault}); codomain reindex builds it anew."
+        for fault in self.index_files.faults():
+            yield f"{self.plan.name}: the index is damaged and not used ({fault}); codomain reindex builds it anew."
 
     def info(self) -> dict[str, Any]:
         """The branch's state in plain values; call after `sync`."""
@@ -347,7 +351,7 @@ class Branch:
             "SELECT ifnull(sum(length(data)), 0) FROM blocks WHERE branch = ?", [self.blocks.id]
         ).fetchone()
         return {
-            "expression": self.leaf.name,
+            "expression": self.plan.name,
             "rows_in_index": self.synced if self._scanned else self._opened,
             "rows_newer": 0 if self._scanned else self.synced - self._opened,
             "fitted": self.fitted,

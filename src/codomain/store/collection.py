@@ -13,29 +13,29 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 from codomain.contracts import Progress
 from codomain.errors import InputError, PipelineError, StoreError
+from codomain.plan import PlanNode
 from codomain.read.record import clean
-from codomain.retrieve import Node
-from codomain.stages import Stage
-from codomain.store.answers import Hit
-from codomain.store.arrangement import Arrangement
+from codomain.stage import Stage
 from codomain.store.branch import MOST_TO_FIT
+from codomain.store.filters.sql import to_sql
+from codomain.store.filters.where import Where, parse_where
+from codomain.store.hits import Hit
 from codomain.store.passages import passages_of
-from codomain.store.rows import delete_documents
+from codomain.store.row_ids import delete_documents
 from codomain.store.schema import DATABASE, closed, connect, sentences, writing
 from codomain.store.search import search_many
-from codomain.store.where import Where, parse_where
-from codomain.store.where_sql import to_sql
+from codomain.store.state import CollectionState
 from codomain.vectors import Floats, Rows
 
 if TYPE_CHECKING:
     from codomain.pipeline import Pipeline
-    from codomain.store.ingest import Added, Item
-    from codomain.store.upgrade.move import Mode
+    from codomain.store.ingest import AddReport, Item
+    from codomain.store.upgrade.state import Mode
 
 T = TypeVar("T")
 
 
-class Collection(Arrangement):
+class Collection(CollectionState):
     """Documents with their vectors and indexes: add, update, delete, search. Safe to use from several threads.
 
     >>> import codomain as cd, tempfile
@@ -45,7 +45,7 @@ class Collection(Arrangement):
     ['b']
     """
 
-    def __init__(self, folder: Path, root: Node | None = None) -> None:
+    def __init__(self, folder: Path, root: PlanNode | None = None) -> None:
         self.lock = threading.RLock()
         self._closed = False
         db = connect(folder)
@@ -94,7 +94,7 @@ class Collection(Arrangement):
 
     # --- writing -------------------------------------------------------------------------------------------------
 
-    def add(self, items: Iterable[Item], progress: Progress | None = None) -> Added:
+    def add(self, items: Iterable[Item], progress: Progress | None = None) -> AddReport:
         """Add documents, or update those whose id is there already; unchanged ones are left alone.
 
         An item is a text, a dict with `text` and optionally `id`, `title` and `metadata`, or a `Record`. Each batch is
@@ -138,7 +138,7 @@ class Collection(Arrangement):
                 self._read()
             yield db
 
-    def settle(self, rows: int) -> None:
+    def fit_if_ready(self, rows: int) -> None:
         """Fit transforms as soon as the sample that they want is there; inside a transaction."""
         if rows >= MOST_TO_FIT and not self.moving:
             for branch in self.vector_branches:
@@ -170,7 +170,7 @@ class Collection(Arrangement):
     ) -> list[Hit]:
         """The k best documents for a query, best first, each with its best chunk.
 
-        `where` filters by metadata (see `codomain.store.where`); `explain` adds each branch's rank and score;
+        `where` filters by metadata (see `codomain.store.filters.where`); `explain` adds each branch's rank and score;
         with `feedback` off, what `feedback` has moved counts as it was.
 
         Raises WhereError for a filter that cannot be read, StoreError when the collection cannot be.
@@ -199,7 +199,7 @@ class Collection(Arrangement):
         """Stored vectors (n, d) by row, as the first branch with a dense encoder holds them."""
         with self.held():
             for branch in self.vector_branches:
-                if branch.leaf.stages[0].gives == "dense":
+                if branch.plan.stages[0].gives == "dense":
                     return cast(Floats, branch.vectors(rows))
         raise PipelineError(f"{self.pipeline} has no encoder of dense vectors, so its documents have none.")
 
@@ -222,7 +222,7 @@ class Collection(Arrangement):
 
         Raises InputError for a document that is not there, PipelineError where the pipeline has no vectors to move.
         """
-        from codomain.store.feedback.give import give
+        from codomain.store.feedback.api import give
 
         return give(self, query, good, bad)
 
@@ -235,21 +235,21 @@ class Collection(Arrangement):
 
     def forget_feedback(self, entries: Iterable[int] | None = None) -> int:
         """Take back entries of the journal, or all of it: what is left counts as if it were all there ever was."""
-        from codomain.store.feedback.give import forget
+        from codomain.store.feedback.api import forget
 
         return forget(self, entries)
 
     def replay_feedback(self) -> int:
         """Make all shadows anew from the journal, on the documents that are there now; how many updates that took."""
-        from codomain.store.feedback.give import replay
+        from codomain.store.feedback.api import replay
 
         return replay(self)
 
-    # --- maintenance (the work is in store/maintain.py) --------------------------------------------------------------
+    # --- maintenance (the work is in store/maintenance.py) --------------------------------------------------------------
 
     def reindex(self) -> bool:
         """Fit what is not fitted and build the indexes for all rows; False when all was up to date."""
-        from codomain.store.maintain import reindex
+        from codomain.store.maintenance import reindex
 
         return reindex(self)
 
@@ -320,18 +320,18 @@ class Collection(Arrangement):
 
     def compact(self) -> None:
         """Give back the room of deleted documents: rows are renumbered, vectors and database rewritten."""
-        from codomain.store.maintain import compact
+        from codomain.store.maintenance import compact
 
         compact(self)
 
     def verify(self) -> list[str]:
         """Check everything against everything; one sentence for each fault, none when all is well."""
-        from codomain.store.maintain import verify
+        from codomain.store.maintenance import verify
 
         return verify(self)
 
     def info(self) -> dict[str, Any]:
         """Counts, sizes in bytes, pipeline and the state of the indexes."""
-        from codomain.store.maintain import info
+        from codomain.store.maintenance import info
 
         return info(self)

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from codomain.contracts import Progress
 from codomain.errors import InputError
-from codomain.read.chunks import Chunk, chunk
 from codomain.read.record import ODD_NAME, Record, clean, content_id, flatten
 from codomain.read.situate import situate
+from codomain.read.text.chunks import Chunk, chunk
 from codomain.store.feedback.journal import attach, detach
 from codomain.store.passages import passage
-from codomain.store.rows import delete_documents, next_row
+from codomain.store.row_ids import delete_documents, next_row
 from codomain.vectors import as_float32, as_ragged, as_sparse
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ Item = str | Mapping[str, Any] | Record
 
 
 @dataclass
-class Added:
+class AddReport:
     """What became of the documents of one `add`."""
 
     added: int = 0
@@ -95,9 +95,9 @@ def _cleaned(record: Record) -> Record:
     )
 
 
-def add_records(collection: Collection, items: Iterable[Item], progress: Progress | None = None) -> Added:
+def add_records(collection: Collection, items: Iterable[Item], progress: Progress | None = None) -> AddReport:
     """Add or update documents by id, batch by batch; a document whose content is unchanged is left as it is."""
-    report = Added()
+    report = AddReport()
     for batch in _batches(items):
         records = {record.id: record for record in batch}  # of two with one id in a batch the later one counts
         with collection.held():
@@ -137,7 +137,7 @@ class _Prepared:
     chunks: list[Chunk]
 
 
-def _add_batch(collection: Collection, records: dict[str, Record], report: Added) -> None:
+def _add_batch(collection: Collection, records: dict[str, Record], report: AddReport) -> None:
     db = collection.db
     known = _known(db, list(records))
     changed = [r for key, r in records.items() if key not in known or known[key][1] != r.digest]
@@ -178,8 +178,8 @@ def _write(
     if row > first:
         for branch in collection.vector_branches:
             branch.refresh()
-            branch.append(first, encoded[branch.leaf.encoder.fingerprint])  # type: ignore[union-attr]
-    collection.settle(row)
+            branch.append(first, encoded[branch.plan.encoder.fingerprint])  # type: ignore[union-attr]
+    collection.fit_if_ready(row)
     return len(replaced), row - first
 
 
@@ -198,10 +198,10 @@ def _encode(collection: Collection, prepared: Sequence[_Prepared]) -> dict[str, 
         return encoded
     for branch in collection.vector_branches:
         branch.check_encoder()
-        encoder = branch.leaf.encoder
+        encoder = branch.plan.encoder
         assert encoder is not None
         if encoder.fingerprint not in encoded:
-            gives = branch.leaf.stages[0].gives
+            gives = branch.plan.stages[0].gives
             vectors = _CHECKED[gives](
                 encoder.encode_documents(texts), dim=encoder.dim, what=f"the vectors of {encoder}"
             )

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from codomain.errors import InputError
+from codomain.plan import Branch, BranchScores, run
 from codomain.read.record import clean
-from codomain.retrieve import Leaf, Trace, run
-from codomain.store.answers import Hit, as_hits, best_documents
-from codomain.store.where import Where, parse_where
+from codomain.store.filters.where import Where, parse_where
+from codomain.store.hits import Hit, as_hits, best_documents
 from codomain.vectors import Hits
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def search_many(
         encoded: dict[str, Any] = {}
         depth = k
         while True:
-            trace = Trace()
+            trace = BranchScores()
             hits = _search(collection, queries, min(depth, max(collection.rows, 1)), allow, encoded, feedback, trace)
             found = [
                 best_documents(collection.db, rows, scores, k)
@@ -70,16 +70,16 @@ def _search(
     allow: np.ndarray[Any, Any] | None,
     encoded: dict[str, Any],
     feedback: bool,
-    trace: Trace,
+    trace: BranchScores,
 ) -> Hits:
-    def search_leaf(leaf: Leaf, texts: Sequence[str], depth: int) -> Hits:
-        branch = collection.searched[leaf.name]
-        if leaf.encoder is None:
+    def search_branch(planned: Branch, texts: Sequence[str], depth: int) -> Hits:
+        branch = collection.searched[planned.name]
+        if planned.encoder is None:
             return branch.search(texts, depth, allow)
         branch.check_encoder()
-        key = leaf.encoder.fingerprint
+        key = planned.encoder.fingerprint
         if key not in encoded:
-            encoded[key] = leaf.encoder.encode_queries(texts)
+            encoded[key] = planned.encoder.encode_queries(texts)
         return branch.search(encoded[key], depth, allow, feedback)
 
-    return run(collection.root, queries, k, search_leaf, collection, trace)
+    return run(collection.root, queries, k, search_branch, collection, trace)

@@ -7,7 +7,8 @@ from typing import Any, Literal
 import numpy as np
 
 from codomain.errors import MissingExtra
-from codomain.stages import stage, whole
+from codomain.registry import stage
+from codomain.stage import check_int
 from codomain.transform.reduce import Reducer
 from codomain.vectors import Floats
 
@@ -40,9 +41,9 @@ class Autoencoder(Reducer):
 
     def output_dim(self, dim: int | None) -> int | None:
         """`self.dim`; raises ValueError for input that has fewer."""
-        whole("hidden", self.hidden)
-        whole("epochs", self.epochs)
-        whole("seed", self.seed, 0)
+        check_int("hidden", self.hidden)
+        check_int("epochs", self.epochs)
+        check_int("seed", self.seed, 0)
         return super().output_dim(dim)
 
     def _decided(self) -> int:

@@ -7,7 +7,8 @@ from typing import Any, Literal, Self, get_args
 import numpy as np
 
 from codomain.errors import InputError
-from codomain.stages import number, stage, whole
+from codomain.registry import stage
+from codomain.stage import check_float, check_int
 from codomain.transform.estimator import Estimator, VectorError
 from codomain.transform.reduce import principal
 from codomain.vectors import Floats
@@ -65,14 +66,14 @@ class SpectralBand(Estimator):
 
     def output_dim(self, dim: int | None) -> int | None:
         """The width of the band; raises ValueError for a band outside the dimensions."""
-        number("ratio", self.ratio, 1)
+        check_float("ratio", self.ratio, 1)
         if self.drop not in get_args(Drop):
             raise ValueError(f"needs drop 'edges', 'head' or 'tail', not {self.drop!r}")
         if self.band is not None:
             if not isinstance(self.band, list | tuple) or len(self.band) != 2:
                 raise ValueError(f"needs band to be (start, stop), not {self.band!r}")
-            stop = whole("the band's stop", self.band[1])
-            whole("the band's start", self.band[0], 0, stop - 1)
+            stop = check_int("the band's stop", self.band[1])
+            check_int("the band's start", self.band[0], 0, stop - 1)
             if dim is not None and dim < stop:
                 raise ValueError(f"needs at least {stop} dimensions")
             return stop - self.band[0]

@@ -60,7 +60,7 @@ def auto_dimension(X: Floats) -> int:
     """Dimensions to keep of vectors (n, d): four times the intrinsic dimension, all where that cannot be told.
 
     "Redundancy, Isotropy, and Intrinsic Dimensionality of Prompt-based Text Embeddings" (2025) relates the two; the
-    factor is a start for a search on one's own queries (`codomain.measure.compression.frontier`).
+    factor is a start for a search on one's own queries (`codomain.measure.space.compression.frontier`).
 
     >>> plane = np.random.default_rng(0).random((3000, 2)) @ np.ones((2, 1)) * np.ones((1, 32))
     >>> auto_dimension(plane)

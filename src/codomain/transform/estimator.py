@@ -7,9 +7,9 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from codomain.codecs import Codec
+from codomain.codecs.codec import Codec
 from codomain.errors import InputError
-from codomain.stages import Stage
+from codomain.stage import Stage
 from codomain.vectors import Floats, as_float32
 
 
@@ -61,7 +61,7 @@ class Estimator(Stage):
     @property
     def fingerprint(self) -> str:
         """Hash of the name, the parameters and the fitted arrays: equal fingerprints give equal vectors."""
-        digest = hashlib.sha256(str(self).encode())
+        digest = hashlib.sha256(self.identity.encode())
         for name, array in sorted(self.state().items()):
             digest.update(f"{name}{array.dtype.str}{array.shape}".encode())
             digest.update(np.ascontiguousarray(array).tobytes())

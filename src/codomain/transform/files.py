@@ -11,19 +11,19 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from codomain.errors import InputError
-from codomain.stages import stage
+from codomain.registry import stage
 from codomain.transform.estimator import Estimator
 from codomain.vectors import Floats
 
 _KINDS = {
-    "align": ("codomain.transform.align", "Align"),
-    "low_rank_adapter": ("codomain.transform.adapt", "LowRankAdapter"),
+    "align": ("codomain.transform.align.align", "Align"),
+    "low_rank_adapter": ("codomain.transform.adapt.low_rank", "LowRankAdapter"),
     "normalize": ("codomain.transform.reduce", "Normalize"),
     "pca": ("codomain.transform.reduce", "PCA"),
-    "relative": ("codomain.transform.relative", "Relative"),
+    "relative": ("codomain.transform.align.relative", "Relative"),
     "truncate": ("codomain.transform.reduce", "Truncate"),
-    "unpaired_align": ("codomain.transform.unpaired", "UnpairedAlign"),
-    "adversarial_translator": ("codomain.transform.adversarial", "AdversarialTranslator"),
+    "unpaired_align": ("codomain.transform.align.unpaired", "UnpairedAlign"),
+    "adversarial_translator": ("codomain.transform.align.adversarial", "AdversarialTranslator"),
 }
 """What a file may name: codomain's own transforms from dense vectors to dense vectors, and nothing else."""
 

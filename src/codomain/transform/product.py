@@ -6,8 +6,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from codomain.codecs import Codec
-from codomain.stages import stage, whole
+from codomain.codecs.codec import Codec
+from codomain.registry import stage
+from codomain.stage import check_int
 from codomain.transform.quantize import Quantizer
 from codomain.vectors import Floats
 
@@ -39,9 +40,9 @@ class PQ(Quantizer):
 
     def output_dim(self, dim: int | None) -> int | None:
         """Unchanged; raises ValueError for dimensions that m does not divide, and for bits other than 4 and 8."""
-        m = whole("m", self.m)
-        whole("seed", self.seed, 0, 2**31 - 1)
-        if whole("bits", self.bits) not in (4, 8):
+        m = check_int("m", self.m)
+        check_int("seed", self.seed, 0, 2**31 - 1)
+        if check_int("bits", self.bits) not in (4, 8):
             raise ValueError(f"needs bits 4 or 8, not {self.bits}")
         if dim is not None and dim % m:
             raise ValueError(f"needs a number of dimensions that m={m} divides")
@@ -98,7 +99,7 @@ class OPQ(PQ):
 
     def output_dim(self, dim: int | None) -> int | None:
         """Unchanged; raises ValueError as `pq` does."""
-        whole("rounds", self.rounds, 0)
+        check_int("rounds", self.rounds, 0)
         return super().output_dim(dim)
 
     def _fit(self, X: Floats) -> None:

@@ -6,7 +6,8 @@ from typing import Literal
 
 import numpy as np
 
-from codomain.stages import number, stage, whole
+from codomain.registry import stage
+from codomain.stage import check_float, check_int
 from codomain.transform.reduce import Reducer
 from codomain.vectors import Floats
 
@@ -36,8 +37,8 @@ class RandomProjection(Reducer):
 
     def output_dim(self, dim: int | None) -> int | None:
         """`self.dim`; raises ValueError for input that has fewer."""
-        whole("seed", self.seed, 0)
-        whole("dim", self.dim)
+        check_int("seed", self.seed, 0)
+        check_int("dim", self.dim)
         return super().output_dim(dim)
 
     def _fit(self, X: Floats) -> None:
@@ -80,10 +81,10 @@ class KernelPCA(Reducer):
 
     def output_dim(self, dim: int | None) -> int | None:
         """`self.dim`; raises ValueError for input that has fewer, or landmarks that are fewer than `dim`."""
-        whole("seed", self.seed, 0)
+        check_int("seed", self.seed, 0)
         if self.gamma != "median":
-            number("gamma", self.gamma, 0)
-        whole("landmarks", self.landmarks, 1 if self.dim == "auto" else whole("dim", self.dim), 10_000)
+            check_float("gamma", self.gamma, 0)
+        check_int("landmarks", self.landmarks, 1 if self.dim == "auto" else check_int("dim", self.dim), 10_000)
         return super().output_dim(dim)
 
     def _fit(self, X: Floats) -> None:

@@ -10,10 +10,11 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from codomain.codebooks import bin_codes
-from codomain.codecs import Codec, CodecKind
+from codomain.codecs.codebooks import bin_codes
+from codomain.codecs.codec import Codec, CodecKind
 from codomain.errors import InputError
-from codomain.stages import stage, whole
+from codomain.registry import stage
+from codomain.stage import check_int
 from codomain.transform.estimator import Estimator
 from codomain.vectors import Floats
 
@@ -172,14 +173,14 @@ class Int2(_Clipped):
     _bits = 2
 
 
-@stage("bins", takes=["dense"], gives="codes", papers=[67])
-class Bins(Quantizer):
+@stage("quantile_bins", takes=["dense"], gives="codes", papers=[67], formerly="bins")
+class QuantileBins(Quantizer):
     """Bins that hold equally many values of a dimension, 4 (`bits=2`) or 16 of them; each stands for its mean.
 
     The percentile quantiser of "CoRECT: Evaluating Embedding Compression Techniques at Scale" (2025), which scores the
     numbers of the bins; here they are decoded. Values beyond the sample belong to the outermost bins.
 
-    >>> Bins(2).fit(np.float32([[1], [2], [3], [4], [5], [6], [70], [80]])).transform(np.float32([[2], [99]]))
+    >>> QuantileBins(2).fit(np.float32([[1], [2], [3], [4], [5], [6], [70], [80]])).transform(np.float32([[2], [99]]))
     array([[ 1.5],
            [75. ]], dtype=float32)
     """
@@ -191,7 +192,7 @@ class Bins(Quantizer):
 
     def output_dim(self, dim: int | None) -> int | None:
         """Unchanged; raises ValueError for bits other than 2 and 4."""
-        if whole("bits", self.bits) not in (2, 4):
+        if check_int("bits", self.bits) not in (2, 4):
             raise ValueError(f"needs bits 2 or 4, not {self.bits}")
         return dim
 

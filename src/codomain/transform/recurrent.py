@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from codomain.codecs import GAUSSIAN_STEP, Codec
-from codomain.stages import stage, whole
+from codomain.codecs.codec import GAUSSIAN_STEP, Codec
+from codomain.registry import stage
+from codomain.stage import check_int
 from codomain.transform.quantize import Quantizer
 from codomain.vectors import Floats
 
@@ -35,8 +36,8 @@ class RecurrentBinary(Quantizer):
 
     def output_dim(self, dim: int | None) -> int | None:
         """Unchanged; raises ValueError for bits that are not 2, 3 or 4."""
-        whole("bits", self.bits, 2, 4)
-        whole("seed", self.seed, 0)
+        check_int("bits", self.bits, 2, 4)
+        check_int("seed", self.seed, 0)
         return dim
 
     def _fit(self, X: Floats) -> None:

@@ -6,7 +6,8 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from codomain.stages import stage, whole
+from codomain.registry import stage
+from codomain.stage import check_int
 from codomain.transform.dimension import auto_dimension
 from codomain.transform.estimator import Estimator
 from codomain.vectors import Floats
@@ -166,7 +167,7 @@ def unit_rows(X: Floats) -> Floats:
 
 
 def _at_most(wanted: object, dim: int | None) -> int:
-    wanted = whole("dim", wanted)
+    wanted = check_int("dim", wanted)
     if dim is not None and dim < wanted:
         raise ValueError(f"needs at least {wanted} dimensions")
     return wanted

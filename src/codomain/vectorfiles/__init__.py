@@ -9,9 +9,9 @@ writing.py   `write`: keys, vectors and the inverted list of n-grams, beside and
 storage.py   the folder on disk and its checksums
 """
 
-from codomain.vectorfiles.file import LookUp, VectorFile, open
+from codomain.vectorfiles.file import Lookup, VectorFile, open
 from codomain.vectorfiles.formats import Imported, import_file
 from codomain.vectorfiles.join import Concat, Featurizer
-from codomain.vectorfiles.writing import Written, write
+from codomain.vectorfiles.writing import WriteReport, write
 
-__all__ = ["Concat", "Featurizer", "Imported", "LookUp", "VectorFile", "Written", "import_file", "open", "write"]
+__all__ = ["Concat", "Featurizer", "Imported", "Lookup", "VectorFile", "WriteReport", "import_file", "open", "write"]

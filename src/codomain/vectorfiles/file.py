@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple, overload
 
 import numpy as np
 
-from codomain.codecs import Codec
+from codomain.codecs.codec import Codec
 from codomain.errors import InputError
 from codomain.vectorfiles.grams import key_hash, normal
 from codomain.vectorfiles.storage import Slices, map_arrays, verify
@@ -22,7 +22,7 @@ _BLOCK = 1 << 18
 _EPSILON = 1e-6
 
 
-class LookUp(NamedTuple):
+class Lookup(NamedTuple):
     """A key's vector (d,), where it comes from, and the keys that it was made of if it is not in the file."""
 
     vector: Floats
@@ -163,20 +163,20 @@ class VectorFile:
             out[i] = self.look_up(keys[i]).vector
         return out
 
-    def look_up(self, key: Any) -> LookUp:
+    def look_up(self, key: Any) -> Lookup:
         """A key's vector, and whether it was in the file or has been made; raises InputError for keys of another kind."""
         if isinstance(key, str):
             row = self.row(key)
             if row is not None:
-                return LookUp(self._vectors(np.array([row]))[0], "file", [])
+                return Lookup(self._vectors(np.array([row]))[0], "file", [])
             if not key.strip():
                 raise InputError("an empty key has no vector.")
             key = normal(key)
             rows, weights = similar_rows(key, self.row, self._grams, self._keys, self._meta["ordered"])
             made = made_vector(key, self._unit(rows), weights, self.dim, self.namespace)
-            return LookUp(made, "n-grams", self._keys(rows))
+            return Lookup(made, "n-grams", self._keys(rows))
         if key is None or isinstance(key, bool | int | float | complex | bytes):
-            return LookUp(value_vector(key, self.dim, self.namespace), "value", [])
+            return Lookup(value_vector(key, self.dim, self.namespace), "value", [])
         raise InputError(f"a key is a text, a number or another plain value, not {type(key).__name__}.")
 
     def similarity(self, a: Any, b: Any) -> Any:

@@ -13,7 +13,7 @@ import numpy as np
 
 from codomain.errors import InputError
 from codomain.vectorfiles.lines import header, is_number, lines_of, looks_binary, next_lines, records_of
-from codomain.vectorfiles.writing import Dtype, Written, write_batches
+from codomain.vectorfiles.writing import Dtype, WriteReport, write_batches
 from codomain.vectors import Floats
 
 Format = Literal["word2vec", "glove", "fasttext", "npy", "safetensors"]
@@ -79,7 +79,9 @@ def import_file(
         raise InputError(f"{source} has its keys in it: a file of keys goes with .npy and .safetensors.")
     else:
         batches = _stream_batches(source, found, bad, advance)
-    written: Written = write_batches(into, batches, dtype, ordered=found not in ("npy", "safetensors"), replace=replace)
+    written: WriteReport = write_batches(
+        into, batches, dtype, ordered=found not in ("npy", "safetensors"), replace=replace
+    )
     return Imported(found, *written, skipped)
 
 

@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
-from codomain.codecs import Codec
+from codomain.codecs.codec import Codec
 from codomain.errors import InputError
 from codomain.vectorfiles.grams import gram_hashes, key_hash, normal
 from codomain.vectorfiles.storage import ArrayFile, fresh_folder, write_array, write_meta
@@ -25,7 +25,7 @@ _ENOUGH = 1000
 """Rows from which the smallest and largest values seen are taken as the range of int8."""
 
 
-class Written(NamedTuple):
+class WriteReport(NamedTuple):
     """What a vector file got: its keys, their dimensions, and the keys left out because they had come before."""
 
     keys: int
@@ -41,7 +41,7 @@ def write(
     *,
     ordered: bool = True,
     replace: bool = False,
-) -> Written:
+) -> WriteReport:
     """Write keys and vectors (n, d) as a vector file; the first of equal keys wins.
 
     `ordered` says that frequent keys come first: then, of keys equally similar to an unknown one, the earlier is taken.
@@ -61,7 +61,7 @@ def write_batches(
     *,
     ordered: bool = True,
     replace: bool = False,
-) -> Written:
+) -> WriteReport:
     """The same from a stream of keys (m,) with vectors (m, d)."""
     if dtype not in get_args(Dtype):
         raise InputError(f"vector files have the types {', '.join(get_args(Dtype))}, not {dtype!r}.")
@@ -108,7 +108,7 @@ class _Spool:
             self._sum += rows.sum(axis=0, dtype=np.float64)
             self._squares += np.einsum("ij,ij->j", rows, rows, dtype=np.float64)
 
-    def finish(self, dtype: Dtype, ordered: bool) -> Written:
+    def finish(self, dtype: Dtype, ordered: bool) -> WriteReport:
         if self._rows is None or self._rows.rows == 0:
             raise InputError("there is no vector to write.")
         self._rows.close()
@@ -127,7 +127,7 @@ class _Spool:
         double = len(lengths) - len(kept)
         facts = {"dim": self._dim, "dtype": dtype, "keys": len(kept), "duplicates": double, "ordered": ordered}
         write_meta(self._folder, facts, arrays)
-        return Written(len(kept), self._dim, double)
+        return WriteReport(len(kept), self._dim, double)
 
     def _codec(self, dtype: Dtype) -> Codec:
         assert self._rows is not None

@@ -19,7 +19,7 @@ _HOMES = {
     "Cascade": "codomain.index.multi.cascade",
     "FDE": "codomain.index.multi.fde",
     "MultiVector": "codomain.index.multi.multivector",
-    "candidate_recall": "codomain.index.multi.choice",
+    "candidate_recall": "codomain.index.multi.candidate_selection",
     "farthest_first": "codomain.index.multi.prefix",
     "maxsim": "codomain.index.multi.scoring",
 }

@@ -9,9 +9,9 @@ from typing import Any, Protocol, Self
 
 import numpy as np
 
-from codomain.codecs import Codec
+from codomain.codecs.codec import Codec
 from codomain.index.multi.scoring import pooled
-from codomain.report import Report, note, recording
+from codomain.trace import SearchStats, collect, record
 from codomain.vectors import Floats, Hits, Ragged, Rows
 
 
@@ -89,9 +89,9 @@ class Coarse:
     def search(self, queries: Ragged, k: int, allow: Rows | None) -> Hits:
         """The k documents among `allow` that look best to each query."""
         hits, report = inside(self.index, self.encoding.queries(queries), k, allow)
-        note(scored=report.scored)
+        record(scored=report.scored)
         for plan in report.plans:
-            note(plan=plan)
+            record(plan=plan)
         return hits
 
     def early(self, queries: Ragged, k: int, allow: Rows | None, share: float) -> Hits | None:
@@ -104,11 +104,11 @@ class Coarse:
         return inside(first, self.encoding.queries(queries), k, allow)[0]
 
 
-def inside(index: Any, queries: Floats, k: int, allow: Rows | None) -> tuple[Hits, Report]:
+def inside(index: Any, queries: Floats, k: int, allow: Rows | None) -> tuple[Hits, SearchStats]:
     """The hits of an index that another one owns, and its report: the owner counts queries, once."""
 
-    def ask() -> tuple[Hits, Report]:
-        with recording() as report:
+    def ask() -> tuple[Hits, SearchStats]:
+        with collect() as report:
             return index.search(queries, k, allow), report
 
     return Context().run(ask)

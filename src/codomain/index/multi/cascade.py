@@ -8,16 +8,17 @@ from typing import Any, Literal, Self
 
 import numpy as np
 
-from codomain.codecs import Codec
+from codomain.codecs.codec import Codec
 from codomain.errors import InputError
+from codomain.index.array_files import open_arrays, part_folder, save_arrays
 from codomain.index.auto import Auto
 from codomain.index.multi.candidates import inside
-from codomain.index.multi.lists import Lists, Where, as_queries, check_where
 from codomain.index.multi.prefix import farthest_first, padded
+from codomain.index.multi.token_vectors import TokenLists, Where, as_queries, check_where
 from codomain.index.scan import best_rows
-from codomain.index.storage import open_arrays, part_folder, save_arrays
-from codomain.report import note
-from codomain.stages import Stage, stage, whole
+from codomain.registry import stage
+from codomain.stage import Stage, check_int
+from codomain.trace import record
 from codomain.vectors import Floats, Hits, Ragged, Rows, allowed_rows, as_ragged, top_k
 
 _BLOCK = 1024
@@ -68,7 +69,7 @@ class Cascade(Stage):
         first, *slabs = self._cut(vectors)
         self._dim, self._rows = vectors.values.shape[1], len(vectors.lengths)
         self._first = Auto().build(first.values, Codec(self.dtype, self._dim))
-        self._slabs = [Lists("ram", first), *(Lists(self.store, slab) for slab in slabs)]
+        self._slabs = [TokenLists("ram", first), *(TokenLists(self.store, slab) for slab in slabs)]
         self._removed = np.zeros(0, np.int64)
         return self
 
@@ -93,7 +94,7 @@ class Cascade(Stage):
     def search(self, queries: Ragged, k: int, allow: np.ndarray | None = None) -> Hits:
         """The k best of the allowed rows for each query; no step keeps fewer than k, so never fewer than min(k, matches)."""
         prefixes, rows = self._prefixes(queries), self._live(allow)
-        note(queries=len(prefixes))
+        record(queries=len(prefixes))
         hits = Hits.empty(len(prefixes), k)
         if k == 0 or len(rows) == 0:
             return hits
@@ -102,12 +103,12 @@ class Cascade(Stage):
             # one vector of a document: sum_i <q_i, c_1> is a single inner product
             summed = query[: self.steps[0][0]].sum(axis=0)[None]
             found, report = inside(self._first, summed, min(kept[0], len(rows)), rows)
-            note(scored=report.scored)
+            record(scored=report.scored)
             best, scores = found.rows[0], found.scores[0]
             vectors = self._slab(0, best)
             for g, (asked, _, _) in enumerate(self.steps[1:], 1):
                 vectors = np.concatenate([vectors, self._slab(g, best)], axis=1)
-                note(scored=len(best))
+                record(scored=len(best))
                 scores = _scores(query[:asked], vectors)
                 chosen, scores = top_k(scores, np.arange(len(best)), min(kept[g], len(best)))
                 best, vectors = best[chosen], vectors[chosen]
@@ -171,7 +172,7 @@ class Cascade(Stage):
             offsets = np.arange(self._rows + 1) * width
             where: Where = "ram" if g == 0 else self.store
             values = arrays[f"step{g}"] if where == "ram" else empty
-            self._slabs.append(Lists.load(where, folder, Ragged(values, offsets), f"step{g}"))
+            self._slabs.append(TokenLists.load(where, folder, Ragged(values, offsets), f"step{g}"))
         return self
 
     def _made(self) -> dict[str, Any]:
@@ -231,7 +232,7 @@ def _checked(steps: Any) -> tuple[tuple[int, int, int], ...]:
     ):
         raise ValueError(f"needs steps of (query vectors, document vectors, documents kept), not {steps!r}")
     names = ("the vectors of a query", "the vectors of a document", "the documents kept")
-    found = tuple(tuple(whole(name, value) for name, value in zip(names, step, strict=True)) for step in steps)
+    found = tuple(tuple(check_int(name, value) for name, value in zip(names, step, strict=True)) for step in steps)
     if found[0][1] != 1:
         raise ValueError(f"needs the first step to compare one vector of a document, not {found[0][1]}")
     for (r_q, r_c, keep), (next_q, next_c, next_keep) in pairwise(found):

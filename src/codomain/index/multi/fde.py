@@ -15,7 +15,7 @@ from typing import Literal, Self
 
 import numpy as np
 
-from codomain.stages import whole
+from codomain.stage import check_int
 from codomain.vectors import Floats, Ragged, Rows
 
 LARGEST_K_SIM = 16
@@ -60,16 +60,16 @@ class FDE:
         whiten: int | None = None,
         seed: int = 0,
     ) -> None:
-        self.input_dim = whole("input_dim", input_dim)
-        self.k_sim = whole("k_sim", k_sim, 0, LARGEST_K_SIM)
-        self.d_proj = whole("d_proj", d_proj)
-        self.repetitions = whole("repetitions", repetitions)
-        self.d_final = None if d_final is None else whole("d_final", d_final)
+        self.input_dim = check_int("input_dim", input_dim)
+        self.k_sim = check_int("k_sim", k_sim, 0, LARGEST_K_SIM)
+        self.d_proj = check_int("d_proj", d_proj)
+        self.repetitions = check_int("repetitions", repetitions)
+        self.d_final = None if d_final is None else check_int("d_final", d_final)
         if fill not in ("auto", True, False):
             raise ValueError(f"needs fill to be 'auto', True or False, not {fill!r}")
         self.fill = fill
-        self.whiten = None if whiten is None else min(whole("whiten", whiten), input_dim)
-        self.seed = whole("seed", seed, 0)
+        self.whiten = None if whiten is None else min(check_int("whiten", whiten), input_dim)
+        self.seed = check_int("seed", seed, 0)
         rng = np.random.default_rng(seed)
         dim = self.whiten or input_dim
         self._arrays: dict[str, np.ndarray] = {"planes": rng.standard_normal((repetitions, dim, k_sim), np.float32)}

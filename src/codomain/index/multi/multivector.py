@@ -8,19 +8,20 @@ from typing import Any, Literal, Self
 
 import numpy as np
 
-from codomain.codecs import Codec
-from codomain.contracts import Source
+from codomain.codecs.codec import Codec
+from codomain.contracts import RowReader
 from codomain.errors import InputError
+from codomain.index.array_files import open_arrays, part_folder, save_arrays
 from codomain.index.auto import Auto
+from codomain.index.multi.candidate_selection import SAMPLE, CandidateChoice, choose
 from codomain.index.multi.candidates import Coarse, Encoding, Pooled
-from codomain.index.multi.choice import SAMPLE, Choice, choose
 from codomain.index.multi.fde import FDE, LARGEST_K_SIM
-from codomain.index.multi.lists import Lists, Where, as_queries, check_where, stored
 from codomain.index.multi.scoring import maxsim
+from codomain.index.multi.token_vectors import TokenLists, Where, as_queries, check_where, stored
 from codomain.index.scan import best_rows
-from codomain.index.storage import open_arrays, part_folder, save_arrays
-from codomain.report import note
-from codomain.stages import Stage, number, stage, whole
+from codomain.registry import stage
+from codomain.stage import Stage, check_float, check_int
+from codomain.trace import record
 from codomain.vectors import Floats, Hits, Ragged, Rows, allowed_rows, as_ragged, top_k
 
 _EXACT = 1 << 22
@@ -75,20 +76,20 @@ class MultiVector(Stage):
             raise ValueError(f"needs ann to be an index of dense vectors such as ivf(), not {ann!r}")
         check_where(store)
         self.candidates = candidates
-        self.n_candidates = n_candidates if n_candidates == "auto" else whole("n_candidates", n_candidates)
-        self.rerank = None if rerank is None else whole("rerank", rerank)
+        self.n_candidates = n_candidates if n_candidates == "auto" else check_int("n_candidates", n_candidates)
+        self.rerank = None if rerank is None else check_int("rerank", rerank)
         self.store = store
         self.dtype = dtype
-        self.anchor = number("anchor", anchor, 0)
+        self.anchor = check_float("anchor", anchor, 0)
         k_sim, d_proj, repetitions = fde
-        whole("fde's k_sim", k_sim, 0, LARGEST_K_SIM)
-        self.fde = (k_sim, whole("fde's d_proj", d_proj), whole("fde's repetitions", repetitions))
+        check_int("fde's k_sim", k_sim, 0, LARGEST_K_SIM)
+        self.fde = (k_sim, check_int("fde's d_proj", d_proj), check_int("fde's repetitions", repetitions))
         self.ann = ann
-        self.ahead = number("ahead", ahead, 0, 1)
-        self.seed = whole("seed", seed, 0)
-        self._source: Source | None = None
+        self.ahead = check_float("ahead", ahead, 0, 1)
+        self.seed = check_int("seed", seed, 0)
+        self._source: RowReader | None = None
         self._coarse: Coarse | None = None
-        self.choice: Choice | None = None
+        self.choice: CandidateChoice | None = None
 
     @property
     def keeps_vectors(self) -> bool:
@@ -98,7 +99,7 @@ class MultiVector(Stage):
     def build(self, vectors: Ragged, codec: Codec | None = None) -> Self:
         """Replace the contents by lists of vectors; raises InputError for anything but Ragged."""
         vectors = as_ragged(vectors)
-        self._lists = Lists(self.store, stored(vectors, self.dtype), self._source)
+        self._lists = TokenLists(self.store, stored(vectors, self.dtype), self._source)
         self._removed = np.zeros(0, np.int64)
         self._decide(vectors)
         return self
@@ -123,7 +124,7 @@ class MultiVector(Stage):
         if self._coarse is not None:
             self._coarse.index.remove(wanted)
 
-    def attach(self, source: Source) -> None:
+    def attach(self, source: RowReader) -> None:
         """Where vectors come from that the index does not keep."""
         self._source = source
         self._lists.attach(source)
@@ -132,7 +133,7 @@ class MultiVector(Stage):
         """The k best of the allowed rows for each query, never fewer than min(k, matches); few matches exactly."""
         queries = as_queries(queries, self._lists.dim)
         rows = self._live(allow)
-        note(queries=len(queries.lengths))
+        record(queries=len(queries.lengths))
         depth = max(self._depth, k)
         if self._coarse is None or len(rows) <= depth or k == 0:
             return self._exact(queries, k, rows)
@@ -160,7 +161,7 @@ class MultiVector(Stage):
             return self.exact(queries, depth)
         return self._coarse.search(queries, depth, self._live(None))
 
-    def choose(self, queries: Ragged) -> Choice | None:
+    def choose(self, queries: Ragged) -> CandidateChoice | None:
         """Decide anew what "auto" leaves open, by the recall of real queries; None where all documents are scored."""
         self._decide(None, as_queries(queries, self._lists.dim))
         return self.choice
@@ -213,10 +214,10 @@ class MultiVector(Stage):
         if differing:
             raise InputError(f"{folder} was saved with another {differing[0]} than {self}: rebuild the index.")
         values = arrays["values"] if self.store == "ram" else np.zeros((0, settings["dim"]), self.dtype)
-        self._lists = Lists.load(self.store, folder, Ragged(values, np.array(arrays["offsets"])), "values")
+        self._lists = TokenLists.load(self.store, folder, Ragged(values, np.array(arrays["offsets"])), "values")
         self._removed, self._coarse, self.choice = arrays["removed"], None, None
         if settings["choice"] is not None:
-            self.choice = Choice(*settings["choice"])
+            self.choice = CandidateChoice(*settings["choice"])
             self._coarse = self._empty(self.choice.name)
             self._coarse.encoding.restore({n[4:]: a for n, a in arrays.items() if n.startswith("fde_")})
             if self._coarse.encoding.fingerprint != settings["fingerprint"]:
@@ -254,7 +255,7 @@ class MultiVector(Stage):
         scores = np.empty((len(queries.lengths), len(rows)), np.float32)
         for start, stop, documents in self._lists.blocks(rows):
             scores[:, start:stop] = maxsim(queries, documents, self.anchor)
-        note(scored=scores.size)
+        record(scored=scores.size)
         return scores
 
     def _candidates(self, queries: Ragged, depth: int, count: int, allowed: Rows | None) -> Iterator[Hits]:
@@ -289,7 +290,7 @@ class MultiVector(Stage):
             encodings = {name: self._encoding(name) for name in names}
             self.choice = choose(encodings, sample, queries, rows, self.anchor, self.seed)
         else:
-            self.choice = Choice(names[0], int(self.n_candidates))
+            self.choice = CandidateChoice(names[0], int(self.n_candidates))
         self._coarse = self._empty(self.choice.name)
         encoding = self._coarse.encoding.fit(sample)
         encoded = np.empty((rows, encoding.dim), np.float16)

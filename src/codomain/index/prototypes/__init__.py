@@ -3,6 +3,6 @@
 `stage` is the index, `tree` holds the arrays, `kernels` the compiled insertion and descent, `whitening` the preprocessing.
 """
 
-from codomain.index.prototypes.stage import Prototypes
+from codomain.index.prototypes.prototypes import Prototypes
 
 __all__ = ["Prototypes"]

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from codomain.index.prototypes import kernels
+from codomain.index.prototypes import _kernels as kernels
 from codomain.vectors import Floats, Rows
 
 _NODES = 2048

@@ -4,6 +4,6 @@
 codes, `walk` holds the compiled kernels.
 """
 
-from codomain.index.recompute.stage import Recompute
+from codomain.index.recompute.recompute import Recompute
 
 __all__ = ["Recompute"]

@@ -14,7 +14,7 @@ EF_CONSTRUCTION, FULL = 128, 30
 ENTRIES = 8
 
 
-class Lists(NamedTuple):
+class NeighborLists(NamedTuple):
     """Neighbours of node i, sorted: `rows[offsets[i]:offsets[i + 1]]`; offsets (n + 1,), rows (edges,) int64."""
 
     offsets: Rows
@@ -39,7 +39,7 @@ class Graph(NamedTuple):
         return self.offsets.nbytes + self.packed.nbytes + self.entries.nbytes
 
 
-def hnsw(vectors: Floats, m: int = FULL) -> Lists:
+def hnsw(vectors: Floats, m: int = FULL) -> NeighborLists:
     """The lowest level of FAISS's HNSW graph over vectors (n, d), by inner product; one thread, so that it is repeatable."""
     import faiss
 
@@ -58,7 +58,7 @@ def hnsw(vectors: Floats, m: int = FULL) -> Lists:
     return from_pairs(sources, rows[rows >= 0], len(rows))
 
 
-def thin(full: Lists, vectors: Floats, m: int, hub_m: int, hubs: float) -> Lists:
+def thin(full: NeighborLists, vectors: Floats, m: int, hub_m: int, hubs: float) -> NeighborLists:
     """Hub-preserving pruning: `m` edges a node, `hub_m` for the share `hubs` of highest degree, then both directions.
 
     "LEANN: A Low-Storage Vector Index" (2025), algorithm 3, selecting from the lists of the full graph instead of from
@@ -77,7 +77,7 @@ def thin(full: Lists, vectors: Floats, m: int, hub_m: int, hubs: float) -> Lists
     return both
 
 
-def select(lists: Lists, vectors: Floats, quota: Rows) -> Lists:
+def select(lists: NeighborLists, vectors: Floats, quota: Rows) -> NeighborLists:
     """At most quota (n,) neighbours of each node, by HNSW's heuristic: none closer to one already taken than to the node."""
     rows = np.empty(int(np.minimum(quota, lists.degrees).sum()), np.int64)
     counts = np.zeros(len(quota), np.int64)
@@ -85,13 +85,13 @@ def select(lists: Lists, vectors: Floats, quota: Rows) -> Lists:
     return from_pairs(np.repeat(np.arange(len(quota)), counts), rows[: counts.sum()], len(vectors))
 
 
-def from_pairs(sources: Rows, targets: Rows, n: int) -> Lists:
+def from_pairs(sources: Rows, targets: Rows, n: int) -> NeighborLists:
     """Lists of the distinct edges, each sorted."""
     edges = np.unique(sources * n + targets)
-    return Lists(np.searchsorted(edges, np.arange(n + 1) * n).astype(np.int64), edges % n)
+    return NeighborLists(np.searchsorted(edges, np.arange(n + 1) * n).astype(np.int64), edges % n)
 
 
-def pack(lists: Lists, vectors: Floats | None = None, entries: Rows | None = None) -> Graph:
+def pack(lists: NeighborLists, vectors: Floats | None = None, entries: Rows | None = None) -> Graph:
     """The stored form; entries are given, or the medoid of `vectors` and the nodes of highest degree."""
     if entries is None:
         assert vectors is not None
@@ -103,18 +103,18 @@ def pack(lists: Lists, vectors: Floats | None = None, entries: Rows | None = Non
     return Graph(offsets.astype(small), packed[: offsets[-1]].copy(), entries)
 
 
-def unpack(graph: Graph) -> Lists:
+def unpack(graph: Graph) -> NeighborLists:
     """The lists that `pack` wrote, each sorted."""
     n = len(graph.offsets) - 1
     offsets, rows = np.zeros(n + 1, np.int64), np.empty(len(graph.packed), np.int64)
     walk.unpack(graph.offsets, graph.packed, offsets, rows)
-    return Lists(offsets, rows[: offsets[-1]])
+    return NeighborLists(offsets, rows[: offsets[-1]])
 
 
 def spread(vector: Floats, others: Floats, m: int) -> Rows:
     """Positions of the at most `m` neighbours that a vector (d,) takes among others (n, d), by the heuristic of `select`."""
     n = len(others)
-    star = Lists(np.repeat([0, n], [1, n + 1]), np.arange(1, n + 1))
+    star = NeighborLists(np.repeat([0, n], [1, n + 1]), np.arange(1, n + 1))
     return select(star, np.concatenate([vector[None], others]), np.repeat([m, 0], [1, n])).rows - 1
 
 

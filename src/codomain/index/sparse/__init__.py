@@ -8,7 +8,7 @@ seismic.py   the approximate index of pyseismic-lsr
 tuning.py    `suggest` its parameters from the collection's shape; `tune` them on held-out queries
 """
 
-from codomain.index.sparse.stage import SparseIndex
-from codomain.index.sparse.tuning import Settings, Trial, suggest
+from codomain.index.sparse.sparse import SparseIndex
+from codomain.index.sparse.tuning import SparseSettings, SparseTrial, suggest
 
-__all__ = ["Settings", "SparseIndex", "Trial", "suggest"]
+__all__ = ["SparseIndex", "SparseSettings", "SparseTrial", "suggest"]

@@ -9,8 +9,8 @@ import numpy as np
 
 from codomain.errors import MissingExtra
 from codomain.index.scan import best_rows
-from codomain.index.sparse.lists import Lists
-from codomain.report import note
+from codomain.index.sparse.posting_lists import PostingLists
+from codomain.trace import record
 from codomain.vectors import Floats, Hits, Rows, merge_hits
 
 _POSTING, _SCORE, _LOOKUP = 1.0, 0.05, 12.0
@@ -35,7 +35,7 @@ class Queries(NamedTuple):
 class Part(NamedTuple):
     """The rows first .. first + n - 1 of the index, with what counts weigh (empty: values are weights)."""
 
-    lists: Lists
+    lists: PostingLists
     first: int
     saturation: Floats
 
@@ -43,7 +43,7 @@ class Part(NamedTuple):
 def kernels() -> Any:
     """The compiled loops; raises MissingExtra without numba."""
     try:
-        from codomain.index.sparse import kernels
+        from codomain.index.sparse import _kernels as kernels
     except ImportError as error:
         if (error.name or "").partition(".")[0] != "numba":
             raise
@@ -91,7 +91,7 @@ def _search_part(part: Part, queries: Queries, k: int, allowed: Rows | None, mat
         begins, ends, queries.weights, queries.offsets, lists.rows, lists.values, part.saturation, n, mask, matching, 0,
         found.rows, found.scores,
     )  # fmt: skip
-    note(scored=matches * asked)
+    record(scored=matches * asked)
     return _widened(found, part.first, k)
 
 
@@ -106,7 +106,7 @@ def _among(
         begins, ends, queries.weights, queries.offsets, lists.rows, lists.values, part.saturation,
         candidates, firsts, lasts, scores,
     )  # fmt: skip
-    note(scored=len(scores))
+    record(scored=len(scores))
     hits = Hits.empty(len(firsts), k)
     for q, own in enumerate(np.split(scores, np.cumsum(sizes)[:-1])):
         rows = candidates[firsts[q] : lasts[q]]

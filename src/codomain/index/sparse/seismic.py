@@ -22,12 +22,12 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Self
 import numpy as np
 
 from codomain.errors import CodomainError, InputError, MissingExtra
-from codomain.report import note
+from codomain.trace import record
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-    from codomain.index.sparse.tuning import Settings
+    from codomain.index.sparse.tuning import SparseSettings
 
 _NARROW = 65_535
 """Dimensions up to which the library stores a dimension in two bytes."""
@@ -70,7 +70,7 @@ class Seismic:
         self.n, self.dims = n, dims
 
     @classmethod
-    def build(cls, vectors: csr_array, settings: Settings) -> Self:
+    def build(cls, vectors: csr_array, settings: SparseSettings) -> Self:
         """Index vectors (n, d) without negative values; raises CodomainError when the library fails."""
         if not is_installed():
             raise MissingExtra("sparse(backend='seismic')", "engines")
@@ -103,7 +103,7 @@ class Seismic:
             return []
         terms, weights = at[known].astype(np.int32), weights[known]
         found: list[tuple[float, int]] = self._index.search(terms, weights, k, query_cut, heap_factor, 0, True)
-        note(scored=len(found))
+        record(scored=len(found))
         return found
 
     def save(self, path: Path) -> None:

@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from codomain.errors import InputError
-from codomain.stages import number, whole
+from codomain.stage import check_float, check_int
 
 if TYPE_CHECKING:
-    from codomain.index.sparse.stage import SparseIndex
+    from codomain.index.sparse.sparse import SparseIndex
 
 _SHORTEST = 50
 """Postings that a list keeps on average at least."""
@@ -28,7 +28,7 @@ _TURNS = 3
 
 
 @dataclass(frozen=True)
-class Settings:
+class SparseSettings:
     """How Seismic builds its lists and how many of them a query visits."""
 
     n_postings: int
@@ -49,7 +49,7 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Trial:
+class SparseTrial:
     """What one pair of search parameters gave on the held-out queries."""
 
     query_cut: int
@@ -59,7 +59,9 @@ class Trial:
     """Milliseconds a query."""
 
 
-def suggest(n: int, dim: int, nnz: float, memory_budget: int | None = None, target_recall: float = 0.95) -> Settings:
+def suggest(
+    n: int, dim: int, nnz: float, memory_budget: int | None = None, target_recall: float = 0.95
+) -> SparseSettings:
     """Settings for n vectors of `dim` dimensions with `nnz` entries each, from the mean list length L = n nnz / dim.
 
     A query visits the share L^(-1/4) of its lists for a recall of 0.95, more for more: the longer the lists, the more
@@ -71,8 +73,8 @@ def suggest(n: int, dim: int, nnz: float, memory_budget: int | None = None, targ
     [9, 4]
     """
     try:
-        n, dim = whole("n", n), whole("dim", dim)
-        nnz, target_recall = number("nnz", nnz), number("target_recall", target_recall, 0.01, 0.999)
+        n, dim = check_int("n", n), check_int("dim", dim)
+        nnz, target_recall = check_float("nnz", nnz), check_float("target_recall", target_recall, 0.01, 0.999)
     except ValueError as error:
         raise InputError(f"suggest {error}.") from None
     mean = n * nnz / dim
@@ -81,7 +83,7 @@ def suggest(n: int, dim: int, nnz: float, memory_budget: int | None = None, targ
     # 1 - recall falls about as the square of the lists visited
     effort = math.sqrt(0.05 / (1 - target_recall)) if target_recall > 0.95 else 1.0
     share = min(1.0, effort * max(mean, 1) ** -0.25)
-    found = Settings(n_postings, 0.1, 0.4, 1.5, share, 0.7, _bytes(n, dim, nnz, n_postings))
+    found = SparseSettings(n_postings, 0.1, 0.4, 1.5, share, 0.7, _bytes(n, dim, nnz, n_postings))
     least = max(_SHORTEST, n_postings // 4)
     while memory_budget is not None and found.bytes > memory_budget:
         if found.n_postings <= least:
@@ -104,7 +106,7 @@ def _bytes(n: int, dim: int, nnz: float, n_postings: int) -> int:
     return int(vectors + min(n_postings * dim, n * nnz) * (8 + 0.3 * nnz) + 200 * dim)
 
 
-def tune(index: SparseIndex, queries: Any, k: int = 10, target: float = 0.95) -> list[Trial]:
+def tune(index: SparseIndex, queries: Any, k: int = 10, target: float = 0.95) -> list[SparseTrial]:
     """Measure the search parameters on held-out queries (q, d) and leave the fastest that reaches the target.
 
     Recall is against the exact k best rows of the same index. All pairs that were tried, the fastest first; the chosen
@@ -129,7 +131,7 @@ def tune(index: SparseIndex, queries: Any, k: int = 10, target: float = 0.95) ->
                 times.append(time.perf_counter() - began)
             pairs = zip(found.rows.tolist(), exact.rows.tolist(), strict=True)
             right = sum(len({*some} & {*best} - {-1}) for some, best in pairs)
-            trials.append(Trial(cut, factor, right / wanted, min(times) * 1e3 / len(exact.rows)))
+            trials.append(SparseTrial(cut, factor, right / wanted, min(times) * 1e3 / len(exact.rows)))
         if trials[-1].recall >= min(target + 0.01, 1):
             break  # visiting more lists only costs more
     reached = [trial for trial in trials if trial.recall >= target]

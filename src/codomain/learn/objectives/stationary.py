@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, normalize
 
-from codomain.stages import number, whole
+from codomain.stage import check_float, check_int
 from codomain.vectors import Floats
 
 
@@ -22,7 +22,7 @@ def simplex(K: int) -> Floats:
            [-0.5,  1. , -0.5],
            [-0.5, -0.5,  1. ]], dtype=float32)
     """
-    K = whole("K", K, 2)
+    K = check_int("K", K, 2)
     # e_1, ..., e_(K-1) and (1 - sqrt K) / (K - 1) times the vector of ones have equal distances
     corners = np.concatenate([np.eye(K - 1), np.full((1, K - 1), (1 - np.sqrt(K)) / (K - 1))])
     corners -= corners.mean(axis=0)
@@ -45,8 +45,8 @@ class SimplexHead(nn.Module):
 
     def __init__(self, K: int, d_in: int) -> None:
         super().__init__()
-        self.K = whole("K", K, 2)
-        self.features = nn.Linear(whole("d_in", d_in), K - 1)
+        self.K = check_int("K", K, 2)
+        self.features = nn.Linear(check_int("d_in", d_in), K - 1)
         self.register_buffer("corners", torch.from_numpy(simplex(K)))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -74,8 +74,8 @@ class StationaryLoss(nn.Module):
 
     def __init__(self, mu: float = 10.0, lam: float = 0.1) -> None:
         super().__init__()
-        self.mu = number("mu", mu)
-        self.lam = number("lam", lam, 0, 1)
+        self.mu = check_float("mu", mu)
+        self.lam = check_float("lam", lam, 0, 1)
 
     def forward(self, logits: Tensor, labels: Tensor, z: Tensor | None = None, z_old: Tensor | None = None) -> Tensor:
         """Logits (n, K) and labels (n,); features (n, d) of the new model and of the old one, for the same samples."""

@@ -11,18 +11,19 @@ import numpy as np
 from codomain.contracts import Progress
 from codomain.errors import InputError, PipelineError, StoreError
 from codomain.pipeline import Pipeline
-from codomain.retrieve import Node, leaves, plan
-from codomain.stages import Stage, require
+from codomain.plan import PlanNode, branches, plan
+from codomain.registry import require
+from codomain.stage import Stage
 from codomain.store.blocks import joined
-from codomain.store.branch import LEAST_TO_FIT, MOST_TO_FIT, Branch
-from codomain.store.maintain import fit_waiting
+from codomain.store.branch import LEAST_TO_FIT, MOST_TO_FIT, StoredBranch
+from codomain.store.maintenance import fit_waiting
 from codomain.store.passages import passages_of
 from codomain.store.schema import bring_up_to_date, writing
 from codomain.store.upgrade.bridge import Bridge, Sample, Side, fit, question
-from codomain.store.upgrade.move import Mode, Move, next_generation
-from codomain.store.upgrade.sides import recorded, stored_dim
-from codomain.store.upgrade.sources import source_of
+from codomain.store.upgrade.roles import recorded, stored_dim
+from codomain.store.upgrade.state import Mode, UpgradeState, next_generation
 from codomain.store.upgrade.target import target
+from codomain.store.upgrade.vector_source import source_of
 from codomain.vectors import Rows
 
 if TYPE_CHECKING:
@@ -43,8 +44,8 @@ class BelowFloor(StoreError):
 class _Replacement:
     """A new branch, and the old one that answers for it through the bridge until it has rows of its own."""
 
-    new: Branch
-    old: Branch | None
+    new: StoredBranch
+    old: StoredBranch | None
     bridge: Bridge | None = None
     fitted: bool = False
 
@@ -57,7 +58,7 @@ def begin(
     floor: float,
     seed: int = 0,
     progress: Progress | None = None,
-) -> Move:
+) -> UpgradeState:
     """Set a collection on its way to another pipeline; nothing is written when that fails.
 
     `progress` is told of the rows of the sample as they are encoded.
@@ -83,7 +84,7 @@ def begin(
             measured = [_prepare(collection, r, mode, sample, seed, progress) for r in replacements]
         reports = [report for report in measured if report is not None]
         _check_floor(reports, floor)
-        move = Move(str(collection.pipeline), str(wanted), mode, False, keys, collection.keys, dims, reports)
+        move = UpgradeState(str(collection.pipeline), str(wanted), mode, False, keys, collection.keys, dims, reports)
         with writing(collection.db, collection.folder) as db:
             if collection.outdated:
                 raise StoreError(f"another process upgrades {collection.folder} already.")
@@ -92,7 +93,7 @@ def begin(
                 r.new.register()
                 r.new.refresh()
                 if r.fitted:
-                    r.new.remember()
+                    r.new.save_transforms()
                 if r.bridge is not None and r.old is not None:
                     row = (r.new.blocks.id, r.old.blocks.id, r.bridge.dump())
                     db.execute("INSERT INTO bridges VALUES (?, ?, ?)", row)
@@ -117,43 +118,47 @@ def _refuse_another(collection: Collection) -> None:
     )
 
 
-def _planned(wanted: Pipeline) -> Node:
+def _planned(wanted: Pipeline) -> PlanNode:
     root = plan(wanted)
-    names = [leaf.name for leaf in leaves(root)]
-    for leaf in leaves(root):
-        require(*leaf.stages)
+    names = [planned.name for planned in branches(root)]
+    for planned in branches(root):
+        require(*planned.stages)
     if len(set(names)) < len(names):
         raise PipelineError(f"{wanted} has the same branch twice.")
     return root
 
 
-def _keys(collection: Collection, root: Node) -> dict[str, str]:
-    """What the target's leaves are called in the database: as a branch that is there where it can stay."""
-    there = {branch.leaf.name: branch for branch in collection.branches}
+def _keys(collection: Collection, root: PlanNode) -> dict[str, str]:
+    """What the target's branches are called in the database: as a branch that is there where it can stay."""
+    there = {branch.plan.identity: branch for branch in collection.branches}
     taken = {branch.key for branch in collection.branches}
     keys = {}
-    for leaf in leaves(root):
-        branch = there.get(leaf.name)
-        if branch is not None and (leaf.encoder is None or leaf.encoder.fingerprint == branch.made_with):
-            keys[leaf.name] = branch.key
+    for planned in branches(root):
+        branch = there.get(planned.identity)
+        if branch is not None and (
+            planned.encoder is None or planned.encoder.fingerprint == branch.encoder_fingerprint
+        ):
+            keys[planned.identity] = branch.key
             continue
-        key, number = leaf.name, 2
+        key, number = planned.identity, 2
         while key in taken:  # the same expression with an encoder that has changed
-            key, number = f"{leaf.name} #{number}", number + 1
-        keys[leaf.name] = key
+            key, number = f"{planned.identity} #{number}", number + 1
+        keys[planned.identity] = key
     return keys
 
 
-def _replacements(collection: Collection, root: Node, keys: dict[str, str]) -> list[_Replacement]:
+def _replacements(collection: Collection, root: PlanNode, keys: dict[str, str]) -> list[_Replacement]:
     """The new branches, each with the old branch of dense vectors at its place, else the first one."""
     there = {branch.key for branch in collection.branches}
-    old = [b for b in collection.vector_branches if b.leaf.stages[0].gives == "dense"]
+    old = [b for b in collection.vector_branches if b.plan.stages[0].gives == "dense"]
     found: list[_Replacement] = []
     place = 0
-    for leaf in leaves(root):
-        dense = leaf.encoder is not None and leaf.stages[0].gives == "dense"
-        if keys[leaf.name] not in there:
-            branch = Branch(leaf, collection.folder, collection.db, collection.settings.situate, keys[leaf.name])
+    for planned in branches(root):
+        dense = planned.encoder is not None and planned.stages[0].gives == "dense"
+        if keys[planned.identity] not in there:
+            branch = StoredBranch(
+                planned, collection.folder, collection.db, collection.settings.situate, keys[planned.identity]
+            )
             across = old[min(place, len(old) - 1)] if dense and old else None
             across = None if across is None else recorded(across, collection.settings.situate)
             found.append(_Replacement(branch, across))
@@ -166,11 +171,11 @@ def _prepare(
 ) -> dict[str, Any] | None:
     """Fit the new transforms on a sample and, to bridge, the map from new queries to old rows; what was measured."""
     new = r.new
-    if new.leaf.encoder is None:
+    if new.plan.encoder is None:
         return None
     if mode == "bridge" and r.old is None and collection.rows:
         raise StoreError(
-            f"there is no bridge to {new.leaf.name} from {collection.pipeline}: both ends need dense vectors. "
+            f"there is no bridge to {new.plan.name} from {collection.pipeline}: both ends need dense vectors. "
             "--mode reembed needs none."
         )
     source = source_of(new, collection.vector_branches)
@@ -184,7 +189,7 @@ def _prepare(
         return joined(parts)
 
     live = np.array([row for (row,) in collection.db.execute("SELECT row FROM chunks ORDER BY row")], np.int64)
-    fits = new.leaf.needs_fit and len(live) >= LEAST_TO_FIT
+    fits = new.plan.needs_fit and len(live) >= LEAST_TO_FIT
     bridges = mode == "bridge" and r.old is not None and len(live) > 0
     if not fits and not bridges:
         return None
@@ -192,7 +197,7 @@ def _prepare(
     rows = _some(live, enough, seed)
     vectors = encoded(rows)
     if fits:
-        new.leaf.fit(vectors)
+        new.plan.fit(vectors)
         r.fitted = new.blocks.fitted = True
     if not bridges:
         return None
@@ -200,7 +205,7 @@ def _prepare(
     chosen = _some(np.arange(len(rows)), size, seed)  # among those that are encoded already
     sample = _sample(collection, r, rows[chosen], vectors[chosen])
     r.bridge, report = fit(sample, "encoder" if sample.query_pairs is not None else "stored", seed)
-    return {"branch": new.leaf.name, "from": r.old.leaf.name} | report
+    return {"branch": new.plan.name, "from": r.old.plan.name} | report
 
 
 def _some(rows: np.ndarray, size: int, seed: int) -> np.ndarray:
@@ -209,30 +214,30 @@ def _some(rows: np.ndarray, size: int, seed: int) -> np.ndarray:
 
 def _sample(collection: Collection, r: _Replacement, rows: Rows, fresh: Any) -> Sample:
     new, old = r.new, r.old
-    assert old is not None and new.leaf.encoder is not None and old.leaf.encoder is not None
+    assert old is not None and new.plan.encoder is not None and old.plan.encoder is not None
     questions = [question(text) for text in passages_of(collection.db, rows)]
     asked = np.flatnonzero([bool(text) for text in questions])
     texts = [questions[i] for i in asked]
     stored = old.blocks.vectors(rows)
     as_stored = fresh
     if new.fitted:
-        for transform in new.leaf.transforms:
+        for transform in new.plan.transforms:
             as_stored = transform.transform(as_stored)
 
     def new_form(queries: Any) -> Any:
-        return new.leaf.query_vectors(queries) if new.fitted else queries
+        return new.plan.query_vectors(queries) if new.fitted else queries
 
     def old_form(queries: Any) -> Any:
-        return old.leaf.query_vectors(queries) if old.fitted else queries
+        return old.plan.query_vectors(queries) if old.fitted else queries
 
-    new_queries = new.leaf.encoder.encode_queries(texts)
+    new_queries = new.plan.encoder.encode_queries(texts)
     new_side = Side(as_stored, new_form(new_queries), _metric(new))
-    if new.leaf.encoder.fingerprint == old.made_with:
+    if new.plan.encoder.fingerprint == old.encoder_fingerprint:
         old_side = Side(stored, old_form(new_queries), _metric(old))
         return Sample(old_side, new_side, asked, (fresh, fresh), new_queries, (new_queries, new_queries), old_form)
-    if old.leaf.encoder.usable:  # type: ignore[attr-defined]
+    if old.plan.encoder.usable:  # type: ignore[attr-defined]
         before = old.blocks.encoded(rows)
-        old_queries = old.leaf.encoder.encode_queries(texts)
+        old_queries = old.plan.encoder.encode_queries(texts)
         old_side = Side(stored, old_form(old_queries), _metric(old))
         return Sample(old_side, new_side, asked, (fresh, before), new_queries, (new_queries, old_queries), old_form)
     # the old encoder is gone: its documents stand for its queries
@@ -240,8 +245,8 @@ def _sample(collection: Collection, r: _Replacement, rows: Rows, fresh: Any) -> 
     return Sample(old_side, new_side, asked, (fresh, stored), fresh[asked], None, lambda queries: queries)
 
 
-def _metric(branch: Branch) -> str:
-    metric = getattr(branch.leaf.index, "metric", "ip") if branch.fitted else "ip"
+def _metric(branch: StoredBranch) -> str:
+    metric = getattr(branch.plan.index, "metric", "ip") if branch.fitted else "ip"
     return metric if metric in ("ip", "cosine", "l2") else "ip"
 
 

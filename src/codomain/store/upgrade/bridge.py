@@ -68,7 +68,7 @@ class Bridge:
         facts = json.loads(arrays.pop("facts").tobytes())
         align = None
         if method := facts.pop("method"):
-            from codomain.transform.align import Align
+            from codomain.transform.align.align import Align
 
             align = Align(method).restore({name.removeprefix("align."): a for name, a in arrays.items()})
         return cls(align, **facts)
@@ -147,7 +147,7 @@ def fit(sample: Sample, space: Space, seed: int = 0) -> tuple[Bridge, dict[str, 
 def _choices(sample: Sample) -> list[tuple[str, str]]:
     if sample.pairs[0] is sample.pairs[1]:
         return [("", "")]  # one encoder: nothing to align
-    from codomain.transform.align import candidates
+    from codomain.transform.align.align import candidates
 
     methods = candidates(sample.pairs[0].shape[1], sample.pairs[1].shape[1])
     kinds = ["documents"] + ["documents and queries"] * (sample.query_pairs is not None)
@@ -157,7 +157,7 @@ def _choices(sample: Sample) -> list[tuple[str, str]]:
 def _aligned(method: str, pairs: str, sample: Sample, documents: np.ndarray, queries: np.ndarray) -> Any:
     if not method:
         return None
-    from codomain.transform.align import Align
+    from codomain.transform.align.align import Align
 
     new, old = (side[documents] for side in sample.pairs)
     if pairs == "documents and queries":

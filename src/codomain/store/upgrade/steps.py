@@ -15,16 +15,16 @@ import numpy as np
 from codomain.contracts import Progress
 from codomain.errors import StoreError
 from codomain.store.feedback.journal import forget_shadows
-from codomain.store.feedback.learn import catch_up
-from codomain.store.rows import next_row
+from codomain.store.feedback.replay import catch_up
+from codomain.store.row_ids import next_row
 from codomain.store.schema import writing
-from codomain.store.upgrade.move import Move, next_generation
-from codomain.store.upgrade.sources import source_of
+from codomain.store.upgrade.state import UpgradeState, next_generation
+from codomain.store.upgrade.vector_source import source_of
 
 if TYPE_CHECKING:
     import sqlite3
 
-    from codomain.store.branch import Branch
+    from codomain.store.branch import StoredBranch
     from codomain.store.collection import Collection
 
 BATCH_ROWS = 512
@@ -126,20 +126,20 @@ def fill(collection: Collection) -> int:
         return stop - first
 
 
-def _encoded(collection: Collection, behind: Sequence[Branch], rows: np.ndarray[Any, Any]) -> dict[str, Any]:
+def _encoded(collection: Collection, behind: Sequence[StoredBranch], rows: np.ndarray[Any, Any]) -> dict[str, Any]:
     """What the encoder of each branch gives for the rows; branches of one encoder share it."""
     by_encoder: dict[str, Any] = {}
     found = {}
     for branch in behind:
         branch.check_encoder()
-        made_with = branch.made_with
-        if made_with not in by_encoder:
-            by_encoder[made_with] = source_of(branch, collection.vector_branches).vectors(rows)
-        found[branch.key] = by_encoder[made_with]
+        encoder_fingerprint = branch.encoder_fingerprint
+        if encoder_fingerprint not in by_encoder:
+            by_encoder[encoder_fingerprint] = source_of(branch, collection.vector_branches).vectors(rows)
+        found[branch.key] = by_encoder[encoder_fingerprint]
     return found
 
 
-def _cut_over(collection: Collection, move: Move) -> bool:
+def _cut_over(collection: Collection, move: UpgradeState) -> bool:
     """Build the new indexes, then answer with them alone; False when rows came in meanwhile."""
     with collection.held():
         with writing(collection.db, collection.folder) as db:
@@ -165,7 +165,7 @@ def _cut_over(collection: Collection, move: Move) -> bool:
         return True
 
 
-def _go_back(collection: Collection, move: Move) -> bool:
+def _go_back(collection: Collection, move: UpgradeState) -> bool:
     with collection.held():
         gone = collection.branches if move.done else collection.others
         gone = [branch for branch in gone if branch.key not in move.source_keys.values()]
@@ -182,7 +182,7 @@ def _go_back(collection: Collection, move: Move) -> bool:
         return True
 
 
-def _complete(db: sqlite3.Connection, branches: Sequence[Branch]) -> bool:
+def _complete(db: sqlite3.Connection, branches: Sequence[StoredBranch]) -> bool:
     rows = next_row(db)
     for branch in branches:
         branch.refresh()
@@ -194,7 +194,7 @@ def _set_pipeline(db: sqlite3.Connection, expression: str, keys: dict[str, str])
     db.execute("INSERT OR REPLACE INTO meta VALUES ('keys', ?)", [json.dumps(keys)])
 
 
-def _forget(db: sqlite3.Connection, branches: Sequence[Branch]) -> None:
+def _forget(db: sqlite3.Connection, branches: Sequence[StoredBranch]) -> None:
     for branch in branches:
         branch.refresh()
         forget_shadows(db, branch.number)
@@ -202,13 +202,13 @@ def _forget(db: sqlite3.Connection, branches: Sequence[Branch]) -> None:
             db.execute(f"DELETE FROM {table} WHERE {column} = ?", [branch.blocks.id])
 
 
-def _clear(branches: Sequence[Branch]) -> None:
+def _clear(branches: Sequence[StoredBranch]) -> None:
     for branch in branches:
-        branch.shelf.clear()
+        branch.index_files.clear()
 
 
-def _vectors(branches: Sequence[Branch]) -> list[Branch]:
-    return [branch for branch in branches if branch.leaf.encoder is not None]
+def _vectors(branches: Sequence[StoredBranch]) -> list[StoredBranch]:
+    return [branch for branch in branches if branch.plan.encoder is not None]
 
 
 def _epoch(db: sqlite3.Connection) -> int:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 
 from codomain.errors import PipelineError
 from codomain.pipeline import Pipeline, pipeline
-from codomain.retrieve import DEFAULT_INDEX
-from codomain.stages import Stage
+from codomain.plan import DEFAULT_INDEX
+from codomain.stage import Stage
 
 Change = Callable[[tuple[Stage, ...]], tuple[Stage, ...]]
 

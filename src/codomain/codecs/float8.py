@@ -1,0 +1,43 @@
+"""Floating-point formats narrower than float32, read from and written to their bits without a library of such types."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codomain.vectors import Floats
+
+
+class FloatFormat(NamedTuple):
+    """A floating-point format narrower than float32: how its bits sit, sign-extended, inside a float32."""
+
+    integer: type[np.signedinteger[Any]]
+    shift: int  # moves its mantissa to the top of float32's
+    mask: int  # clears what sign extension left in float32's exponent
+    exponent: int  # float32's bias minus its own: the value is 2^exponent times the float32 with these bits
+    largest: float
+
+
+SMALL = {
+    "float16": FloatFormat(np.int16, 13, 0x8FFFFFFF, 112, 65504.0),
+    "float8_e4m3": FloatFormat(np.int8, 20, 0x87FFFFFF, 120, 448.0),
+    "float8_e5m2": FloatFormat(np.int8, 21, 0x8FFFFFFF, 112, 57344.0),
+}
+
+
+def round_to_byte(block: Floats, small: FloatFormat) -> NDArray[np.uint8]:
+    """Float32 within range to float8, round half to even, bit for bit what torch.float8_* gives."""
+    bits = block.view(np.uint32)
+    sign = (bits >> 24) & 0x80
+    magnitude = bits & 0x7FFFFFFF
+    # normal numbers: add half of the last kept bit, minus one where that bit is even, and rebias the exponent
+    odd = (magnitude >> small.shift) & 1
+    half = np.uint32((1 << (small.shift - 1)) - 1)
+    normal = (magnitude + half + odd - np.uint32(small.exponent << 23)) >> small.shift
+    # subnormal numbers: adding 2^k puts their last bit at float32's last bit, and the hardware rounds
+    magic = np.uint32((small.exponent + 23 - (23 - small.shift) + 1) << 23)
+    subnormal = (magnitude.view(np.float32) + magic.view(np.float32)).view(np.uint32) - magic
+    rounded = np.where(magnitude < ((small.exponent + 1) << 23), subnormal, normal)
+    return np.asarray(rounded | sign, np.uint8)

@@ -1,0 +1,12 @@
+"""Texts to vectors.
+
+static.py       mean of token rows; ships with codomain, needs neither download nor torch
+wordpiece.py    the tokenizer of static tables, one dictionary look-up a word
+tensors.py      safetensors files as memory maps
+transformer.py  `st(name)` for any sentence-transformers model, `minilm()` for the one that a package carries
+lexical.py      hashed character n-grams and hashed word counts: sparse, nothing learnt
+splade.py       `splade(name)`: any sparse encoder of sentence-transformers
+late.py         `late(name)`: one vector a token
+encoder.py      what encoders share: an argument `dim` that may be left open
+data/static/    the bundled table, its tokenizer and where it comes from
+"""

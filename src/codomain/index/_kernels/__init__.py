@@ -1,0 +1,7 @@
+"""Kernels: plain functions over flat arrays, apart from the indexes that own the arrays.
+
+float16_scan.py   inner products of float32 queries with float16 rows
+bitplanes.py      agreement of multi-bit binary codes, counted with popcounts
+lookup_tables.py  sums of table entries along rows of bytes
+tiles.py          rows of 64-bit words in tiles of eight
+"""

@@ -1,0 +1,7 @@
+"""Filtered search: which rows may be hits is known before the search begins.
+
+filtered.py    the stage `filtered()`: a graph with the measured effort of each selectivity
+ivf_attr.py    the stage `ivf_attr()`: lists on disk with the attributes of their rows
+planner.py     the choice between a scan, a graph and lists, by measured costs
+attributes.py  whole-number attributes of rows, and tests of them
+"""

@@ -1,0 +1,164 @@
+"""What is searched and what is asked while pipelines are compared: passages with their documents, queries with answers."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from codomain.errors import InputError
+from codomain.measure.data.datasets import Dataset, Qrels
+from codomain.vectors import Rows
+
+if TYPE_CHECKING:
+    from codomain.store import Collection
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Passages as encoders see them, the document (by number) of each, the documents' ids, and how chunks are situated."""
+
+    passages: list[str]
+    owner: list[int]
+    documents: list[str]
+    situate: float = 0.0
+
+    @classmethod
+    def of_dataset(cls, data: Dataset) -> Corpus:
+        """A data set's documents, each one passage.
+
+        >>> corpus = Corpus.of_dataset(Dataset("d", documents={"a": "a red fox"}))
+        >>> corpus.passages, corpus.documents
+        (['a red fox'], ['a'])
+        """
+        if not data.documents:
+            raise InputError(f'the data set "{data.name}" has no documents to search.')
+        return cls([*data.documents.values()], [*range(len(data.documents))], [*data.documents])
+
+    @classmethod
+    def of_collection(cls, collection: Collection) -> Corpus:
+        """A collection's chunks as its branches get them; raises InputError for an empty one."""
+        from codomain.store.passages import passages
+
+        with collection.snapshot():
+            texts = passages(collection.db, 0, collection.rows)
+            owners = collection.db.execute(
+                "SELECT c.row, d.key FROM chunks c JOIN documents d ON d.id = c.document ORDER BY c.row"
+            ).fetchall()
+        if not owners:
+            raise InputError(f"{collection.folder} is empty: there is nothing to compare pipelines on.")
+        numbers: dict[str, int] = {}
+        owner = [numbers.setdefault(key, len(numbers)) for _, key in owners]
+        return cls([texts[row] for row, _ in owners], owner, [*numbers], collection.settings.situate)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hash of passages, owners and the share of the document in a chunk's vector."""
+        digest = hashlib.sha256(f"{self.situate} {self.owner}".encode())
+        for text in self.passages:
+            digest.update(f"{len(text)} {text}".encode("utf-8", "replace"))
+        return digest.hexdigest()
+
+    @cached_property
+    def chunked(self) -> bool:
+        """Whether a document has several passages."""
+        return len(self.documents) < len(self.passages)
+
+    @cached_property
+    def owners(self) -> Rows:
+        """`owner` as an array (rows,)."""
+        return np.array(self.owner, np.int64)
+
+    def first_documents(self, rows: Rows, k: int) -> list[int]:
+        """The first k different documents among ranked rows, as numbers; rows of -1 are no hits."""
+        return [*dict.fromkeys(self.owners[rows[rows >= 0]].tolist())][:k]
+
+
+@dataclass(frozen=True)
+class Questions:
+    """Queries by id with what answers them; `kind` says where they come from: "judged", "synthetic" or "fidelity"."""
+
+    texts: dict[str, str]
+    qrels: Qrels
+    kind: str = "judged"
+    left_out: dict[str, int] = field(default_factory=dict)
+    """How many queries or judgements could not be used, by reason."""
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hash of the queries, whatever their order."""
+        return hashlib.sha256(json.dumps(sorted(self.texts.items())).encode()).hexdigest()
+
+    @cached_property
+    def places(self) -> list[int]:
+        """Where each query stands when they are sorted by id: what is kept on disk is in that order."""
+        place = {id: i for i, id in enumerate(sorted(self.texts))}
+        return [place[id] for id in self.texts]
+
+    def shuffled(self, seed: int) -> Questions:
+        """The same queries in a random order."""
+        ids = [*self.texts]
+        order = np.random.default_rng(seed).permutation(len(ids))
+        return replace(self, texts={ids[i]: self.texts[ids[i]] for i in order})
+
+    def part(self, start: int, stop: int) -> Questions:
+        """Queries from start to stop - 1."""
+        some = dict([*self.texts.items()][start:stop])
+        return replace(self, texts=some, qrels={id: self.qrels[id] for id in some})
+
+
+def usable(texts: dict[str, str], qrels: Qrels, corpus: Corpus) -> Questions:
+    """The queries that can be measured on a corpus: with text and at least one relevant document that is there.
+
+    >>> corpus = Corpus(["a red fox"], [0], ["a"])
+    >>> usable({"1": "fox", "2": "whale"}, {"1": {"a": 1}, "2": {"b": 1}}, corpus).left_out
+    {'judgements of documents that are not there': 1, 'queries without a relevant document': 1}
+
+    Raises InputError when none is left.
+    """
+    known = set(corpus.documents)
+    left_out: dict[str, int] = {}
+
+    def leave_out(reason: str, number: int = 1) -> None:
+        if number:
+            left_out[reason] = left_out.get(reason, 0) + number
+
+    kept: dict[str, str] = {}
+    judged: Qrels = {}
+    for id, grades in qrels.items():
+        there = {document: grade for document, grade in grades.items() if document in known}
+        leave_out("judgements of documents that are not there", len(grades) - len(there))
+        if id not in texts:
+            leave_out("judged queries without a text")
+        elif not texts[id].strip():
+            leave_out("empty queries")
+        elif not any(grade > 0 for grade in there.values()):
+            leave_out("queries without a relevant document")
+        else:
+            kept[id], judged[id] = texts[id], there
+    leave_out("queries without judgements", len(texts.keys() - qrels.keys()))
+    if not kept:
+        reasons = "; ".join(f"{number} {reason}" for reason, number in left_out.items())
+        raise InputError(f"no query can be measured{': ' + reasons if reasons else ''}.")
+    return Questions(kept, judged, left_out=left_out)
+
+
+def write(path: Path, corpus: Corpus, questions: Questions) -> None:
+    """Write both as JSON, for a worker to read."""
+    draft = path.with_suffix(".part")
+    draft.write_text(json.dumps({"corpus": asdict(corpus), "questions": asdict(questions)}), encoding="utf-8")
+    draft.replace(path)
+
+
+def read(path: Path) -> tuple[Corpus, Questions]:
+    """Read what `write` wrote."""
+    values = json.loads(path.read_text(encoding="utf-8"))
+    return Corpus(**values["corpus"]), Questions(**values["questions"])

@@ -1,0 +1,230 @@
+"""A pipeline at work: the tree of branches behind an expression, and a retriever that holds everything in memory.
+
+`plan` turns a pipeline into a tree. A branch is one way from text to hits (encoder >> transforms >> index, or a text index
+such as bm25()); a fusion joins several. The durable collections of `codomain.store` run the same tree over their own branches.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, cast
+
+import numpy as np
+
+from codomain.codecs.codec import Codec
+from codomain.contracts import Documents, Encoder, Index, Ranker, TextIndex, Transform
+from codomain.errors import PipelineError
+from codomain.pipeline import Pipeline, pipeline
+from codomain.registry import stage_class
+from codomain.stage import Stage
+from codomain.trace import collect
+from codomain.vectors import Floats, Hits, Kind, Packed
+
+
+@dataclass(eq=False)
+class Branch:
+    """One retrieval branch: `encoder >> transforms >> index`, or a text index with no encoder."""
+
+    stages: tuple[Stage, ...]
+    rankers: tuple[Ranker, ...] = ()
+    _dims_known: bool = field(default=False, init=False)
+
+    @cached_property
+    def name(self) -> str:
+        """The branch as an expression."""
+        return " >> ".join(str(stage) for stage in self.stages)
+
+    @cached_property
+    def identity(self) -> str:
+        """The branch under the first names of its stages: its key in a collection, whatever stages are called now."""
+        return " >> ".join(stage.identity for stage in self.stages)
+
+    @property
+    def encoder(self) -> Encoder | None:
+        """None for a text index."""
+        return cast(Encoder, self.stages[0]) if len(self.stages) > 1 else None
+
+    @property
+    def is_dense(self) -> bool:
+        """Whether an encoder of dense vectors begins it."""
+        return self.encoder is not None and self.stages[0].gives == "dense"
+
+    @property
+    def transforms(self) -> list[Transform]:
+        """The stages between encoder and index."""
+        return [cast(Transform, stage) for stage in self.stages[1:-1]]
+
+    @property
+    def index(self) -> Index | TextIndex:
+        """The last stage."""
+        return cast(Index, self.stages[-1])
+
+    @property
+    def kind(self) -> Kind:
+        """What the index is given: "dense", "codes", "packed", "multi" or "sparse"; "text" for a text index."""
+        return self.stages[-2].gives if len(self.stages) > 1 else "text"
+
+    @property
+    def codec(self) -> Codec | None:
+        """How stored rows are written; None for plain float32."""
+        self._infer_dims()
+        return self.transforms[-1].codec if self.transforms else None
+
+    @property
+    def needs_fit(self) -> bool:
+        """Whether a transform learns from a sample."""
+        return any(transform.needs_fit for transform in self.transforms)
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of all that decides a stored row: the encoder's fingerprint and those of the fitted transforms."""
+        assert self.encoder is not None
+        self._infer_dims()
+        parts = [self.encoder.fingerprint, *(transform.fingerprint for transform in self.transforms)]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+    def fit(self, vectors: Floats) -> None:
+        """Fit the transforms in order, each on what the ones before it give."""
+        for transform in self.transforms:
+            vectors = transform.fit(vectors).transform(vectors)
+
+    def codes(self, vectors: Any) -> Any:
+        """What is stored for encoder output: float32 rows (n, d) or the codes of the last transform, Ragged, csr_array."""
+        self._infer_dims()
+        if not self.transforms:
+            return vectors
+        *first, last = self.transforms
+        for transform in first:
+            vectors = transform.transform(vectors)
+        return last.transform(vectors) if last.codec is None else last.codec.encode(vectors)
+
+    def query_vectors(self, vectors: Any) -> Any:
+        """Encoded queries on their way to the index: float32 (q, d), never quantised, or Ragged or csr_array as they are."""
+        self._infer_dims()
+        for transform in self.transforms:
+            vectors = transform.transform_queries(vectors)
+        return vectors
+
+    def _infer_dims(self) -> None:
+        """Transforms that learn nothing still need to know the dimensions: a single zero vector tells them."""
+        if not self._dims_known and self.encoder is not None and self.transforms and not self.needs_fit:
+            self.fit(np.zeros((1, self.encoder.dim), np.float32))
+        self._dims_known = True
+
+    def encode_for_index(self, texts: Sequence[str]) -> Any:
+        """Texts as the float32 vectors that their stored form stands for, made anew."""
+        assert self.encoder is not None
+        self._infer_dims()
+        vectors = self.encoder.encode_documents(texts)
+        for transform in self.transforms:
+            vectors = transform.transform(vectors)
+        return vectors
+
+    def for_index(self, codes: Any) -> Any:
+        """Codes in the form that an index takes."""
+        codec = self.codec
+        return Packed(codes, codec.dim) if codec is not None and codec.kind == "binary" else codes
+
+
+@dataclass(eq=False)
+class Fusion:
+    """Several branches whose hits are joined by a `fuse(...)` stage."""
+
+    fuse: Any
+    nodes: tuple[PlanNode, ...]
+    rankers: tuple[Ranker, ...] = ()
+
+
+PlanNode = Branch | Fusion
+
+DEFAULT_INDEX: dict[Kind, str] = {
+    "dense": "auto", "codes": "auto", "packed": "auto", "multi": "multivector", "sparse": "sparse",
+}  # fmt: skip
+"""The index that a pipeline without one is given, by what its last stage gives."""
+
+
+def plan(expression: str | Stage | Pipeline) -> PlanNode:
+    """The tree behind a pipeline that leads from text to hits; an encoder without an index is given the one of its kind.
+
+    >>> plan("static() >> truncate(64)").name
+    'static() >> truncate(64) >> auto()'
+
+    Raises PipelineError for a pipeline that does not start from text.
+    """
+    pipe = pipeline(expression)
+    if pipe.gives in DEFAULT_INDEX and pipe.takes == ("text",):
+        pipe = pipe >> stage_class(DEFAULT_INDEX[pipe.gives])()
+    if pipe.takes != ("text",) or pipe.gives != "hits":
+        raise PipelineError(f"{pipe} cannot search: a pipeline starts with an encoder, bm25() or fuse(...).")
+    end = next(i for i, stage in enumerate(pipe) if stage.gives == "hits") + 1
+    rankers = tuple(cast(Ranker, stage) for stage in pipe.stages[end:])
+    head = pipe.stages[0]
+    if hasattr(head, "branches"):
+        return Fusion(head, tuple(plan(branch) for branch in head.branches), rankers)
+    return Branch(pipe.stages[:end], rankers)
+
+
+def branches(node: PlanNode) -> Iterator[Branch]:
+    """All branches of a tree, left to right."""
+    if isinstance(node, Branch):
+        yield node
+    else:
+        for child in node.nodes:
+            yield from branches(child)
+
+
+def first_dense(node: PlanNode) -> Branch | None:
+    """The first branch, left to right, that an encoder of dense vectors begins; None without one.
+
+    >>> first_dense(plan("fuse(bm25(), static() >> flat())")).name
+    'static() >> flat()'
+    """
+    return next((branch for branch in branches(node) if branch.is_dense), None)
+
+
+SearchBranch = Callable[[Branch, Sequence[str], int], Hits]
+
+
+@dataclass
+class BranchScores:
+    """What each branch answered: `explain` shows a hit's score in every branch."""
+
+    hits: dict[str, Hits] = field(default_factory=dict)
+
+    def scores(self, query: int, row: int) -> dict[str, tuple[int, float]]:
+        """Rank (from 1) and score of a row in each branch that found it."""
+        found = {}
+        for name, hits in self.hits.items():
+            places = np.flatnonzero(hits.rows[query] == row)
+            if len(places):
+                found[name] = (int(places[0]) + 1, float(hits.scores[query, places[0]]))
+        return found
+
+
+def run(
+    node: PlanNode,
+    queries: Sequence[str],
+    k: int,
+    search: SearchBranch,
+    documents: Documents,
+    trace: BranchScores | None = None,
+) -> Hits:
+    """Search a tree: branches through `search`, fusions joined, rankers applied in order."""
+    depths = [k]
+    for ranker in reversed(node.rankers):
+        depths.append(max(depths[-1], ranker.depth(depths[-1])))
+    deepest = depths.pop()
+    if isinstance(node, Branch):
+        with collect(node.name):
+            hits = search(node, queries, deepest)
+        if trace is not None:
+            trace.hits[node.name] = hits
+    else:
+        deep = node.fuse.depth(deepest)
+        hits = node.fuse.combine([run(n, queries, deep, search, documents, trace) for n in node.nodes], deepest)
+    for ranker in node.rankers:
+        hits = ranker.rank(queries, hits, documents, depths.pop())
+    return hits

@@ -1,0 +1,160 @@
+"""Documents out of a collection and into another one: JSON lines and Parquet."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import IO, Any, NoReturn
+
+from codomain.contracts import Progress
+from codomain.errors import InputError, MissingExtra
+from codomain.read import Record, SourceFile, fingerprint
+from codomain.read.record import flatten
+from codomain.read.text.tables import rows
+from codomain.store.collection import Collection
+from codomain.store.filters.sql import to_sql
+from codomain.store.filters.where import Where, parse_where
+from codomain.store.ingest import AddReport
+from codomain.store.schema import connect, sentences
+
+_ROWS_A_GROUP = 4_096
+_TEXTS = ("id", "title", "text", "source")
+_WITH_HEADINGS = ("markdown", "html", "docx")
+
+
+def documents(collection: Collection, where: str | Mapping[str, Any] | Where | None = None) -> Iterator[dict[str, Any]]:
+    """Every document, or those that a filter matches, as plain values: id, title, text, metadata, source, markdown.
+
+    They come as they are when the first is asked for; the collection may be changed meanwhile. Raises StoreError where it
+    is closed before the last one.
+    """
+    condition, parameters = ("1", []) if where is None else to_sql(parse_where(where))
+    sql = (
+        "SELECT d.key, d.title, d.text, d.metadata, s.path FROM documents d "
+        f"LEFT JOIN sources s ON s.id = d.source WHERE {condition} ORDER BY d.id"
+    )
+    # a connection of its own: one state from the first document to the last, and nobody is kept from writing
+    collection.check_open()
+    with sentences(collection.folder), closing(connect(collection.folder)) as db:
+        for key, title, text, metadata, source in db.execute(sql, parameters):
+            collection.check_open()
+            fields = json.loads(metadata)
+            yield {
+                "id": key,
+                "title": title,
+                "text": text,
+                "metadata": fields,
+                "source": source,
+                "markdown": _has_headings(key, fields),
+            }
+
+
+def _has_headings(key: str, metadata: Mapping[str, Any]) -> bool:
+    """Whether a document was a file of a format with Markdown headings, which its chunks follow."""
+    name = metadata.get("name")
+    return metadata.get("type") in _WITH_HEADINGS and isinstance(name, str) and os.path.basename(key) == name
+
+
+def export_jsonl(
+    collection: Collection, file: IO[str], where: str | None = None, progress: Progress | None = None
+) -> int:
+    """Write one JSON object a document; how many."""
+    count = 0
+    for document in documents(collection, where):
+        file.write(json.dumps(document, ensure_ascii=False) + "\n")
+        count += 1
+        if progress is not None:
+            progress(1)
+    return count
+
+
+def export_file(collection: Collection, path: Path, where: str | None = None, progress: Progress | None = None) -> int:
+    """Write documents to a .jsonl or .parquet file, which appears whole or not at all; how many.
+
+    Raises InputError for another suffix, MissingExtra for Parquet without pyarrow.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        if path.suffix == ".jsonl":
+            with temporary.open("w", encoding="utf-8") as file:
+                count = export_jsonl(collection, file, where, progress)
+        elif path.suffix == ".parquet":
+            count = _export_parquet(documents(collection, where), temporary, progress)
+        else:
+            raise InputError(f"{path} must end in .jsonl or .parquet.")
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return count
+
+
+def _export_parquet(rows: Iterable[dict[str, Any]], path: Path, progress: Progress | None) -> int:
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ImportError:
+        raise MissingExtra("writing Parquet", "parquet") from None
+    names = ("id", "title", "text", "metadata", "source")
+    schema = pa.schema([*((name, pa.string()) for name in names), ("markdown", pa.bool_())])
+    count = 0
+    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+        group: list[dict[str, Any]] = []
+
+        def write() -> None:
+            writer.write_table(pa.Table.from_pylist(group, schema))
+            group.clear()
+
+        for row in rows:
+            group.append({**row, "metadata": json.dumps(row["metadata"], ensure_ascii=False)})
+            count += 1
+            if progress is not None:
+                progress(1)
+            if len(group) == _ROWS_A_GROUP:
+                write()
+        write()
+    return count
+
+
+def import_file(collection: Collection, path: Path, progress: Progress | None = None) -> AddReport:
+    """Add the documents of a file that `export_file` wrote, with ids, titles and metadata as they were.
+
+    Raises InputError for a file that is not such an export.
+    """
+    return collection.add(_exported(path), progress)
+
+
+def _exported(path: Path) -> Iterator[Record]:
+    file = fingerprint(path)
+    if file.format not in ("jsonl", "parquet"):
+        raise InputError(f"{file.label} is not an export of codomain: those are .jsonl or .parquet.")
+
+    def refuse(line: int, reason: str) -> NoReturn:
+        raise InputError(f"{file.label} is not an export of codomain: line {line} {reason}.")
+
+    for line, row in rows(file, refuse):
+        yield _as_exported(file, line, row, refuse)
+
+
+def _as_exported(file: SourceFile, line: int, row: dict[str, Any], refuse: Callable[[int, str], NoReturn]) -> Record:
+    """The document of one row; refused where it is not what `documents` gives."""
+    missing = {*_TEXTS, "metadata"} - set(row)
+    if missing:
+        refuse(line, f"has no {min(missing)}")
+    metadata, markdown = row["metadata"], row.get("markdown") or False
+    try:
+        if file.format == "parquet" and isinstance(metadata, str):
+            metadata = json.loads(metadata)
+        if not isinstance(metadata, dict) or not isinstance(markdown, bool):
+            refuse(line, "has metadata of another form")
+        fields = flatten(metadata)
+    except (ValueError, RecursionError):
+        refuse(line, "has metadata of another form")
+    id, title, text, source = (row[name] for name in _TEXTS)
+    if not isinstance(id, str) or not isinstance(text, str) or not text.strip():
+        refuse(line, "has no id or no text")
+    if not all(isinstance(value, str | None) for value in (title, source)):
+        refuse(line, "has a title or a source that is not a text")
+    return Record(id, text, title, fields, markdown=markdown)

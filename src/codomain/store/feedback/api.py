@@ -1,0 +1,92 @@
+"""What a collection's user does: say what was right, look the journal up, take something back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from codomain.errors import InputError, PipelineError, StoreError
+from codomain.read.record import clean
+from codomain.store.feedback import journal
+from codomain.store.feedback.replay import catch_up, correctable
+from codomain.store.schema import bring_up_to_date
+from codomain.store.search import checked_query
+from codomain.vectors import Floats, as_float32
+
+if TYPE_CHECKING:
+    from codomain.store.collection import Collection
+
+
+def give(collection: Collection, query: str | Floats, good: str | Iterable[str], bad: str | Iterable[str]) -> list[int]:
+    """Enter verdicts into the journal and let the shadows follow; the numbers of the entries.
+
+    Raises InputError for a document that is not there or is both, PipelineError where there are no vectors to correct.
+    """
+    liked, disliked = _ids(good), _ids(bad)
+    both = set(liked) & set(disliked)
+    if both:
+        raise InputError(f"the document {min(both)!r} cannot be good and bad for one query.")
+    if not liked and not disliked:
+        raise InputError("feedback needs the id of a document that was good or bad.")
+    with collection.held():
+        text, vector, encoder = _asked(collection, query)
+        with collection.writing() as db:
+            if journal.version(db) is None:
+                bring_up_to_date(db)
+            sql = "SELECT key, id FROM documents WHERE key IN (SELECT value FROM json_each(?))"
+            known = dict(db.execute(sql, [json.dumps([*liked, *disliked])]))
+            for key in (*liked, *disliked):
+                if key not in known:
+                    raise InputError(f"there is no document {key!r} in {collection.folder} to give feedback on.")
+            verdicts = {known[key]: True for key in liked} | {known[key]: False for key in disliked}
+            numbers = journal.enter(db, verdicts, text, vector, encoder)
+        collection.changed()
+        catch_up(collection)
+    return numbers
+
+
+def forget(collection: Collection, entries: Iterable[int] | None) -> int:
+    """Strike entries, None: all, and make the shadows anew from the others; how many there were."""
+    numbers = None if entries is None else [int(number) for number in entries]
+    with collection.held():
+        with collection.writing() as db:
+            struck = journal.strike(db, numbers)
+        collection.changed()
+        catch_up(collection)
+    return struck
+
+
+def replay(collection: Collection) -> int:
+    """Make all shadows anew from the journal; how many updates that took. Raises StoreError during an upgrade."""
+    with collection.held():
+        with collection.writing() as db:
+            if collection.moving:
+                raise StoreError(f"an upgrade of {collection.folder} is under way: its end makes all shadows anew.")
+            journal.forget_shadows(db)
+        collection.changed()
+        return catch_up(collection)
+
+
+def _ids(ids: str | Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(clean(str(id)) for id in ([ids] if isinstance(ids, str) else ids)))
+
+
+def _asked(collection: Collection, query: str | Floats) -> tuple[str | None, Floats | None, str | None]:
+    """A query as the journal has it: its text, or its vector and the encoder that it comes from."""
+    with collection.snapshot():
+        branches = correctable(collection)
+        if not branches:
+            raise PipelineError(f"{collection.pipeline} has no index of vectors that feedback could correct.")
+        for branch in branches if not collection.moving else ():
+            branch.check_encoder()  # before anything is written
+        if isinstance(query, str):
+            return checked_query(query), None, None
+        encoders: dict[str, Any] = {branch.encoder_fingerprint: branch.plan.encoder for branch in branches}
+    if len(encoders) > 1:
+        raise InputError(f"{collection.pipeline} has several encoders: give the query as a text.")
+    (fingerprint, encoder), *_ = encoders.items()
+    vector = as_float32(np.reshape(np.asarray(query, np.float32), (1, -1)), dim=encoder.dim, what="the query")[0]
+    return None, vector, fingerprint

@@ -1,0 +1,269 @@
+"""Metadata turned on its side: for each field its values in order, each with the rows that have it.
+
+A filter becomes a mask by binary searches instead of a reading of every document: equality, ranges and membership cost
+what they match. Values keep JSON's types. After "Benchmarking Filtered Approximate Nearest Neighbor Search Algorithms on
+Transformer-based Embedding Vectors" (2025), whose point is that what a filter matches must be known before the search.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+
+from codomain.index.array_files import open_arrays, save_arrays
+from codomain.read.record import clean
+from codomain.store.filters.where import And, Compare, IsNull, Not, Or, Where
+
+_EXACT = 2**53
+"""Whole numbers up to here are float64 without loss."""
+
+_COMPARE = {"==": np.equal, "<": np.less, "<=": np.less_equal, ">": np.greater, ">=": np.greater_equal}
+
+Mask = np.ndarray[Any, np.dtype[np.bool_]]
+
+
+class NotInColumns(Exception):
+    """The filter asks what columns cannot say exactly: the database answers it."""
+
+
+class _Pools:
+    """Growing arrays that many small ones are appended to, so that a collection of fields is a handful of files."""
+
+    def __init__(self) -> None:
+        self._parts: dict[str, list[np.ndarray[Any, Any]]] = {}
+        self._sizes: dict[str, int] = {}
+
+    def put(self, pool: str, array: np.ndarray[Any, Any]) -> list[int]:
+        """Append; where it starts and stops."""
+        start = self._sizes.get(pool, 0)
+        self._parts.setdefault(pool, []).append(array)
+        self._sizes[pool] = start + len(array)
+        return [start, start + len(array)]
+
+    def arrays(self) -> dict[str, np.ndarray[Any, Any]]:
+        return {pool: np.concatenate(parts) for pool, parts in self._parts.items()}
+
+
+class _Held(NamedTuple):
+    """What the documents have in one field: values and the document of each; `present` documents are not null."""
+
+    numbers: list[tuple[float, int]]
+    texts: list[tuple[str, int]]
+    members: list[tuple[str, int]]
+    yes: list[int]
+    no: list[int]
+    present: list[int]
+
+
+class Columns:
+    """The fields of the rows 0 .. rows - 1; `mask(where)` gives what a filter matches. Saved and opened like an index."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self._fields: dict[str, dict[str, Any]] = {}
+        self._arrays: dict[str, np.ndarray[Any, Any]] = {}
+
+    def build(self, db: sqlite3.Connection, rows: int) -> Self:
+        """Read the metadata of all documents."""
+        self.rows = rows
+        listing = db.execute("SELECT document, row FROM chunks WHERE row < ? ORDER BY document, row", [rows])
+        owner, row = np.array(listing.fetchall(), np.int64).reshape(-1, 2).T
+        documents, starts = np.unique(owner, return_index=True)
+        place = {document: i for i, document in enumerate(documents.tolist())}
+        fields: dict[str, _Held] = {}
+        inexact: set[str] = set()
+        for document, metadata in db.execute("SELECT id, metadata FROM documents"):
+            if metadata != "{}" and document in place:
+                for name, value in json.loads(metadata).items():
+                    held = fields.setdefault(name, _Held([], [], [], [], [], []))
+                    if value is not None and not _hold(held, value, place[document]):
+                        inexact.add(name)
+        lengths = np.diff(np.append(starts, len(row)))
+        pools = _Pools()
+        for name in fields.keys() - inexact:
+            self._fields[name] = _written(fields[name], pools, rows, row, starts, lengths)
+        self._known = sorted(inexact)
+        self._arrays = pools.arrays()
+        return self
+
+    def save(self, folder: Path) -> None:
+        """Write everything to a folder."""
+        settings = {"rows": self.rows, "fields": self._fields, "inexact": self._known}
+        save_arrays(folder, "columns", self._arrays, settings)
+
+    def load(self, folder: Path) -> Self:
+        """Map what `save` wrote; raises InputError for damaged files."""
+        self._arrays, settings = open_arrays(folder, "columns")
+        self.rows, self._fields, self._known = settings["rows"], settings["fields"], settings["inexact"]
+        return self
+
+    def mask(self, where: Where) -> Mask:
+        """The rows that a filter matches, deleted ones included; raises NotInColumns where only the database knows."""
+        match where:
+            case And(parts) | Or(parts):
+                both = np.logical_and if isinstance(where, And) else np.logical_or
+                found = self.mask(parts[0]).copy() if parts else np.full(self.rows, isinstance(where, And))
+                for part in parts[1:]:
+                    both(found, self.mask(part), out=found)
+                return found
+            case Not(inner):
+                return np.logical_not(self.mask(inner))
+            case IsNull(field):
+                held = self._field(field)
+                return np.logical_not(self._marked([] if held is None else [self._slice("rows", held["present"])]))
+            case Compare(field, op, value):
+                if op == "!=":
+                    return np.logical_not(self.mask(Compare(field, "==", value)))
+                held = self._field(field)
+                return self._marked([] if held is None else self._matching(held, op, value))
+
+    def _field(self, field: str) -> dict[str, Any] | None:
+        if (field.startswith("_") and field in ("_id", "_title", "_source")) or field in self._known:
+            raise NotInColumns(field)
+        return self._fields.get(field)
+
+    def _marked(self, lists: Any) -> Mask:
+        mask = np.zeros(self.rows, bool)
+        for rows in lists:
+            mask[rows] = True
+        return mask
+
+    def _slice(self, pool: str, span: list[int]) -> Any:
+        return self._arrays[pool][span[0] : span[1]] if span[1] > span[0] else np.empty(0, np.int32)
+
+    def _matching(self, held: dict[str, Any], op: str, value: Any) -> Iterator[np.ndarray[Any, Any]]:
+        """The rows that match one comparison, list by list."""
+        if op == "in":
+            for listed in value:
+                yield from self._matching(held, "==", listed)
+        elif isinstance(value, bool):
+            if op == "==":
+                yield self._slice("rows", held["yes" if value else "no"])
+        elif isinstance(value, str):
+            value = clean(value)
+            if op == "contains":
+                members = _Terms(self._arrays, held["members"])
+                yield members.between(*members.span("==", value))
+                texts = _Terms(self._arrays, held["texts"])
+                for i in texts.holding(value):
+                    yield texts.between(i, i + 1)
+            else:
+                texts = _Terms(self._arrays, held["texts"])
+                yield texts.between(*texts.span(op, value))
+        elif abs(value) > _EXACT:
+            raise NotInColumns(op)
+        elif op != "contains":  # lists hold texts
+            values = self._slice("values", held["numbers"][0])
+            low, high = _span(
+                op, np.searchsorted(values, value, "left"), np.searchsorted(values, value, "right"), len(values)
+            )
+            if held["by_row"] is not None and high - low > self.rows // 16:
+                # so many rows are marked faster in their order than where each value says
+                yield _COMPARE[op](self._slice("values", held["by_row"]), value)
+            else:
+                yield self._slice("rows", held["numbers"][1])[low:high]
+
+
+class _Terms:
+    """The texts of a field in the order of their UTF-8 bytes, as SQLite compares them, each with its rows."""
+
+    def __init__(self, arrays: dict[str, np.ndarray[Any, Any]], spans: dict[str, list[int]]) -> None:
+        self._letters, self._ends, self._starts, self._rows = (
+            arrays[pool][spans[pool][0] : spans[pool][1]] for pool in ("letters", "ends", "starts", "rows")
+        )
+
+    def __len__(self) -> int:
+        return len(self._ends) - 1
+
+    def _term(self, i: int) -> bytes:
+        return bytes(self._letters[self._ends[i] : self._ends[i + 1]])
+
+    def span(self, op: str, value: str) -> tuple[int, int]:
+        wanted = value.encode()
+        left = bisect_left(range(len(self)), wanted, key=self._term)
+        right = bisect_right(range(len(self)), wanted, lo=left, key=self._term)
+        return _span(op, left, right, len(self))
+
+    def between(self, first: int, last: int) -> np.ndarray[Any, Any]:
+        """The rows of the terms first .. last - 1."""
+        return self._rows[self._starts[first] : self._starts[last]]
+
+    def holding(self, part: str) -> Iterator[int]:
+        """The terms that have a text as a part."""
+        letters, wanted = self._letters.tobytes(), part.encode()
+        ends = self._ends.tolist()
+        for i in range(len(self)):
+            if letters.find(wanted, ends[i], ends[i + 1]) >= 0:
+                yield i
+
+
+def _span(op: str, left: Any, right: Any, n: int) -> tuple[int, int]:
+    """Of n values in order, those that compare so with one whose equals are left .. right - 1."""
+    spans = {"==": (left, right), "<": (0, left), "<=": (0, right), ">": (right, n), ">=": (left, n)}
+    low, high = spans[op]
+    return int(low), int(high)
+
+
+def _hold(held: _Held, value: Any, document: int) -> bool:
+    """Enter a value; False when a column cannot hold it exactly."""
+    held.present.append(document)
+    if isinstance(value, bool):
+        (held.yes if value else held.no).append(document)
+    elif isinstance(value, int | float):
+        held.numbers.append((value, document))
+        return abs(value) <= _EXACT or isinstance(value, float)
+    elif isinstance(value, str):
+        held.texts.append((value, document))
+    elif isinstance(value, list):
+        held.members.extend((item, document) for item in value if isinstance(item, str))
+        return all(isinstance(item, str) for item in value)
+    return True
+
+
+def _written(held: _Held, pools: _Pools, rows: int, row: Any, starts: Any, lengths: Any) -> dict[str, Any]:
+    """Put a field into the pools; where its parts are."""
+
+    def rows_of(documents: list[int]) -> tuple[Any, Any]:
+        """All rows of the documents, and the place in the list that each comes from."""
+        numbers = np.array(documents, np.int64)
+        many = lengths[numbers]
+        from_place = np.repeat(np.arange(len(numbers)), many)
+        inside = np.arange(len(from_place)) - np.repeat(np.cumsum(many) - many, many)
+        return row[starts[numbers][from_place] + inside].astype(np.int32), from_place
+
+    def ordered(entries: list[tuple[Any, int]], values: Any) -> tuple[Any, Any]:
+        having, from_place = rows_of([document for _, document in entries])
+        expanded = values[from_place]
+        order = np.lexsort((having, expanded))
+        return having[order], expanded[order]
+
+    def terms(entries: list[tuple[str, int]]) -> dict[str, list[int]]:
+        vocabulary = sorted({text.encode() for text, _ in entries})
+        number = {term: i for i, term in enumerate(vocabulary)}
+        having, codes = ordered(entries, np.array([number[text.encode()] for text, _ in entries], np.int64))
+        ends = np.cumsum([0, *map(len, vocabulary)])
+        return {
+            "letters": pools.put("letters", np.frombuffer(b"".join(vocabulary), np.uint8)),
+            "ends": pools.put("ends", ends.astype(np.int64)),
+            "starts": pools.put("starts", np.searchsorted(codes, np.arange(len(vocabulary) + 1)).astype(np.int64)),
+            "rows": pools.put("rows", having),
+        }
+
+    number_rows, values = ordered(held.numbers, np.array([value for value, _ in held.numbers], np.float64))
+    by_row = np.full(rows, np.nan)  # which compares with nothing
+    by_row[number_rows] = values
+    return {
+        "numbers": [pools.put("values", values), pools.put("rows", number_rows)],
+        "by_row": pools.put("values", by_row) if 2 * len(values) >= len(row) else None,
+        "texts": terms(held.texts),
+        "members": terms(held.members),
+        "yes": pools.put("rows", rows_of(held.yes)[0]),
+        "no": pools.put("rows", rows_of(held.no)[0]),
+        "present": pools.put("rows", rows_of(held.present)[0]),
+    }

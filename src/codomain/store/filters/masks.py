@@ -1,0 +1,115 @@
+"""Which rows a filter allows: from the columns beside the database where they reach, from the database for the rest."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections import OrderedDict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from codomain import __version__
+from codomain.errors import CodomainError
+from codomain.store.filters.sql import to_sql
+from codomain.store.filters.where import Where
+from codomain.store.index_files import IndexFiles
+from codomain.trace import FilterChoice, collect, record
+
+if TYPE_CHECKING:  # a search without a filter does without
+    from codomain.store.filters.columns import Columns, Mask
+
+_REMEMBERED = 16
+
+
+class Filters:
+    """Masks of a collection's rows; call `sync` whenever the database may have changed."""
+
+    def __init__(self, folder: Path, db: sqlite3.Connection) -> None:
+        self.db = db
+        self.index_files = IndexFiles(folder, "columns")
+        self._fingerprint = hashlib.sha256(f"columns 2 {__version__}".encode()).hexdigest()
+        self._known: OrderedDict[str, Mask] = OrderedDict()
+        self._columns: Columns | None = None
+        self._opened: tuple[int, int] | None = None
+        self._rows = self._epoch = 0
+
+    def sync(self, rows: int, epoch: int) -> None:
+        """Forget what was found before; the columns are opened again by the next filter."""
+        self._known.clear()
+        self._opened = None
+        self._rows, self._epoch = rows, epoch
+
+    def mask(self, where: Where) -> Mask:
+        """The rows (rows,) whose document the filter matches, without deleted ones."""
+        key = str(where)
+        with collect("where"):
+            if key not in self._known:
+                self._known[key] = self._found(where)
+                while len(self._known) > _REMEMBERED:
+                    self._known.popitem(last=False)
+            else:
+                record(plan=FilterChoice("remembered filter", int(self._known[key].sum()), self._rows))
+        self._known.move_to_end(key)
+        return self._known[key]
+
+    def _found(self, where: Where) -> Mask:
+        from codomain.store.filters.columns import NotInColumns
+
+        mask = np.zeros(self._rows, bool)
+        columns, way = self._open(), "columns"
+        covered = 0 if columns is None else columns.rows
+        try:
+            if columns is not None:
+                mask[:covered] = columns.mask(where)
+        except NotInColumns:
+            covered = 0
+        if covered < self._rows:
+            way = "columns and database" if covered else "database"
+            condition, parameters = to_sql(where)
+            sql = (
+                "SELECT c.row FROM chunks c JOIN documents d ON d.id = c.document "
+                f"LEFT JOIN sources s ON s.id = d.source WHERE c.row >= ? AND {condition}"
+            )
+            found = self.db.execute(sql, [covered, *parameters])
+            mask[np.fromiter((row for (row,) in found), np.int64)] = True
+        if covered:
+            dead = self.db.execute("SELECT row FROM tombstones WHERE row < ?", [covered])
+            mask[np.fromiter((row for (row,) in dead), np.int64)] = False
+        record(plan=FilterChoice(f"filter by {way}", int(mask.sum()), self._rows))
+        return mask
+
+    def _open(self) -> Columns | None:
+        """The columns that cover most of the rows."""
+        from codomain.store.filters.columns import Columns
+
+        if self._opened != (self._rows, self._epoch):
+            self._opened = (self._rows, self._epoch)
+            for covered, path in self.index_files.usable(self._fingerprint, self._epoch):
+                if self._columns is not None and self._columns.rows == covered:
+                    return self._columns
+                if covered <= self._rows:
+                    try:
+                        self._columns = Columns().load(path)
+                        return self._columns
+                    except (CodomainError, OSError):
+                        continue  # damaged or just replaced: the next, or the database
+            self._columns = None
+        return self._columns
+
+    def reindex(self, rows: int, epoch: int) -> bool:
+        """Write the columns of all rows; False when they are there."""
+        from codomain.store.filters.columns import Columns
+
+        damaged = self.index_files.drop_damaged()
+        if not damaged and any(covered == rows for covered, _ in self.index_files.usable(self._fingerprint, epoch)):
+            return False
+        self.index_files.publish(Columns().build(self.db, rows), rows, self._fingerprint, epoch)
+        return True
+
+    def faults(self) -> Iterator[str]:
+        """A sentence for damaged columns."""
+        for fault in self.index_files.faults():
+            yield f"the columns of the metadata are damaged and not used ({fault}); codomain reindex builds them anew."

@@ -1,0 +1,233 @@
+"""Filters over metadata: one syntax tree, written as an expression or as the dict that vector databases use.
+
+    year > 2020 and (section in ["games", "libs"] or tags contains "audio") and not draft and title is not null
+    {"year": {"$gt": 2020}, "$or": [{"section": {"$in": ["games", "libs"]}}, {"tags": {"$contains": "audio"}}]}
+
+Logic has two values: a comparison with a missing field or with a value of another type is false, and `not` is its
+complement. `x is null` is true when the field is missing or null. Fields of the document itself are `_id`, `_title`
+and `_source`. A text that begins with { is the dict as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from codomain.errors import WhereError
+from codomain.read.record import ODD_NAME, clean
+
+Scalar = str | int | float | bool
+
+DEEPEST = 100
+MOST_TERMS = 2_000
+
+
+@dataclass(frozen=True)
+class Compare:
+    """`field op value`: == != < <= > >= with a scalar, in with a tuple, contains with a scalar."""
+
+    field: str
+    op: str
+    value: Scalar | tuple[Scalar, ...]
+
+    def __str__(self) -> str:
+        return f"{_field_text(self.field)} {self.op} {_value_text(self.value)}"
+
+
+@dataclass(frozen=True)
+class IsNull:
+    """The field is missing or null."""
+
+    field: str
+
+    def __str__(self) -> str:
+        return f"{_field_text(self.field)} is null"
+
+
+@dataclass(frozen=True)
+class Not:
+    """The complement."""
+
+    inner: Where
+
+    def __str__(self) -> str:
+        return f"not {_nested(self.inner)}"
+
+
+@dataclass(frozen=True)
+class And:
+    """All of the parts."""
+
+    parts: tuple[Where, ...]
+
+    def __str__(self) -> str:
+        return " and ".join(_nested(part) for part in self.parts)
+
+
+@dataclass(frozen=True)
+class Or:
+    """Any of the parts."""
+
+    parts: tuple[Where, ...]
+
+    def __str__(self) -> str:
+        return " or ".join(_nested(part) for part in self.parts)
+
+
+Where = Compare | IsNull | Not | And | Or
+
+
+def parse_where(where: str | Mapping[str, Any] | Where) -> Where:
+    """Read a filter from an expression or a dict.
+
+    >>> str(parse_where("year>2020 and not draft"))
+    'year > 2020 and not draft == true'
+    >>> str(parse_where({"year": {"$gte": 2020, "$lt": 2024}}))
+    'year >= 2020 and year < 2024'
+
+    Raises WhereError with one sentence that says what was expected and where.
+    """
+    if isinstance(where, str) and where.lstrip().startswith("{"):
+        where = _from_json(where)
+    if isinstance(where, str):
+        from codomain.store.filters.parser import parse_expression
+
+        return _checked_size(parse_expression(clean(where)))
+    if isinstance(where, Mapping):
+        return _checked_size(_from_dict(where, 0))
+    if isinstance(where, Where):
+        return _checked_size(where)
+    raise WhereError(f"a filter is an expression or a dict, not {type(where).__name__}.")
+
+
+def _from_json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise WhereError(f"the filter begins like JSON but is none: {error}.") from None
+
+
+def _checked_size(where: Where) -> Where:
+    """The same filter; raises WhereError for one that the database could not hold."""
+    terms, row = 0, [where]
+    for _ in range(DEEPEST + 1):
+        if not row:
+            break
+        terms += sum(isinstance(part, Compare | IsNull) for part in row)
+        row = [inner for part in row for inner in _inside(part)]
+    if row:
+        raise WhereError("the filter is nested too deeply.")
+    if terms > MOST_TERMS:
+        raise WhereError(f"the filter has {terms:,} terms, more than {MOST_TERMS:,}: `in` takes a list of any length.")
+    return where
+
+
+def _inside(where: Where) -> tuple[Where, ...]:
+    if isinstance(where, And | Or):
+        return where.parts
+    return (where.inner,) if isinstance(where, Not) else ()
+
+
+# --- printing --------------------------------------------------------------------------------------------------
+
+WORDS = {"and", "or", "not", "in", "contains", "is", "null", "none", "true", "false"}
+
+
+def _field_text(field: str) -> str:
+    plain = re.fullmatch(r"[^\W\d][\w.\-]*", field) and field.lower() not in WORDS
+    return field if plain else f"`{field}`"
+
+
+def _value_text(value: Any) -> str:
+    if isinstance(value, tuple):
+        return "[" + ", ".join(_value_text(v) for v in value) + "]"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _nested(part: Where) -> str:
+    return f"({part})" if isinstance(part, And | Or) else str(part)
+
+
+# --- the dict form ---------------------------------------------------------------------------------------------
+
+_DICT_OPS = {"$eq": "==", "$ne": "!=", "$gt": ">", "$gte": ">=", "$lt": "<", "$lte": "<=", "$contains": "contains"}
+
+
+def _from_dict(where: Mapping[str, Any], depth: int) -> Where:
+    if depth > DEEPEST:
+        raise WhereError("the filter is nested too deeply.")
+    if not where:
+        raise WhereError("the filter is an empty dict.")
+    parts: list[Where] = []
+    for key, value in where.items():
+        if not isinstance(key, str):
+            raise WhereError(f"{key!r:.60} in the filter is not a field name.")
+        if key in ("$and", "$or", "$nor"):
+            if not isinstance(value, list | tuple) or not value or not all(isinstance(v, Mapping) for v in value):
+                raise WhereError(f"{key} in the filter needs a list of one or more dicts.")
+            inner = tuple(_from_dict(v, depth + 1) for v in value)
+            parts.append(join(And if key == "$and" else Or, inner) if key != "$nor" else Not(join(Or, inner)))
+        elif key == "$not":
+            if not isinstance(value, Mapping):
+                raise WhereError("$not in the filter needs a dict.")
+            parts.append(Not(_from_dict(value, depth + 1)))
+        elif key.startswith("$"):
+            raise WhereError(f"the filter does not know {key}: it knows $and, $or, $nor and $not.")
+        else:
+            parts += _conditions(checked_field(key), value, depth)
+    return join(And, tuple(parts))
+
+
+def _conditions(field: str, value: Any, depth: int) -> Iterator[Where]:
+    if depth > DEEPEST:
+        raise WhereError("the filter is nested too deeply.")
+    if not isinstance(value, Mapping):
+        yield IsNull(field) if value is None else Compare(field, "==", scalar(value, field))
+        return
+    if not value:
+        raise WhereError(f"the condition on {field} is an empty dict.")
+    for op, operand in value.items():
+        if op == "$not":
+            yield Not(join(And, tuple(_conditions(field, operand, depth + 1))))
+        elif op in ("$in", "$nin"):
+            if not isinstance(operand, list | tuple):
+                raise WhereError(f"{op} on {field} needs a list.")
+            inside = Compare(field, "in", tuple(scalar(v, field) for v in operand))
+            yield inside if op == "$in" else Not(inside)
+        elif op == "$exists":
+            yield Not(IsNull(field)) if operand else IsNull(field)
+        elif op in _DICT_OPS and operand is None and op in ("$eq", "$ne"):
+            yield IsNull(field) if op == "$eq" else Not(IsNull(field))
+        elif op in _DICT_OPS:
+            yield Compare(field, _DICT_OPS[op], scalar(operand, field))
+        else:
+            known = ", ".join([*_DICT_OPS, "$in", "$nin", "$exists", "$not"])
+            raise WhereError(f"the condition on {field} does not know {op}: it knows {known}.")
+
+
+def join(kind: type[And] | type[Or], parts: tuple[Where, ...]) -> Where:
+    """Parts joined; a single one stays as it is."""
+    return parts[0] if len(parts) == 1 else kind(parts)
+
+
+def scalar(value: Any, field: str) -> Scalar:
+    """A value that a filter can compare with; raises WhereError for any other."""
+    if isinstance(value, float) and not abs(value) < float("inf"):
+        raise WhereError(f"the value for {field} is not a finite number.")
+    if isinstance(value, int) and not isinstance(value, bool) and not -(2**63) <= value < 2**63:
+        raise WhereError(f"the value for {field} is too large a number.")
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, int | float | bool):
+        return value
+    raise WhereError(f"the value for {field} is neither text, a number, true nor false: {value!r:.60}.")
+
+
+def checked_field(field: str) -> str:
+    """A field's name; raises WhereError for one that no metadata can have."""
+    if ODD_NAME.search(field):
+        raise WhereError(f"{field!r:.60} is no field name: it is empty or has a quote, backslash or control character.")
+    return clean(field)

@@ -1,0 +1,139 @@
+"""Index files beside the database: the folder `derived/`.
+
+Each of its folders holds one index and names the rows, the fingerprint and the epoch that it covers. It appears whole, by a
+rename, and may be deleted at any time: the rows are then searched exactly until `reindex` builds it anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from codomain.errors import CodomainError, StoreError
+
+_COVERS = "covers.json"
+_ABANDONED_SECONDS = 3_600
+
+
+class IndexFiles:
+    """The index folders of one branch of a collection."""
+
+    def __init__(self, collection: Path, branch: str) -> None:
+        self.collection = collection
+        self.branch = branch
+        self.folder = collection / "derived"
+        self.prefix = hashlib.sha256(branch.encode()).hexdigest()[:12]
+
+    def usable(self, fingerprint: str, epoch: int) -> list[tuple[int, Path]]:
+        """Rows covered and folder of each index that fits, the one that covers most first."""
+        found = []
+        for path in self._named(f"{self.prefix}.*"):
+            covers = _covers(path)
+            if covers is not None and (covers["fingerprint"], covers["epoch"]) == (fingerprint, epoch):
+                found.append((covers["rows"], path))
+        return sorted(found, reverse=True)
+
+    def publish(self, index: Any, rows: int, fingerprint: str, epoch: int) -> None:
+        """Write an index beside the others, rename it into place, then drop those that it replaces.
+
+        Raises StoreError when the disk does not take it; nothing has changed then.
+        """
+        target = self.folder / f"{self.prefix}.{rows}.{os.urandom(4).hex()}"
+        temporary = self.folder / f"new.{os.getpid()}.{target.name}"
+        try:
+            temporary.mkdir(parents=True)
+            index.save(temporary)
+            covers = {"rows": rows, "fingerprint": fingerprint, "epoch": epoch, "branch": self.branch}
+            covers["crc32"] = _crc(covers)
+            (temporary / _COVERS).write_text(json.dumps(covers))
+            temporary.rename(target)
+        except OSError as error:
+            _remove(temporary)
+            raise StoreError(
+                f"cannot write the index of {self.collection}: {error.strerror or error}; "
+                "the documents are safe and are searched without it."
+            ) from None
+        for old in self._named(f"{self.prefix}.*"):
+            there = _covers(old) or {}
+            # another process may have published one that covers more, or came after a renumbering, in the meantime
+            if old != target and (there.get("epoch", -1), there.get("rows", -1)) <= (epoch, rows):
+                self._drop(old)
+
+    def clear(self) -> None:
+        """Drop all indexes of the branch."""
+        for path in self._named(f"{self.prefix}.*"):
+            self._drop(path)
+
+    def drop_damaged(self) -> bool:
+        """Drop indexes whose files are not what was written; whether there were any."""
+        damaged = [path for path, _ in self._damaged()]
+        for path in damaged:
+            self._drop(path)
+        return bool(damaged)
+
+    def faults(self) -> Iterator[str]:
+        """What is wrong with the files of each index, by their checksums."""
+        for _, fault in self._damaged():
+            yield fault
+
+    def _damaged(self) -> Iterator[tuple[Path, str]]:
+        from codomain.index import verify
+
+        for path in self._named(f"{self.prefix}.*"):
+            try:
+                verify(path)
+                if _covers(path) is None:
+                    raise StoreError(f"{path / _COVERS} is damaged or missing: rebuild the index.")
+            except (CodomainError, OSError) as error:
+                if path.exists():  # else another process has just replaced it
+                    yield path, str(error).rstrip(".")
+
+    def drop_abandoned(self) -> None:
+        """Half-written folders of processes that were killed."""
+        for folder in self._named("new.*") + self._named("old.*"):
+            try:
+                abandoned = time.time() - folder.stat().st_mtime > _ABANDONED_SECONDS
+            except OSError:
+                continue  # its process has just finished with it
+            if abandoned:
+                _remove(folder)
+
+    def _named(self, pattern: str) -> list[Path]:
+        try:
+            return list(self.folder.glob(pattern))
+        except OSError:
+            return []  # the folder vanished while it was being listed
+
+    def _drop(self, path: Path) -> None:
+        """Remove an index at once, by a rename, so that no process sees a part of it; then its files."""
+        aside = self.folder / f"old.{os.urandom(16).hex()}"
+        try:
+            path.rename(aside)
+        except OSError:
+            return  # another process was quicker
+        _remove(aside)
+
+
+def _covers(path: Path) -> dict[str, Any] | None:
+    """What an index folder says it covers; None when that is damaged or the folder was just replaced."""
+    try:
+        covers: dict[str, Any] = json.loads((path / _COVERS).read_text())
+        return covers if covers.pop("crc32") == _crc(covers) else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _crc(covers: dict[str, Any]) -> int:
+    return zlib.crc32(json.dumps(covers, sort_keys=True).encode())
+
+
+def _remove(folder: Path) -> None:
+    import shutil  # which a search does without
+
+    shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,56 @@
+"""Make a collection, or open the one that is there."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+from codomain.errors import InputError, PipelineError
+from codomain.pipeline import Pipeline, pipeline
+from codomain.plan import branches, plan
+from codomain.registry import require
+from codomain.stage import Stage
+from codomain.store.branch import StoredBranch
+from codomain.store.collection import Collection
+from codomain.store.schema import create_database
+from codomain.store.settings import DEFAULT_PIPELINE, Settings
+
+
+def create(path: str | Path, pipe: str | Stage | Pipeline = DEFAULT_PIPELINE, **settings: Any) -> Collection:
+    """Make an empty collection in a new or empty folder.
+
+    Raises StoreError when the folder is in use, PipelineError for a pipeline that cannot search, MissingExtra for a stage
+    whose packages are not installed.
+    """
+    folder = Path(path).absolute()
+    root = plan(pipe)
+    for branch in branches(root):
+        require(*branch.stages)
+    names = [branch.name for branch in branches(root)]
+    if len(set(names)) < len(names):
+        raise PipelineError(f"{pipeline(pipe)} has the same branch twice.")
+    unknown = set(settings) - {field.name for field in fields(Settings)}
+    if unknown:
+        raise InputError(f"a collection has no setting {sorted(unknown)[0]!r}.")
+    meta = {"pipeline": str(pipeline(pipe)), "settings": json.dumps(asdict(Settings(**settings))), "epoch": "0"}
+
+    def fill(db: sqlite3.Connection) -> None:
+        db.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
+        for branch in branches(root):
+            StoredBranch(branch, folder, db).register()
+        db.execute("INSERT INTO history VALUES (?, 'created', ?)", [time.time(), meta["pipeline"]])
+
+    create_database(folder, fill)
+    return Collection(folder, root)
+
+
+def open(path: str | Path) -> Collection:
+    """Open the collection in a folder.
+
+    Raises StoreError when there is none, or it cannot be read.
+    """
+    return Collection(Path(path).absolute())

@@ -1,0 +1,141 @@
+"""The branches of an open collection, as its database has them: read anew when another process has changed that."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from codomain.pipeline import Pipeline, pipeline
+from codomain.plan import PlanNode, branches, plan
+from codomain.stage import Stage
+from codomain.store.branch import StoredBranch
+from codomain.store.filters.masks import Filters
+from codomain.store.row_ids import next_row
+from codomain.store.settings import Settings
+from codomain.store.upgrade.roles import branch_roles
+from codomain.store.upgrade.state import UpgradeState
+
+if TYPE_CHECKING:
+    from codomain.store.upgrade.roles import SearchedBranch
+
+
+class CollectionState:
+    """What a `Collection` searches and writes to: pipeline, settings, branches, and how far an upgrade is.
+
+    Raises KeyError where the database is not one of a collection.
+    """
+
+    pipeline: Pipeline
+    """What new rows are written for."""
+    settings: Settings
+    """How documents become chunks."""
+    move: UpgradeState | None
+    """The upgrade that is under way, or came through and keeps the old vectors."""
+    generation: int
+    """How often an upgrade began or ended."""
+    rows: int
+    """Rows that the current snapshot sees, deleted ones included."""
+    epoch: int
+    """How often the rows were renumbered."""
+    filters: Filters
+    """Masks of the rows that a filter matches."""
+
+    def __init__(self, folder: Path, db: sqlite3.Connection, root: PlanNode | None = None) -> None:
+        self.folder = folder
+        self.db = db
+        self.rows = 0
+        self.epoch = 0
+        self._stages: dict[str, Stage] = {}  # encoders by expression: models are slow to load
+        self._synced: tuple[int, int] | None = None  # data_version and our own count of changes, as last synced
+        self._changes = 0
+        self._read(root)
+        self.filters = Filters(folder, db)
+
+    def _read(self, root: PlanNode | None = None) -> None:
+        """Read pipeline and branches from the database; encoders of `root` are taken over."""
+        if root is not None:
+            self._stages |= {str(branch.stages[0]): branch.stages[0] for branch in branches(root)}
+        meta = dict(self.db.execute("SELECT name, value FROM meta"))
+        self.pipeline = pipeline(meta["pipeline"])
+        self.settings = Settings(**json.loads(meta["settings"]))
+        self.generation = int(meta.get("generation", 0))
+        self.move = UpgradeState.read(meta)
+        self._sides = branch_roles(self.folder, self.db, self.settings.situate, meta, self._planned)
+        self._synced = None
+
+    def _planned(self, expression: str) -> PlanNode:
+        root = plan(expression)
+        for branch in branches(root):
+            encoder, *rest = branch.stages
+            branch.stages = (self._stages.setdefault(str(encoder), encoder), *rest)
+        return root
+
+    @property
+    def moving(self) -> bool:
+        """Whether an upgrade is under way: what it leads from stays as it is."""
+        return self.move is not None and not self.move.done
+
+    @property
+    def root(self) -> PlanNode:
+        """What searches run: during an upgrade with a bridge, the new pipeline."""
+        return self._sides.root
+
+    @property
+    def searched(self) -> dict[str, SearchedBranch]:
+        """What answers for each branch of `root`, by name."""
+        return self._sides.searched
+
+    @property
+    def branches(self) -> list[StoredBranch]:
+        """The branches that hold every row: those of `pipeline`."""
+        return self._sides.written
+
+    @property
+    def others(self) -> list[StoredBranch]:
+        """Branches that an upgrade fills, or has left for a rollback."""
+        return self._sides.others
+
+    @property
+    def vector_branches(self) -> list[StoredBranch]:
+        """Those of `branches` that store vectors."""
+        return [branch for branch in self.branches if branch.plan.encoder is not None]
+
+    @property
+    def keys(self) -> dict[str, str]:
+        """What the branches of `pipeline` are called in the database."""
+        return {branch.plan.identity: branch.key for branch in self.branches}
+
+    @property
+    def outdated(self) -> bool:
+        """Whether another process has begun or ended an upgrade since; inside a transaction."""
+        row = self.db.execute("SELECT value FROM meta WHERE name = 'generation'").fetchone()
+        return (0 if row is None else int(row[0])) != self.generation
+
+    def changed(self, root: PlanNode | None = None) -> None:
+        """Note that this process has written; `root` is a new pipeline whose encoders are loaded already."""
+        self._changes += 1
+        if self.outdated:
+            self._read(root)
+
+    def _sync(self) -> None:
+        """Bring branches and filters up to the state that the current transaction sees."""
+        self.db.execute("SELECT 1 FROM meta LIMIT 1").fetchone()  # the snapshot begins with the first read
+        (seen,) = self.db.execute("PRAGMA data_version").fetchone()
+        if (seen, self._changes) == self._synced:
+            return
+        if self.outdated:
+            self._read()
+        (epoch,) = self.db.execute("SELECT value FROM meta WHERE name = 'epoch'").fetchone()
+        if int(epoch) != self.epoch:
+            for branch in (*self.branches, *self.others):
+                branch.forget()
+            self.epoch = int(epoch)
+        self.rows = next_row(self.db)
+        for branch in (*self.branches, *self.others):
+            branch.refresh()
+        for searched in self._sides.searched.values():
+            searched.sync(self.rows, self.epoch)
+        self.filters.sync(self.rows, self.epoch)
+        self._synced = (seen, self._changes)

@@ -1,0 +1,32 @@
+"""Fitted transforms of a branch as one safetensors file, which is what the database keeps of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from codomain.contracts import Transform
+
+
+def dump_transforms(transforms: Sequence[Transform]) -> bytes:
+    """What they have learnt, each array under the transform's place and its own name."""
+    from safetensors.numpy import save
+
+    return save(
+        {
+            f"{place}.{name}": np.asarray(array, order="C")
+            for place, transform in enumerate(transforms)
+            for name, array in transform.state().items()
+        }
+    )
+
+
+def restore_transforms(transforms: Sequence[Transform], data: bytes) -> None:
+    """Give transforms of the same expression what `dump` has written."""
+    from safetensors.numpy import load
+
+    arrays = load(data)
+    for place, transform in enumerate(transforms):
+        prefix = f"{place}."
+        transform.restore({name.removeprefix(prefix): a for name, a in arrays.items() if name.startswith(prefix)})

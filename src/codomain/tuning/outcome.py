@@ -1,0 +1,78 @@
+"""What came of trying a pipeline: a value and a time for every query, what it costs, or why there is none."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codomain.tuning.evaluator import StageCosts
+
+Status = Literal["done", "dropped", "failed", "skipped"]
+
+Values = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One trial: "done" with all queries, "dropped" when it was clearly beaten after some, "failed" or "skipped" with a reason."""
+
+    expression: str
+    status: Status = "done"
+    by_query: dict[str, float] = field(default_factory=dict)
+    ms: list[float] = field(default_factory=list)
+    costs: StageCosts = field(default_factory=StageCosts)
+    reason: str = ""
+    winner: str = ""
+    """The pipeline that a dropped one was beaten by."""
+    confirmed: tuple[float, float] | None = None
+    """p50 and p95 in milliseconds of a real collection with this pipeline, where that was measured."""
+
+    @cached_property
+    def values(self) -> Values:
+        """The metric by query (queries,), in the order of the questions."""
+        return np.array([*self.by_query.values()], np.float64)
+
+    @property
+    def mean(self) -> float:
+        """The metric over the queries that were asked; NaN without any."""
+        return float(self.values.mean()) if len(self.values) else float("nan")
+
+    @property
+    def p50(self) -> float:
+        """Median milliseconds of a query, on one thread."""
+        return self.confirmed[0] if self.confirmed else self._quantile(0.5)
+
+    @property
+    def p95(self) -> float:
+        """The milliseconds that 95 of 100 queries stay below."""
+        return self.confirmed[1] if self.confirmed else self._quantile(0.95)
+
+    @property
+    def bytes(self) -> float:
+        """What its indexes hold for a document."""
+        return self.costs.bytes
+
+    @property
+    def build_s(self) -> float:
+        """Seconds to encode the documents and to build the indexes."""
+        return self.costs.build_s + self.costs.encode_s
+
+    def _quantile(self, q: float) -> float:
+        return float(np.quantile(self.ms, q)) if self.ms else float("nan")
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Outcome:
+        """What `as_json` gave."""
+        confirmed = values.get("confirmed")
+        return cls(
+            **values
+            | {"costs": StageCosts(**values["costs"]), "confirmed": None if confirmed is None else tuple(confirmed)}
+        )

@@ -1,0 +1,43 @@
+"""The frontier as a picture."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from operator import attrgetter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from codomain.tuning.report import Tuned
+
+
+def plot(tuned: Tuned, path: Path) -> bool:
+    """Draw quality against bytes and against milliseconds into a PNG; False without matplotlib."""
+    if find_spec("matplotlib") is None:
+        return False
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(11, 4.5), layout="constrained")
+    FigureCanvasAgg(figure)
+    done = [o for o in tuned.outcomes if o.status == "done"]
+    for axes, (label, of) in zip(
+        figure.subplots(1, 2, sharey=True),
+        (("bytes a document", attrgetter("bytes")), ("milliseconds a query (p50)", attrgetter("p50"))),
+        strict=True,
+    ):
+        axes.scatter([of(o) for o in done], [o.mean for o in done], s=14, c="#c3c7cf", label="tried")
+        for row in tuned.rows:
+            color = "#d6336c" if "recommended" in row.marks else "#e8890c" if "now" in row.marks else "#1c6dd0"
+            o = row.outcome
+            axes.errorbar(of(o), o.mean, [[o.mean - row.low], [row.high - o.mean]], fmt="o", c=color, capsize=3)
+            axes.annotate(str(row.number), (of(o), o.mean), (5, 4), textcoords="offset points", fontsize=8)
+        axes.set_xscale("log")
+        axes.set_xlabel(label)
+        axes.grid(alpha=0.3)
+    figure.axes[0].set_ylabel(tuned.metric)
+    figure.suptitle("grey: tried, blue: frontier, red: recommended, orange: now", fontsize=9)
+    draft = path.with_name(f".{path.name}")
+    figure.savefig(draft, format="png", dpi=130)
+    draft.replace(path)
+    return True

@@ -1,0 +1,158 @@
+"""One pipeline after the other, in blocks of queries; one that a finished rival clearly beats at no greater cost is dropped.
+
+Racing as in "Hoeffding Races: Accelerating Model Selection Search for Classification and Function Approximation" (1993),
+with a paired test over the queries in place of Hoeffding's bound.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from codomain.errors import CodomainError
+from codomain.measure.threads import threads
+from codomain.tuning.evaluator import Candidate, Evaluator
+from codomain.tuning.outcome import Outcome, Values
+
+_BLOCK = 20
+"""Queries between two looks at how a trial stands."""
+_SAMPLE = 32
+"""Passages that tell how long an encoder takes."""
+_ALPHA = 0.05
+
+OnEvent = Callable[[str, Any], None]
+"""Told "encode" with a count, "begin" with an expression, "outcome" with an Outcome."""
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What decides a trial: the metric, the margin that does not matter, whether losers are dropped, when time is up."""
+
+    metric: str = "nDCG@10"
+    margin: float = 0.01
+    race: bool = True
+    deadline: float | None = None
+    """Seconds since the epoch."""
+
+
+def try_all(
+    evaluator: Evaluator, expressions: Sequence[str], rules: Rules, on_event: OnEvent, finished: Sequence[Outcome] = ()
+) -> None:
+    """Try pipelines in order and tell every outcome; `finished` ones race against the others.
+
+    A pipeline that raises is an outcome with a reason; so is one whose time does not suffice.
+    """
+    rivals = [outcome for outcome in finished if outcome.status == "done"]
+    too_slow: dict[str, str] = {}
+    for expression in expressions:
+        on_event("begin", expression)
+        try:
+            outcome = _try(evaluator, expression, rules, rivals, too_slow, on_event)
+        except (CodomainError, MemoryError, ValueError, ArithmeticError, RuntimeError, OSError) as error:
+            reason = f"{type(error).__name__}: {error}" if not isinstance(error, CodomainError) else str(error)
+            outcome = Outcome(expression, "failed", reason=(reason.splitlines() or ["MemoryError"])[0])
+        if outcome.status == "done":
+            rivals.append(outcome)
+        on_event("outcome", outcome)
+
+
+def _try(
+    evaluator: Evaluator,
+    expression: str,
+    rules: Rules,
+    rivals: list[Outcome],
+    too_slow: dict[str, str],
+    on_event: OnEvent,
+) -> Outcome:
+    if rules.deadline is not None and time.time() > rules.deadline:
+        return Outcome(expression, "skipped", reason="the time was up")
+    trial = evaluator.trial(expression)
+    for encoder in trial.encoders:
+        reason = _encode(evaluator, encoder, rules, too_slow, on_event)
+        if reason:
+            return Outcome(expression, "skipped", reason=reason)
+    with threads(1):
+        trial.prepare()
+        outcome = _race(evaluator, trial, expression, rules, rivals)
+    trial.release()
+    return outcome
+
+
+def _race(evaluator: Evaluator, trial: Candidate, expression: str, rules: Rules, rivals: list[Outcome]) -> Outcome:
+    ids = [*evaluator.questions.texts]
+    rankings: dict[str, list[int]] = {}
+    ms: list[float] = []
+    looks = max(1, len(ids) // _BLOCK - 1)
+    by_query: dict[str, float] = {}
+    for start in range(0, len(ids), _BLOCK):
+        some = range(start, min(start + _BLOCK, len(ids)))
+        for query in some:
+            rankings[ids[query]], milliseconds = trial.answer(query)
+            ms.append(milliseconds)
+        by_query |= evaluator.value({ids[query]: rankings[ids[query]] for query in some}, rules.metric)
+        if not rules.race or start == 0 or len(by_query) == len(ids):
+            continue
+        values = np.array([*by_query.values()])
+        cheaper = [r for r in rivals if r.bytes <= trial.costs.bytes and np.mean(r.ms[: len(ms)]) <= np.mean(ms)]
+        winner = beaten_by(values, [rival.values for rival in cheaper], rules.margin / 2, _ALPHA / looks)
+        if winner is not None:
+            reason = f"after {len(values)} queries clearly below {cheaper[winner].expression}, which costs no more"
+            return Outcome(expression, "dropped", by_query, ms, trial.costs, reason, cheaper[winner].expression)
+        if rules.deadline is not None and time.time() > rules.deadline:
+            return Outcome(expression, "skipped", by_query, ms, trial.costs, "the time was up")
+    return Outcome(expression, "done", by_query, ms, trial.costs)
+
+
+def beaten_by(values: Values, rivals: Sequence[Values], lead: float, alpha: float) -> int | None:
+    """The first rival that is better by a one-sided paired t-test on its first (b,) values, `lead` given to it for free.
+
+    >>> beaten_by(np.array([0.1, 0.2, 0.1]), [np.array([0.8, 0.9, 0.9, 1.0])], 0.005, 0.05)
+    0
+    """
+    b = len(values)
+    if not rivals or b < 2:
+        return None
+    from scipy.special import stdtr
+
+    differences = np.stack([rival[:b] for rival in rivals]) - values
+    spread = differences.std(axis=1, ddof=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        t = (differences.mean(axis=1) + lead) / (spread / np.sqrt(b))
+    beats = (spread > 0) & (stdtr(b - 1, -t) < alpha)  # equal in every query is a tie, not a win
+    return int(np.argmax(beats)) if beats.any() else None
+
+
+def _encode(evaluator: Evaluator, encoder: Any, rules: Rules, too_slow: dict[str, str], on_event: OnEvent) -> str:
+    """Encode the passages if the time allows; else the reason why not."""
+    name = str(encoder)
+    if name in evaluator.encoded:
+        return ""
+    if name in too_slow:
+        return too_slow[name]
+    dense = getattr(encoder, "gives", "dense") == "dense"
+    missing = evaluator.cache.missing(encoder, evaluator.corpus.passages) if dense else evaluator.corpus.passages
+    if rules.deadline is not None and len(missing) > 8 * _SAMPLE:
+        some = [missing[i] for i in np.random.default_rng(0).choice(len(missing), _SAMPLE, False)]
+        encoder.encode_documents(some[:4])  # loads it
+        began = time.perf_counter()
+        encoder.encode_documents(some)
+        needed = (time.perf_counter() - began) * len(missing) / _SAMPLE
+        left = rules.deadline - time.time()
+        if needed > left:
+            too_slow[name] = (
+                f"encoding {len(missing):,} passages with {name} would take about {_time(needed)}, "
+                f"of {_time(max(left, 0))} that were left"
+            )
+            return too_slow[name]
+    if missing:
+        on_event("encode", (name, len(missing)))
+    evaluator.prefix((encoder,), lambda done: on_event("encoded", (name, done)))
+    return ""
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} minutes"

@@ -1,0 +1,194 @@
+"""From trials to a decision: the frontier that chance does not explain, and the cheapest pipeline that is good enough."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from codomain.measure.metrics.significance import Comparison, compare, lower_bound, min_detectable
+from codomain.tuning.outcome import Outcome, Values
+from codomain.tuning.search_space import parts
+
+_LATENCY = 1.25
+"""Milliseconds that differ by less are no difference: a timing repeats about so well."""
+_BUILD = 1.5
+_LEVEL = 0.05
+
+Prefer = Literal["bytes", "latency"]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a pipeline may cost: milliseconds of 95 in 100 queries, bytes a document; None for any."""
+
+    latency_ms: float | None = None
+    bytes: float | None = None
+
+    def hold(self, outcome: Outcome) -> bool:
+        """Whether a pipeline stays within them."""
+        return (self.latency_ms is None or outcome.p95 <= self.latency_ms) and (
+            self.bytes is None or outcome.bytes <= self.bytes
+        )
+
+    def __str__(self) -> str:
+        parts = [] if self.latency_ms is None else [f"{self.latency_ms:g} ms (p95)"]
+        parts += [] if self.bytes is None else [f"{self.bytes:g} bytes a document"]
+        return " and ".join(parts)
+
+
+def pareto(outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """Those that no other is at least as good as on every axis, and better on one: quality, bytes, p50, build time.
+
+    The raw frontier: much of it is noise, see `frontier`. Times that a measurement could not tell apart count as equal.
+    """
+    done = [outcome for outcome in outcomes if outcome.status == "done"]
+    return [
+        one
+        for one in done
+        if not any(
+            no_dearer(other, one)
+            and other.mean >= one.mean
+            and (other.mean > one.mean or not no_dearer(one, other) or done.index(other) < done.index(one))
+            for other in done
+            if other is not one
+        )
+    ]
+
+
+def no_dearer(one: Outcome, other: Outcome) -> bool:
+    """Whether one pipeline costs no more than another: bytes exactly, times within what a measurement repeats."""
+    return (
+        one.bytes <= other.bytes
+        and one.p50 <= _LATENCY * other.p50
+        and one.build_s <= _BUILD * other.build_s + 1.0  # a second is nothing
+    )
+
+
+def frontier(outcomes: Sequence[Outcome], level: float = _LEVEL) -> list[Outcome]:
+    """The raw frontier without what chance explains: a point stays if it beats each kept one that costs no more.
+
+    By a one-sided paired t-test, corrected for the number of all trials: points of the raw frontier are the largest of many
+    values, and copies of one pipeline would leave several of them otherwise. The cheapest stays in any case.
+    """
+    raw = sorted(pareto(outcomes), key=lambda outcome: (outcome.bytes, outcome.p50, -outcome.mean))
+    tries = sum(outcome.status == "done" for outcome in outcomes)
+    kept: list[Outcome] = []
+    for one in raw:
+        rivals = [other for other in kept if no_dearer(other, one)]
+        if all(lower_bound(one.values - other.values, 1 - level / tries) > 0 for other in rivals):
+            kept.append(one)
+    return kept
+
+
+@dataclass(frozen=True)
+class PipelineChoice:
+    """The recommended pipeline, the best one within the limits, and all that are as good within the margin."""
+
+    recommended: Outcome
+    best: Outcome
+    tied: tuple[Outcome, ...]
+    against_best: Comparison
+    detectable: float
+    """The smallest difference to the best that these queries could show."""
+
+
+def choose(
+    outcomes: Sequence[Outcome], margin: float = 0.01, limits: Limits | None = None, prefer: Prefer = "bytes"
+) -> PipelineChoice | None:
+    """The cheapest pipeline that is not inferior to the best within the margin; None when none stays within the limits.
+
+    Not inferior: the lower 95 % bound of its paired difference to the best lies above minus the margin. "Cheapest" is
+    fewest bytes a document, or with prefer="latency" the lowest p50; of equally cheap ones the better.
+    """
+    allowed = [o for o in outcomes if o.status == "done" and (limits is None or limits.hold(o))]
+    if not allowed:
+        return None
+    best = max(allowed, key=lambda outcome: outcome.mean)
+    tied = [o for o in allowed if o is best or lower_bound(o.values - best.values) > -margin]
+    cheapest = min(tied, key=lambda o: _cost(o, prefer))
+    near = [o for o in tied if _as_cheap(o, cheapest, prefer)]
+    recommended = max(near, key=lambda outcome: outcome.mean)
+    spread = min_detectable(_spread(tied, best, recommended, allowed))
+    return PipelineChoice(recommended, best, tuple(tied), compare(best.by_query, recommended.by_query), spread)
+
+
+def _cost(outcome: Outcome, prefer: Prefer) -> tuple[float, float]:
+    return (outcome.bytes, outcome.p50) if prefer == "bytes" else (outcome.p50, outcome.bytes)
+
+
+def _as_cheap(one: Outcome, cheapest: Outcome, prefer: Prefer) -> bool:
+    """As cheap as the cheapest on the preferred axis, and no dearer on the other."""
+    if prefer == "bytes":
+        return one.bytes <= cheapest.bytes and one.p50 <= _LATENCY * cheapest.p50
+    return one.p50 <= _LATENCY * cheapest.p50 and one.bytes <= cheapest.bytes
+
+
+def _spread(tied: Sequence[Outcome], best: Outcome, recommended: Outcome, allowed: Sequence[Outcome]) -> Values:
+    """Differences that stand for what these queries can tell apart: the recommended and the best, or the median pair."""
+    if recommended is not best:
+        return recommended.values - best.values
+    others = sorted((o for o in allowed if o is not best), key=lambda o: float(np.std(o.values - best.values)))
+    return others[len(others) // 2].values - best.values if others else np.zeros(1)
+
+
+@dataclass(frozen=True)
+class Effect:
+    """On one axis: the best pipeline with each value, and how the best of them compares with the next."""
+
+    axis: str
+    values: tuple[tuple[str, float], ...]
+    """Each value with the metric of the best pipeline that has it, best first."""
+    difference: Comparison | None
+    """Best value minus the second; None with a single one."""
+
+    @property
+    def decided(self) -> bool:
+        """Whether chance does not explain the difference; a few queries whose values all agree could still be chance."""
+        return self.difference is not None and certain(self.difference)
+
+
+def certain(difference: Comparison) -> bool:
+    """Whether both the interval and the permutation test say that there is a difference.
+
+    >>> certain(compare({"q": 0.0}, {"q": 1.0}))
+    False
+    """
+    return (difference.low > 0 or difference.high < 0) and difference.p < _LEVEL
+
+
+def effects(outcomes: Sequence[Outcome]) -> list[Effect]:
+    """What each axis is worth: its values by the best pipeline that has them, all else free."""
+    done = [outcome for outcome in outcomes if outcome.status == "done"]
+    found = []
+    labels = {outcome.expression: parts(outcome.expression) for outcome in done}
+    for axis in ("encoder", "dimensions", "quantisation", "index", "fusion", "ranker"):
+        best: dict[str, Outcome] = {}
+        for outcome in done:
+            value = labels[outcome.expression][axis]
+            if value == "none" and axis in ("dimensions", "quantisation", "index"):
+                continue  # without an encoder there is no such choice
+            if value not in best or outcome.mean > best[value].mean:
+                best[value] = outcome
+        ordered = sorted(best.items(), key=lambda item: -item[1].mean)
+        difference = compare(ordered[1][1].by_query, ordered[0][1].by_query) if len(ordered) > 1 else None
+        found.append(Effect(axis, tuple((value, outcome.mean) for value, outcome in ordered), difference))
+    return found
+
+
+def optimism(outcomes: Sequence[Outcome], draws: int = 200, seed: int = 0) -> float:
+    """How much better the best of several looks than it is: the winner on resampled queries, there minus on all of them.
+
+    "Estimating the Error Rate of a Prediction Rule: Improvement on Cross-Validation" (1983).
+    """
+    values = np.stack([outcome.values for outcome in outcomes])
+    means, number = values.mean(axis=1), values.shape[1]
+    rng = np.random.default_rng(seed)
+    gaps = []
+    for _ in range(draws):
+        again = values[:, rng.integers(0, number, number)].mean(axis=1)
+        winner = int(again.argmax())
+        gaps.append(again[winner] - means[winner])
+    return float(np.mean(gaps))

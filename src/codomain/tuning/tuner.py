@@ -1,0 +1,303 @@
+"""Which pipeline is best on these documents and queries: every one is tried, and what chance explains is left out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from codomain import __version__
+from codomain.errors import InputError
+from codomain.measure.build.synthetic_queries import Generate, Source, synthetic
+from codomain.measure.data.corpus import Corpus, Questions, usable, write
+from codomain.measure.data.datasets import Dataset, Qrels, load
+from codomain.measure.data.encoded import cache_folder
+from codomain.measure.data.runs import Run
+from codomain.measure.metrics.retrieval import per_query
+from codomain.pipeline import pipeline
+from codomain.store.collection import Collection
+from codomain.tuning import fidelity
+from codomain.tuning.cache import StageCache
+from codomain.tuning.evaluator import Evaluator
+from codomain.tuning.latency import LatencyTimer
+from codomain.tuning.outcome import Outcome
+from codomain.tuning.racing import Rules, try_all
+from codomain.tuning.report import Tuned
+from codomain.tuning.search_space import Space
+from codomain.tuning.selection import Limits, PipelineChoice, Prefer, choose, frontier
+from codomain.tuning.worker import run_isolated
+
+if TYPE_CHECKING:
+    from codomain.pipeline import Pipeline
+    from codomain.stage import Stage
+
+_LEAST_TO_SPLIT = 60
+"""Queries below which none are held out: both parts would be too small to say anything."""
+
+Engine = Literal["local", "inside", "ray"]
+OnEvent = Callable[[str, Any], None]
+
+
+def tune(
+    on: Collection | Dataset | str,
+    queries: dict[str, str] | None = None,
+    qrels: Qrels | None = None,
+    *,
+    space: Space | Sequence[str | Stage | Pipeline] | None = None,
+    encoders: Sequence[str] = (),
+    metric: str = "nDCG@10",
+    budget: float | None = None,
+    max_latency: float | None = None,
+    max_bytes: float | None = None,
+    margin: float = 0.01,
+    prefer: Prefer = "bytes",
+    holdout: float = 0.3,
+    mode: Literal["judged", "synthetic", "fidelity"] = "judged",
+    source: Source = "sentence",
+    generate: Generate | None = None,
+    number: int = 200,
+    race: bool = True,
+    seed: int = 0,
+    engine: Engine = "local",
+    max_memory: int | None = None,
+    confirm: bool = True,
+    folder: Path | None = None,
+    on_event: OnEvent | None = None,
+) -> Tuned:
+    """Try pipelines on a collection or data set, and recommend the cheapest that is as good as the best.
+
+    `queries` by id with `qrels` judge them; a data set has its own. With mode "synthetic" `number` queries are made from
+    the documents instead, from a `source` or by `generate(text)`; with "fidelity" there is no judgement: what counts is the
+    overlap with exact float32 search by the same encoder, which can tell dimensions, quantisation and indexes apart only.
+
+    `space` is a Space or a list of pipelines; `encoders` alone stand for the usual space around them. The pipeline that the
+    collection has now is always among them. `budget` is in seconds, `max_latency` in milliseconds (95 of 100 queries),
+    `max_bytes` for a document. "As good" is not inferior within `margin`; `prefer` says what is cheap. A share `holdout` of
+    the queries does not take part in the choice and tells what it is worth; of fewer than 60 none is held out.
+
+    What trials share is kept in the collection's folder (a data set's: below `measure.encoded.cache_folder()`), and a call
+    that was broken off goes on where it was. Trials run in a process of their own: one that crashes, or takes more than
+    `max_memory` bytes, is listed with its reason. With engine="ray" they are spread over a Ray cluster, with "inside" they
+    run in this process. A KeyboardInterrupt ends the trials, not the report.
+
+    Raises InputError without documents or measurable queries, PipelineError for a space in which nothing fits.
+    """
+    if not 0 <= holdout < 1:
+        raise InputError(f"holdout must be at least 0 and below 1, not {holdout}.")
+    if not 0 <= margin < 1:
+        raise InputError(f"the margin must be at least 0 and below 1, not {margin}.")
+    per_query(Run("", {}), {}, [metric])  # an unknown metric fails before the long work, not after it
+    if isinstance(on, str):
+        on = load(on)
+    if isinstance(on, Collection) and on.moving:
+        raise InputError(
+            f"{on.folder} is between two pipelines: codomain upgrade --continue or --rollback comes first."
+        )
+    now = on.pipeline if isinstance(on, Collection) else None
+    corpus = Corpus.of_collection(on) if isinstance(on, Collection) else Corpus.of_dataset(on)
+    corpus, questions = _questions(on, corpus, queries, qrels, mode, source, generate, number, seed)
+    wanted = _expressions(space, len(corpus.passages), encoders, None if now is None else str(now))
+    present_name, frozen, around = None if now is None else str(now), "", "{}"
+    place = folder or (on.folder / "tune" if isinstance(on, Collection) else cache_folder() / "tune" / _name(on))
+    cache = StageCache(place / "cache")
+    if mode == "fidelity":
+        wanted, frozen = fidelity.space(wanted, present_name)
+        if present_name is not None:
+            present_name, around = fidelity.branch(present_name)
+            wanted = [*dict.fromkeys([*wanted, present_name])]
+        questions = fidelity.questions(Evaluator(corpus, questions, cache), wanted)
+        metric = "R@10"
+    questions = questions.shuffled(seed)
+    held = round(holdout * len(questions)) if len(questions) >= _LEAST_TO_SPLIT else 0
+    chosen_on, held_out = (
+        questions.part(0, len(questions) - held),
+        questions.part(len(questions) - held, len(questions)),
+    )
+    deadline = None if budget is None else time.time() + budget
+    rules = Rules(metric, margin, race, deadline)
+    limits = Limits(max_latency, max_bytes)
+    at_work = _TrialRunner(
+        place, cache, corpus, engine, _depth(metric), max_memory, on_event or (lambda event, value: None)
+    )
+    outcomes, interrupted = at_work.run(chosen_on, wanted, rules)
+    if not any(outcome.status == "done" for outcome in outcomes):
+        reasons = "; ".join(dict.fromkeys(o.reason for o in outcomes if o.reason)) or "it was broken off"
+        raise InputError(f"no pipeline could be measured: {reasons}.")
+    points = {point.expression for point in frontier(outcomes)}
+    if confirm and not interrupted:
+        at_work.on_event("confirm", len(points))
+        clock = LatencyTimer(on if isinstance(on, Collection) else corpus, cache, [*chosen_on.texts.values()], place)
+        pick = partial(choose, margin=margin, limits=limits, prefer=prefer)
+        outcomes, interrupted = _confirmed(outcomes, clock, pick, {*points, str(present_name)}, deadline)
+    choice = choose(outcomes, margin, limits, prefer)
+    shown = [o for o in outcomes if o.expression in points]
+    present = next((o for o in outcomes if o.expression == present_name and o.status == "done"), None)
+    again: dict[str, Outcome] = {}
+    if held and not interrupted and choice is not None:
+        names = dict.fromkeys(o.expression for o in (choice.recommended, choice.best, *shown, present) if o is not None)
+        retried, interrupted = at_work.run(held_out, [*names], replace(rules, race=False, deadline=None))
+        again = {outcome.expression: outcome for outcome in retried if outcome.status == "done"}
+    tuned = Tuned(
+        outcomes=outcomes,
+        frontier=shown,
+        choice=choice,
+        now=present_name,
+        around=around,
+        held_out=again,
+        metric=metric,
+        margin=margin,
+        limits=limits,
+        questions=questions,
+        frozen=frozen,
+        interrupted=interrupted,
+        documents=len(corpus.documents),
+    )
+    tuned.write(place)
+    return tuned
+
+
+def _name(data: Dataset) -> str:
+    return re.sub(r"[^\w.-]", "-", data.name) or "data"
+
+
+def _depth(metric: str) -> int:
+    """How many documents a metric looks at: those of its cutoff, ten at least; a hundred where it has none."""
+    cutoff = re.search(r"@(\d+)", metric)
+    return max(10, int(cutoff[1])) if cutoff else 100
+
+
+def _confirmed(
+    outcomes: list[Outcome],
+    clock: LatencyTimer,
+    pick: Callable[[list[Outcome]], PipelineChoice | None],
+    shown: set[str],
+    deadline: float | None,
+) -> tuple[list[Outcome], bool]:
+    """Outcomes with what a collection takes: the recommended one in any case, others that are shown while there is time.
+
+    What a collection takes may change what is recommended: then that is timed, too. And whether somebody broke it off.
+    """
+    times: dict[str, tuple[float, float]] = {}
+    try:
+        while (choice := pick(outcomes)) is None or choice.recommended.expression not in times:
+            first = [] if choice is None else [choice.recommended.expression, choice.best.expression]
+            others = [o.expression for o in outcomes if o.status == "done" and o.expression in shown]
+            for place, expression in enumerate(dict.fromkeys([*first, *others])):
+                if expression not in times and (place == 0 or deadline is None or time.time() < deadline):
+                    times[expression] = clock.time(expression)
+            outcomes = [replace(o, confirmed=times.get(o.expression)) for o in outcomes]
+            if choice is None:
+                break
+    except KeyboardInterrupt:
+        return [replace(o, confirmed=times.get(o.expression)) for o in outcomes], True
+    return outcomes, False
+
+
+def _questions(
+    on: Collection | Dataset,
+    corpus: Corpus,
+    queries: dict[str, str] | None,
+    qrels: Qrels | None,
+    mode: str,
+    source: Source,
+    generate: Generate | None,
+    number: int,
+    seed: int,
+) -> tuple[Corpus, Questions]:
+    if mode == "synthetic" or (mode == "fidelity" and queries is None):
+        return synthetic(corpus, number, source, generate, seed)
+    if queries is None and isinstance(on, Dataset):
+        queries, qrels = on.queries, on.qrels
+    if mode == "fidelity" and queries is not None:
+        return corpus, Questions(queries, {}, "fidelity")
+    if queries is None or qrels is None:
+        raise InputError(
+            "queries and their judgements are needed, or mode='synthetic' or 'fidelity', which do without."
+        )
+    return corpus, usable(queries, qrels, corpus)
+
+
+def _expressions(
+    space: Space | Sequence[str | Stage | Pipeline] | None, rows: int, encoders: Sequence[str], now: str | None
+) -> list[str]:
+    if space is None:
+        return Space.default(rows, encoders, now).expressions()
+    found = space.expressions() if isinstance(space, Space) else [str(pipeline(one)) for one in space]
+    return [*dict.fromkeys([*found, *([] if now is None else [now])])]
+
+
+@dataclass
+class _TrialRunner:
+    """Runs trials by an engine, with a journal of their outcomes on disk."""
+
+    place: Path
+    cache: StageCache
+    corpus: Corpus
+    engine: Engine
+    k: int
+    max_memory: int | None
+    on_event: OnEvent
+
+    def run(self, questions: Questions, expressions: list[str], rules: Rules) -> tuple[list[Outcome], bool]:
+        """The outcomes in the order of the expressions, and whether somebody broke it off."""
+        asked = [*questions.texts.items()]
+        key = [__version__, self.corpus.fingerprint, asked, questions.qrels, rules.metric, self.k]
+        folder = self.place / f"run-{hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]}"
+        folder.mkdir(parents=True, exist_ok=True)
+        journal = folder / "outcomes.jsonl"
+        known = {
+            o.expression: o for o in _read(journal) if o.status == "done" or (rules.race and o.status == "dropped")
+        }
+        # one that lost to a pipeline that is not among these may be the best of them
+        known = {e: o for e, o in known.items() if e in expressions and (o.status == "done" or o.winner in expressions)}
+        outcomes = {expression: known[expression] for expression in expressions if expression in known}
+        left = [expression for expression in expressions if expression not in outcomes]
+        self.on_event("trials", (len(left), len(outcomes)))
+        interrupted = False
+        with journal.open("a", encoding="utf-8") as file:
+
+            def on_event(event: str, value: Any) -> None:
+                if event == "outcome":
+                    outcomes[value.expression] = value
+                    file.write(json.dumps(value.as_json()) + "\n")
+                    file.flush()
+                self.on_event(event, value)
+
+            finished = [*known.values()]
+            try:
+                if not left:
+                    pass
+                elif self.engine == "inside":
+                    try_all(Evaluator(self.corpus, questions, self.cache, self.k), left, rules, on_event, finished)
+                else:
+                    data = folder / "questions.json"
+                    write(data, self.corpus, questions)
+                    if self.engine == "ray":
+                        from codomain.tuning.on_ray import run_on_ray
+
+                        run_on_ray(data, self.cache.folder, left, rules, on_event, finished, self.k)
+                    else:
+                        run_isolated(data, self.cache.folder, left, rules, on_event, finished, self.k, self.max_memory)
+            except KeyboardInterrupt:
+                interrupted = True
+            finally:
+                (folder / "questions.json").unlink(missing_ok=True)  # all the texts: they are in the collection
+        return [outcomes[expression] for expression in expressions if expression in outcomes], interrupted
+
+
+def _read(journal: Path) -> list[Outcome]:
+    """The outcomes of a journal; a last line that was broken off is left out."""
+    found = []
+    if journal.exists():
+        for line in journal.read_text(encoding="utf-8").splitlines():
+            try:
+                found.append(Outcome.from_json(json.loads(line)))
+            except (ValueError, TypeError, KeyError):
+                continue
+    return found

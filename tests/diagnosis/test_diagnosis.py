@@ -1,0 +1,167 @@
+"""The report as a whole: figures against what was put into the data, reasons for what is missing, advice that has figures."""
+
+import math
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from codomain.diagnosis import diagnose
+from codomain.diagnosis.report import Diagnosis, Figure, Section, written
+from codomain.errors import InputError
+from codomain.measure import Dataset
+from codomain.measure.space.geometry import isoscore, mean_cosine
+from codomain.measure.space.insertion_order import decile_recall, graph, local_dimensions, orders
+
+WORDS = [
+    "river",
+    "stone",
+    "cloud",
+    "bread",
+    "engine",
+    "violin",
+    "harbour",
+    "signal",
+    "winter",
+    "copper",
+    "ladder",
+    "meadow",
+    "lantern",
+    "velvet",
+    "orchard",
+    "anchor",
+]
+
+
+def corpus(n, seed=0, words=WORDS):
+    rng = np.random.default_rng(seed)
+    return {f"d{i}": " ".join(rng.choice(words, 8)) + f" {i}" for i in range(n)}
+
+
+@pytest.fixture(scope="module")
+def judged():
+    """A set of 300 documents, a tenth of them copies, two empty, with 60 queries that repeat half of their document."""
+    documents = corpus(268)
+    documents |= {f"copy{i}": documents[f"d{i}"].upper() for i in range(30)} | {"e1": "", "e2": "  "}
+    queries = {f"q{i}": " ".join(documents[f"d{i + 100}"].split()[4:]) for i in range(60)}
+    data = Dataset("made", documents=documents, queries=queries, qrels={f"q{i}": {f"d{i + 100}": 1} for i in range(60)})
+    other = Dataset("other", documents={str(i): f"a statute on tax law, section {i}" for i in range(120)})
+    return diagnose(data, against=other, against_encoder="static(dim=32)")
+
+
+def test_what_was_put_in_is_found(judged):
+    assert judged["exact_duplicates"] == pytest.approx(30 / 298)
+    assert judged["empty_texts"] == judged["zero_vectors"] == pytest.approx(2 / 300)
+    assert judged["near_duplicates"] >= 60 / 300
+    assert 0 < judged["top1"] <= 1 and judged["relevant_cosine"] > judged["random_cosine"]
+    assert judged["other_auc"] > 0.95 and judged["depth_q"] < 0.1
+    assert judged["flip_case"] == 0 and judged["jaccard_10"] < 1
+    with pytest.raises(KeyError):
+        judged["beauty"]
+
+
+def test_figures_are_those_of_the_measures():
+    from codomain.encode import StaticEncoder
+
+    documents = corpus(200)
+    X = StaticEncoder().encode_documents([*documents.values()])
+    found = diagnose(Dataset("made", documents=documents))
+    assert found["isoscore"] == pytest.approx(isoscore(X, debiased=True), rel=1e-5)
+    assert found["mean_cosine"] == pytest.approx(mean_cosine(X), rel=1e-5)
+    assert 0 <= found["overlap_int8"] <= 1 and found["overlap_binary"] <= found["overlap_binary_rescored"]
+
+
+def test_all_advice_quotes_figures_of_the_report(judged):
+    keys = [figure.key for section in judged.sections for figure in section.figures]
+    assert len(keys) == len(set(keys))
+    assert len(judged.advice) >= 4
+    for advice in judged.advice:
+        assert advice.figures and set(advice.figures) <= set(keys)
+        figures = [f for one in judged.sections for f in one.figures if f.key in advice.figures]
+        assert any(str(f) in advice.sentence for f in figures), advice
+
+
+def test_what_cannot_be_measured_has_its_reason():
+    found = diagnose(Dataset("few", documents={"a": "river stone", "b": "cloud bread", "c": "tax law"}))
+    reasons = {one.title: one.missing for one in found.sections if one.missing}
+    assert "needs queries" in reasons["Thresholds"] and "no transformer" in reasons["Position and context"]
+    assert "too few" in reasons["Predicted compressibility"] and "any length" in reasons["Truncation"]
+    lone = diagnose(Dataset("one", documents={"a": "river stone"}))
+    assert sum(bool(one.missing) for one in lone.sections) >= 6 and lone.lines()
+    same = diagnose(Dataset("same", documents={str(i): "river stone" for i in range(80)}))
+    assert same["exact_duplicates"] == pytest.approx(79 / 80) and same.lines()
+    silent = diagnose(Dataset("silent", documents={str(i): "" for i in range(80)}))
+    assert silent["empty_texts"] == 1 and silent.html()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ({"on": Dataset("empty")}, "no documents"),
+        ({"on": Dataset("pairs", "similarity", pairs=[("a", "b", 1.0)])}, "set of pairs"),
+        ({"on": Dataset("d", documents=corpus(60)), "sample": 10}, "take 50"),
+        ({"on": Dataset("d", documents=corpus(60)), "against_encoder": "bm25()"}, "is not an encoder"),
+    ],
+)
+def test_bad_input(arguments, says):
+    with pytest.raises(InputError, match=says):
+        diagnose(**arguments)
+
+
+def test_a_sample_is_drawn_from_more():
+    found = diagnose(Dataset("many", documents=corpus(900)), sample=60)
+    assert "900 passages, of which 600 were read" in found.about[0] and "60 of them" in found.about[0]
+    assert diagnose(Dataset("many", documents=corpus(900)), sample=60).as_json() == found.as_json()
+
+
+def test_the_page_is_one_file_and_escapes_what_it_shows():
+    section = Section("A & B")
+    section.add("x", "<b>bold</b>", 0.5, low=0.4, high=math.nan)
+    section.advise("Do <i>this</i>: 0.500.", "x")
+    page = Diagnosis("<script>", ["about"], [section, Section("none", missing="no <data>")]).html()
+
+    tags = []
+
+    class Check(HTMLParser):
+        def handle_starttag(self, tag, attributes):
+            tags.append(tag)
+            assert tag != "script" and not {name for name, _ in attributes} & {"src", "onclick"}
+
+    Check().feed(page)
+    assert "i" in tags and "<b>bold" not in page and "no &lt;data&gt;" in page
+    with pytest.raises(KeyError):
+        section.advise("without a figure", "y")
+
+
+def test_numbers_for_people():
+    assert [written(v) for v in (0, 0.5, 0.00012, 12.34, 286, 1234.5, math.inf, math.nan)] == [
+        "0.000", "0.500", "0.00012", "12.3", "286", "1,234", "unlimited", "unknown",
+    ]  # fmt: skip
+    assert [written(v, True) for v in (0.1389, 0.999, 1, 0)] == ["13.9 %", "99.9 %", "100 %", "0 %"]
+    assert Figure("k", "l", 0.25, 0.2, 0.3, share=True).interval == "[20 %, 30 %]"
+    assert Figure("k", "l", math.nan).as_json()["value"] is None
+
+
+# --- the graph's audit ------------------------------------------------------------------------------------------
+
+
+def test_orders_are_permutations_and_sort_by_local_dimension():
+    rng = np.random.default_rng(0)
+    low, high = rng.random((300, 1)) * np.eye(1, 16) + 2, rng.random((300, 8)) @ np.eye(8, 16)
+    X = np.concatenate([high, low]).astype("f4")
+    found = orders(X)
+    assert all(np.array_equal(np.sort(order), np.arange(600)) for order in found.values())
+    assert (found["lid_ascending"][:200] >= 300).mean() > 0.95  # the line first
+    assert np.array_equal(found["lid_descending"], found["lid_ascending"][::-1])
+    by_label = orders(X, np.arange(600) % 3)["category"]
+    assert (np.diff(by_label % 3) >= 0).all()
+    assert np.nanmedian(local_dimensions(X, low.astype("f4"), 50)) == pytest.approx(1, rel=0.2)
+
+
+def test_recall_falls_with_the_local_dimension_of_the_query():
+    rng = np.random.default_rng(0)
+    X = np.concatenate([rng.standard_normal((2000, 2)) @ np.eye(2, 48), rng.standard_normal((2000, 48))]).astype("f4")
+    X /= np.linalg.norm(X, axis=1, keepdims=True)
+    Q = X[::20] + 0.01 * rng.standard_normal((200, 48)).astype("f4")
+    easy, hard = decile_recall(graph(X, m=4, ef_construction=32, ef_search=16), X, Q)
+    assert hard < easy - 0.03

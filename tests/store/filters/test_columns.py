@@ -1,0 +1,104 @@
+"""Filters by columns: the same rows as a plain reading gives, with rows newer than the columns and without deleted ones."""
+
+import json
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.store.filters.test_where import filters, matches, metadata
+
+import codomain as cd
+from codomain.store.filters.columns import Columns, NotInColumns
+from codomain.store.filters.where import Compare, Where, parse_where
+from codomain.trace import collect
+
+
+@settings(max_examples=300, deadline=None)
+@given(filters, st.lists(metadata, min_size=1, max_size=6), st.lists(st.integers(0, 5), min_size=1, max_size=9))
+def test_columns_agree_with_a_plain_reading(where: Where, documents: list[dict[str, Any]], chunks: list[int]) -> None:
+    db = sqlite3.connect(":memory:")
+    db.execute("CREATE TABLE documents (id INTEGER, metadata TEXT)")
+    db.execute("CREATE TABLE chunks (row INTEGER, document INTEGER)")
+    db.executemany("INSERT INTO documents VALUES (?, ?)", [(n, json.dumps(d)) for n, d in enumerate(documents)])
+    owner = [chunk % len(documents) for chunk in chunks]
+    db.executemany("INSERT INTO chunks VALUES (?, ?)", enumerate(owner))
+    columns = Columns().build(db, len(owner))
+    try:
+        mask = columns.mask(where)
+    except NotInColumns:
+        return  # integers in lists, which no collection stores, and numbers beyond 2^53: the database answers
+    assert mask.tolist() == [matches(where, documents[document]) for document in owner]
+
+
+def test_what_no_column_holds_exactly_is_left_to_the_database() -> None:
+    db = sqlite3.connect(":memory:")
+    db.execute("CREATE TABLE documents (id INTEGER, metadata TEXT)")
+    db.execute("CREATE TABLE chunks (row INTEGER, document INTEGER)")
+    db.execute("INSERT INTO documents VALUES (1, ?)", [json.dumps({"big": 2**53 + 1, "small": 7})])
+    db.execute("INSERT INTO chunks VALUES (0, 1)")
+    columns = Columns().build(db, 1)
+    assert columns.mask(Compare("small", "==", 7)).tolist() == [True]
+    for beyond in (Compare("big", "==", 1), Compare("small", "<", 2**53 + 1), Compare("_id", "==", "a")):
+        with pytest.raises(NotInColumns):
+            columns.mask(beyond)
+
+
+@pytest.fixture
+def notes(tmp_path: Path):
+    items = [{"id": f"d{i}", "text": f"word{i} common", "metadata": {"n": i, "tags": [f"t{i % 3}"]}} for i in range(60)]
+    with cd.create(tmp_path / "c", "bm25()") as c:
+        c.add(items[:40])
+        c.reindex()
+        c.add(items[40:])
+        yield c
+
+
+@pytest.mark.parametrize(
+    ("where", "wanted"),
+    [
+        ("n >= 30 and n < 45", set(range(30, 45))),
+        ("tags contains 't1'", set(range(1, 60, 3))),
+        ("not n > 5", set(range(6))),
+        ("n in [3, 39, 40, 59, 99]", {3, 39, 40, 59}),
+        ("_id == 'd7' or n == 50", {7, 50}),
+        ("n < 0", set()),
+    ],
+)
+def test_filters_see_rows_newer_than_the_columns_and_no_deleted_ones(notes: Any, where: str, wanted: set[int]) -> None:
+    notes.delete(["d39", "d50"])
+    found = {int(hit.id[1:]) for hit in notes.search("common", k=60, where=where)}
+    assert found == wanted - {39, 50}
+
+
+def test_a_filter_says_how_it_was_answered(notes: Any) -> None:
+    def ways(where: str) -> str:
+        with collect() as report:
+            notes.search("common", where=where)
+        return report.parts["where"].plans[0].choice
+
+    assert ways("n > 3") == "filter by columns and database"
+    assert ways("n > 3") == "remembered filter"
+    assert ways("_title is null") == "filter by database"
+    notes.reindex()
+    assert ways("n > 3") == "filter by columns"
+
+
+def test_damaged_columns_are_told_of_and_not_used(notes: Any) -> None:
+    notes.reindex()
+    [folder] = [p for p in (notes.folder / "derived").iterdir() if (p / "starts.npy").exists()]
+    file = folder / "rows.npy"
+    data = bytearray(file.read_bytes())
+    data[-1] ^= 1
+    file.write_bytes(data)
+    with cd.open(notes.folder) as again:
+        assert {hit.id for hit in again.search("common", k=60, where="n >= 57")} == {"d57", "d58", "d59"}
+        assert any("columns" in fault for fault in again.verify())
+        assert again.reindex() is True and again.verify() == []
+        assert {hit.id for hit in again.search("common", k=60, where="n >= 57")} == {"d57", "d58", "d59"}
+
+
+def test_a_filter_printed_and_read_is_one_entry(notes: Any) -> None:
+    assert notes.filters.mask(parse_where("n>3")) is notes.filters.mask(parse_where({"n": {"$gt": 3}}))

@@ -1,0 +1,257 @@
+"""Filters: the expression, the dict, and the SQL against a plain Python reading of the same tree."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from codomain.errors import WhereError
+from codomain.store.filters.sql import to_sql
+from codomain.store.filters.where import And, Compare, IsNull, Not, Or, Where, parse_where
+
+FIELDS = ["year", "tags", "draft", "section", "odd name", "a.b", "in"]
+scalars = st.one_of(
+    st.booleans(),
+    st.integers(-3, 3),
+    st.sampled_from([0.5, 2.0, -1.25]),
+    st.sampled_from(["", "a", "ab", "b'\"\\", "1", "true", "é\n"]),
+)
+leaves = st.one_of(
+    st.builds(
+        Compare, st.sampled_from(FIELDS), st.sampled_from(["==", "!=", "<", "<=", ">", ">=", "contains"]), scalars
+    ),
+    st.builds(Compare, st.sampled_from(FIELDS), st.just("in"), st.lists(scalars, max_size=3).map(tuple)),
+    st.builds(IsNull, st.sampled_from(FIELDS)),
+)
+filters = st.recursive(
+    leaves,
+    lambda inner: st.one_of(
+        st.builds(Not, inner),
+        st.builds(And, st.lists(inner, min_size=2, max_size=3).map(tuple)),
+        st.builds(Or, st.lists(inner, min_size=2, max_size=3).map(tuple)),
+    ),
+    max_leaves=6,
+)
+values = st.one_of(
+    scalars, st.none(), st.lists(st.one_of(st.sampled_from(["a", "ab", "1"]), st.integers(0, 2)), max_size=3)
+)
+metadata = st.dictionaries(st.sampled_from(FIELDS), values, max_size=4)
+
+
+def kind(value: Any) -> str:
+    return {bool: "bool", int: "number", float: "number", str: "text", list: "list"}.get(type(value), "null")
+
+
+def same(a: Any, b: Any) -> bool:
+    return kind(a) == kind(b) and a == b
+
+
+def matches(where: Where, fields: dict[str, Any]) -> bool:
+    """The meaning of a filter as the documentation of `codomain.store.filters.where` gives it."""
+    match where:
+        case And(parts):
+            return all(matches(part, fields) for part in parts)
+        case Or(parts):
+            return any(matches(part, fields) for part in parts)
+        case Not(inner):
+            return not matches(inner, fields)
+        case IsNull(field):
+            return fields.get(field) is None
+        case Compare(field, op, value):
+            held = fields.get(field)
+            if op == "==":
+                return same(held, value)
+            if op == "!=":
+                return not same(held, value)
+            if op == "in":
+                return any(same(held, listed) for listed in value)
+            if op == "contains":
+                if isinstance(held, list):
+                    return any(same(item, value) for item in held)
+                return isinstance(held, str) and isinstance(value, str) and value in held
+            if kind(held) != kind(value) or kind(value) not in ("number", "text"):
+                return False
+            if isinstance(value, str):
+                held, value = held.encode(), value.encode()
+            return {"<": held < value, "<=": held <= value, ">": held > value, ">=": held >= value}[op]
+
+
+@given(filters)
+def test_a_printed_filter_reads_back_as_itself(where: Where) -> None:
+    assert parse_where(str(where)) == where
+
+
+@settings(max_examples=300, deadline=None)
+@given(filters, st.lists(metadata, min_size=1, max_size=5))
+def test_sql_agrees_with_a_plain_reading(where: Where, documents: list[dict[str, Any]]) -> None:
+    db = sqlite3.connect(":memory:")
+    db.execute("CREATE TABLE documents (id INTEGER, key TEXT, title TEXT, source INTEGER, metadata TEXT)")
+    db.execute("CREATE TABLE sources (id INTEGER, path TEXT)")
+    for number, fields in enumerate(documents):
+        db.execute("INSERT INTO documents VALUES (?, ?, NULL, NULL, ?)", [number, str(number), json.dumps(fields)])
+    condition, parameters = to_sql(where)
+    sql = f"SELECT d.id FROM documents d LEFT JOIN sources s ON s.id = d.source WHERE {condition}"
+    found = {number for (number,) in db.execute(sql, parameters)}
+    assert found == {number for number, fields in enumerate(documents) if matches(where, fields)}
+
+
+@pytest.mark.parametrize(
+    ("expression", "mongo"),
+    [
+        ("year > 2020", {"year": {"$gt": 2020}}),
+        ("year >= 2020 and year < 2024", {"year": {"$gte": 2020, "$lt": 2024}}),
+        ("section in ['games', 'libs'] or draft", {"$or": [{"section": {"$in": ["games", "libs"]}}, {"draft": True}]}),
+        ("not section in (1, 2)", {"section": {"$nin": [1, 2]}}),
+        ("title is not null and x == null", {"title": {"$exists": True}, "x": None}),
+        ("tags contains 'a b'", {"tags": {"$contains": "a b"}}),
+        ("not (a = 1 or b = 2)", {"$nor": [{"a": 1}, {"b": 2}]}),
+        ("not a > 1", {"a": {"$not": {"$gt": 1}}}),
+    ],
+)
+def test_expression_and_dict_are_one_tree(expression: str, mongo: dict[str, Any]) -> None:
+    assert parse_where(expression) == parse_where(mongo)
+
+
+def test_and_binds_tighter_than_or_and_not_tightest() -> None:
+    a, b, c = (Compare(name, "==", 1) for name in "abc")
+    assert parse_where("a = 1 or not b = 1 and c = 1") == Or((a, And((Not(b), c))))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "",
+        "  ",
+        "a =",
+        "= 3",
+        "a in 3",
+        "a in [1",
+        "and",
+        "a == 'x' b",
+        "(" * 500 + "a",
+        "a == @",
+        "a == nan",
+        "a < null",
+        "not",
+        "a is 3",
+        "a not 3",
+        "`` == 1",
+        "a == '\\q'",
+        "1 == 1",
+        "a == 99999999999999999999999",
+    ],
+)
+def test_a_wrong_expression_is_one_sentence(wrong: str) -> None:
+    with pytest.raises(WhereError) as caught:
+        parse_where(wrong)
+    assert str(caught.value).endswith(".") and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {},
+        {"$foo": 1},
+        {"a": {}},
+        {"a": {"$gt": [1]}},
+        {"a": {"$in": 3}},
+        {"$or": []},
+        {"$not": 3},
+        {"a": {"$like": "x"}},
+        7,
+        {'a"b': 1},
+        {"a": float("nan")},
+        {"a": {"$gt": None}},
+    ],
+)
+def test_a_wrong_dict_is_one_sentence(wrong: Any) -> None:
+    with pytest.raises(WhereError, match=r"\.$"):
+        parse_where(wrong)
+
+
+@given(st.text(max_size=40))
+def test_any_text_parses_or_is_refused(text: str) -> None:
+    try:
+        where = parse_where(text)
+    except WhereError:
+        return
+    assert parse_where(str(where)) == where
+
+
+@pytest.fixture
+def database() -> sqlite3.Connection:
+    db = sqlite3.connect(":memory:")
+    db.execute("CREATE TABLE documents (id INTEGER, key TEXT, title TEXT, source INTEGER, metadata TEXT)")
+    db.execute("CREATE TABLE sources (id INTEGER, path TEXT)")
+    for number in range(4):
+        db.execute("INSERT INTO documents VALUES (?, 'k', NULL, NULL, ?)", [number, json.dumps({"n": number})])
+    return db
+
+
+def found(db: sqlite3.Connection, where: Where) -> list[int]:
+    condition, parameters = to_sql(where)
+    sql = f"SELECT d.id FROM documents d LEFT JOIN sources s ON s.id = d.source WHERE {condition} ORDER BY d.id"
+    return [number for (number,) in db.execute(sql, parameters)]
+
+
+@pytest.mark.parametrize("term", ["n = {}", "n in [{}]", "not n = {}", "n contains {}", "not tags contains 'x{}'"])
+@pytest.mark.parametrize("word", [" or ", " and "])
+def test_two_thousand_terms_are_a_filter(database: sqlite3.Connection, term: str, word: str) -> None:
+    where = parse_where(word.join(term.format(n) for n in range(2, 2_002)))
+    assert found(database, where) == [n for n in range(4) if matches(where, {"n": n})]
+
+
+@pytest.mark.parametrize("nots", [89, 90])
+def test_a_chain_of_nots_folds(database: sqlite3.Connection, nots: int) -> None:
+    assert found(database, parse_where("not " * nots + "n = 2")) == ([0, 1, 3] if nots % 2 else [2])
+
+
+@pytest.mark.parametrize("deep", [10, 30, 60, 90])
+def test_any_nesting_is_answered_or_refused(database: sqlite3.Connection, deep: int) -> None:
+    for template in ("({} {w} not n in [{i}])", "(not n in [{i}] {w} {})", "(n < {i} {w} not {} {w} n contains {i})"):
+        where: Where = parse_where("n in [1, 2]")
+        for i in range(deep):
+            text = template.format("n = 9", w=("and", "or")[i % 2], i=i)
+            outer = parse_where(text)
+            assert isinstance(outer, And | Or)
+            hole = Compare("n", "==", 9)
+            parts = [where if p == hole else Not(where) if p == Not(hole) else p for p in outer.parts]
+            where = type(outer)(tuple(parts))
+        try:
+            numbers = found(database, parse_where(where))
+        except WhereError:
+            assert deep > 30
+            continue
+        assert numbers == [n for n in range(4) if matches(where, {"n": n})]
+
+
+def test_what_is_too_large_is_one_sentence() -> None:
+    deep: Any = {"a": 1}
+    conditions: Any = {"$gt": 1}
+    tree: Where = Compare("a", "==", 1)
+    for _ in range(5_000):
+        deep, conditions, tree = {"$not": deep}, {"$not": conditions}, Not(tree)
+    many = " or ".join(f"a = {n}" for n in range(5_000))
+    for wrong in (many, {"$or": [{"a": n} for n in range(5_000)]}, deep, {"a": conditions}, tree, '{"a":' * 5_000):
+        with pytest.raises(WhereError, match=r"\.$"):
+            parse_where(wrong)
+
+
+@pytest.mark.parametrize("wrong", [{1: 2}, {None: 1}, {"$and": [{(1, 2): 3}]}, {"a": {1: 2}}, '{"a": ', '{"a": NaN}'])
+def test_keys_that_are_no_names_and_json_that_is_none_are_one_sentence(wrong: Any) -> None:
+    with pytest.raises(WhereError, match=r"\.$"):
+        parse_where(wrong)
+
+
+def test_a_text_may_be_the_dict_as_json() -> None:
+    assert parse_where(' {"year": {"$gt": 2020}, "a b": "x"}') == parse_where("year > 2020 and `a b` = 'x'")
+
+
+def test_groups_of_nothing_are_true_and_false(database: sqlite3.Connection) -> None:
+    assert found(database, And(())) == found(database, Not(Or(()))) == [0, 1, 2, 3]
+    assert found(database, Or(())) == found(database, Not(And(()))) == []

@@ -1,0 +1,200 @@
+"""A evaluator answers as the pipelines themselves do, and makes nothing twice."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import codomain as cd
+from codomain.errors import InputError
+from codomain.measure import evaluate, load
+from codomain.measure.build.synthetic_queries import synthetic
+from codomain.measure.data.corpus import Corpus, Questions, read, usable, write
+from codomain.measure.data.datasets import Dataset
+from codomain.measure.threads import threads
+from codomain.tuning.cache import StageCache
+from codomain.tuning.evaluator import Evaluator
+
+LIKE = [
+    "bm25()",
+    "static() >> flat()",
+    "static() >> truncate(128) >> int8() >> flat()",
+    "static() >> pca(64) >> binary() >> flat()",
+    "static() >> hnsw(ef_search=100)",
+    "static() >> int4() >> flat() >> diversify()",
+    "fuse(static() >> float16() >> flat(), bm25(), weights=[1, 2])",
+    "fuse(static() >> flat(), static() >> truncate(64) >> flat(), bm25(), method='rrf') >> diversify()",
+    "bag_of_words() >> sparse(weighting='bm25')",
+]
+
+
+@pytest.fixture(scope="module")
+def data() -> Dataset:
+    """1,500 descriptions of packages, 60 queries."""
+    whole = load("debian")
+    queries = dict([*whole.queries.items()][:60])
+    wanted = {d for q in queries for d in whole.qrels[q]}
+    others = [d for d in whole.documents if d not in wanted][: 1500 - len(wanted)]
+    documents = {d: text for d, text in whole.documents.items() if d in wanted or d in set(others)}
+    return Dataset("small", documents=documents, queries=queries, qrels={q: whole.qrels[q] for q in queries})
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> StageCache:
+    return StageCache(tmp_path / "cache")
+
+
+def on(data: Dataset, cache: StageCache) -> Evaluator:
+    corpus = Corpus.of_dataset(data)
+    return Evaluator(corpus, usable(data.queries, data.qrels, corpus), cache)
+
+
+def asked(evaluator: Evaluator, expression: str) -> dict[str, list[int]]:
+    trial = evaluator.trial(expression)
+    with threads(1):
+        trial.prepare()
+        found = {id: trial.answer(i)[0] for i, id in enumerate(evaluator.questions.texts)}
+    trial.release()
+    return found
+
+
+@pytest.mark.parametrize("expression", LIKE)
+def test_the_metric_is_that_of_evaluating_the_pipeline_by_itself(
+    expression: str, data: Dataset, cache: StageCache
+) -> None:
+    evaluator = on(data, cache)
+    for _ in range(2):  # fresh, then from the cache
+        values = evaluator.value(asked(evaluator, expression), "nDCG@10")
+        assert values == pytest.approx(evaluate(expression, data, ["nDCG@10"], k=10).values["nDCG@10"], abs=1e-9)
+        evaluator = on(data, cache)
+
+
+def test_chunks_are_ranked_as_the_collection_ranks_documents(tmp_path: Path) -> None:
+    texts = [
+        f"{a} {b} stands here. " * 30 + f"{c} is far away from it. " * 30
+        for a, b, c in zip(*[iter(_WORDS)] * 3, strict=False)
+    ]
+    with cd.create(tmp_path / "c", "fuse(static() >> flat(), bm25())", chunk_size=64) as collection:
+        collection.add([{"id": str(i), "text": text} for i, text in enumerate(texts)])
+        corpus = Corpus.of_collection(collection)
+        assert corpus.chunked
+        queries = {str(i): word for i, word in enumerate(_WORDS)}
+        evaluator = Evaluator(
+            corpus, Questions(queries, {q: {"0": 1} for q in queries}), StageCache(tmp_path / "cache"), k=5
+        )
+        found = asked(evaluator, str(collection.pipeline))
+        for id, text in queries.items():
+            expected = [hit.id for hit in collection.search(text, k=5)]
+            assert [corpus.documents[row] for row in found[id]] == expected
+
+
+_WORDS = [
+    "river",
+    "stone",
+    "cloud",
+    "ember",
+    "violin",
+    "harbour",
+    "maple",
+    "orbit",
+    "lantern",
+    "copper",
+    "saffron",
+    "glacier",
+    "meadow",
+    "quartz",
+    "thunder",
+    "velvet",
+]
+
+
+def test_a_corpus_that_has_grown_is_encoded_where_it_is_new(data: Dataset, cache: StageCache) -> None:
+    encoder = cd.pipeline("static()").stages[0]
+    texts = [*data.documents.values()]
+    known = cache.documents(encoder, texts[:1000])
+    assert cache.texts_encoded == len(set(texts[:1000]))
+    grown = cache.documents(encoder, texts)
+    assert cache.texts_encoded == len(set(texts))
+    np.testing.assert_array_equal(grown[:1000], known)
+    np.testing.assert_allclose(grown, encoder.encode_documents(texts), atol=1e-6)
+
+
+def test_an_encoding_that_was_broken_off_goes_on_where_it_was(data: Dataset, cache: StageCache) -> None:
+    encoder = cd.pipeline("static()").stages[0]
+    texts = [*dict.fromkeys(data.documents.values())]
+    done = 0
+
+    def stop(step: int) -> None:
+        nonlocal done
+        done += step
+        if done > 1024:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        cache.documents(encoder, texts, stop)
+    assert cache.texts_encoded == 1024
+    cache.documents(encoder, texts)
+    assert cache.texts_encoded == len(texts)
+
+
+def test_a_second_bench_searches_nothing_again(data: Dataset, cache: StageCache) -> None:
+    first = asked(on(data, cache), "fuse(static() >> flat(), bm25())")
+    again = on(data, StageCache(cache.folder))
+    again.beginning = None  # type: ignore[assignment]  # building would need it
+    assert asked(again, "fuse(static() >> flat(), bm25())") == first
+    assert again.cache.texts_encoded == 0
+
+
+def test_queries_that_cannot_be_measured_are_counted() -> None:
+    corpus = Corpus(["a", "b"], [0, 1], ["x", "y"])
+    texts = {"1": "one", "2": "two", "3": "three", "4": " ", "6": "six"}
+    qrels = {"1": {"x": 1, "gone": 2}, "2": {"y": 0}, "3": {"gone": 1}, "4": {"x": 1}, "5": {"x": 1}}
+    found = usable(texts, qrels, corpus)
+    assert found.texts == {"1": "one"} and found.qrels == {"1": {"x": 1}}
+    assert found.left_out == {
+        "judgements of documents that are not there": 2,
+        "queries without a relevant document": 2,
+        "empty queries": 1,
+        "judged queries without a text": 1,
+        "queries without judgements": 1,
+    }
+    with pytest.raises(InputError, match="no query can be measured: 1 queries without"):
+        usable({"1": "one"}, {}, corpus)
+
+
+def test_corpus_and_questions_travel_as_a_file(tmp_path: Path) -> None:
+    corpus, questions = Corpus(["a\u2028b", "ü"], [0, 0], ["x"], 0.4), Questions({"1": "what?"}, {"1": {"x": 2}})
+    write(tmp_path / "q.json", corpus, questions)
+    again, asked_again = read(tmp_path / "q.json")
+    assert again == corpus and asked_again == questions
+    assert again.fingerprint == corpus.fingerprint != Corpus(["a", "b"], [0, 0], ["x"]).fingerprint
+
+
+def test_what_became_a_query_is_gone_from_every_chunk() -> None:
+    taken = "The amber lantern hangs above the harbour gate."
+    filler = "Words follow one another here without any full stop so that they are no sentence of their own at all " * 2
+    corpus = Corpus([f"{filler}. {taken} {filler}", f"{taken} {filler}"], [0, 0], ["a"])
+    cut, questions = synthetic(corpus, seed=0)
+    assert questions.texts == {"a": taken} and questions.qrels == {"a": {"a": 1}}
+    assert not any("amber" in passage for passage in cut.passages)
+    assert all("Words follow" in passage for passage in cut.passages)
+
+
+def test_a_text_without_full_stops_is_asked_for_by_some_of_its_words() -> None:
+    words = [f"word{i}" for i in range(40)]
+    cut, questions = synthetic(Corpus([" \n".join(words)], [0], ["a"]))
+    taken = questions.texts["a"].split()
+    start = words.index(taken[0])
+    assert taken == words[start : start + 10]
+    assert cut.passages[0].split() == words[:start] + words[start + 10 :]
+
+
+def test_queries_can_be_written_by_a_callable_and_leave_the_corpus_whole() -> None:
+    corpus = Corpus(["a red fox", "a blue whale"], [0, 1], ["a", "b"])
+    same, questions = synthetic(corpus, generate=lambda text: [f"where is {text}?"])
+    assert same.passages == corpus.passages
+    assert sorted(questions.texts.values()) == ["where is a blue whale?", "where is a red fox?"]
+    with pytest.raises(InputError, match="no document has a sentence"):
+        synthetic(corpus)

@@ -1,0 +1,146 @@
+"""Choosing among trials, held to scipy, to brute force and to experiments whose truth is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from codomain.measure.metrics.significance import holm, lower_bound, min_detectable, permutation_p
+from codomain.tuning.evaluator import StageCosts
+from codomain.tuning.outcome import Outcome
+from codomain.tuning.racing import beaten_by
+from codomain.tuning.selection import Limits, choose, effects, frontier, optimism, pareto
+
+
+def outcome(name: str, values: np.ndarray, bytes: float = 100.0, ms: float = 1.0) -> Outcome:
+    by_query = {f"q{i}": float(v) for i, v in enumerate(values)}
+    return Outcome(name, by_query=by_query, ms=[ms] * len(values), costs=StageCosts(bytes))
+
+
+def test_the_lower_bound_is_that_of_students_t() -> None:
+    differences = np.random.default_rng(0).normal(0.1, 1, 40)
+    expected = stats.ttest_1samp(differences, 0, alternative="greater").confidence_interval(0.95).low
+    assert lower_bound(differences) == pytest.approx(expected)
+
+
+def test_the_detectable_difference_is_found_in_four_of_five_experiments() -> None:
+    rng = np.random.default_rng(0)
+    sample = rng.normal(0, 0.2, 100)
+    effect = min_detectable(sample)
+    spread = sample.std(ddof=1)
+    found = [stats.ttest_1samp(rng.normal(effect, spread, 100), 0).pvalue < 0.05 for _ in range(1000)]
+    assert 0.76 < np.mean(found) < 0.84
+
+
+def test_holm_corrects_as_in_the_literature() -> None:
+    # p.adjust(c(0.01, 0.02, 0.03, 0.04), "holm") of R
+    assert holm([0.01, 0.02, 0.03, 0.04]) == pytest.approx([0.04, 0.06, 0.06, 0.06])
+    assert holm([0.04, 0.001]) == pytest.approx([0.04, 0.002])
+    assert holm([]) == []
+
+
+def test_two_systems_that_differ_by_noise_alone_are_told_apart_at_the_nominal_rate() -> None:
+    rng = np.random.default_rng(1)
+    rejected = [permutation_p(rng.normal(0, 0.1, 50), draws=400, seed=i) < 0.05 for i in range(600)]
+    low, high = stats.binom.interval(0.999, len(rejected), 0.05)
+    assert low <= sum(rejected) <= high
+
+
+def test_racing_uses_the_paired_t_test() -> None:
+    rng = np.random.default_rng(2)
+    values = rng.random(40)
+    rivals = [values + rng.normal(0.01 * i, 0.05, 40) for i in range(6)]
+    for lead in (0.0, 0.005):
+        p = [stats.ttest_rel(rival + lead, values, alternative="greater").pvalue for rival in rivals]
+        expected = next((i for i, one in enumerate(p) if one < 0.01), None)
+        assert beaten_by(values, rivals, lead, 0.01) == expected
+
+
+def test_equal_values_are_a_tie_and_not_a_win() -> None:
+    values = np.linspace(0, 1, 40)
+    assert beaten_by(values, [values.copy()], 0.005, 0.05) is None
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 4), st.integers(1, 4), st.sampled_from([1.0, 2.0, 4.0])), min_size=1, max_size=12)
+)
+def test_the_raw_frontier_is_what_brute_force_finds(points: list[tuple[int, int, float]]) -> None:
+    outcomes = [outcome(str(i), np.full(3, q / 4), b, ms) for i, (q, b, ms) in enumerate(points)]
+    kept = {(o.mean, o.bytes, o.p50) for o in pareto(outcomes)}
+    every = {(q / 4, float(b), ms) for q, b, ms in points}
+    # milliseconds lie so far apart here that the tolerance for times plays no part
+    undominated = {
+        one
+        for one in every
+        if not any(other != one and other[0] >= one[0] and other[1] <= one[1] and other[2] <= one[2] for other in every)
+    }
+    assert kept == undominated
+    assert len(pareto(outcomes)) == len(undominated)  # of equal ones a single one
+
+
+def test_copies_of_one_pipeline_leave_one_point_on_the_frontier() -> None:
+    single = 0
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        quality = rng.random(100)
+        copies = [outcome(str(i), quality + rng.normal(0, 0.02, 100), 100 + i) for i in range(50)]
+        single += len(frontier(copies)) == 1
+    assert single >= 0.95 * 60
+
+
+def test_the_frontier_keeps_what_really_is_better() -> None:
+    rng = np.random.default_rng(0)
+    base = rng.random(200)
+    cheap = outcome("cheap", base + rng.normal(0, 0.05, 200), 10)
+    dear = outcome("dear", base + 0.1 + rng.normal(0, 0.05, 200), 1000)
+    same = outcome("same", base + 0.001 + rng.normal(0, 0.05, 200), 500)
+    assert [o.expression for o in frontier([dear, same, cheap])] == ["cheap", "dear"]
+
+
+def test_the_choice_is_the_cheapest_that_is_certainly_near_the_best() -> None:
+    rng = np.random.default_rng(0)
+    base = rng.random(300)
+    near = outcome("static() >> int8()", base - 0.002 + rng.normal(0, 0.01, 300), 100)
+    far = outcome("static() >> binary()", base - 0.1, 10)
+    best = outcome("static()", base, 1000)
+    choice = choose([far, best, near], margin=0.01)
+    assert choice is not None and choice.recommended is near and choice.best is best
+    # the same means on three queries show nothing: only the best itself is certain to be as good as the best
+    few = [
+        outcome(o.expression, np.array([0.2, 0.5, 0.8]) + d, o.bytes)
+        for o, d in ((near, np.array([0.3, -0.3, 0])), (best, np.zeros(3)))
+    ]
+    again = choose(few, margin=0.01)
+    assert again is not None and again.recommended.expression == again.best.expression
+
+
+def test_limits_leave_out_and_may_leave_nothing() -> None:
+    one, two = outcome("static()", np.ones(5), 1000, 1), outcome("bm25()", np.zeros(5), 10, 1)
+    choice = choose([one, two], limits=Limits(bytes=100))
+    assert choice is not None and choice.recommended is two
+    assert choose([one, two], limits=Limits(latency_ms=0.5)) is None
+
+
+def test_what_a_part_is_worth_compares_the_best_with_and_without() -> None:
+    rng = np.random.default_rng(0)
+    base = rng.random(200)
+    trials = [
+        outcome("static() >> flat()", base),
+        outcome("static() >> int8() >> flat()", base + rng.normal(0, 0.01, 200)),
+        outcome("fuse(static() >> flat(), bm25())", base + 0.2 + rng.normal(0, 0.01, 200)),
+    ]
+    found = {effect.axis: effect for effect in effects(trials)}
+    assert found["fusion"].decided and found["fusion"].values[0][0] == "fuse(..., bm25())"
+    assert found["encoder"].difference is None
+
+
+def test_the_best_of_many_equal_ones_looks_better_than_it_is() -> None:
+    rng = np.random.default_rng(0)
+    equal = [outcome(str(i), rng.normal(0.5, 0.2, 50)) for i in range(60)]
+    winner = max(o.mean for o in equal) - 0.5  # all are 0.5 in truth
+    assert optimism(equal) == pytest.approx(winner, abs=0.04)
+    assert optimism(equal[:1]) == pytest.approx(0, abs=0.01)

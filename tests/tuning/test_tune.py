@@ -1,0 +1,326 @@
+"""`tune` from one end to the other: what goes wrong in a trial, who breaks it off, and what it says."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import codomain as cd
+from codomain.errors import InputError, PipelineError
+from codomain.measure import evaluate
+from codomain.measure.data.datasets import Dataset, load
+from codomain.tuning import Space, tune
+from codomain.tuning.latency import LatencyTimer
+from codomain.tuning.report import recommended_row
+from codomain.tuning.search_space import parts
+
+SPACE = [
+    "bm25()",
+    "static() >> flat()",
+    "static() >> truncate(64) >> flat()",
+    "static() >> int8() >> flat()",
+    "fuse(static() >> int8() >> flat(), bm25())",
+]
+
+
+@pytest.fixture(scope="module")
+def data() -> Dataset:
+    """600 descriptions of packages, 80 queries."""
+    whole = load("debian")
+    queries = dict([*whole.queries.items()][:80])
+    wanted = {d for q in queries for d in whole.qrels[q]}
+    rest = [d for d in whole.documents if d not in wanted][: 600 - len(wanted)]
+    documents = {d: whole.documents[d] for d in [*wanted, *rest]}
+    return Dataset("small", documents=documents, queries=queries, qrels={q: whole.qrels[q] for q in queries})
+
+
+def quick(data: Dataset, tmp_path: Path, space: Any = SPACE, **options: Any) -> Any:
+    settings = {"engine": "inside", "confirm": False, "folder": tmp_path / "tune"} | options
+    return tune(data, space=space, **settings)
+
+
+def test_every_trial_is_measured_and_one_is_recommended(data: Dataset, tmp_path: Path) -> None:
+    tuned = quick(data, tmp_path, race=False)
+    assert [o.expression for o in tuned.outcomes] == SPACE
+    assert all(o.status == "done" and len(o.values) == 56 for o in tuned.outcomes)  # 24 of 80 are held out
+    assert tuned.recommended in SPACE
+    assert all(len(o.values) == 24 for o in tuned.held_out.values()) and tuned.recommended in tuned.held_out
+    assert {row.number for row in tuned.rows} == set(range(1, len(tuned.rows) + 1))
+    facts = json.loads((tmp_path / "tune" / "tune.json").read_text())
+    assert facts["recommended"] == tuned.recommended and len(facts["trials"]) == len(SPACE)
+    page = (tmp_path / "tune" / "tune.html").read_text()
+    assert "__TUNED__" not in page and json.dumps(tuned.recommended)[1:-1] in page
+
+
+@pytest.mark.needs_learn
+def test_a_trial_that_fails_is_listed_and_the_others_go_on(data: Dataset, tmp_path: Path) -> None:
+    bad = [
+        "static() >> autoencoder(2, hidden=2000000) >> flat()",  # 3 GB of weights
+        "st('/nowhere/at/all') >> flat()",
+    ]
+    tuned = quick(data, tmp_path, [*bad, *SPACE], engine="local", race=False, max_memory=2 << 30)
+    by_name = {o.expression: o for o in tuned.outcomes}
+    for expression in bad:
+        assert by_name[expression].status == "failed", expression
+        assert by_name[expression].reason
+    assert "alloc" in by_name[bad[0]].reason or "Memory" in by_name[bad[0]].reason
+    assert "/nowhere/at/all" in by_name[bad[1]].reason
+    assert all(by_name[e].status == "done" for e in SPACE)
+    assert any(bad[1] in sentence for sentence in tuned.sentences)
+
+
+def test_a_trial_whose_process_is_killed_is_listed_and_the_others_go_on(data: Dataset, tmp_path: Path) -> None:
+    killed = []
+
+    def on_event(event: str, value: Any) -> None:
+        if event == "begin" and value == SPACE[1] and not killed:
+            killed.append(_kill_children())
+
+    tuned = quick(data, tmp_path, engine="local", on_event=on_event, race=False)
+    by_name = {o.expression: o for o in tuned.outcomes}
+    assert killed == [1]
+    assert by_name[SPACE[1]].status == "failed" and "signal 9" in by_name[SPACE[1]].reason
+    assert all(by_name[e].status == "done" for e in SPACE if e != SPACE[1])
+
+
+def _kill_children() -> int:
+    import psutil
+
+    workers = [c for c in psutil.Process().children() if "codomain.tuning.worker" in " ".join(c.cmdline())]
+    for worker in workers:
+        os.kill(worker.pid, signal.SIGKILL)
+    return len(workers)
+
+
+def test_whoever_breaks_it_off_keeps_what_was_found_and_goes_on_later(data: Dataset, tmp_path: Path) -> None:
+    finished: list[str] = []
+
+    def stop_after_three(event: str, value: Any) -> None:
+        if event == "outcome":
+            finished.append(value.expression)
+            if len(finished) == 3:
+                raise KeyboardInterrupt
+
+    tuned = quick(data, tmp_path, on_event=stop_after_three, race=False)
+    assert tuned.interrupted and len(tuned.outcomes) == 3 and tuned.recommended in SPACE[:3]
+    again: list[str] = []
+    whole = quick(
+        data, tmp_path, on_event=lambda e, v: again.append(v) if e == "begin" else None, race=False, holdout=0.3
+    )
+    assert again[:2] == SPACE[3:]  # the rest, and then what is asked again with the queries held out
+    assert not whole.interrupted and len(whole.outcomes) == len(SPACE)
+
+
+def test_a_call_with_one_more_pipeline_tries_that_alone(data: Dataset, tmp_path: Path) -> None:
+    quick(data, tmp_path, race=False)
+    more = [*SPACE, "fuse(static() >> int8() >> flat(), bm25(), weights=[1, 2])"]
+    to_do: list[tuple[int, int]] = []
+    quick(data, tmp_path, more, on_event=lambda e, v: to_do.append(v) if e == "trials" else None, race=False)
+    assert to_do[0] == (1, len(SPACE))
+
+
+def test_racing_drops_losers_early_and_recommends_the_same(data: Dataset, tmp_path: Path) -> None:
+    weak = [f"static() >> truncate({d}) >> flat()" for d in (2, 3, 4, 5, 6, 7)]
+    strong = ["static() >> truncate(256) >> binary() >> flat()"]
+    space = [*strong, *(f"static() >> truncate({d}) >> flat() >> diversify()" for d in (8, 12, 16)), *weak]
+    full = quick(data, tmp_path, space, race=False, holdout=0)
+    raced = quick(data, tmp_path / "raced", space, race=True, holdout=0)
+    assert raced.recommended == full.recommended
+    assert {o.status for o in full.outcomes} == {"done"}
+    done = {o.expression: o for o in full.outcomes}
+    for outcome in raced.outcomes:
+        if outcome.status == "dropped":  # what was dropped after a part of the queries loses on all of them, too
+            assert done[outcome.expression].mean < done[raced.recommended].mean
+            assert len(outcome.values) < len(done[outcome.expression].values)
+
+
+def test_the_time_may_be_too_short_for_anything_or_for_an_encoder(data: Dataset, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no pipeline could be measured: the time was up"):
+        quick(data, tmp_path, budget=1e-9)
+    tuned = quick(data, tmp_path / "b", ["bm25()", "hashed_slowly() >> flat()"], budget=5)
+    slow = tuned.outcomes[1]
+    assert slow.status == "skipped" and "would take about" in slow.reason
+    assert tuned.recommended == "bm25()"
+
+
+def test_fidelity_leaves_alone_what_agreement_cannot_judge(data: Dataset, tmp_path: Path) -> None:
+    tuned = quick(data, tmp_path, mode="fidelity", number=40)
+    tried = {o.expression: o for o in tuned.outcomes}
+    assert set(tried) == {e for e in SPACE if "bm25" not in e}
+    assert tried["static() >> flat()"].mean == 1.0
+    assert tried["static() >> truncate(64) >> flat()"].mean < 1.0
+    assert any("looks like damage" in sentence for sentence in tuned.sentences)
+    with pytest.raises(InputError, match="none of the pipelines has an encoder"):
+        quick(data, tmp_path, ["bm25()"], mode="fidelity")
+
+
+def test_without_judgements_queries_come_from_the_documents_and_it_says_so(data: Dataset, tmp_path: Path) -> None:
+    bare = Dataset("bare", documents=data.documents)
+    with pytest.raises(InputError, match="no query can be measured"):
+        quick(bare, tmp_path)
+    tuned = quick(bare, tmp_path, mode="synthetic", number=70)
+    assert "not asked by people" in tuned.sentences[0]
+    written = quick(bare, tmp_path, mode="synthetic", generate=lambda text: [text.split("\n")[0]], number=10)
+    assert written.recommended in SPACE
+
+
+def test_one_query_is_measured_and_said_to_show_little(data: Dataset, tmp_path: Path) -> None:
+    query = next(iter(data.queries))
+    one = Dataset(
+        "one", documents=data.documents, queries={query: data.queries[query]}, qrels={query: data.qrels[query]}
+    )
+    tuned = quick(one, tmp_path)
+    assert len(tuned.choice.tied) == 1 and "One query shows no difference for certain." in tuned.sentences
+    assert not any(effect.decided for effect in tuned.effects) and "worse" not in {row.verdict for row in tuned.rows}
+    assert not tuned.held_out
+
+
+def test_limits_that_nothing_meets_are_told_with_what_comes_nearest(data: Dataset, tmp_path: Path) -> None:
+    tuned = quick(data, tmp_path, max_bytes=1, race=False)
+    assert tuned.recommended is None and tuned.frontier
+    assert any(sentence.startswith("No pipeline stays within 1 bytes a document") for sentence in tuned.sentences)
+    limited = quick(data, tmp_path, max_bytes=300, race=False)
+    assert parts(limited.recommended)["dimensions"] == "truncate(64)"
+
+
+def test_the_collection_is_rebuilt_with_a_row_and_waits_as_long_as_it_was_told(data: Dataset, tmp_path: Path) -> None:
+    with cd.create(tmp_path / "c", "fuse(static() >> float16() >> flat(), bm25())") as collection:
+        collection.add([{"id": id, "text": text} for id, text in data.documents.items()])
+        tuned = tune(collection, data.queries, data.qrels, space=SPACE, engine="inside")
+        assert tuned.now == str(collection.pipeline) and tuned.now in {o.expression for o in tuned.outcomes}
+        assert all(row.outcome.confirmed for row in tuned.rows)
+        assert not collection.verify()
+        for row in tuned.rows:
+            assert recommended_row(collection.folder / "tune" / "tune.json", row.number) == row.outcome.expression
+    with pytest.raises(InputError, match="has the rows"):
+        recommended_row(tmp_path / "c" / "tune" / "tune.json", 99)
+    with pytest.raises(InputError, match="run codomain tune first"):
+        recommended_row(tmp_path / "tune.json", 1)
+
+
+def test_a_space_is_every_combination_that_fits() -> None:
+    space = Space(
+        ["static()"],
+        reduce=["", "truncate(9999)"],
+        quantise=["", "binary()"],
+        indexes=["flat('hamming')", "flat()"],
+        fusions=[""],
+    )
+    assert space.expressions() == [
+        "static() >> binary() >> flat('hamming')",
+        "static() >> binary() >> flat()",
+        "static() >> flat()",
+    ]
+    with pytest.raises(PipelineError):
+        Space(["static()"], reduce=["truncate(9999)"]).expressions()
+    with pytest.raises(PipelineError, match="no pipeline to try"):
+        Space([]).expressions()
+    default = Space.default(5000, now="fuse(static() >> float16() >> auto(), bm25())").expressions()
+    assert "bm25()" in default and "fuse(static() >> float16() >> auto(), bm25())" in default
+    assert not any("hnsw" in e for e in default) and any(
+        "hnsw" in e for e in Space.default(50_000, ["static()"]).expressions()
+    )
+
+
+def test_ties_are_broken_by_row_so_that_equal_pipelines_are_equal(tmp_path: Path) -> None:
+    same = Dataset(
+        "same",
+        documents={str(i): "one and the same text" for i in range(30)},
+        queries={"q": "same text"},
+        qrels={"q": {"4": 1}},
+    )
+    tuned = quick(same, tmp_path, ["static() >> flat()", "static() >> int8() >> flat()", "bm25()"])
+    assert {o.mean for o in tuned.outcomes} == {1 / np.log2(6)}
+
+
+def test_a_metric_that_looks_deeper_is_given_more(data: Dataset, tmp_path: Path) -> None:
+    for metric, k in (("R@50", 50), ("AP", 100), ("Success@1", 10)):
+        tuned = quick(data, tmp_path, ["static() >> flat()"], metric=metric, holdout=0)
+        expected = evaluate("static() >> flat()", data, [metric], k=k).mean(metric)
+        assert tuned.outcomes[0].mean == pytest.approx(expected)
+
+
+def test_ray_finds_what_one_process_finds(data: Dataset, tmp_path: Path) -> None:
+    pytest.importorskip("ray", reason="needs codomain[ray]")
+    alone = quick(data, tmp_path, race=False)
+    spread = quick(data, tmp_path / "ray", engine="ray", race=False)
+    assert {o.expression: o.by_query for o in spread.outcomes} == {o.expression: o.by_query for o in alone.outcomes}
+
+
+def test_breaking_it_off_while_collections_are_timed_keeps_the_frontier(
+    data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    timed: list[str] = []
+
+    def stop(clock: LatencyTimer, expression: str) -> tuple[float, float]:
+        timed.append(expression)
+        if len(timed) == 2:
+            raise KeyboardInterrupt
+        return 7.0, 9.0
+
+    monkeypatch.setattr(LatencyTimer, "time", stop)
+    tuned = quick(data, tmp_path, race=False, confirm=True)
+    assert tuned.interrupted and tuned.frontier and len(tuned.outcomes) == len(SPACE)
+    confirmed = [o for o in tuned.outcomes if o.confirmed]
+    assert [(o.expression, o.p50, o.p95) for o in confirmed] == [(timed[0], 7.0, 9.0)]
+    assert not (tmp_path / "tune" / "confirm").exists()
+
+
+def test_what_a_collection_takes_may_change_what_is_recommended(
+    data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = quick(data, tmp_path, race=False, max_latency=50).recommended
+    monkeypatch.setattr(
+        LatencyTimer, "time", lambda clock, expression: (100.0, 100.0) if expression == before else (1.0, 1.0)
+    )
+    tuned = quick(data, tmp_path, race=False, max_latency=50, confirm=True)
+    assert tuned.recommended != before
+    assert next(o for o in tuned.outcomes if o.expression == tuned.recommended).confirmed == (1.0, 1.0)
+
+
+def test_a_pipeline_that_lost_elsewhere_is_tried_again_where_its_rival_is_not(data: Dataset, tmp_path: Path) -> None:
+    weak = [f"static() >> truncate({d}) >> flat() >> diversify()" for d in (9, 12, 16)]
+    strong = "static() >> truncate(256) >> binary() >> flat()"
+    first = quick(data, tmp_path, [strong, *weak], holdout=0)
+    assert {o.status for o in first.outcomes} == {"done", "dropped"}
+    alone = quick(data, tmp_path, weak, holdout=0)
+    assert "done" in {o.status for o in alone.outcomes} and alone.recommended in weak
+
+
+def test_fidelity_changes_the_dense_branch_of_what_is_there_and_nothing_else(data: Dataset, tmp_path: Path) -> None:
+    options: dict[str, Any] = {"mode": "fidelity", "number": 40, "space": SPACE, "engine": "inside", "confirm": False}
+    with cd.create(tmp_path / "c", "fuse(static() >> float16() >> flat(), bm25())") as collection:
+        collection.add([{"id": id, "text": text} for id, text in data.documents.items()])
+        tuned = tune(collection, **options)
+        assert tuned.now == "static() >> float16() >> flat()"
+        for row in tuned.rows:
+            applied = recommended_row(collection.folder / "tune" / "tune.json", row.number)
+            assert applied == f"fuse({row.outcome.expression}, bm25())"
+    with cd.create(tmp_path / "b", "bm25()") as collection:
+        collection.add([{"id": id, "text": text} for id, text in data.documents.items()])
+        with pytest.raises(InputError, match="has no dense branch"):
+            tune(collection, **options)
+
+
+def test_no_text_is_left_behind(data: Dataset, tmp_path: Path) -> None:
+    quick(data, tmp_path, engine="local", race=False)
+    assert not [*(tmp_path / "tune").rglob("questions.json")]
+
+
+def test_too_little_memory_for_the_program_itself_is_one_sentence(data: Dataset, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="give --max-memory more"):
+        quick(data, tmp_path, engine="local", max_memory=20 << 20)
+
+
+def test_a_collection_between_two_pipelines_is_not_tuned(data: Dataset, tmp_path: Path) -> None:
+    with cd.create(tmp_path / "c", "static() >> flat()") as collection:
+        collection.add([{"id": id, "text": text} for id, text in data.documents.items()])
+        collection.upgrade("static() >> truncate(64) >> flat()", mode="reembed")
+        with pytest.raises(InputError, match="is between two pipelines"):
+            tune(collection, data.queries, data.qrels, space=SPACE)
