@@ -54,7 +54,7 @@ BACKGROUND: dict[str, Callable[[Collection], Any]] = {
 }
 """What works with a connection of its own."""
 
-_PLUMBING = {"close", "check_open", "held", "snapshot", "writing", "settle", "changed"}
+_PLUMBING = {"close", "check_open", "held", "snapshot", "writing", "changed", "fit_if_ready"}
 
 
 @pytest.fixture(scope="module")
