@@ -1,4 +1,4 @@
-"""Without torch, the extra `learn`, modules whose classes are networks are not collected for their doctests."""
+"""What is not collected for doctests: programs that tests start, and without torch, the extra `learn`, modules whose classes are networks."""
 
 from importlib.util import find_spec
 
@@ -9,3 +9,4 @@ NETWORKS = [
     "src/codomain/transform/training/recurrent.py",
 ]
 collect_ignore = [] if find_spec("torch") else NETWORKS
+collect_ignore_glob = ["tests/*/*_worker.py"]

@@ -32,7 +32,8 @@ def documents(collection: Collection, where: str | Mapping[str, Any] | Where | N
 
     Documents with media have them under "media", as `Media`.
 
-    They come as they are when the first is asked for; the collection may be changed meanwhile.
+    They come as they are when the first is asked for; the collection may be changed meanwhile. Raises StoreError where it
+    is closed before the last one.
     """
     condition, parameters = ("1", []) if where is None else to_sql(parse_where(where))
     sql = (
@@ -40,9 +41,11 @@ def documents(collection: Collection, where: str | Mapping[str, Any] | Where | N
         f"LEFT JOIN sources s ON s.id = d.source WHERE {condition} ORDER BY d.id"
     )
     # a connection of its own: one state from the first document to the last, and nobody is kept from writing
+    collection.check_open()
     with sentences(collection.folder), closing(connect(collection.folder)) as db:
         with_media = digests(db)
         for number, key, title, text, metadata, source in db.execute(sql, parameters):
+            collection.check_open()
             fields = json.loads(metadata)
             media = {"media": media_of(db, [number])[number]} if number in with_media else {}
             yield media | {

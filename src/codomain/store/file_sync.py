@@ -21,7 +21,7 @@ from codomain.read.files import format_of, is_table, label
 from codomain.store.collection import Collection
 from codomain.store.ingest import AddReport, add_records
 from codomain.store.row_ids import delete_documents
-from codomain.store.schema import sentences, writing
+from codomain.store.schema import writing
 
 
 @dataclass
@@ -58,8 +58,7 @@ def index_files(
     todo = reading.changed(files)
     report.files, report.unchanged_files = len(files), len(files) - len(todo)
     reading.advance = counter(progress, "indexing", sum(file.size for file in todo))
-    with sentences(collection.folder):
-        report.documents = add_records(collection, reading.records(todo), progress=reading.acknowledge)
+    report.documents = add_records(collection, reading.records(todo), progress=reading.acknowledge)
     reading.acknowledge()
     # what may not be looked at has not vanished
     hidden = [bad.path for bad in report.bad if bad.kind == "unreadable"]
@@ -87,10 +86,9 @@ class _Reading:
 
     def changed(self, files: Iterable[SourceFile]) -> list[SourceFile]:
         """Files whose size or time differs from the last complete reading, and whose contents do, too."""
-        db = self.collection.db
-        known = {
-            p: s for p, *s in db.execute("SELECT path, size, mtime_ns, digest FROM sources WHERE digest IS NOT NULL")
-        }
+        sql = "SELECT path, size, mtime_ns, digest FROM sources WHERE digest IS NOT NULL"
+        with self.collection.held() as db:
+            known = {path: stamp for path, *stamp in db.execute(sql)}
         todo: list[SourceFile] = []
         touched: list[SourceFile] = []
         for file in files:
@@ -101,7 +99,7 @@ class _Reading:
             elif time != file.mtime_ns:
                 (touched if self._stamp(file) == stamp else todo).append(file)
         if touched:
-            with writing(db, self.collection.folder):
+            with self.collection.held(), writing(db, self.collection.folder):
                 db.executemany(
                     "UPDATE sources SET mtime_ns = ? WHERE path = ?", [(f.mtime_ns, f.label) for f in touched]
                 )
@@ -146,10 +144,11 @@ class _Reading:
     def acknowledge(self, _step: str = "", _done: int = 0, _total: int = 0) -> None:
         """Called when all that was read so far is on disk: enter the finished files as complete."""
         if self.finished:
-            with self.collection.lock, writing(self.collection.db, self.collection.folder):
-                for file, stamp, keys in self.finished:
-                    self.report.removed += self._complete(file, stamp, keys)
-            self.collection.changed()
+            with self.collection.held() as db:
+                with writing(db, self.collection.folder):
+                    for file, stamp, keys in self.finished:
+                        self.report.removed += self._complete(file, stamp, keys)
+                self.collection.changed()
             self.finished.clear()
         self.advance(self.bytes_read)
         self.bytes_read = 0
@@ -177,21 +176,24 @@ def _remove_vanished(collection: Collection, paths: Iterable[str], present: set[
     kept = tuple(os.path.join(path, "") for path in hidden)
     if not roots:
         return 0
-    with collection.lock, writing(collection.db, collection.folder) as db:
-        known = db.execute("SELECT id, path FROM sources").fetchall()
-        gone = [
-            number
-            for number, path in known
-            if path not in present and path.startswith(tuple(roots)) and not f"{path}/".startswith(kept)
-        ]
-        if not gone:
-            return 0
-        listing = [json.dumps(gone)]
-        documents = [
-            n
-            for (n,) in db.execute("SELECT id FROM documents WHERE source IN (SELECT value FROM json_each(?))", listing)
-        ]
-        delete_documents(db, documents)
-        db.execute("DELETE FROM sources WHERE id IN (SELECT value FROM json_each(?))", listing)
-    collection.changed()
+    with collection.held():
+        with writing(collection.db, collection.folder) as db:
+            known = db.execute("SELECT id, path FROM sources").fetchall()
+            gone = [
+                number
+                for number, path in known
+                if path not in present and path.startswith(tuple(roots)) and not f"{path}/".startswith(kept)
+            ]
+            if not gone:
+                return 0
+            listing = [json.dumps(gone)]
+            documents = [
+                n
+                for (n,) in db.execute(
+                    "SELECT id FROM documents WHERE source IN (SELECT value FROM json_each(?))", listing
+                )
+            ]
+            delete_documents(db, documents)
+            db.execute("DELETE FROM sources WHERE id IN (SELECT value FROM json_each(?))", listing)
+        collection.changed()
     return len(documents)

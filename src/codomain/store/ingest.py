@@ -124,7 +124,7 @@ def add_records(collection: Collection, items: Iterable[Item], progress: Progres
     advance = counter(progress, "adding")
     for batch in _batches(items, modalities_of(collection.root)):
         records = {record.id: record for record in batch}  # of two with one id in a batch the later one counts
-        with collection.lock:
+        with collection.held():
             _add_batch(collection, records, report)
         advance(len(batch))
     return report

@@ -39,7 +39,7 @@ def catch_up(collection: Collection) -> int:
     """
     updates = 0
     while True:
-        with collection.lock:
+        with collection.held():
             with collection.snapshot():
                 generation = collection.generation
                 waiting = _waiting(collection)

@@ -70,7 +70,7 @@ def begin(
         raise InputError(f"the mode of an upgrade is 'bridge' or 'reembed', not {mode!r}.")
     if isinstance(sample, bool) or not isinstance(sample, int) or sample < 1:
         raise InputError(f"the sample must be a whole number of documents, not {sample!r}.")
-    with collection.lock:
+    with collection.held():
         fit_waiting(collection)  # what waits to be fitted is fitted now: the old side stays as it is from here on
         with collection.snapshot():
             _refuse_another(collection)

@@ -37,7 +37,7 @@ def resume(collection: Collection, progress: Progress | None = None) -> None:
     """
     advance = counter(progress, "encoding", _left(collection))
     while True:
-        with collection.lock, collection.snapshot():
+        with collection.snapshot():
             move = collection.move
             if move is None or move.done:
                 raise StoreError(f"no upgrade of {collection.folder} is under way.")
@@ -55,7 +55,7 @@ def rollback(collection: Collection, progress: Progress | None = None) -> None:
     """
     advance = counter(progress, "encoding", _left(collection))
     while True:
-        with collection.lock, collection.snapshot():
+        with collection.snapshot():
             move = collection.move
             if move is None:
                 raise StoreError(f"{collection.folder} keeps no older vectors that it could go back to.")
@@ -85,7 +85,7 @@ def drop_old(collection: Collection) -> None:
 
 def _drop(collection: Collection) -> bool:
     """False where another process has dropped them or gone back to them meanwhile: then they are not ours to clear."""
-    with collection.lock:
+    with collection.held():
         with collection.snapshot():
             move = collection.move
         if move is None:
@@ -112,7 +112,7 @@ def _drop(collection: Collection) -> bool:
 
 def fill(collection: Collection) -> int:
     """Embed the next rows of the branches that lack some; how many rows, 0 when none lacks any."""
-    with collection.lock:
+    with collection.held():
         with collection.snapshot():
             rows, state = collection.rows, (collection.generation, collection.epoch)
             behind = [b for b in _vectors(collection.others) if b.blocks.keeps and b.blocks.end() < rows]
@@ -148,7 +148,7 @@ def _encoded(collection: Collection, behind: Sequence[StoredBranch], rows: np.nd
 
 def _cut_over(collection: Collection, move: UpgradeState) -> bool:
     """Build the new indexes, then answer with them alone; False when rows came in meanwhile."""
-    with collection.lock:
+    with collection.held():
         with writing(collection.db, collection.folder) as db:
             if not collection.outdated:
                 for branch in _vectors(collection.others):
@@ -173,7 +173,7 @@ def _cut_over(collection: Collection, move: UpgradeState) -> bool:
 
 
 def _go_back(collection: Collection, move: UpgradeState) -> bool:
-    with collection.lock:
+    with collection.held():
         gone = collection.branches if move.done else collection.others
         gone = [branch for branch in gone if branch.key not in move.source_keys.values()]
         with writing(collection.db, collection.folder) as db:
