@@ -25,9 +25,11 @@ lint: $(VENV)/test
 docs: $(VENV)/test
 	$(BIN)/python docs/generate.py
 
-# quick proofs first; what needs data or minutes says so and is skipped where it cannot run
-proofs: $(VENV)/test
-	for proof in $(filter-out proofs/lib/%,$(wildcard proofs/*/*.py)); do echo "== $$proof"; $(BIN)/python $$proof || exit 1; done
+# every proof of proofs/register.toml against what is expected of it; what has passed is not run again until something changes
+# make proofs FRESH=1   all of them again          make proofs QUICK=1   8 minutes of them, others at every commit
+# make proofs ROOM=index   those of a room         make proofs RECORD=1   write what was found to proofs/last_run.toml
+proofs: $(VENV)/$(if $(QUICK),test,bench)
+	$(BIN)/python proofs/run.py $(ROOM) $(if $(FRESH),--fresh) $(if $(QUICK),--quick 8) $(if $(RECORD),--record)
 
 bench: $(VENV)/bench
 	for benchmark in benchmarks/*.py; do echo "== $$benchmark"; $(BIN)/python $$benchmark || exit 1; done

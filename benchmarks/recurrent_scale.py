@@ -32,7 +32,7 @@ from codomain.transform import Binary, RecurrentBinary
 from scale import grown, truth
 
 sys.path.append(str(Path(__file__).parents[1]))
-from proofs.index.ivf_attr import packages
+from proofs.lib.packages import packages
 
 SAMPLE, QUERIES, TURNS = 50_000, 100, 15
 

@@ -122,7 +122,7 @@ def main() -> None:
     import codomain as cd
     from codomain.measure import datasets
     from codomain.measure.encoded import encoded
-    from proofs.index.ivf_attr import packages
+    from proofs.lib.packages import packages
 
     sizes = [int(a) for a in sys.argv[1:] if a.isdigit()] or [10_000, 100_000, 1_000_000]
     only = sys.argv[sys.argv.index("--only") + 1] if "--only" in sys.argv else None

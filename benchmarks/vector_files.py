@@ -58,7 +58,7 @@ def main() -> None:
     from gensim.models import KeyedVectors
 
     from codomain.vectorfiles import import_file
-    from proofs.vectorfiles.vector_files import glove
+    from proofs.lib.glove import glove
 
     turns = int(sys.argv[1]) if len(sys.argv) > 1 else 5
     keys, vectors = glove()

@@ -24,13 +24,14 @@ from codomain.encode import MiniLMEncoder
 from codomain.index.diagnostics import order_sensitivity
 from codomain.measure.ann import decile_recall, graph, orders
 from codomain.measure.encoded import encoded
-from proofs.lib.claims import judge, prove
-from proofs.transform.align import verses
+from proofs.lib.claims import Claim, at_least
+from proofs.lib.prove import prove
+from proofs.lib.verses import verses
 
 GRAPHS = {4: (32, 16), 8: (64, 16), 16: (128, 32)}
 
 
-def main() -> None:
+def main() -> list[Claim]:
     encoder = MiniLMEncoder()
     modern, old = verses()
     X = np.float32(encoded(encoder, modern)[:6000])
@@ -57,10 +58,10 @@ def main() -> None:
         print(
             f"  queries of the lowest and highest local dimension, a fifth each: {spread[m][0]:.3f}, {spread[m][1]:.3f}"
         )
-    claims = {
-        "queries of high local dimension are harder by 3 points at m=8": spread[8][0] - spread[8][1] >= 0.03,
-    }
-    judge(claims)
+    return [
+        at_least("queries of high local dimension are harder at m=8, recall@10", spread[8][0] - spread[8][1], 0.03),
+        at_least("cluster by cluster costs at m=4, recall@10", found[4]["random"] - found[4]["category"], 0.005),
+    ]
 
 
 if __name__ == "__main__":

@@ -13,23 +13,20 @@ the nearest of all 256 to the original's for 90 of 100.
 
 from __future__ import annotations
 
-import gzip
-import json
-import os
 import sys
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
-from sklearn.metrics import silhouette_score
 
 sys.path.append(str(Path(__file__).parents[2]))
 
 from codomain.encode import MiniLMEncoder
-from codomain.errors import InputError
 from codomain.measure.hidden import decompose, hidden_states
 from codomain.measure.perturbations import order
-from proofs.lib.claims import judge, prove
+from proofs.lib.claims import Claim, above, at_least, at_most, below
+from proofs.lib.files import json_lines
+from proofs.lib.prove import prove
 
 GROUPS = (
     "rec.autos", "rec.sport.hockey", "sci.crypt", "sci.med", "sci.space", "soc.religion.christian", "talk.politics.guns",
@@ -39,11 +36,7 @@ EACH, LENGTH = 32, 128
 
 
 def posts() -> tuple[list[str], list[str]]:
-    path = Path(os.environ.get("CODOMAIN_DATA", "")) / "newsgroups20" / "newsgroups20.jsonl.gz"
-    if not path.is_file():
-        raise InputError("CODOMAIN_DATA names no folder with newsgroups20/newsgroups20.jsonl.gz.")
-    with gzip.open(path, "rt", encoding="utf-8") as file:
-        rows = [json.loads(line) for line in file]
+    rows = json_lines("newsgroups20", "newsgroups20.jsonl.gz")
     kept, seen = [], Counter()
     for row in rows:
         text = " ".join(row["text"].split())
@@ -57,7 +50,9 @@ def unit(X: np.ndarray) -> np.ndarray:
     return X / np.linalg.norm(X, axis=1, keepdims=True)
 
 
-def main() -> None:
+def main() -> list[Claim]:
+    from sklearn.metrics import silhouette_score
+
     encoder = MiniLMEncoder()
     texts, labels = posts()
     H, kept = hidden_states(encoder, texts, LENGTH)
@@ -89,14 +84,23 @@ def main() -> None:
     print(
         f"words shuffled: cosine of the context parts {np.diag(cosines).mean():.3f}, nearest of all for {100 * found:.1f} %"
     )
-    claims = {
-        "the parts add up": all(abs(sum(parts.shares()) - 1) < 1e-9 for parts in layers),
-        "position has a stable rank of at most 15": max(parts.stable_rank() for parts in layers) <= 15,
-        "position and context are apart": max(parts.coherence()[0] for parts in layers) < 0.2,
-        "topics are clearer in the context part": contexts > tokens,
-        "shuffled words keep the context part": found >= 0.9,
-    }
-    judge(claims)
+    totals = [np.square(states - states.mean(axis=(0, 1))).sum() for states in np.float64(H)]
+    summed = [
+        states.shape[0] * np.square(parts.position).sum() + states.shape[1] * np.square(parts.context).sum()
+        + np.square(parts.residual).sum()
+        for states, parts in zip(H, layers, strict=True)
+    ]  # fmt: skip
+    return [
+        below(
+            "the parts add up to the variance, largest relative error of a layer",
+            max(abs(part / total - 1) for part, total in zip(summed, totals, strict=True)),
+            1e-4,
+        ),
+        at_most("stable rank of the position part, largest of a layer", max(p.stable_rank() for p in layers), 15),
+        below("position and context are apart, largest mean |cos|", max(p.coherence()[0] for p in layers), 0.2),
+        above("topics are clearer in the context part, silhouette", contexts - tokens, 0),
+        at_least("shuffled words keep the context part, nearest of all", found, 0.9),
+    ]
 
 
 if __name__ == "__main__":

@@ -26,12 +26,13 @@ from codomain.measure import load
 from codomain.measure.encoded import encoded
 from codomain.measure.geometry import isoscore, partition_isotropy
 from codomain.measure.threshold import auc, calibrate_threshold, similarity_profile
-from proofs.lib.claims import judge, prove
+from proofs.lib.claims import Claim, above, at_least, at_most
+from proofs.lib.prove import prove
 
 CUTS = {"minilm": (384, 192, 96, 48, 24), "static": (384, 192, 96, 48)}
 
 
-def main() -> None:
+def main() -> list[Claim]:
     encoders = {"minilm": MiniLMEncoder(), "static": StaticEncoder()}
     gaps, widths, overlaps, isotropies = {}, {}, {}, {}
     for name in ("cranfield", "scifact"):
@@ -75,14 +76,19 @@ def main() -> None:
             f"Spearman with accuracy over {len(table)} spaces: overlap {overlaps[name]:+.2f}, IsoScore {isotropies[name]:+.2f}, "
             f"I(W) {spearmanr(accuracy, offset).statistic:+.2f}"
         )
-    claims = {
-        "noise is told better than answers": min(gaps.values()) >= 0.15,
-        "a threshold is uncertain by .08 or more": min(widths.values()) >= 0.08,
-        "overlap goes with accuracy": max(overlaps.values()) <= -0.6,
-        "isotropy goes with it less": all(abs(isotropies[n]) < abs(overlaps[n]) for n in overlaps),
-    }
-    print()
-    judge(claims)
+    return [
+        at_least("noise is told better than answers, AUC, worse of two sets", min(gaps.values()), 0.15),
+        at_least("a threshold is uncertain, narrower interval of two sets", min(widths.values()), 0.08),
+        at_most("overlap falls as accuracy rises, weaker Spearman of two sets", max(overlaps.values()), -0.6),
+        *(
+            above(
+                f"{name}: isotropy goes with accuracy less than overlap does, difference of |Spearman|",
+                abs(overlaps[name]) - abs(isotropies[name]),
+                0,
+            )
+            for name in overlaps
+        ),
+    ]
 
 
 if __name__ == "__main__":

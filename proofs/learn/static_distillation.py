@@ -17,24 +17,27 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from pathlib import Path
 
 import numpy as np
+from tokenizers import Tokenizer
 
-try:
-    import torch
-    from tokenizers import Tokenizer
-    from torch.nn.functional import cross_entropy, embedding_bag, normalize
-except ImportError as error:
-    print(f"skipped: {error}")
-    sys.exit()
+sys.path.append(str(Path(__file__).parents[2]))
+
+from proofs.lib.prove import needs, prove
+
+needs()
+
+import torch
+from torch.nn.functional import cross_entropy, embedding_bag, normalize
 
 from codomain.encode import StaticEncoder
-from codomain.errors import MissingExtra
 from codomain.index.flat import Flat
 from codomain.learn import distil, static, vocabulary
 from codomain.learn.corpus import SENTENCE_END
 from codomain.learn.teacher import TeacherCache
 from codomain.measure import Run, compare, load, per_query
+from proofs.lib.claims import Claim, above, at_least, at_most
 
 TRAIN, TEST, TOKENS = 2000, 500, 64
 RATE, EPOCHS, BATCH = 3e-3, 12, 128
@@ -65,7 +68,7 @@ def info_nce(start: np.ndarray, left: distil.Bags, right: distil.Bags, rate: flo
     return rows.detach().numpy() * scale
 
 
-def main() -> int:
+def main() -> list[Claim]:
     data = load("debian")
     answers = {relevant for judged in data.qrels.values() for relevant in judged}
     others = [document for document in data.documents if document not in answers]
@@ -137,19 +140,17 @@ def main() -> int:
     print("LEAF - InfoNCE, symmetric: ", compare(found["InfoNCE"][0], found["LEAF"][0]))
     print("LEAF - InfoNCE, asymmetric:", asymmetric)
     loss = {name: mean[name][0] - mean[name][2] for name in ("LEAF", "teacher")}
-    claims = {
-        "symmetric: not worse than InfoNCE": mean["LEAF"][0] >= mean["InfoNCE"][0] - 0.01,
-        "asymmetric: at least 0.55": mean["LEAF"][1] >= 0.55,
-        "asymmetric: clearly above InfoNCE": asymmetric.low > 0.05,
-        "64 axes: robust like the teacher": loss["LEAF"] <= max(1.5 * loss["teacher"], 0.02),
-    }
-    for claim, holds in claims.items():
-        print(f"{'holds' if holds else 'FAILS'}  {claim}")
-    return 0 if all(claims.values()) else 1
+    return [
+        at_least("symmetric: not worse than InfoNCE, nDCG@10", mean["LEAF"][0] - mean["InfoNCE"][0], -0.01),
+        at_least("asymmetric, nDCG@10", mean["LEAF"][1], 0.55),
+        above("asymmetric: clearly above InfoNCE, lower end", asymmetric.low, 0.05),
+        at_most(
+            "64 axes: loses beyond 1.5 times the teacher's loss, or .02",
+            loss["LEAF"] - max(1.5 * loss["teacher"], 0.02),
+            0,
+        ),
+    ]
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except MissingExtra as error:
-        print(f"skipped: {error}")
+    prove(main)

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import gzip
-import json
-import os
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 import codomain as cd
-from codomain.errors import InputError
 from codomain.measure.encoded import encoded
+from proofs.lib.files import json_lines
 
 DOCUMENTS, QUERIES = 20_000, 1_000
 
@@ -30,11 +26,7 @@ class Synopses(NamedTuple):
 
 def read(encoder: str = "minilm()") -> Synopses:
     """20,000 documents and 1,000 queries drawn with seed 0 from $CODOMAIN_DATA/debian_packages; vectors are cached."""
-    path = Path(os.environ.get("CODOMAIN_DATA", "")) / "debian_packages" / "packages.jsonl.gz"
-    if not path.is_file():
-        raise InputError("CODOMAIN_DATA names no folder with debian_packages/packages.jsonl.gz.")
-    with gzip.open(path, "rt", encoding="utf-8") as file:
-        packages = [json.loads(line) for line in file]
+    packages = json_lines("debian_packages", "packages.jsonl.gz")
     section = {package["title"]: package["section"] for package in packages}
     texts = sorted(section)
     chosen = [texts[i] for i in np.random.default_rng(0).permutation(len(texts))[: DOCUMENTS + QUERIES]]

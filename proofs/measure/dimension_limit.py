@@ -26,7 +26,8 @@ sys.path.append(str(Path(__file__).parents[2]))
 import codomain as cd
 from codomain.measure import Space, evaluate, load
 from codomain.measure.dimension_limit import combination_pressure, critical_n
-from proofs.lib.claims import judge, prove
+from proofs.lib.claims import Claim, at_least, at_most, shown
+from proofs.lib.prove import prove
 
 SYSTEMS = {
     "BM25": "bm25()",
@@ -35,23 +36,23 @@ SYSTEMS = {
 }
 
 
-def main() -> None:
+def main() -> list[Claim]:
     limit, scifact = (combination_pressure(load(name).qrels) for name in ("limit-small", "scifact"))
     print(f"LIMIT: {limit}\nSciFact: {scifact}\n")
-    verdicts = {
-        "the paper's density and strength of LIMIT and of SciFact": (
+    claims = [
+        shown("the paper's density and strength of LIMIT and of SciFact", 
             abs(limit.density - 0.085481) < 1e-6 and abs(limit.strength - 28.4653) < 1e-4
-            and abs(scifact.density - 0.001449) < 1e-6 and abs(scifact.strength - 0.4222) < 1e-4
-        ),
-    }  # fmt: skip
+            and abs(scifact.density - 0.001449) < 1e-6 and abs(scifact.strength - 0.4222) < 1e-4,
+            f"{limit.density:.6f}, {limit.strength:.4f}; {scifact.density:.6f}, {scifact.strength:.4f}"),
+    ]  # fmt: skip
     found: dict[int, int] = {}
     for d in range(3, 9):
         found[d] = critical_n(d, start=found.get(d - 1, 3), seed=1)
         fit = -10.53 + 4.03 * d + 0.052 * d**2 + 0.0037 * d**3
         print(f"{d} dimensions: all pairs of {found[d]} documents (the paper's fit: {fit:.1f})", flush=True)
         if d >= 5:
-            verdicts[f"{d} dimensions: {found[d]} within 2 of {fit:.1f}"] = abs(found[d] - fit) <= 2
-    verdicts["more with every dimension"] = all(found[d] < found[d + 1] for d in range(3, 8))
+            claims.append(at_most(f"{d} dimensions, documents apart from the paper's fit", abs(found[d] - fit), 2))
+    claims.append(at_least("more documents with every dimension", min(found[d + 1] - found[d] for d in range(3, 8)), 1))
 
     data = load("limit-small")
     scores = {name: evaluate(expression, data, ["R@2", "R@10"], k=10) for name, expression in SYSTEMS.items()}
@@ -59,18 +60,21 @@ def main() -> None:
     for name, one in scores.items():
         print(f"{name:14} R@2 {one.mean('R@2'):.3f}   R@10 {one.mean('R@10'):.3f}   {SYSTEMS[name]}")
     bm25, tokens, single = scores.values()
-    verdicts[f"BM25 {bm25.mean('R@2'):.3f}, .9 or more"] = bm25.mean("R@2") >= 0.9
-    verdicts[f"one vector {single.mean('R@2'):.3f}, .3 or less"] = single.mean("R@2") <= 0.3
-    for better, worse in ((bm25, tokens), (tokens, single)):
+    claims.append(at_least("BM25, R@2", bm25.mean("R@2"), 0.9))
+    claims.append(at_most("one vector, R@2", single.mean("R@2"), 0.3))
+    for better, worse, words in (
+        (bm25, tokens, "BM25 above token vectors"),
+        (tokens, single, "token vectors above one"),
+    ):
         difference = better.against(worse, "R@2")
-        verdicts[f"{better.pipeline} above {worse.pipeline}: {difference}"] = (
-            difference.low > 0 and difference.p < 0.001
-        )
+        apart = difference.low > 0 and difference.p < 0.001
+        claims.append(shown(f"{words}, R@2, p below .001", apart, str(difference)))
     space = Space(["minilm()"], reduce=["", "truncate(192)"], quantise=["", "int8()"], fusions=["", "fuse({}, bm25())"])
     tuned = cd.tune(data, space=space, confirm=False)
-    verdicts[f"tune recommends {tuned.recommended}"] = "bm25" in str(tuned.recommended)
-    print()
-    judge(verdicts)
+    claims.append(
+        shown("tune recommends BM25 or a fusion with it", "bm25" in str(tuned.recommended), str(tuned.recommended))
+    )
+    return claims
 
 
 if __name__ == "__main__":

@@ -36,7 +36,8 @@ sys.path.append(str(Path(__file__).parents[2]))
 from codomain.encode.static import BUNDLED
 from codomain.measure import evaluate, load
 from codomain.measure.complexity import domain_gap, sentence_length, syllables, text_complexity
-from proofs.lib.claims import judge, prove
+from proofs.lib.claims import Claim, above, at_least, below
+from proofs.lib.prove import prove
 
 
 def texts_of(name: str) -> list[str]:
@@ -63,7 +64,7 @@ def exchanged(texts: list[str], rng: np.random.Generator) -> list[str]:
     return [re.sub(r"[A-Za-z]+", lambda m: other[m[0].lower()], t) for t in texts]
 
 
-def main() -> None:
+def main() -> list[Claim]:
     tokenizer = Tokenizer.from_file(str(BUNDLED / "tokenizer.json"))
     found = {}
     print(f"{'':16}{'fog':>7}{'words a sentence':>18}{'long words':>12}{'bits a word':>13}{'tokens a word':>15}")
@@ -75,13 +76,13 @@ def main() -> None:
             f"{name:16}{one.fog:7.1f}{one.sentence:18.1f}{one.long_words:12.3f}{one.entropy:13.2f}{one.fertility:15.3f}"
         )
     news, everyday = found["agnews"], found["tatoeba/deu-eng"]
-    verdicts = {
-        "fog: SciFact and Cranfield above AG News": min(found["scifact"].fog, found["cranfield"].fog) > news.fog,
-        f"fog: AG News above Tatoeba by {news.fog - everyday.fog:.1f}, 3 or more": news.fog - everyday.fog >= 3,
-        f"tokens a word: SciFact {found['scifact'].fertility / news.fertility - 1:+.0%} of AG News, +10 % or more": (
-            found["scifact"].fertility >= 1.1 * news.fertility
+    claims = [
+        above(
+            "fog: SciFact and Cranfield above AG News", min(found["scifact"].fog, found["cranfield"].fog) - news.fog, 0
         ),
-    }
+        at_least("fog: AG News above Tatoeba", news.fog - everyday.fog, 3),
+        at_least("tokens a word: SciFact over AG News", found["scifact"].fertility / news.fertility, 1.1),
+    ]
     data, rng = load("scifact", "train"), np.random.default_rng(0)
     asked = list(data.queries.values())
     strange = re.findall(r"[a-z]{3,}", " ".join(asked).lower())  # without full stops, which would end sentences
@@ -104,11 +105,10 @@ def main() -> None:
         )
         ours, other = (gap.complexity, gap.domain) if kind == "longer" else (gap.domain, gap.complexity)
         high = gap.complexity_high if kind == "longer" else gap.high
-        verdicts[
-            f"{kind}: {'complexity' if kind == 'longer' else 'domain'} {ours:+.4f} (up to {high:+.4f}), the other {other:+.4f}"
-        ] = high < 0 and abs(ours) > abs(other)
-    print()
-    judge(verdicts)
+        made = "complexity" if kind == "longer" else "domain"
+        claims.append(below(f"{kind}: {made} costs, upper end", high, 0))
+        claims.append(above(f"{kind}: {made} costs more than the other, difference", abs(ours) - abs(other), 0))
+    return claims
 
 
 if __name__ == "__main__":

@@ -15,9 +15,6 @@ take prompts; this one is neither.
 
 from __future__ import annotations
 
-import csv
-import gzip
-import os
 import sys
 from pathlib import Path
 
@@ -26,11 +23,12 @@ import numpy as np
 sys.path.append(str(Path(__file__).parents[2]))
 
 import codomain as cd
-from codomain.errors import InputError
 from codomain.measure.compression import compare, redundancy_curve
 from codomain.measure.encoded import encoded
 from codomain.measure.geometry import intrinsic_dimension, isoscore, mean_cosine
-from proofs.lib.claims import judge, prove
+from proofs.lib.claims import Claim, above, below
+from proofs.lib.prove import prove
+from proofs.lib.verses import rows
 
 SHARES = (1, 0.5, 0.25, 0.125, 0.05, 0.02, 0.01, 0.005)
 DRAWS = 5
@@ -41,14 +39,10 @@ NEW = {
 }  # fmt: skip
 
 
-def main() -> None:
+def main() -> list[Claim]:
     from sklearn.linear_model import LogisticRegressionCV
 
-    path = Path(os.environ.get("CODOMAIN_DATA", "")) / "verses" / "verses.tsv.gz"
-    if not path.is_file():
-        raise InputError("CODOMAIN_DATA names no folder with verses/verses.tsv.gz.")
-    with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
-        verses = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))[:6000]
+    verses = rows()[:6000]
     stage = cd.pipeline("minilm()").stages[0]
     X = np.float32(encoded(stage, [v["web"] for v in verses]))
     Q = np.float32(encoded(stage, [v["kjv"] for v in verses[:1500]], "queries"))
@@ -90,12 +84,15 @@ def main() -> None:
 
     r1, accuracy = dict(zip(SHARES, curves[0], strict=True)), dict(zip(SHARES, curves[3], strict=True))
     kept = (accuracy[0.05] - guess) / (accuracy[1] - guess)
-    claims = {
-        f"classification loses less than 2 points at 25 %: {100 * (accuracy[1] - accuracy[0.25]):.1f}": accuracy[1] - accuracy[0.25] < 0.02,
-        f"and less than 5 at 5 %: {100 * (accuracy[1] - accuracy[0.05]):.1f}": accuracy[1] - accuracy[0.05] < 0.05,
-        f"at 5 % it keeps more of its lead over guessing ({kept:.0%}) than retrieval of its R@1 ({r1[0.05] / r1[1]:.0%})": kept > r1[0.05] / r1[1],
-    }  # fmt: skip
-    judge(claims)
+    return [
+        below("classification loses at a quarter of the first dimensions", accuracy[1] - accuracy[0.25], 0.02),
+        below("classification loses at 5 % of the first dimensions", accuracy[1] - accuracy[0.05], 0.05),
+        above(
+            "at 5 % it keeps more of its lead over guessing than retrieval of its R@1, difference of the shares",
+            kept - r1[0.05] / r1[1],
+            0,
+        ),
+    ]
 
 
 if __name__ == "__main__":

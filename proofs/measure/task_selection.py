@@ -39,8 +39,9 @@ from codomain.measure.metrics import spearman
 from codomain.measure.neighbours import units
 from codomain.measure.tasks import clusters, cosine_of_pairs, linear_probe, ranked
 from codomain.measure.translations import bitext
-from proofs.lib.claims import judge, prove
-from proofs.measure.bitext import E5
+from proofs.lib.claims import Claim, at_least
+from proofs.lib.e5 import E5
+from proofs.lib.prove import prove
 
 ITEMS = 600
 PROBES = ["sst2", "cr", "subj", "mpqa", "sentclass/trec", "agnews", "banking77", "toxic_tweets"]
@@ -104,7 +105,7 @@ def tasks() -> dict[str, tuple[str, Dataset, list[str]]]:
     return found
 
 
-def main() -> None:
+def main() -> list[Claim]:
     encoders: dict[str, Any] = {
         "minilm": cd.pipeline("minilm(max_length=128)").stages[0], "e5": E5(), "static": cd.pipeline("static()").stages[0],
     }  # fmt: skip
@@ -168,14 +169,12 @@ def main() -> None:
         print(f"{one.pipeline:52} nDCG@10 {one.mean:.4f} in the corpus, {other.mean:.4f} in the pool")
     rises = [b.mean - a.mean for a, b in zip(full, reduced, strict=True)]
     print(f"pool: {len(pool.documents):,} of {len(claims.documents):,} abstracts; {agreement}\n")
-    verdicts = {
-        f"half of the tasks rank as all: {ours:.3f}, .95 or more": ours >= 0.95,
-        f"and better than random halves by {ours - np.mean(by_chance):+.3f}, .01 or more": ours - np.mean(by_chance)
-        >= 0.01,
-        f"the pool ranks as the corpus: tau {agreement.tau:.3f}, .9 or more": agreement.tau >= 0.9,
-        f"and every score is as high or higher there (from {min(rises):+.4f} to {max(rises):+.4f})": min(rises) >= 0,
-    }
-    judge(verdicts)
+    return [
+        at_least("half of the tasks rank as all, Spearman", ours, 0.95),
+        at_least("half of the tasks rank better than random halves", ours - float(np.mean(by_chance)), 0.01),
+        at_least("the pool ranks as the corpus, tau", agreement.tau, 0.9),
+        at_least("every score is as high or higher in the pool, least rise", min(rises), 0),
+    ]
 
 
 def growth_run(corpora: Nested, expression: str) -> Any:

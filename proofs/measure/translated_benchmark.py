@@ -27,9 +27,10 @@ sys.path.append(str(Path(__file__).parents[2]))
 
 from codomain.measure.encoded import encoded
 from codomain.measure.translated import check_translations
-from proofs.lib.claims import judge, prove
-from proofs.lib.labelled import folder, table
-from proofs.measure.bitext import E5
+from proofs.lib.claims import Claim, at_least, at_most
+from proofs.lib.e5 import E5
+from proofs.lib.files import table
+from proofs.lib.prove import prove
 
 COUNT = 2_000
 _NEGATION = re.compile(r"\b(niet|geen)\s+")
@@ -44,7 +45,7 @@ class Cached:
 
 def sentences() -> tuple[list[str], list[str]]:
     english, dutch = (
-        [row for row in table(folder("stsb_multi") / f"{language}.tsv.gz") if row["split"] == "train"]
+        [row for row in table("stsb_multi", f"{language}.tsv.gz") if row["split"] == "train"]
         for language in ("en", "nl")
     )
     found: dict[str, str] = {}
@@ -77,7 +78,7 @@ def spoilt(english: list[str], dutch: list[str], rng: np.random.Generator) -> tu
     return changed, done
 
 
-def main() -> None:
+def main() -> list[Claim]:
     english, dutch = sentences()
     changed, done = spoilt(english, dutch, np.random.default_rng(1))
     report = check_translations(english, changed, Cached())
@@ -93,14 +94,11 @@ def main() -> None:
     wrong = [i for i, why in enumerate(report.reasons) if why and done[i] is None]
     for i in wrong[:6]:
         print(f"  {report.reasons[i]}: {english[i][:90]} | {changed[i][:90]}")
-    verdicts = {
-        f"{way}: {recall[way]:.3f} found, .95 or more": recall[way] >= 0.95
-        for way in ("swapped", "number", "untranslated")
-    }
-    verdicts[f"{precision:.3f} of what is dropped was spoilt, .9 or more"] = precision >= 0.9
-    verdicts[f"lost negations: {recall['negation']:.3f} found, .3 or less"] = recall["negation"] <= 0.3
-    print()
-    judge(verdicts)
+    return [
+        *(at_least(f"{way}: share that is found", recall[way], 0.95) for way in ("swapped", "number", "untranslated")),
+        at_least("share of what is dropped that was spoilt", precision, 0.9),
+        at_most("lost negations: share that is found", recall["negation"], 0.3),
+    ]
 
 
 if __name__ == "__main__":

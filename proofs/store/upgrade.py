@@ -2,8 +2,9 @@
 
 Paper 26 and the alignments beside it ("Query Drift Compensation", 2025), as `codomain upgrade` uses them. Each set is indexed
 with the old encoder, upgraded on a sample of 2,000 rows, and searched by its real queries at 0, 25, 50, 75 and 100 % of the rows
-re-embedded. Claims: the bridge alone keeps at least .9 of the old encoder's nDCG@10, and quality does not fall by more
-than noise (.01) from one mark to the next. `told` is what the upgrade measured by itself, before it began, with queries
+re-embedded. Claims, of each set and each pair of encoders: the bridge alone keeps at least .9 of the old encoder's nDCG@10,
+and quality does not fall by more than noise (.01) from one mark to the next (from static() on NPL it does: there the bridge
+alone is better than the old encoder). `told` is what the upgrade measured by itself, before it began, with queries
 made of the documents: how far can a user trust it?
 
     CODOMAIN_DATA=... python proofs/store/upgrade.py [--plot docs/upgrade.png] [set ...]
@@ -32,6 +33,8 @@ from codomain.measure.runs import Run
 from codomain.stages import Stage, stage
 from codomain.store.upgrade import steps
 from proofs.lib import minilm_l3  # noqa: F401  (registers the encoder minilm_l3)
+from proofs.lib.claims import Claim, at_least
+from proofs.lib.prove import prove
 
 SETS = ("cranfield", "scifact", "npl_vaswani")
 MOVES = (("static()", "minilm()"), ("minilm_l3()", "minilm()"))
@@ -122,19 +125,22 @@ def plot(path: str, lines: dict[str, tuple[float, list[float]]]) -> None:
     figure.savefig(path, dpi=110)
 
 
-def main() -> None:
+def main() -> list[Claim]:
     arguments = sys.argv[1:]
     picture = arguments.pop(arguments.index("--plot") + 1) if "--plot" in arguments else None
     sets = [a for a in arguments if a != "--plot"] or SETS
     print(f"{'set':12}{'upgrade':26}{'old':>6}" + "".join(f"{mark:>6} %" for mark in MARKS) + f"{'kept':>7}{'told':>7}")
-    lines, holds = {}, True
+    lines, claims = {}, list[Claim]()
     for name in sets:
         data = load(name)
         for old, new in MOVES:
             before, found, report = moved(old, new, data)
             kept = found[0] / before
-            holds &= kept >= LEAST_KEPT and all(b >= a - NOISE for a, b in pairwise(found))
             label = f"{old} -> {new}"
+            claims += [
+                at_least(f"{name}, {label}: the bridge alone keeps of nDCG@10", kept, LEAST_KEPT),
+                at_least(f"{name}, {label}: worst step on the way", min(b - a for a, b in pairwise(found)), -NOISE),
+            ]
             figures = "".join(f"{value:8.3f}" for value in found)
             print(
                 f"{name:12}{label:26}{before:6.3f}{figures}{kept:7.2f}{report['ratio_to_old']:7.2f}  {report['method']}",
@@ -143,9 +149,8 @@ def main() -> None:
             lines[f"{name}: {label}"] = (before, found)
     if picture:
         plot(picture, lines)
-    print("holds" if holds else "does not hold")
-    sys.exit(not holds)
+    return claims
 
 
 if __name__ == "__main__":
-    main()
+    prove(main)

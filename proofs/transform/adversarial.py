@@ -5,7 +5,8 @@ are 4,000 a side and minutes on a CPU, so nothing is claimed of its results, onl
 
 A turned 2-D mixture of five clusters, three seeds: mean cosine of 200 further points to where they belong. Verses
 ($CODOMAIN_DATA/verses), MiniLM-L3 to a turned MiniLM-L6, no verse on both sides: top-1 among 1,000 further ones, a guess 0.001,
-after 300 batches at the width 256. The claim, from the specification: the mixture reaches .95 from the first seed.
+after 300 batches at the width 256. The claim, from the specification: the mixture reaches .95 from the first seed. Not from every seed, and of so few
+verses nothing is found: both stand in the register as what does not hold.
 
     CODOMAIN_DATA=... python proofs/transform/adversarial.py
 """
@@ -23,8 +24,10 @@ sys.path.append(str(Path(__file__).parents[2]))
 import codomain as cd
 from codomain.measure.encoded import encoded
 from codomain.transform.adversarial import AdversarialTranslator
-from proofs.lib.claims import prove
-from proofs.transform.unpaired import Split, top1, verses
+from proofs.lib.claims import Claim, at_least
+from proofs.lib.prove import prove
+from proofs.lib.splits import Split, top1
+from proofs.lib.verses import verses
 
 SEEDS = (0, 1, 2)
 
@@ -40,25 +43,28 @@ def mixture() -> tuple[np.ndarray, ...]:
     return x[:1000] @ R, x[1000:2000], x[2000:] @ R, x[2000:]
 
 
-def main() -> None:
+def main() -> list[Claim]:
     X, y, asked, true = mixture()
     cosines = []
     for seed in SEEDS:
         toy = AdversarialTranslator(32, 600, 128, lr=1e-3, judge_lr=5e-4, dropout=0.0, seed=seed).fit(X, y)
         cosines.append(float((toy.transform(asked) * true).sum(axis=1).mean()))
         print(f"a turned mixture, seed {seed}: mean cosine {cosines[-1]:.3f}", flush=True)
-    new, old = (np.float32(encoded(cd.pipeline(e).stages[0], verses())) for e in ("minilm_l3()", "minilm()"))
+    new, old = (np.float32(encoded(cd.pipeline(e).stages[0], verses()[0])) for e in ("minilm_l3()", "minilm()"))
     split = Split(new, old, 1, 4000, 0)
     began = time.perf_counter()
     real = AdversarialTranslator(256, 300, 256, lr=2e-4, judge_lr=1e-4).fit(split.X, split.Y)
     moved = real.transform(split.asked)
+    found = top1(moved, split.true)
     print(
-        f"verses, 4,000 a side: top-1 {top1(moved, split.true):.3f}, mean cosine "
+        f"verses, 4,000 a side: top-1 {found:.3f}, mean cosine "
         f"{float((moved * split.true).sum(axis=1).mean()):.3f}, {time.perf_counter() - began:.0f} s"
     )
-    holds = cosines[0] >= 0.95
-    print(f"{'holds' if holds else 'DOES NOT HOLD':14} a turned mixture is translated, mean cosine at least .95")
-    sys.exit(0 if holds else 1)
+    return [
+        at_least("a turned mixture is translated from the first seed, mean cosine", cosines[0], 0.95),
+        at_least("a turned mixture is translated from every seed, mean cosine", min(cosines), 0.95),
+        at_least("verses, 4,000 a side, are found ten times as often as by guessing, top-1", found, 0.01),
+    ]
 
 
 if __name__ == "__main__":

@@ -10,36 +10,40 @@ asked and need no labels: 1,000, of SciFact its 809 of training. "drift, task's"
 does. Data: $CODOMAIN_DATA/{docstrings,verses,scifact}.
 
 The claim, set before the first run: wherever the fine-tune costs an old index at least two points, one vector wins back at
-least one. The table says which share of the loss each compensation recovers.
+least one. The table says which share of the loss each compensation recovers. At 2e-5 no index loses as much, so nothing is
+claimed there but that.
 
     CODOMAIN_DATA=... python proofs/transform/drift.py [rate ...]
 """
 
 from __future__ import annotations
 
-import gzip
-import json
 import os
 import sys
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import torch
-from torch.nn.functional import cross_entropy, normalize
 
 sys.path.append(str(Path(__file__).parents[2]))
 
+from proofs.lib.prove import needs, prove
+
+needs()
+
+import torch
+from torch.nn.functional import cross_entropy, normalize
+
 from codomain.encode.transformer import MiniLMEncoder, TransformerEncoder, minilm_folder
-from codomain.errors import CodomainError
 from codomain.measure.datasets import load
 from codomain.measure.encoded import cache_folder, encoded
 from codomain.transform.align import Align
-from proofs.lib.claims import judge
-from proofs.transform.align import verses
-from proofs.transform.low_rank_adapter import hidden
+from proofs.lib.claims import Claim, at_least
+from proofs.lib.docstrings import pairs
+from proofs.lib.verses import verses
 
 RATES = (2e-5, 2e-4, 5e-4)
+LOST, WON = 0.02, 0.01
 STEPS, WARM, BATCH, TOKENS, SCALE = 300, 30, 16, 64, 20.0
 METHODS = ("drift", "procrustes", "lowrank", "ridge", "auto")
 
@@ -53,15 +57,8 @@ class Searched(NamedTuple):
     others: list[str]
 
 
-def code() -> tuple[list[str], list[str]]:
-    """Docstrings, and functions whose own name is hidden."""
-    with gzip.open(Path(os.environ["CODOMAIN_DATA"]) / "docstrings" / "pairs.jsonl.gz", "rt", encoding="utf-8") as file:
-        rows = [json.loads(line) for line in file]
-    return [row["doc"] for row in rows], [hidden(row["code"]) for row in rows]
-
-
 def searched() -> dict[str, Searched]:
-    docstrings, functions = code()
+    docstrings, functions = pairs()
     modern, old_wording = verses()
     own = [{i: 1} for i in range(1000)]
     folder = Path(os.environ["CODOMAIN_DATA"]) / "scifact"
@@ -88,7 +85,7 @@ def tuned(rate: float) -> Path:
     if (folder / "modules.json").exists():
         return folder
     torch.manual_seed(0)
-    left, right = (texts[: STEPS * BATCH] for texts in code())
+    left, right = (texts[: STEPS * BATCH] for texts in pairs())
     model = SentenceTransformer(minilm_folder("minilm()"), device="cpu")
     model.max_seq_length = TOKENS
     model.train()
@@ -118,10 +115,10 @@ def ndcg(queries: np.ndarray, documents: np.ndarray, right: list[dict[int, int]]
     return found @ discount / np.array(ideal)
 
 
-def main() -> None:
+def main() -> list[Claim]:
     sets = searched()
     old = MiniLMEncoder()
-    claims = {}
+    claims: list[Claim] = []
     for rate in map(float, sys.argv[1:]) if sys.argv[1:] else RATES:
         new = TransformerEncoder(str(tuned(rate)), max_length=TOKENS)
         task = sets["functions (the task)"].others
@@ -129,6 +126,7 @@ def main() -> None:
         print(
             f"rate {rate:g}\n{'':22}{'old':>7}{'tuned':>7}" + "".join(f"{m:>12}" for m in ("drift, task's", *METHODS))
         )
+        losses, changes = [], []
         for name, (documents, queries, right, others) in sets.items():
             D = encoded(old, documents)
             native = ndcg(encoded(old, queries, "queries"), D, right).mean()
@@ -140,20 +138,21 @@ def main() -> None:
             loss = native - plain.mean()
             cells = "".join(f"{f.mean():12.3f}" for f in found)
             print(f"  {name:20}{native:7.3f}{plain.mean():7.3f}{cells} ({fitted[-1].method_})", flush=True)
-            if loss < 0.02:
+            losses.append(loss)
+            if loss < LOST:
                 continue
             shares = "".join(f"{(f.mean() - plain.mean()) / loss:12.0%}" for f in found)
             print(f"  {'':20}{'lost':>7}{loss:7.3f}{shares} of it won back")
             rng, change = np.random.default_rng(0), found[1] - plain
             low, high = np.quantile([rng.choice(change, len(change)).mean() for _ in range(2000)], (0.025, 0.975))
-            claims[f"rate {rate:g}, {name}: one vector {low:+.3f} to {high:+.3f} of {loss:.3f} lost"] = (
-                change.mean() >= 0.01
-            )
-    judge(claims or {"some fine-tune costs an old index two points": False})
+            print(f"  {'':20} one vector wins back {low:+.3f} to {high:+.3f}")
+            changes.append(change.mean())
+        claims.append(at_least(f"rate {rate:g}: an old index loses two points of nDCG@10", max(losses), LOST))
+        if changes:
+            wins = f"rate {rate:g}: one vector wins back a point wherever two are lost"
+            claims.append(at_least(wins, min(changes), WON))
+    return claims
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except (CodomainError, ImportError, KeyError) as error:
-        print(f"skipped: {error}")
+    prove(main)

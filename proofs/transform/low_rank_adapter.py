@@ -13,10 +13,6 @@ the change in reciprocal rank.
 
 from __future__ import annotations
 
-import gzip
-import json
-import os
-import re
 import sys
 from pathlib import Path
 
@@ -25,28 +21,14 @@ import numpy as np
 sys.path.append(str(Path(__file__).parents[2]))
 
 import codomain as cd
-from codomain.errors import InputError
 from codomain.measure.encoded import encoded
 from codomain.transform.adapt import LowRankAdapter
-from proofs.lib.claims import judge, prove
+from proofs.lib.claims import Claim, at_least
+from proofs.lib.docstrings import pairs
+from proofs.lib.prove import prove
 
 PAIRS, LEARNT = 2500, 1500
 SEEDS = (0, 1, 2)
-
-
-def pairs() -> tuple[list[str], list[str]]:
-    """Docstrings and functions, the function's name hidden."""
-    path = Path(os.environ.get("CODOMAIN_DATA", "")) / "docstrings" / "pairs.jsonl.gz"
-    if not path.is_file():
-        raise InputError("CODOMAIN_DATA names no folder with docstrings/pairs.jsonl.gz.")
-    with gzip.open(path, "rt", encoding="utf-8") as file:
-        rows = [json.loads(line) for line in file][:PAIRS]
-    return [row["doc"] for row in rows], [hidden(row["code"]) for row in rows]
-
-
-def hidden(code: str) -> str:
-    name = re.match(r"(?:async )?(?:def|class) (\w+)", code)
-    return re.sub(rf"\b{name[1]}\b", "f", code) if name else code
 
 
 def ranks(queries: np.ndarray, documents: np.ndarray) -> np.ndarray:
@@ -60,8 +42,8 @@ def line(name: str, found: np.ndarray) -> str:
     return f"{name:24}{(found == 1).mean():>8.3f}{(found <= 5).mean():>8.3f}{(1 / found).mean():>8.3f}"
 
 
-def main() -> None:
-    docstrings, functions = pairs()
+def main() -> list[Claim]:
+    docstrings, functions = pairs(PAIRS)
     encoder = cd.pipeline("minilm()").stages[0]
     Q, D = encoded(encoder, docstrings, "queries"), encoded(encoder, functions)
     base = ranks(Q[LEARNT:], D)
@@ -80,11 +62,12 @@ def main() -> None:
                 line(f"{side}, seed {seed}, alpha {adapter.alpha_:g}", found) + f"{f'{low:+.3f} to {high:+.3f}':>30}",
                 flush=True,
             )
-    claims = {
-        "both sides gain at least .02 in MRR, mean of the seeds": np.mean(gains["both"]) >= 0.02,
-        "no seed and no side is below the encoder as it is": min(gains["both"] + gains["query"]) >= 0,
-    }
-    judge(claims)
+    return [
+        at_least("both sides gain in MRR, mean of the seeds", float(np.mean(gains["both"])), 0.02),
+        at_least(
+            "no seed and no side is below the encoder as it is, least gain", min(gains["both"] + gains["query"]), 0
+        ),
+    ]
 
 
 if __name__ == "__main__":

@@ -24,10 +24,11 @@ sys.path.append(str(Path(__file__).parents[2]))
 from codomain.index.flat import Flat
 from codomain.transform import Int2, RecurrentBinary
 from proofs.lib import synopses
-from proofs.lib.claims import judge, prove
+from proofs.lib.claims import Claim, above, at_least
+from proofs.lib.prove import prove
 
 
-def main() -> None:
+def main() -> list[Claim]:
     from codomain.transform.recurrent_training import train
 
     data = synopses.read()
@@ -46,11 +47,10 @@ def main() -> None:
     kept["trained"] = share(network.encode(data.vectors), network.codec, network.transform(data.asked))
     for name, found in kept.items():
         print(f"{name:36}{found:.3f}")
-    claims = {
-        "the trained codes keep at least .80": kept["trained"] >= 0.8,
-        "the trained codes keep more than int2": kept["trained"] > kept["int2()"],
-    }
-    judge(claims)
+    return [
+        at_least("the trained codes keep of the ten nearest", kept["trained"], 0.8),
+        above("the trained codes keep more than int2", kept["trained"] - kept["int2()"], 0),
+    ]
 
 
 if __name__ == "__main__":

