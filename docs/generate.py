@@ -1,6 +1,6 @@
 """Write the generated pages of the documentation from the code, or with --check fail when they are stale.
 
-python docs/generate.py [--check]        docs/papers.md and docs/reference/{stages,python,cli}.md
+python docs/generate.py [--check]        docs/papers.md, docs/proofs.md and docs/reference/{stages,python,cli}.md
 """
 
 from __future__ import annotations
@@ -15,10 +15,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+sys.path.append(str(Path(__file__).parents[1]))
+
 from codomain.errors import CodomainError
 from codomain.measure.papers import STATUSES, load
 from codomain.pipeline import _KIND_WORDS
 from codomain.stages import _MODULES, Stage, stage_class
+from proofs.lib.page import page
 
 DOCS = Path(__file__).parent
 NOTE = "<!-- Written by docs/generate.py: edit the code, not this page. -->\n"
@@ -50,6 +53,11 @@ def papers() -> str:
             proof = f"[{Path(paper.proof).stem}](../{paper.proof}): {paper.figure}" if paper.proof else ""
             lines.append(f"| {paper.number} | {_cell(paper.title)} | {paper.status} | {components} | {_cell(proof)} |")
     return _page(lines)
+
+
+def proofs() -> str:
+    """The register of proofs with what the recorded run found."""
+    return _page(page())
 
 
 def stages() -> str:
@@ -166,6 +174,7 @@ def cli() -> str:
 
 PAGES: dict[str, Callable[[], str]] = {
     "papers.md": papers,
+    "proofs.md": proofs,
     "reference/stages.md": stages,
     "reference/python.md": python,
     "reference/cli.md": cli,

@@ -8,6 +8,7 @@ rotation      which proofs a commit runs where there is time for a few
 running       one proof in a process of its own
 state         what has passed already, kept in .proofs/
 record        proofs/last_run.toml, the committed record
+page          docs/proofs.md
 
 files         files of the folder that CODOMAIN_DATA names
 books         books of the Bible, each described by one verse

@@ -15,8 +15,8 @@ from proofs.lib.prove import OUTCOME
 from proofs.lib.register import ROOT, Entry
 from proofs.lib.state import DIFFERS, NOT_RUN, Outcome, judged
 
-PATIENCE = 4
-"""A proof is ended after so many times its minutes, and after ten at the least."""
+PATIENCE, LEAST = 4, 10
+"""A proof is ended after so many times its minutes, and no sooner than after so many minutes."""
 
 
 def run(entry: Entry, log: Path, key: str = "", root: Path = ROOT) -> Outcome:
@@ -24,7 +24,7 @@ def run(entry: Entry, log: Path, key: str = "", root: Path = ROOT) -> Outcome:
     if reason := entry.lacks():
         return Outcome(entry.name, NOT_RUN, [reason], key=key)
     began = time.monotonic()
-    limit = 60 * max(10, PATIENCE * entry.minutes)
+    limit = 60 * max(LEAST, PATIENCE * entry.minutes)
     with tempfile.TemporaryDirectory() as folder, log.open("wb") as output:
         answer = Path(folder) / "outcome.json"
         command = [sys.executable, str(root / entry.script), *entry.arguments]
