@@ -1,6 +1,6 @@
 """Write the generated pages of the documentation from the code, or with --check fail when they are stale.
 
-python docs/generate.py [--check]        docs/papers.md, docs/reference/{stages,python,cli}.md and the stub of the package
+python docs/generate.py [--check]        docs/papers.md, docs/proofs.md, docs/reference/{stages,python,cli}.md and the stub of the package
 """
 
 from __future__ import annotations
@@ -15,11 +15,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+sys.path.append(str(Path(__file__).parents[1]))
+
 from codomain.errors import CodomainError
 from codomain.kinds import in_words
 from codomain.measure.papers import MEANINGS, Paper, load
 from codomain.registry import _BUILT_IN, aliases, stage_class
 from codomain.stage import Stage
+from proofs.lib.page import page
 
 DOCS = Path(__file__).parent
 NOTE = "<!-- Written by docs/generate.py: edit the code, not this page. -->\n"
@@ -90,6 +93,11 @@ def _measured(paper: Paper) -> list[str]:
 
 def _components(paper: Paper) -> str:
     return ", ".join(f"`{component.removeprefix('codomain.')}`" for component in paper.components)
+
+
+def proofs() -> str:
+    """The register of proofs with what the recorded run found."""
+    return _page(page())
 
 
 def stages() -> str:
@@ -231,6 +239,7 @@ def stub() -> str:
 
 PAGES: dict[str, Callable[[], str]] = {
     "papers.md": papers,
+    "proofs.md": proofs,
     "reference/stages.md": stages,
     "reference/python.md": python,
     "reference/cli.md": cli,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _AT_ONCE = 64
 
 RULE = OnlineItems(repel=0.25)
-"""The steps of proofs/online_items.py; a dislike takes back a quarter of what a like gives, by proofs/feedback.py."""
+"""The steps of proofs/transform/online_items.py; a dislike takes back a quarter of what a like gives, by proofs/store/feedback.py."""
 
 Queries = dict[int, Floats]
 """Vectors of queries by the number of their entry."""
