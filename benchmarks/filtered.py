@@ -40,8 +40,8 @@ sys.path.append(str(Path(__file__).parents[1]))
 
 import codomain as cd
 from codomain.measure.data import datasets
-from codomain.trace import collect
 from codomain.store.filters.where import parse_where
+from codomain.trace import collect
 from proofs.lib.claims import Claim, at_least, at_most, below
 from proofs.lib.files import json_lines
 from proofs.lib.prove import prove
@@ -190,7 +190,7 @@ def main() -> list[Claim]:
         ours = Ours(collection)
         vectors = np.concatenate([block for _, block in ours.branch.blocks.read(0)])
         assert len(vectors) == len(rows), "a description of several chunks would need rows of its own"
-        asked = collection.vector_branches[0].leaf.encoder.encode_queries(queries)
+        asked = collection.vector_branches[0].plan.encoder.encode_queries(queries)
         graph = faiss.IndexHNSWFlat(vectors.shape[1], 32, faiss.METRIC_INNER_PRODUCT)
         graph.hnsw.efConstruction = 128
         start = time.perf_counter()

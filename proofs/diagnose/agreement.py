@@ -21,9 +21,9 @@ import numpy as np
 sys.path.append(str(Path(__file__).parents[2]))
 
 import codomain as cd
+from codomain.measure.data.encoded import encoded
 from codomain.measure.space.agreement import agreement, cka
 from codomain.measure.space.compression import Compressed
-from codomain.measure.data.encoded import encoded
 from proofs.lib import minilm_l3  # noqa: F401  (registers the encoder minilm_l3)
 from proofs.lib.claims import Claim, above, below
 from proofs.lib.prove import prove

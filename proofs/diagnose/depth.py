@@ -25,8 +25,8 @@ sys.path.append(str(Path(__file__).parents[2]))
 
 from codomain.encode import MiniLMEncoder
 from codomain.measure import load
-from codomain.measure.space.drift import Drift, classifier_test, depth, depth_test
 from codomain.measure.data.encoded import encoded
+from codomain.measure.space.drift import Drift, classifier_test, depth, depth_test
 from proofs.lib.claims import Claim, above, at_least, at_most, below
 from proofs.lib.prove import prove
 from proofs.lib.verses import verses

@@ -22,8 +22,8 @@ sys.path.append(str(Path(__file__).parents[2]))
 
 from codomain.encode import MiniLMEncoder
 from codomain.index.diagnostics import order_sensitivity
-from codomain.measure.space.insertion_order import decile_recall, graph, orders
 from codomain.measure.data.encoded import encoded
+from codomain.measure.space.insertion_order import decile_recall, graph, orders
 from proofs.lib.claims import Claim, at_least
 from proofs.lib.prove import prove
 from proofs.lib.verses import verses

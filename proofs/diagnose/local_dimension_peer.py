@@ -15,7 +15,7 @@ import numpy as np
 
 sys.path.append(str(Path(__file__).parents[2]))
 
-from codomain.measure.geometry import local_dimension
+from codomain.measure.space.geometry import local_dimension
 from proofs.lib.claims import Claim, below
 from proofs.lib.prove import prove
 

@@ -22,8 +22,8 @@ import numpy as np
 sys.path.append(str(Path(__file__).parents[2]))
 
 from codomain.encode import MiniLMEncoder
-from codomain.measure.probes.position import decompose, hidden_states
 from codomain.measure.probes.perturbations import order
+from codomain.measure.probes.position import decompose, hidden_states
 from proofs.lib.claims import Claim, above, at_least, at_most, below
 from proofs.lib.files import json_lines
 from proofs.lib.prove import prove

@@ -27,13 +27,13 @@ import numpy as np
 sys.path.append(str(Path(__file__).parents[2]))
 
 import codomain as cd
-from codomain.index.attributes import Range
 from codomain.index.diagnostics import recall
+from codomain.index.filtered.attributes import Range
+from codomain.index.filtered.ivf_attr import IVFAttr
 from codomain.index.flat import Flat
-from codomain.index.ivf_attr import IVFAttr
-from codomain.measure import datasets
-from codomain.measure.encoded import encoded
-from codomain.report import recording
+from codomain.measure.data import datasets
+from codomain.measure.data.encoded import encoded
+from codomain.trace import collect
 from codomain.vectors import Hits
 from proofs.lib.claims import Claim, at_least, at_most, shown
 from proofs.lib.packages import packages
@@ -51,7 +51,7 @@ def after(index: IVFAttr, queries: np.ndarray, mask: np.ndarray, bytes_read: int
         depth = math.ceil(
             nprobe * len(mask) / len(index._centroids)
         )  # every row that is read; a deeper search reads on
-        with recording() as report:
+        with collect() as report:
             found = index.search(queries, depth)
         if report.bytes_read >= bytes_read or nprobe == own:
             break
@@ -100,7 +100,7 @@ def main() -> list[Claim]:
             where = {"section": code, "size": Range(least, most)}
             mask = (sections == code) & (sizes >= least) & (sizes <= most)
             truth = exact.search(queries, K, mask)
-            with recording() as report:
+            with collect() as report:
                 found = disk.search(queries, K, where=where)
             late, more = after(disk, queries, mask, report.bytes_read)
             own, other = (recall(lambda _, hits=hits: hits, queries, truth).mean for hits in (found, late))

@@ -23,8 +23,9 @@ import numpy as np
 sys.path.append(str(Path(__file__).parents[2]))
 
 import codomain as cd
+from codomain.index.multi import MultiVector
+from codomain.index.multi import token_vectors as lists
 from codomain.index.stores.disk import DiskStore
-from codomain.index.multi import MultiVector, token_vectors as lists
 from codomain.measure import load
 from codomain.measure.data.encoded import encoded
 from codomain.vectors import Ragged, Rows

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 import codomain as cd
-from codomain.measure.encoded import encoded
-from codomain.transform.items import OnlineItems
+from codomain.measure.data.encoded import encoded
+from codomain.transform.adapt.items import OnlineItems
 from proofs.lib.verses import rows
 
 STREAM, HELD_OUT = 4000, 1000

@@ -23,8 +23,8 @@ import numpy as np
 sys.path.append(str(Path(__file__).parents[2]))
 
 import codomain as cd
-from codomain.measure.space.compression import compare
 from codomain.measure.data.encoded import encoded
+from codomain.measure.space.compression import compare
 from proofs.lib.claims import Claim, above, below
 from proofs.lib.files import json_lines
 from proofs.lib.prove import prove

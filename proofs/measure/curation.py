@@ -29,10 +29,17 @@ sys.path.append(str(Path(__file__).parents[2]))
 
 import codomain as cd
 from codomain.encode.text.transformer import minilm_folder
-from codomain.measure.probes.curation import Coherence, character_loss, coverage, loss_coherence, select_diverse, source_purity
 from codomain.measure.data.encoded import encoded
-from codomain.measure.space.neighbors import unit_rows
 from codomain.measure.metrics.significance import compare
+from codomain.measure.probes.curation import (
+    Coherence,
+    character_loss,
+    coverage,
+    loss_coherence,
+    select_diverse,
+    source_purity,
+)
+from codomain.measure.space.neighbors import unit_rows
 from proofs.lib.claims import Claim, above, at_least, below
 from proofs.lib.files import table
 from proofs.lib.labelled import agnews, newsgroups

@@ -25,8 +25,8 @@ sys.path.append(str(Path(__file__).parents[2]))
 
 import codomain as cd
 from codomain.measure import evaluate, load
-from codomain.tuning import Space
 from codomain.measure.space.capacity import combination_pressure, critical_n
+from codomain.tuning import Space
 from proofs.lib.claims import Claim, at_least, at_most, shown
 from proofs.lib.prove import prove
 

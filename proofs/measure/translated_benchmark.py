@@ -25,8 +25,8 @@ import numpy as np
 
 sys.path.append(str(Path(__file__).parents[2]))
 
-from codomain.measure.data.encoded import encoded
 from codomain.measure.build.machine_translated import check_translations
+from codomain.measure.data.encoded import encoded
 from proofs.lib.claims import Claim, at_least, at_most
 from proofs.lib.e5 import E5
 from proofs.lib.files import table

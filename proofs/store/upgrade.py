@@ -28,8 +28,8 @@ sys.path.append(str(Path(__file__).parents[2]))
 import codomain as cd
 from codomain.measure.data.datasets import Dataset, load
 from codomain.measure.data.encoded import cache_folder
-from codomain.measure.metrics.retrieval import per_query
 from codomain.measure.data.runs import Run
+from codomain.measure.metrics.retrieval import per_query
 from codomain.registry import stage
 from codomain.stage import Stage
 from codomain.store.upgrade import steps
@@ -107,7 +107,7 @@ def moved(old: str, new: str, data: Dataset) -> tuple[float, list[float], dict[s
                 c.continue_upgrade()
             found.append(quality(c, data))
         for branch in (*c.branches, *c.others):
-            encoder = branch.leaf.stages[0]
+            encoder = branch.plan.stages[0]
             (encoder if isinstance(encoder, Remembered) else encoder.encoder).keep()
     return before, found, report
 

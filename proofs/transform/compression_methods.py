@@ -21,8 +21,8 @@ import numpy as np
 sys.path.append(str(Path(__file__).parents[2]))
 
 import codomain as cd
-from codomain.measure.space.compression import compare, frontier
 from codomain.measure.data.encoded import encoded
+from codomain.measure.space.compression import compare, frontier
 from proofs.lib.claims import Claim, above, at_least
 from proofs.lib.prove import prove
 from proofs.lib.verses import verses

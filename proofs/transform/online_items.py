@@ -19,7 +19,7 @@ import numpy as np
 
 sys.path.append(str(Path(__file__).parents[2]))
 
-from codomain.transform.items import OnlineItems
+from codomain.transform.adapt.items import OnlineItems
 from proofs.lib.books import HELD_OUT, STREAM, drawn, recall, streamed, verses
 from proofs.lib.claims import Claim, at_least
 from proofs.lib.prove import prove

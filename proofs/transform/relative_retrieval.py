@@ -17,9 +17,9 @@ from pathlib import Path
 sys.path.append(str(Path(__file__).parents[2]))
 
 import codomain as cd
-from codomain.measure.encoded import encoded
-from codomain.transform.align import Align
-from codomain.transform.relative import Relative
+from codomain.measure.data.encoded import encoded
+from codomain.transform.align.align import Align
+from codomain.transform.align.relative import Relative
 from proofs.lib import minilm_l3  # noqa: F401  (registers the encoder minilm_l3)
 from proofs.lib.claims import Claim, above, at_least
 from proofs.lib.prove import prove

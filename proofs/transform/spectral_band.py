@@ -23,8 +23,8 @@ import numpy as np
 
 sys.path.append(str(Path(__file__).parents[2]))
 
-from codomain.measure.space.compression import compare
 from codomain.measure.metrics.significance import compare as paired
+from codomain.measure.space.compression import compare
 from codomain.transform import SpectralBand
 from codomain.transform.reduce import unit_rows
 from proofs.lib.claims import Claim, above

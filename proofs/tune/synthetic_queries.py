@@ -23,12 +23,12 @@ sys.path.append(str(Path(__file__).parents[2]))
 
 from codomain.errors import InputError
 from codomain.measure import load
-from codomain.tuning import tune
 from codomain.measure.data.datasets import Dataset
 from codomain.measure.data.encoded import cache_folder
-from codomain.tuning.selection import choose
+from codomain.tuning import tune
 from codomain.tuning.outcome import Outcome
 from codomain.tuning.search_space import Space
+from codomain.tuning.selection import choose
 from proofs.lib.claims import Claim, above, at_least
 from proofs.lib.prove import prove
 

@@ -28,13 +28,13 @@ sys.path.append(str(Path(__file__).parents[2]))
 
 import codomain as cd
 from codomain.measure import compare, load
-from codomain.tuning import tune
+from codomain.measure.build.limit_dataset import make_limit
 from codomain.measure.data.datasets import Dataset
 from codomain.measure.data.encoded import cache_folder
-from codomain.measure.build.limit_dataset import make_limit
-from codomain.tuning.selection import choose
+from codomain.tuning import tune
 from codomain.tuning.outcome import Outcome
 from codomain.tuning.search_space import Space, parts
+from codomain.tuning.selection import choose
 from proofs.lib.claims import Claim, at_least, at_most, below, shown
 from proofs.lib.prove import prove
 

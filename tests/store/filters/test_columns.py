@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from tests.store.filters.test_where import filters, matches, meeting_filters, meeting_metadata, metadata
 
 import codomain as cd
-from codomain.trace import collect
 from codomain.store.filters.columns import Columns, NotInColumns
 from codomain.store.filters.where import Compare, Where, parse_where
+from codomain.trace import collect
 
 
 def masks(where: Where, documents: list[dict[str, Any]], chunks: list[int]) -> tuple[list[bool], list[bool]]:
