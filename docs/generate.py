@@ -5,6 +5,7 @@ python docs/generate.py [--check]        docs/papers.md, docs/proofs.md, docs/re
 
 from __future__ import annotations
 
+import ast
 import importlib
 import importlib.util
 import inspect
@@ -237,6 +238,45 @@ def stub() -> str:
     return "\n".join(lines)
 
 
+def architecture() -> str:
+    """The tree of the source, a line a folder and file, as each folder's `__init__` has it; then the planned modules."""
+    path = DOCS.parent / "ARCHITECTURE.md"
+    planned = path.read_text(encoding="utf-8")
+    planned = planned[planned.index("## Planned") :]
+    lines = [
+        "# Architecture",
+        "",
+        "The tree of `src/codomain`: each folder's `__init__.py` says what its files are for, and this page is made from",
+        "them (`python docs/generate.py`; a test holds both to the folders). Imports go one way: whatever is",
+        "listed may import what stands below it, never what stands above (import-linter holds the layers of `pyproject.toml`).",
+        "",
+        "```",
+        *_room(DOCS.parent / "src" / "codomain", ""),
+        "```",
+        "",
+    ]
+    return "\n".join(lines) + "\n" + planned
+
+
+def _room(folder: Path, indent: str) -> Iterator[str]:
+    """A folder's lines, each folder below it unfolded."""
+    for name, text in contents(folder).items():
+        yield f"{indent}{name:<{max(len(name) + 1, 26 - len(indent))}}{text}".rstrip()
+        if name.endswith("/") and (folder / name / "__init__.py").is_file():
+            yield from _room(folder / name, indent + "  ")
+
+
+def contents(folder: Path) -> dict[str, str]:
+    """What a folder's `__init__` says of its files and folders, by name; and folders that say themselves what they are."""
+    doc = ast.get_docstring(ast.parse((folder / "__init__.py").read_text(encoding="utf-8"))) or ""
+    found = dict(re.findall(r"^([\w/]+(?:\.py|/)) +(\S.*)$", doc, re.MULTILINE))
+    for path in sorted(folder.iterdir()):
+        if (path / "__init__.py").is_file() and f"{path.name}/" not in found:
+            inside = ast.get_docstring(ast.parse((path / "__init__.py").read_text(encoding="utf-8"))) or ""
+            found[f"{path.name}/"] = inside.split("\n", 1)[0].rstrip(".")
+    return found
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "papers.md": papers,
     "proofs.md": proofs,
@@ -244,6 +284,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "reference/python.md": python,
     "reference/cli.md": cli,
     "../src/codomain/__init__.pyi": stub,
+    "../ARCHITECTURE.md": architecture,
 }
 
 

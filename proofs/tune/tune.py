@@ -141,7 +141,7 @@ def one_more_fusion() -> list[Claim]:
     began = time.perf_counter()
     more = [*space(data), "fuse(minilm() >> int8() >> flat(), bm25(), weights=[1, 3])"]
     options = {"race": False, "holdout": 0, "confirm": False, "folder": FOLDER / data.name}
-    tune(data, space=more, say=lambda event, value: told.append((event, value)), **options)
+    tune(data, space=more, on_event=lambda event, value: told.append((event, value)), **options)
     seconds = time.perf_counter() - began
     encoded = sum(value[1] for event, value in told if event == "encode")
     tried = sum(event == "begin" for event, _ in told)

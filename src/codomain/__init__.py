@@ -5,6 +5,36 @@
 128
 
 Every stage is an attribute: `cd.static() >> cd.hnsw(m=32)`. Names are imported when they are first asked for.
+
+cli/           one file a command
+testing/       contract checks of stages
+diagnosis/     what is the matter with a collection
+tuning/        which pipeline is best
+learn/         data to better encoders
+measure/       is it good?
+store/         durable collections
+retriever.py   a pipeline at work in memory
+plan.py        the tree behind an expression, and the life of an index
+rank/          neighbors to answers
+encode/        data to vectors
+transform/     vectors to vectors
+index/         vectors to neighbors
+read/          files to records, records to chunks
+analyzer.py    text to terms for lexical search
+pipeline.py    the expression
+registry.py    the class or function behind every name, by kind
+stage.py       what a stage is
+vectorfiles/   keyed vectors in one mapped file
+contracts.py   what encoders, transforms, indexes and rankers promise
+trace.py       what a search did and what it cost
+codecs/        how rows are stored and scored
+vectors.py     values of each kind: arrays, Packed, Ragged, Hits
+items.py       what encoders are given: texts, media, both
+kinds.py       the kinds of value between stages, and the modalities that pipelines start from
+text.py        text as every store and every encoder takes it
+progress.py    progress(step, done, total)
+lazy.py        names that are imported when they are first asked for
+errors.py      what can go wrong, as a tree of errors
 """
 
 from __future__ import annotations

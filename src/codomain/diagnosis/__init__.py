@@ -1,6 +1,14 @@
-"""What is the matter with a collection? Its vectors and texts measured, and advice that quotes the figures.
+"""Diagnosing a collection: its vectors and texts measured, and advice that quotes the figures.
 
-`subject` is what is looked at, `vectors`, `texts`, `search`, `judged`, `against` and `model` measure, `report` writes.
+run.py      `diagnose`: every measurement that the subject allows
+subject.py  what is diagnosed: passages, vectors, queries
+texts.py    lengths, repeats, what the encoder never reads
+vectors.py  isotropy, dimension, hubs, near duplicates
+search.py   what compression and the order of insertion cost
+judged.py   the gap between queries and documents, thresholds
+model.py    edits that flip a decision, position in vectors
+against.py  drift against another corpus, agreement with another encoder
+report.py   sections, figures, advice
 """
 
 from __future__ import annotations

@@ -1,4 +1,15 @@
-"""Is it good? Data sets, metrics for every query, paired comparisons with intervals, and the register of papers."""
+"""Is it good? Data, metrics, tasks, and what can be measured of a space and of an encoder.
+
+data/       data sets, run files, encoded texts kept between runs
+metrics/    metrics, intervals, significance
+tasks/      what a pipeline or an encoder is asked to do
+build/      data sets made from others
+space/      the space of vectors
+probes/     single questions to an encoder
+cost.py     what vectors cost
+papers.py   the register of papers
+threads.py  how many threads numerical libraries use
+"""
 
 from __future__ import annotations
 
