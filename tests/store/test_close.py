@@ -123,14 +123,14 @@ def test_no_statement_runs_without_the_lock_that_close_takes(collection: Collect
         if not collection.lock._is_owned():  # type: ignore[attr-defined]
             unguarded.append(statement)
 
-    collection.db.set_trace_callback(seen)
+    collection.backend.db.set_trace_callback(seen)
     for call in CALLS.values():
         call(collection)
     index_files(collection, [tmp_path])
     index_files(collection, [tmp_path])
     (tmp_path / "note.txt").unlink()
     index_files(collection, [tmp_path])
-    collection.db.set_trace_callback(None)
+    collection.backend.db.set_trace_callback(None)
     assert statements > 100 and unguarded == []
     collection.close()
 
