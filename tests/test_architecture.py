@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -33,7 +34,27 @@ def test_a_folder_names_its_files_a_line_each(folder):
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.relative_to(SOURCE.parent).as_posix())
 def test_a_folder_can_be_surveyed(folder):
     files = [path for path in folder.glob("*.py") if path.name != "__init__.py"]
-    assert len(files) <= MOST_FILES or folder.name in ("cli", "store")
+    assert len(files) <= MOST_FILES or folder.name == "cli"
+
+
+SQLITE = SOURCE / "store" / "sqlite"
+STATEMENT = re.compile(
+    r"\.execute(many|script)?\(|\b(SELECT .+ FROM|INSERT (OR \w+ )?INTO|UPDATE \w+ SET|DELETE FROM|PRAGMA) "
+)
+
+
+def test_sql_stands_in_the_sqlite_backend_only():
+    assert any(STATEMENT.search(path.read_text()) for path in SQLITE.glob("*.py"))
+    for path in SOURCE.rglob("*.py"):
+        if SQLITE not in path.parents:
+            text = path.read_text()
+            assert STATEMENT.search(text) is None, path
+            assert re.search(r"^\s*(import|from) sqlite3", text, re.M) is None, path
+
+
+def test_a_collection_speaks_to_the_contract_and_not_to_sqlite():
+    users = {path for path in SOURCE.rglob("*.py") if "codomain.store.sqlite" in path.read_text()}
+    assert {path for path in users if SQLITE not in path.parents} == {SOURCE / "store" / "backend" / "choose.py"}
 
 
 def test_every_file_says_in_one_line_what_it_is_for():
