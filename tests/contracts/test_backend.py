@@ -252,7 +252,7 @@ def test_rows_know_their_documents_and_texts(filled: Backend) -> None:
     assert filled.rows.of(number["b"]).tolist() == [2, 3]
     assert filled.rows.owners(np.array([1, 4, 99])) == {1: number["a"], 4: number["c"]}
     assert filled.rows.around(np.array([5])) == {4: number["c"], 5: number["c"]}
-    assert filled.rows.keys() == [(0, "a"), (1, "a"), (2, "b"), (3, "b"), (4, "c"), (5, "c")]
+    assert filled.rows.document_keys() == [(0, "a"), (1, "a"), (2, "b"), (3, "b"), (4, "c"), (5, "c")]
     between = {chunk.row: chunk for chunk in filled.rows.texts_between(1, 4)}
     assert sorted(between) == [1, 2, 3]
     assert between[1][1:] == ("title of a", '["h"]', "x") and between[2][1:] == ("title of b", None, "wh")
@@ -274,7 +274,7 @@ def test_rows_are_renumbered_without_gaps(filled: Backend) -> None:
     with filled.writing():
         filled.documents.delete([numbers(filled)["a"]])
         filled.rows.renumber(filled.rows.alive())
-    assert filled.rows.keys() == [(0, "b"), (1, "b"), (2, "c"), (3, "c")]
+    assert filled.rows.document_keys() == [(0, "b"), (1, "b"), (2, "c"), (3, "c")]
     assert filled.rows.count_deleted() == 0 and filled.rows.next() == 4 and [*filled.checks.rows()] == []
     filled.shrink()
     assert filled.bytes() > 0 and filled.rows.count() == 4
@@ -292,7 +292,7 @@ def test_rows_are_renumbered_without_gaps(filled: Backend) -> None:
 )
 def test_filters_find_documents_rows_and_fields(filled: Backend, where: str, keys: str) -> None:
     condition, number = parse_where(where), numbers(filled)
-    rows = [row for row, key in filled.rows.keys() if key in keys]
+    rows = [row for row, key in filled.rows.document_keys() if key in keys]
     assert sorted(filled.documents.matching(condition)) == sorted(number[key] for key in keys)
     assert sorted(filled.fields.rows_where(condition).tolist()) == rows
     assert sorted(filled.fields.rows_where(condition, 3).tolist()) == [row for row in rows if row >= 3]

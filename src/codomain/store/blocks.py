@@ -136,7 +136,7 @@ class Blocks:
         return vectors
 
     def encoded(self, rows: Rows) -> Any:
-        """Rows as the encoder gives them: before the transforms, but situated in their documents."""
+        """Rows as the encoder returns them: before the transforms, but situated in their documents."""
         items, wanted, owner = self._items_around(rows)
         encoder = self.plan.encoder
         assert encoder is not None

@@ -209,7 +209,7 @@ class StoredBranch:
 
     @property
     def scores_comparable(self) -> bool:
-        """Whether a scan gives the scores of the index: rows beside it can be merged with its own."""
+        """Whether a scan computes the scores of the index: rows beside it can be merged with its own."""
         return self.plan.scores_comparable
 
     @property

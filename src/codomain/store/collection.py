@@ -258,7 +258,7 @@ class Collection:
     def row_ids(self) -> list[tuple[int, str]]:
         """Every row that is not deleted with the id of its document, ascending."""
         with self.held() as backend:
-            return backend.rows.keys()
+            return backend.rows.document_keys()
 
     def chunks_where(self, where: str | Mapping[str, Any] | Where | None = None) -> list[ChunkFields]:
         """Row, document number, id and metadata (as JSON) of the chunks that a filter matches, by document and row."""

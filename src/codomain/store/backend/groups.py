@@ -146,7 +146,7 @@ class Rows(Protocol):
         """The documents of these rows, by each of their rows."""
         ...
 
-    def keys(self) -> list[tuple[int, str]]:
+    def document_keys(self) -> list[tuple[int, str]]:
         """Every row with the id of its document, ascending."""
         ...
 

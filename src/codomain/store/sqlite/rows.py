@@ -1,4 +1,4 @@
-"""Chunks of documents by row, deleted rows, and the new numbers that `compact` gives them."""
+"""Chunks of documents by row, deleted rows, and new numbers without gaps."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class SqliteRows(Tables):
         )
         return dict(self.db.execute(sql, [json.dumps(rows.tolist())]))
 
-    def keys(self) -> list[tuple[int, str]]:
+    def document_keys(self) -> list[tuple[int, str]]:
         sql = "SELECT c.row, d.key FROM chunks c JOIN documents d ON d.id = c.document ORDER BY c.row"
         return self.db.execute(sql).fetchall()
 
