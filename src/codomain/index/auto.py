@@ -33,7 +33,7 @@ class Auto(IndexStage):
 
     `target` is the recall@10 asked for of a graph: its degree follows the intrinsic dimensionality of the vectors, its
     efforts are measured (see `filtered`), the result is verified on queries of its own, and a graph that falls short is
-    built again with a higher degree. Decided anew by each build. Packed bits scan an eighth of the bytes of int8, stay
+    built again with a higher degree. Decided again by each build. Packed bits scan an eighth of the bytes of int8, stay
     flat ten times longer, and go to `hnsw`.
     "The Impacts of Data, Ordering, and Intrinsic Dimensionality on Recall in Hierarchical Navigable Small Worlds" (2024).
 

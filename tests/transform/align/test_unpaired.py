@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.optimize import linear_sum_assignment, quadratic_assignment
 
-from codomain.transform.align.matching import TARGETS, centered_gram, likeness, match, sinkhorn
+from codomain.transform.align.matching import TARGETS, centered_gram, similarity, match, sinkhorn
 from codomain.transform.align.unpaired import UnpairedAlign
 from codomain.transform.estimator import VectorError
 from codomain.transform.files import load_transform, save_transform
@@ -140,15 +140,15 @@ def test_likeness_is_a_correlation_of_inner_products_that_no_rotation_changes():
     H = np.eye(40) - 1 / 40
     pairs = list(itertools.combinations(range(40), 2))
     SA, SB = (np.array([(H @ x @ x.T @ H)[i, j] for i, j in pairs]) for x in (A, B))
-    assert likeness(A, B) == pytest.approx(np.corrcoef(SA, SB)[0, 1], abs=1e-6)
-    assert likeness(A, B @ np.linalg.qr(rng.standard_normal((8, 8)))[0]) == pytest.approx(likeness(A, B), abs=1e-6)
-    assert abs(likeness(A, B[rng.permutation(40)])) < 0.2 < likeness(A, B)
-    assert likeness(A[:2], B[:2]) == 0 == likeness(np.ones((5, 3)), B[:5])
+    assert similarity(A, B) == pytest.approx(np.corrcoef(SA, SB)[0, 1], abs=1e-6)
+    assert similarity(A, B @ np.linalg.qr(rng.standard_normal((8, 8)))[0]) == pytest.approx(similarity(A, B), abs=1e-6)
+    assert abs(similarity(A, B[rng.permutation(40)])) < 0.2 < similarity(A, B)
+    assert similarity(A[:2], B[:2]) == 0 == similarity(np.ones((5, 3)), B[:5])
 
 
 def test_starts_that_agree_are_not_enough(monkeypatch):
     X, y, *_ = clouds()
-    monkeypatch.setattr("codomain.transform.align.unpaired.likeness", lambda A, B: 0.5)
+    monkeypatch.setattr("codomain.transform.align.unpaired.similarity", lambda A, B: 0.5)
     align = UnpairedAlign(runs=8, clusters=20).fit(X, y)
     assert align.agreement_ > 0.9 and align.likeness_ == align.null_likeness_
     assert not align.aligned_

@@ -1,4 +1,4 @@
-"""The coarse stage of late interaction: one vector for each document, in an index of the house."""
+"""The coarse stage of late interaction: one vector for each document, in a codomain index."""
 
 from __future__ import annotations
 

@@ -109,7 +109,7 @@ class MultiVector(IndexStage):
         return self
 
     def add(self, vectors: Ragged) -> None:
-        """Append lists; "auto" decides anew when it no longer can score all of them."""
+        """Append lists; "auto" decides again when it no longer can score all of them."""
         if len(self._lists) == 0:
             self.build(vectors)
             return
@@ -166,7 +166,7 @@ class MultiVector(IndexStage):
         return self._coarse.search(queries, depth, self._live(None))
 
     def choose(self, queries: Ragged) -> CandidateChoice | None:
-        """Decide anew what "auto" leaves open, by the recall of real queries; None where all documents are scored."""
+        """Decide again what "auto" leaves open, by the recall of real queries; None where all documents are scored."""
         self._decide(None, as_queries(queries, self._lists.dim))
         return self.choice
 

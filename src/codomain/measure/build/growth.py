@@ -100,7 +100,7 @@ def growth_curve(
     top: int = 10,
     margin: float = 0.01,
 ) -> list[Point]:
-    """Every pipeline on every corpus, each indexed anew; documents and queries are encoded once for each encoder.
+    """Every pipeline on every corpus, each indexed again; documents and queries are encoded once for each encoder.
 
     The first pipeline is what the others are compared with: the exact one. Raises InputError without pipelines.
     """

@@ -238,7 +238,7 @@ def _medoids(U: Floats, count: int, seed: int) -> Rows:
 def _facility(U: Floats, count: int) -> Rows:
     cosines = U @ U.T
     best = np.full(len(U), -1.0, np.float32)
-    # lazily: a row's gain only shrinks as others are chosen, so one that is still ahead when made anew is the largest
+    # lazily: a row's gain only shrinks as others are chosen, so one that is still ahead when computed again is the largest
     heap = [(-float(gain), row) for row, gain in enumerate((cosines - best).sum(axis=1, dtype=np.float64))]
     heapq.heapify(heap)
     chosen: list[int] = []

@@ -175,7 +175,7 @@ class OnlineItems:
         return np.asarray(np.linalg.norm(self.theta - self.start, axis=1), np.float32)
 
     def replay(self, events: int | None = None) -> Floats:
-        """The vectors (n, d) after the first `events` of the journal, computed anew from the start; None: after all."""
+        """The vectors (n, d) after the first `events` of the journal, recomputed from the start; None: after all."""
         stop = self.events if events is None else events
         if not 0 <= stop <= self.events:
             raise InputError(f"the journal has {self.events} entries, so {stop} cannot be replayed.")

@@ -37,11 +37,11 @@ def centered_gram(C: Floats) -> Doubles:
     return np.asarray(S - S.mean(axis=1, keepdims=True))
 
 
-def likeness(A: Floats, B: Floats) -> float:
+def similarity(A: Floats, B: Floats) -> float:
     """The correlation of two centred Grams over pairs of different rows: 1 for A and B that a rotation makes equal.
 
     >>> A = np.float32([[1, 0], [0, 1], [-1, 0], [0.6, 0.8]])
-    >>> round(likeness(A, A @ np.float32([[0, 1], [-1, 0]])), 3)
+    >>> round(similarity(A, A @ np.float32([[0, 1], [-1, 0]])), 3)
     1.0
     """
     if len(A) < 3:

@@ -14,7 +14,7 @@ from codomain.transform.align.matching import (
     centered_gram,
     kmeans,
     knn_targets,
-    likeness,
+    similarity,
     match,
     mutual_nearest,
 )
@@ -347,7 +347,7 @@ def _agree(A: Floats, U: Floats, V: Floats) -> float:
 def _likeness(sides: CloudPair, W: Floats) -> float:
     """How alike the pairs lie to each other within each side that W makes each other's nearest."""
     a, b = mutual_nearest(_moved(sides.A, W), sides.B)[:, :_SHAPE]
-    return likeness(sides.A[a], sides.B[b])
+    return similarity(sides.A[a], sides.B[b])
 
 
 def _some(n: int, most: int, rng: np.random.Generator) -> NDArray[np.int64]:
