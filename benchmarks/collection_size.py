@@ -28,7 +28,7 @@ PIPELINES = (
 )
 
 
-@stage("numbered", takes=["text"], gives="dense")
+@stage("numbered", modalities=["text"], gives="dense")
 class Numbered(Stage):
     """The vector of a text is drawn by the number that it is: as fast as a disk, and spread like real ones."""
 

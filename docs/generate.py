@@ -16,8 +16,8 @@ from types import ModuleType
 from typing import Any
 
 from codomain.errors import CodomainError
+from codomain.kinds import in_words
 from codomain.measure.papers import MEANINGS, Paper, load
-from codomain.pipeline import _KIND_WORDS
 from codomain.registry import _BUILT_IN, stage_class
 from codomain.stage import Stage
 
@@ -111,8 +111,8 @@ def stages() -> str:
         signature = inspect.signature(cls)
         plain = [p.replace(annotation=inspect.Parameter.empty) for p in signature.parameters.values()]
         usage = str(signature.replace(parameters=plain, return_annotation=inspect.Signature.empty))
-        takes = " or ".join(_KIND_WORDS[kind] for kind in cls.takes)
-        lines += ["", f"## `{cls.name}{usage}`", "", f"Takes {takes}, gives {_KIND_WORDS[cls.gives]}."]
+        takes = in_words(*cls.takes, *cls.modalities)
+        lines += ["", f"## `{cls.name}{usage}`", "", f"Takes {takes}, gives {in_words(cls.gives)}."]
         if cls.papers:
             numbers = ", ".join(map(str, cls.papers))
             lines[-1] += f" Papers: {numbers}."

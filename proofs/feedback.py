@@ -30,7 +30,7 @@ from online_items import drawn, recall, streamed, verses
 SEEDS = (10, 11, 12)
 
 
-@stage("looked_up", takes=["text"], gives="dense")
+@stage("looked_up", modalities=["text"], gives="dense")
 class LookedUp(Stage):
     """The vectors of verses, encoded before: a verse is given as its number."""
 

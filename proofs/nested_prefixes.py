@@ -61,7 +61,7 @@ def measure(name: str, documents: int | None, queries: int | None) -> dict[str, 
     for r_q, r_c in BUDGETS:
         stored = tuple(((1, 1, 10), (r_q, r_c, 10))[: 1 if r_c == 1 else 2])
         index = Cascade(stored).build(held)
-        recalls.append(overlap(index.exact(asked, 10, (r_q, r_c)), best))
+        recalls.append(overlap(index.search_exactly(asked, 10, (r_q, r_c)), best))
     with tempfile.TemporaryDirectory() as folder:
         for label, steps in STEPS.items():
             Cascade(steps, store="disk").build(held).save(Path(folder) / label)
@@ -70,7 +70,7 @@ def measure(name: str, documents: int | None, queries: int | None) -> dict[str, 
         index = Cascade(STEPS["the paper's steps"], store="disk").load(Path(folder) / "the paper's steps")
         for cut in ((1, 1), (4, 8), (16, 64)):  # what one budget for every document reads
             with collect() as report:
-                index.exact(asked.take(np.arange(1)), 10, cut)
+                index.search_exactly(asked.take(np.arange(1)), 10, cut)
             read.append(report.bytes_read)
     print(
         f"\n{name}: {n:,} documents of {np.median(held.lengths):.0f} tokens, {len(asked.lengths)} queries; recall of MaxSim's ten"

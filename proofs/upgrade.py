@@ -50,7 +50,7 @@ def _opened(encoder: str) -> tuple[Any, Path, dict[str, np.ndarray]]:
         return stage, path, dict(zip(file["keys"].tolist(), file["vectors"], strict=True))
 
 
-@stage("remembered", takes=["text"], gives="dense")
+@stage("remembered", modalities=["text"], gives="dense")
 class Remembered(Stage):
     """An encoder that encodes no text twice, in this run or another: the proof is about what comes after."""
 

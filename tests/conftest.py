@@ -17,7 +17,7 @@ from codomain.registry import stage
 from codomain.stage import Stage
 
 
-@stage("hashed", takes=("text",), gives="dense")
+@stage("hashed", modalities=["text"], gives="dense")
 class Hashed(Stage):
     """Bag of hashed words as a unit vector: similar texts share words."""
 
@@ -36,7 +36,9 @@ class Hashed(Stage):
         vectors = np.zeros((len(texts), self.dim), np.float32)
         for row, text in enumerate(texts):
             for word in text.lower().split():
-                vectors[row, zlib.crc32((self.salt + word).encode()) % self.dim] += 1
+                vectors[row, zlib.crc32((self.salt + word).encode("utf-8", "replace")) % self.dim] += 1
+        if progress is not None:
+            progress(len(texts))
         return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
 
     encode_queries = encode_documents

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     import scipy.sparse
 
     from codomain.codecs.codec import Codec
+    from codomain.items import Item
+    from codomain.kinds import Kind, Modality
     from codomain.vectors import Floats, Hits, Ragged, Rows
 
     Vectors = Floats | Ragged | scipy.sparse.csr_array
@@ -24,22 +26,46 @@ Progress = Callable[[int], None]
 
 
 class Encoder(Protocol):
-    """Items to vectors: text (n,) -> dense (n, dim), Ragged for a stage that gives "multi", csr_array for "sparse"."""
+    """Items to vectors (n, dim): float32, Ragged for a stage that gives "multi", csr_array for "sparse".
+
+    Items are texts for an encoder of text alone, the data of images or sounds (arrays, or bytes of files) for one of another
+    modality alone, and texts and `codomain.items.Item` for one of several.
+
+    @stage("mean_color", modalities=["image"], gives="dense")
+    class MeanColor(Stage):
+        dim, fingerprint = 3, "mean color 1"
+        def encode_documents(self, images, progress=None):
+            return np.stack([image.reshape(-1, 3).mean(axis=0) for image in images]).astype(np.float32)
+        encode_queries = encode_documents
+    """
 
     @property
     def dim(self) -> int: ...
 
     @property
+    def gives(self) -> Kind: ...
+
+    @property
+    def modalities(self) -> tuple[Modality, ...]: ...
+
+    @property
     def fingerprint(self) -> str:
         """Hash of everything that decides a vector: weights, tokenizer, settings."""
 
-    def encode_documents(self, texts: Sequence[str], progress: Progress | None = None) -> Any: ...
+    def encode_documents(self, items: Sequence[Any], progress: Progress | None = None) -> Any: ...
 
-    def encode_queries(self, texts: Sequence[str], progress: Progress | None = None) -> Any: ...
+    def encode_queries(self, items: Sequence[Any], progress: Progress | None = None) -> Any: ...
 
 
 class Transform(Protocol):
-    """A scikit-learn estimator, vectors (n, d) -> vectors (n, k), that may also have a compact stored form."""
+    """A scikit-learn estimator, vectors (n, d) -> vectors (n, k), that may also have a compact stored form.
+
+    @stage("centered", takes=["dense"], gives="dense")
+    class Centered(Estimator):                      # codomain.transform.estimator
+        _fitted = ("mean_",)
+        def _fit(self, X): self.mean_ = X.mean(axis=0)
+        def _apply(self, X): return X - self.mean_
+    """
 
     def fit(self, X: Floats, y: Any = None) -> Self: ...
 
@@ -67,11 +93,15 @@ class Transform(Protocol):
 
 
 class Index(Protocol):
-    """Vectors to neighbours. Row numbers are positions in the order of adding; removed rows keep their number.
+    """Vectors to neighbors. Row numbers are positions in the order of adding; removed rows keep their number.
 
-    An index that keeps less than it needs to answer has a method `attach(source: Source)`, called before the first search.
-    One that does without stored vectors altogether says so by the class attribute `keeps_vectors = False`: a collection
-    then drops them as soon as the index covers them.
+    `codomain.index.base.IndexStage` has the attributes that a collection asks for, with the answers of most indexes.
+
+    @stage("newest", takes=["dense"], gives="hits")
+    class Newest(IndexStage):
+        def build(self, vectors, codec=None): self.n = len(vectors); return self
+        def add(self, vectors): self.n += len(vectors)
+        def search(self, queries, k, allow=None): ...   # and remove, save, load, __len__, nbytes
     """
 
     def build(self, vectors: Any, codec: Codec | None = None) -> Self:
@@ -126,6 +156,8 @@ class RowReader(Protocol):
 
     def texts(self, rows: Rows) -> list[str]: ...
 
+    def items(self, rows: Rows) -> list[str | Item]: ...
+
     def vectors(self, rows: Rows) -> Floats | Ragged | scipy.sparse.csr_array:
         """As they were given to the index, decoded to float32, read from where they are stored."""
 
@@ -158,13 +190,22 @@ class Documents(Protocol):
 
     def texts(self, rows: Rows) -> list[str]: ...
 
+    def items(self, rows: Rows) -> list[str | Item]: ...
+
     def vectors(self, rows: Rows) -> Floats: ...
 
 
 class Ranker(Protocol):
-    """Neighbours to answers: reorder, cut or replace the hits of each query."""
+    """Neighbors to answers: reorder, cut or replace the hits of each query.
 
-    def rank(self, queries: Sequence[str], hits: Hits, documents: Documents, k: int) -> Hits: ...
+    @stage("best", takes=["hits"], gives="hits")
+    class Best(Stage):
+        def __init__(self, n: int = 1): self.n = n
+        def depth(self, k): return k
+        def rank(self, queries, hits, documents, k): return Hits(hits.rows[:, : self.n], hits.scores[:, : self.n])
+    """
+
+    def rank(self, queries: Sequence[str | Item], hits: Hits, documents: Documents, k: int) -> Hits: ...
 
     def depth(self, k: int) -> int:
         """How many hits it wants to see to give k."""

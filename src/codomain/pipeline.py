@@ -11,23 +11,14 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from codomain.errors import PipelineError
+from codomain.kinds import in_words
 from codomain.registry import stage_class
 from codomain.stage import Stage, usage
 
 if TYPE_CHECKING:
-    from codomain.vectors import Kind
+    from codomain.kinds import Kind, Modality
 
 _LONGEST = 20_000
-
-_KIND_WORDS: dict[str, str] = {
-    "text": "text",
-    "dense": "dense vectors",
-    "codes": "quantised codes",
-    "packed": "packed bits",
-    "sparse": "sparse vectors",
-    "multi": "many vectors per item",
-    "hits": "search hits",
-}
 
 
 class Pipeline:
@@ -51,8 +42,18 @@ class Pipeline:
 
     @property
     def takes(self) -> tuple[Kind, ...]:
-        """What the first stage takes."""
+        """The kinds of value that the first stage takes; none where it is a source."""
         return self.stages[0].takes
+
+    @property
+    def modalities(self) -> tuple[Modality, ...]:
+        """What the pipeline starts from, where its first stage is a source; else empty."""
+        return self.stages[0].modalities
+
+    @property
+    def is_source(self) -> bool:
+        """Whether the pipeline starts from items, not from vectors."""
+        return self.stages[0].is_source
 
     @property
     def gives(self) -> Kind:
@@ -90,9 +91,9 @@ class Pipeline:
         for position, after in enumerate(self.stages):
             before = self.stages[position - 1] if position else None
             if before is not None and before.gives not in after.takes:
-                wanted = " or ".join(_KIND_WORDS[kind] for kind in after.takes)
+                wanted, given = in_words(*after.takes, *after.modalities), in_words(before.gives)
                 raise PipelineError(
-                    f"{after} cannot follow {before}: it takes {wanted}, but {before.name}() gives {_KIND_WORDS[before.gives]}."
+                    f"{after} cannot follow {before}: it takes {wanted}, but {before.name}() gives {given}."
                 )
             try:
                 after.output_dim(None)

@@ -10,18 +10,22 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 
 from codomain.codecs.codec import Codec
-from codomain.contracts import Documents, Encoder, Index, Ranker, TextIndex, Transform
-from codomain.errors import PipelineError
+from codomain.contracts import Documents, Encoder, Index, Progress, Ranker, RowReader, TextIndex, Transform
+from codomain.errors import InputError, PipelineError
+from codomain.index.base import IndexStage
+from codomain.items import Item, as_item, fits, given_to
+from codomain.kinds import Kind, Modality, in_words
 from codomain.pipeline import Pipeline, pipeline
 from codomain.registry import stage_class
 from codomain.stage import Stage
 from codomain.trace import collect
-from codomain.vectors import Floats, Hits, Kind, Packed
+from codomain.vectors import Floats, Hits, Packed, as_float32, as_ragged, as_sparse
 
 
 @dataclass(eq=False)
@@ -58,14 +62,19 @@ class Branch:
         return [cast(Transform, stage) for stage in self.stages[1:-1]]
 
     @property
-    def index(self) -> Index | TextIndex:
-        """The last stage."""
-        return cast(Index, self.stages[-1])
+    def modalities(self) -> tuple[Modality, ...]:
+        """What the branch starts from."""
+        return self.stages[0].modalities
 
     @property
-    def kind(self) -> Kind:
-        """What the index is given: "dense", "codes", "packed", "multi" or "sparse"; "text" for a text index."""
-        return self.stages[-2].gives if len(self.stages) > 1 else "text"
+    def index(self) -> IndexStage:
+        """The last stage."""
+        return cast(IndexStage, self.stages[-1])
+
+    @property
+    def kind(self) -> Kind | None:
+        """What the index is given: "dense", "codes", "packed", "multi" or "sparse"; None for a text index."""
+        return self.stages[-2].gives if len(self.stages) > 1 else None
 
     @property
     def codec(self) -> Codec | None:
@@ -114,11 +123,11 @@ class Branch:
             self.fit(np.zeros((1, self.encoder.dim), np.float32))
         self._dims_known = True
 
-    def encode_for_index(self, texts: Sequence[str]) -> Any:
-        """Texts as the float32 vectors that their stored form stands for, made anew."""
+    def encode_for_index(self, items: Sequence[str | Item]) -> Any:
+        """Items as the float32 vectors that their stored form stands for, encoded again."""
         assert self.encoder is not None
         self._infer_dims()
-        vectors = self.encoder.encode_documents(texts)
+        vectors = encode(self.encoder, items)
         for transform in self.transforms:
             vectors = transform.transform(vectors)
         return vectors
@@ -127,6 +136,39 @@ class Branch:
         """Codes in the form that an index takes."""
         codec = self.codec
         return Packed(codes, codec.dim) if codec is not None and codec.kind == "binary" else codes
+
+    # --- the life of an index: made of stored rows, or opened; attached to who has the rows; added to -----------------
+
+    @property
+    def fixed_width(self) -> bool:
+        """Whether stored rows are a table: dense vectors or codes, not lists of vectors or sparse ones."""
+        return self.kind in ("dense", "codes", "packed")
+
+    @property
+    def scores_comparable(self) -> bool:
+        """Whether a scan of stored rows gives the scores of the index, so that rows beside it can be merged with its own."""
+        return not self.index.grows
+
+    def build(self, rows: Any, owner: RowReader, index: IndexStage | None = None) -> IndexStage:
+        """An index of stored rows, as `codes` gives them, or of texts, attached to their owner: `index`, else a fresh one."""
+        built = self.index.fresh() if index is None else index
+        if self.encoder is None:
+            cast(TextIndex, built).build(rows)
+        else:
+            cast(Index, built).build(self.for_index(rows), self.codec)
+        built.attach(owner)
+        return built
+
+    def open(self, folder: Path, owner: RowReader) -> IndexStage:
+        """The index that was saved in a folder; raises InputError when its files are damaged."""
+        opened = self.index.fresh()
+        cast(Index, opened).load(folder)
+        opened.attach(owner)
+        return opened
+
+    def add(self, index: IndexStage, rows: Any) -> None:
+        """Append stored rows, or texts, to an index."""
+        cast(Any, index).add(rows if self.encoder is None else self.for_index(rows))
 
 
 @dataclass(eq=False)
@@ -146,25 +188,33 @@ DEFAULT_INDEX: dict[Kind, str] = {
 """The index that a pipeline without one is given, by what its last stage gives."""
 
 
-def plan(expression: str | Stage | Pipeline) -> PlanNode:
+def plan(expression: str | Stage | Pipeline, shared: dict[str, Stage] | None = None) -> PlanNode:
     """The tree behind a pipeline that leads from text to hits; an encoder without an index is given the one of its kind.
 
     >>> plan("static() >> truncate(64)").name
     'static() >> truncate(64) >> auto()'
 
-    Raises PipelineError for a pipeline that does not start from text.
+    Equal encoders are one object, in all branches and in `shared`, where they are kept by expression: models are slow to load.
+
+    Raises PipelineError for a pipeline that does not start from items.
     """
+    return _tree(expression, {} if shared is None else shared)
+
+
+def _tree(expression: str | Stage | Pipeline, shared: dict[str, Stage]) -> PlanNode:
     pipe = pipeline(expression)
-    if pipe.gives in DEFAULT_INDEX and pipe.takes == ("text",):
+    if pipe.gives in DEFAULT_INDEX and pipe.is_source:
         pipe = pipe >> stage_class(DEFAULT_INDEX[pipe.gives])()
-    if pipe.takes != ("text",) or pipe.gives != "hits":
+    if not pipe.is_source or pipe.gives != "hits":
         raise PipelineError(f"{pipe} cannot search: a pipeline starts with an encoder, bm25() or fuse(...).")
     end = next(i for i, stage in enumerate(pipe) if stage.gives == "hits") + 1
     rankers = tuple(cast(Ranker, stage) for stage in pipe.stages[end:])
     head = pipe.stages[0]
-    if hasattr(head, "branches"):
-        return Fusion(head, tuple(plan(branch) for branch in head.branches), rankers)
-    return Branch(pipe.stages[:end], rankers)
+    if head.branches:
+        return Fusion(head, tuple(_tree(branch, shared) for branch in head.branches), rankers)
+    if end == 1:
+        return Branch(pipe.stages[:end], rankers)
+    return Branch((shared.setdefault(str(head), head), *pipe.stages[1:end]), rankers)
 
 
 def branches(node: PlanNode) -> Iterator[Branch]:
@@ -176,6 +226,78 @@ def branches(node: PlanNode) -> Iterator[Branch]:
             yield from branches(child)
 
 
+def encode(encoder: Encoder, items: Sequence[str | Item], progress: Progress | None = None) -> Any:
+    """Documents as an encoder gives them: dense (n, d), Ragged or csr_array, checked.
+
+    Raises InputError for an item without anything that the encoder takes, and for vectors with NaN or of another dimension.
+    """
+    given = given_to(encoder.modalities, items, str(encoder))
+    vectors = encoder.encode_documents(given, progress)
+    return _CHECKED[encoder.gives](vectors, dim=encoder.dim, what=f"the vectors of {encoder}")
+
+
+_CHECKED: dict[str, Callable[..., Any]] = {"dense": as_float32, "multi": as_ragged, "sparse": as_sparse}
+
+
+def encode_queries(encoder: Encoder, items: Sequence[str | Item]) -> Any:
+    """Queries as an encoder gives them."""
+    return encoder.encode_queries(given_to(encoder.modalities, items, str(encoder)))
+
+
+class EncodedOnce:
+    """The same items as several encoders give them, each encoder asked once however many branches it begins.
+
+    >>> calls = []
+    >>> once = EncodedOnce(lambda encoder, items: calls.append(encoder.name))
+    >>> for branch in branches(plan("fuse(static() >> flat(), static() >> truncate(8) >> flat())")):
+    ...     _ = once(branch, ["a red fox"])
+    >>> calls
+    ['static']
+    """
+
+    def __init__(self, encode: Callable[[Encoder, Sequence[str | Item]], Any]) -> None:
+        self._encode = encode
+        self.by_fingerprint: dict[str, Any] = {}
+
+    def __call__(self, branch: Branch, items: Sequence[str | Item]) -> Any:
+        """What the branch's encoder gives for the items, which are the same in every call."""
+        assert branch.encoder is not None
+        key = branch.encoder.fingerprint
+        if key not in self.by_fingerprint:
+            self.by_fingerprint[key] = self._encode(branch.encoder, items)
+        return self.by_fingerprint[key]
+
+
+def as_queries(root: PlanNode, queries: Sequence[Any]) -> list[str | Item]:
+    """Queries as items of what the branches start from; an array is of the one modality beside text.
+
+    Raises InputError for a query that no branch can take.
+    """
+    modalities = modalities_of(root)
+    items = [query if isinstance(query, str) else as_item(query, modalities) for query in queries]
+    for item in items:
+        if not fits(item, modalities):
+            raise InputError(f"no branch of this pipeline takes the query: it starts from {in_words(*modalities)}.")
+    return items
+
+
+def modalities_of(root: PlanNode) -> tuple[Modality, ...]:
+    """What the branches of a tree start from."""
+    return tuple(dict.fromkeys(modality for branch in branches(root) for modality in branch.modalities))
+
+
+def _search_fitting(branch: Branch, queries: Sequence[str | Item], k: int, search: SearchBranch) -> Hits:
+    """Search a branch with the queries that it can take; the others have no hits there."""
+    inside = [i for i, query in enumerate(queries) if fits(query, branch.modalities)]
+    if len(inside) == len(queries):
+        return search(branch, queries, k)
+    hits = Hits.empty(len(queries), k)
+    if inside:
+        found = search(branch, [queries[i] for i in inside], k)
+        hits.rows[inside], hits.scores[inside] = found.rows, found.scores
+    return hits
+
+
 def first_dense(node: PlanNode) -> Branch | None:
     """The first branch, left to right, that an encoder of dense vectors begins; None without one.
 
@@ -185,7 +307,7 @@ def first_dense(node: PlanNode) -> Branch | None:
     return next((branch for branch in branches(node) if branch.is_dense), None)
 
 
-SearchBranch = Callable[[Branch, Sequence[str], int], Hits]
+SearchBranch = Callable[[Branch, Sequence[str | Item], int], Hits]
 
 
 @dataclass
@@ -206,7 +328,7 @@ class BranchScores:
 
 def run(
     node: PlanNode,
-    queries: Sequence[str],
+    queries: Sequence[str | Item],
     k: int,
     search: SearchBranch,
     documents: Documents,
@@ -219,7 +341,7 @@ def run(
     deepest = depths.pop()
     if isinstance(node, Branch):
         with collect(node.name):
-            hits = search(node, queries, deepest)
+            hits = _search_fitting(node, queries, deepest, search)
         if trace is not None:
             trace.hits[node.name] = hits
     else:

@@ -13,10 +13,11 @@ from functools import cache, wraps
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
 from codomain.errors import CodomainError, InputError, MissingExtra, PipelineError, RegistryError
+from codomain.kinds import KINDS, MODALITIES
 from codomain.stage import Stage
 
 if TYPE_CHECKING:
-    from codomain.vectors import Kind
+    from codomain.kinds import Kind, Modality
 
 Role = Literal["stage", "objective", "batcher", "miner", "metric", "task", "dataset", "reader", "recipe"]
 """The kinds of thing that have names."""
@@ -222,18 +223,33 @@ def _home(thing: Any) -> str:
 
 
 def stage(
-    name: str, *, takes: Sequence[Kind], gives: Kind, papers: Sequence[int] = (), formerly: str | None = None
+    name: str,
+    *,
+    gives: Kind,
+    takes: Sequence[Kind] = (),
+    modalities: Sequence[Modality] = (),
+    papers: Sequence[int] = (),
+    formerly: str | None = None,
 ) -> Callable[[type[S]], type[S]]:
     """Register a class under the name it has in expressions; the first line of its docstring is its summary.
 
+    A stage `takes` kinds of value from the one before it, or it is a source and starts from `modalities`.
+
     `formerly` is its first name where it was renamed: what is stored goes on using it.
 
-    Raises RegistryError for a name that stands for another class.
+    Raises RegistryError for a name that stands for another class, and for a stage that takes nothing, or both.
     """
+    if bool(takes) == bool(modalities) or not {*takes} <= {*KINDS} or not {*modalities} <= {*MODALITIES}:
+        raise RegistryError(
+            f"the stage {name}() takes kinds ({', '.join(KINDS)}) or starts from modalities ({', '.join(MODALITIES)}): "
+            f"takes={[*takes]} and modalities={[*modalities]} do not say which."
+        )
 
     def enter(cls: type[S]) -> type[S]:
         register("stage", name)(cls)
         cls.name, cls.takes, cls.gives, cls.papers = name, tuple(takes), gives, tuple(papers)
+        if modalities:
+            cls.modalities = tuple(modalities)
         cls.formerly = formerly or ""
         cls.summary = (inspect.getdoc(cls) or "").split("\n", 1)[0]
         if "__init__" in vars(cls):

@@ -9,14 +9,27 @@ import numpy as np
 
 from codomain.contracts import Index, Progress, TextIndex
 from codomain.errors import InputError, PipelineError
+from codomain.items import Item, as_item, texts_of
 from codomain.pipeline import Pipeline
-from codomain.plan import Branch, BranchScores, branches, plan, run
+from codomain.plan import (
+    Branch,
+    BranchScores,
+    EncodedOnce,
+    as_queries,
+    branches,
+    encode,
+    encode_queries,
+    first_dense,
+    modalities_of,
+    plan,
+    run,
+)
 from codomain.stage import Stage
-from codomain.vectors import Floats, Hits, Ragged, Rows, as_float32
+from codomain.vectors import Floats, Hits, Ragged, Rows
 
 
 class Retriever:
-    """A searchable pipeline in memory: `index(texts)` once, then `search(queries, k)`.
+    """A searchable pipeline in memory: `index(items)` once, then `search(queries, k)`.
 
     >>> retriever = Retriever("bm25()").index(["a red fox", "a blue whale"])
     >>> retriever.search(["whales"], k=1).rows
@@ -25,70 +38,75 @@ class Retriever:
 
     def __init__(self, expression: str | Stage | Pipeline) -> None:
         self.root = plan(expression)
-        self._texts: list[str] = []
+        self._items: list[str | Item] = []
 
-    def index(self, texts: Sequence[str], progress: Progress | None = None) -> Self:
-        """Encode the documents once per distinct encoder, fit the transforms on them and build every index."""
-        self._texts = list(texts)
-        encoded: dict[str, Any] = {}
+    def index(self, items: Sequence[Any], progress: Progress | None = None) -> Self:
+        """Encode the documents once for each distinct encoder, fit the transforms on them and build every index.
+
+        An item is a text, an array for a pipeline that starts from one other modality, or a `codomain.items.Item`.
+        """
+        modalities = modalities_of(self.root)
+        self._items = [item if isinstance(item, str) else as_item(item, modalities) for item in items]
+        encoded = EncodedOnce(lambda encoder, items: encode(encoder, items, progress))
         for branch in branches(self.root):
             if branch.encoder is None:
-                cast(TextIndex, branch.index).build(self._texts)
+                branch.build(texts_of(self._items), InMemoryRows(branch, self._items, None), branch.index)
                 continue
-            key = branch.encoder.fingerprint
-            if key not in encoded:
-                encoded[key] = branch.encoder.encode_documents(self._texts, progress)
+            vectors = encoded(branch, self._items)
             if branch.needs_fit:
-                branch.fit(as_float32(encoded[key]))
-            index: Any = branch.index
-            index.build(branch.for_index(branch.codes(encoded[key])), branch.codec)
-            if hasattr(index, "attach"):
-                index.attach(InMemoryRows(branch, self._texts, encoded[key]))
+                branch.fit(vectors)
+            branch.build(branch.codes(vectors), InMemoryRows(branch, self._items, vectors), branch.index)
         return self
 
     def search(
         self,
-        queries: Sequence[str],
+        queries: Sequence[Any],
         k: int = 10,
         allow: np.ndarray[Any, Any] | None = None,
         trace: BranchScores | None = None,
     ) -> Hits:
-        """The k best documents of each query: rows are positions in the list that was indexed."""
+        """The k best documents of each query, a text or another item: rows are positions in the list that was indexed."""
         if isinstance(queries, str):
             raise InputError("search takes a list of queries; a single one is written [query].")
-        encoded: dict[str, Any] = {}  # the queries, once per distinct encoder
+        encoded = EncodedOnce(encode_queries)
 
-        def search_branch(branch: Branch, texts: Sequence[str], depth: int) -> Hits:
+        def search_branch(branch: Branch, asked: Sequence[str | Item], depth: int) -> Hits:
             if branch.encoder is None:
-                return cast(TextIndex, branch.index).search(texts, depth, allow)
-            key = branch.encoder.fingerprint
-            if key not in encoded:
-                encoded[key] = branch.encoder.encode_queries(texts)
-            return cast(Index, branch.index).search(branch.query_vectors(encoded[key]), depth, allow)
+                return cast(TextIndex, branch.index).search(texts_of(asked), depth, allow)
+            vectors = branch.query_vectors(encoded(branch, asked))
+            return cast(Index, branch.index).search(vectors, depth, allow)
 
-        return run(self.root, queries, k, search_branch, self, trace)
+        return run(self.root, as_queries(self.root, queries), k, search_branch, self, trace)
+
+    def items(self, rows: Rows) -> list[str | Item]:
+        """Documents by row, as they were given."""
+        return [self._items[row] for row in rows]
 
     def texts(self, rows: Rows) -> list[str]:
-        """Documents by row."""
-        return [self._texts[row] for row in rows]
+        """Their texts; empty where a document has none."""
+        return texts_of(self.items(rows))
 
     def vectors(self, rows: Rows) -> Floats:
         """Vectors (n, d) of documents by row, in the first dense branch's encoder space."""
-        for branch in branches(self.root):
-            if branch.encoder is not None and branch.stages[0].gives == "dense":
-                return cast(Floats, branch.encoder.encode_documents(self.texts(rows)))
-        raise PipelineError("this pipeline has no encoder of dense vectors, so its documents have none.")
+        branch = first_dense(self.root)
+        if branch is None or branch.encoder is None:
+            raise PipelineError("this pipeline has no encoder of dense vectors, so its documents have none.")
+        return cast(Floats, encode(branch.encoder, self.items(rows)))
 
 
 class InMemoryRows:
-    """What an index may ask of a retriever: the texts, and their encoded form, which stays in memory."""
+    """What an index may ask of a retriever: the items, and their encoded form, which stays in memory."""
 
-    def __init__(self, branch: Branch, texts: list[str], encoded: Any) -> None:
-        self._branch, self._texts, self._encoded = branch, texts, encoded
+    def __init__(self, branch: Branch, items: Sequence[str | Item], encoded: Any) -> None:
+        self._branch, self._items, self._encoded = branch, items, encoded
+
+    def items(self, rows: Rows) -> list[str | Item]:
+        """The rows as they were given."""
+        return [self._items[row] for row in rows]
 
     def texts(self, rows: Rows) -> list[str]:
         """What the rows say."""
-        return [self._texts[row] for row in rows]
+        return texts_of(self.items(rows))
 
     def vectors(self, rows: Rows) -> Any:
         """The rows behind the transforms."""
@@ -98,5 +116,5 @@ class InMemoryRows:
         return taken
 
     def encode(self, rows: Rows) -> Any:
-        """The rows made anew from their texts."""
-        return self._branch.encode_for_index(self.texts(rows))
+        """The rows encoded again."""
+        return self._branch.encode_for_index(self.items(rows))

@@ -13,8 +13,8 @@ from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
+    from codomain.kinds import Kind, Modality
     from codomain.pipeline import Pipeline
-    from codomain.vectors import Kind
 
 
 class Stage:
@@ -23,10 +23,20 @@ class Stage:
     name: ClassVar[str]
     summary: ClassVar[str]
     papers: ClassVar[tuple[int, ...]]
-    takes: ClassVar[tuple[Kind, ...]]
+    takes: ClassVar[tuple[Kind, ...]] = ()
+    """Kinds of value that it follows; none for a source."""
+    modalities: tuple[Modality, ...] = ()
+    """What a source starts from: texts, images, ...; empty for every other stage."""
+    branches: tuple[Pipeline, ...] = ()
+    """The pipelines that it joins; empty for most."""
     gives: ClassVar[Kind]
     formerly: ClassVar[str] = ""
     """The name that the stage had first, where it was renamed: what collections and fingerprints know it by, whatever it is called now."""
+
+    @property
+    def is_source(self) -> bool:
+        """Whether a pipeline starts with it."""
+        return bool(self.modalities)
 
     def __rshift__(self, other: Stage | Pipeline) -> Pipeline:
         from codomain.pipeline import Pipeline

@@ -7,14 +7,13 @@ The three kinds that one array cannot carry are the named tuples of this file.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from codomain.errors import InputError
-
-Kind = Literal["text", "dense", "codes", "packed", "sparse", "multi", "hits"]
+from codomain.kinds import Kind as Kind
 
 Floats = NDArray[np.float32]
 Rows = NDArray[np.int64]

@@ -62,7 +62,7 @@ def test_every_budget_is_scored_by_the_definition(order):
     index = Cascade(STEPS, order=order, dtype="float32").build(DOCUMENTS)
     queries, documents = (farthest_first(x, 12) if order == "farthest" else x for x in (QUERIES, DOCUMENTS))
     for budget in ((1, 1), (2, 3), (3, 4), (6, 5), (6, 12)):
-        hits = index.exact(QUERIES, 300, budget)
+        hits = index.search_exactly(QUERIES, 300, budget)
         expected = np.take_along_axis(slow(queries, documents, *budget), hits.rows, axis=1)
         np.testing.assert_allclose(hits.scores, expected, atol=1e-4)
 
@@ -72,7 +72,7 @@ def test_steps_find_what_scoring_everything_finds_as_the_collection_changes(stor
     index = Cascade(STEPS, store=store).build(DOCUMENTS)
 
     def check(index, rows, allow=None):
-        hits, full = index.search(QUERIES, 10, allow), index.exact(QUERIES, 10, allow=allow)
+        hits, full = index.search(QUERIES, 10, allow), index.search_exactly(QUERIES, 10, allow=allow)
         n = min(10, len(rows))
         assert np.isin(hits.rows[:, :n], rows).all() and (hits.rows[:, n:] == -1).all()
         assert all(len(set(row)) == n for row in hits.rows[:, :n].tolist())

@@ -245,7 +245,7 @@ def test_auto_measures_what_it_chooses(monkeypatch):
     monkeypatch.setattr("codomain.index.multi.multivector._EXACT", 0)
     index = MultiVector().build(documents)
     assert index.choice is not None and 16 <= index.choice.n_candidates <= 1024 and index.choice.recall >= 0.8
-    exact, found = index.exact(queries, 10).rows, index.candidates_of(queries, 200).rows
+    exact, found = index.search_exactly(queries, 10).rows, index.candidates_of(queries, 200).rows
     by_hand = {
         n: np.mean([len({*a} & {*b[:n]}) / 10 for a, b in zip(exact.tolist(), found.tolist(), strict=True)])
         for n in (20, 200)

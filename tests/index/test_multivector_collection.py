@@ -18,7 +18,7 @@ from codomain.stage import Stage
 from codomain.vectors import Ragged
 
 
-@stage("hashed_words", takes=("text",), gives="multi")
+@stage("hashed_words", modalities=["text"], gives="multi")
 class HashedWords(Stage):
     """A random unit vector for each word: MaxSim counts the words of the query that a document holds."""
 

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codomain.read import records
-from codomain.read.record import clean, flatten
+from codomain.read.record import flatten
+from codomain.text import clean
 
 TEXT = st.text(st.characters(exclude_categories=())) | st.text("a\0\ud800é ", max_size=5)
 PLAIN = st.none() | st.booleans() | st.integers() | st.floats() | st.integers(-(2**63) - 1, 2**63) | TEXT

@@ -28,7 +28,7 @@ ALL = 0.99
 """Two texts of the fixture may have one bag of hashed words."""
 
 
-@stage("changing", takes=["text"], gives="dense")
+@stage("changing", modalities=["text"], gives="dense")
 class Changing(Stage):
     """An encoder whose weights somebody exchanges: hashed words, in dimensions that `version` shuffles."""
 
@@ -51,7 +51,7 @@ class Changing(Stage):
     encode_queries = encode_documents
 
 
-@stage("noise", takes=["text"], gives="dense")
+@stage("noise", modalities=["text"], gives="dense")
 class Noise(Changing):
     """An encoder that has nothing to do with any other."""
 

@@ -13,7 +13,7 @@ from codomain.registry import stage
 from codomain.stage import Stage
 
 
-@stage("hashed_slowly", takes=("text",), gives="dense")
+@stage("hashed_slowly", modalities=["text"], gives="dense")
 class HashedSlowly(Stage):
     """Ten texts a second."""
 

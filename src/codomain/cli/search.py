@@ -32,7 +32,7 @@ def search(
 ) -> None:
     """Search a collection by meaning and by words."""
     import codomain as cd
-    from codomain.read.record import clean
+    from codomain.text import clean
     from codomain.trace import collect
 
     queries = _from_stdin() if query == "-" else [clean(query)]
@@ -58,7 +58,7 @@ def search(
 
 def _from_stdin() -> list[str]:
     """The lines of standard input, whatever bytes are in them."""
-    from codomain.read.record import clean
+    from codomain.text import clean
 
     lines = sys.stdin.buffer.read().decode("utf-8-sig", "replace").split("\n")
     return [clean(line.strip()) for line in lines if line.strip()]

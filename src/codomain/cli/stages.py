@@ -23,6 +23,7 @@ def stages(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
                 "usage": cls.name + usage(cls),
                 "summary": cls.summary,
                 "takes": list(cls.takes),
+                "modalities": list(cls.modalities),
                 "gives": cls.gives,
                 "papers": list(cls.papers),
                 "module": inspect.getmodule(cls).__name__,  # type: ignore[union-attr]
@@ -34,4 +35,4 @@ def stages(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
     for cls in known:
         typer.echo(f"{cls.name}{usage(cls)}")
         papers = f"  [papers {', '.join(map(str, cls.papers))}]" if cls.papers else ""
-        typer.echo(f"    {' or '.join(cls.takes)} -> {cls.gives}: {cls.summary}{papers}")
+        typer.echo(f"    {' or '.join((*cls.takes, *cls.modalities))} -> {cls.gives}: {cls.summary}{papers}")

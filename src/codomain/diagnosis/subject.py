@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from codomain.errors import InputError
+from codomain.items import texts_of
 from codomain.measure.data.corpus import Corpus, usable
 from codomain.measure.data.datasets import Dataset, Qrels
 from codomain.measure.data.encoded import encoded
@@ -61,10 +62,10 @@ class Subject:
         judged = {document for grades in data.qrels.values() for document in grades}
         first = [i for i, document in enumerate(corpus.documents) if document in judged]
         rows = _some(len(corpus.passages), _READ * sample, seed, first)
-        texts = [corpus.passages[row] for row in rows]
+        texts = texts_of([corpus.passages[row] for row in rows])
         subject = cls(
             data.name,
-            corpus.passages,
+            texts_of(corpus.passages),
             corpus.documents,
             rows,
             _dense(encoder, texts),
@@ -83,12 +84,11 @@ class Subject:
             raise InputError(f"{collection.folder} is empty: there is nothing to diagnose.")
         corpus = Corpus.of_collection(collection)
         with collection.snapshot():
-            dense = [b for b in collection.vector_branches if b.plan.stages[0].gives == "dense"]
-            if not dense:
+            branch = collection.first_dense
+            if branch is None:
                 raise InputError(
                     f"{collection.pipeline} has no encoder of dense vectors: there is nothing to diagnose."
                 )
-            branch = dense[0]
             listing = collection.db.execute("SELECT row FROM chunks ORDER BY row").fetchall()
             alive = np.array([row for (row,) in listing], np.int64)
             codec = branch.plan.codec if branch.fitted else None
@@ -106,7 +106,7 @@ class Subject:
 
         subject = cls(
             str(collection.folder),
-            corpus.passages,
+            texts_of(corpus.passages),
             [corpus.documents[i] for i in corpus.owner],
             rows,
             vectors,

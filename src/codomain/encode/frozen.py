@@ -7,8 +7,8 @@ from typing import Any
 
 from codomain.contracts import Progress
 from codomain.errors import StoreError
+from codomain.kinds import Kind, Modality
 from codomain.stage import Stage
-from codomain.vectors import Kind
 
 
 class FrozenEncoder(Stage):
@@ -36,6 +36,11 @@ class FrozenEncoder(Stage):
     def gives(self) -> Kind:  # type: ignore[override]
         """The encoder's own."""
         return self.encoder.gives  # type: ignore[no-any-return]
+
+    @property
+    def modalities(self) -> tuple[Modality, ...]:  # type: ignore[override]
+        """The encoder's own."""
+        return self.encoder.modalities  # type: ignore[no-any-return]
 
     @property
     def identity(self) -> str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from codomain.codecs.codec import Codec
+from codomain.index.base import IndexStage
 from codomain.index.flat import Flat
 from codomain.index.scan import Metric, check_bits, check_metric, codes_of
 from codomain.registry import stage
@@ -27,7 +28,7 @@ _MOST_NEIGHBOURS = 64
 
 
 @stage("auto", takes=["dense", "codes", "packed"], gives="hits", papers=[125])
-class Auto(Stage):
+class Auto(IndexStage):
     """The index by size: flat while a scan takes a few milliseconds, then the graph that reaches a target recall.
 
     `target` is the recall@10 asked for of a graph: its degree follows the intrinsic dimensionality of the vectors, its
@@ -39,6 +40,8 @@ class Auto(Stage):
     >>> str(Auto().build(np.eye(3, dtype=np.float32)).chosen)
     'flat()'
     """
+
+    chooses_by_size: ClassVar[bool] = True
 
     def __init__(self, metric: Metric = "ip", target: float = 0.95) -> None:
         check_metric(metric)

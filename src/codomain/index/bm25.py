@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 
@@ -13,10 +13,11 @@ from codomain.analyzer import Analyzer, Vocabulary
 from codomain.contracts import Progress
 from codomain.errors import InputError
 from codomain.index.array_files import open_arrays, save_arrays
+from codomain.index.base import IndexStage
 from codomain.index.postings import Segment, merge, segment
 from codomain.index.scan import best_rows
 from codomain.registry import stage
-from codomain.stage import Stage, check_float
+from codomain.stage import check_float
 from codomain.trace import FilterChoice, record
 from codomain.vectors import Floats, Hits, Rows, allowed_rows
 
@@ -24,8 +25,8 @@ _TEXTS = 65_536
 """Texts in one segment while building: bounds the memory of its sort."""
 
 
-@stage("bm25", takes=["text"], gives="hits")
-class BM25(Stage):
+@stage("bm25", modalities=["text"], gives="hits")
+class BM25(IndexStage):
     """Lexical search with BM25, in Lucene's variant; only documents that hold a word of the query are found.
 
     "The Probabilistic Relevance Framework: BM25 and Beyond" (2009); the variant after "Which BM25 Do You Mean?" (2020).
@@ -36,6 +37,9 @@ class BM25(Stage):
     array([[ 2,  0, -1]])
     """
 
+    grows: ClassVar[bool] = True
+    exact: ClassVar[bool] = True
+
     def __init__(self, k1: float = 1.2, b: float = 0.75, stemmer: str | None = "english") -> None:
         self.k1, self.b, self.stemmer = check_float("k1", k1), check_float("b", b, 0, 1), stemmer
         self._analyzer = Analyzer(stemmer)
@@ -44,6 +48,11 @@ class BM25(Stage):
         self._stored: int
         self._saturation: Floats | None
         self._reset([], np.zeros(0, np.int64))
+
+    @property
+    def complete(self) -> bool:
+        """Never: a document without a word of the query is no hit."""
+        return False
 
     def build(self, texts: Sequence[str], progress: Progress | None = None) -> Self:
         """Replace the contents; `progress` is told the number of texts just indexed."""

@@ -19,6 +19,7 @@ import numpy as np
 from codomain.codecs.codec import Codec
 from codomain.errors import InputError
 from codomain.index.array_files import Arrays, codec_arrays, open_arrays, save_arrays, saved_codec
+from codomain.index.base import IndexStage
 from codomain.index.filtered.planner import Allowed, QueryCosts, Way, cheapest, milliseconds
 from codomain.index.scan import Metric, check_bits, check_metric, codes_of
 from codomain.stage import Stage
@@ -34,7 +35,7 @@ SCAN = "exact scan"
 _ALIGNED = 64
 
 
-class FaissIndex(Stage):
+class FaissIndex(IndexStage):
     """An index of FAISS over codes; subclasses say how it is made and how it is asked.
 
     `_make(n)` gives an empty trained index, `_efforts(allowed, k)` the ways to search it, `_effort(selector, effort)` the

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 
 from codomain.codecs.codec import Codec
 from codomain.errors import InputError
 from codomain.index.array_files import GrowableArray, codec_arrays, open_arrays, save_arrays, saved_codec
+from codomain.index.base import IndexStage
 from codomain.index.scan import Metric, check_bits, check_metric, codes_of, scan
 from codomain.registry import stage
 from codomain.stage import Stage
@@ -20,7 +21,7 @@ from codomain.vectors import Floats, Hits, Packed, Rows, allowed_rows, as_float3
 
 
 @stage("flat", takes=["dense", "codes", "packed"], gives="hits")
-class Flat(Stage):
+class Flat(IndexStage):
     """Exact search: scores every row in its stored form; metrics ip, cosine, l2, and hamming for packed bits.
 
     l2 gives minus the squared distance, hamming minus the number of differing bits: higher is better, always.
@@ -29,6 +30,9 @@ class Flat(Stage):
     >>> index.search(np.float32([[0, 2, 1]]), k=2)
     Hits(rows=array([[1, 2]]), scores=array([[2., 1.]], dtype=float32))
     """
+
+    exact: ClassVar[bool] = True
+    holds_rows_only: ClassVar[bool] = True
 
     def __init__(self, metric: Metric = "ip") -> None:
         check_metric(metric)

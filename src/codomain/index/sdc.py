@@ -14,6 +14,7 @@ from codomain.codecs.codec import GAUSSIAN_STEP, Codec
 from codomain.errors import InputError, MissingExtra
 from codomain.index._kernels.tiles import LANES, Tiles
 from codomain.index.array_files import GrowableArray, codec_arrays, open_arrays, save_arrays, saved_codec
+from codomain.index.base import IndexStage
 from codomain.index.scan import Metric, check_metric, codes_of
 from codomain.registry import stage
 from codomain.stage import Stage, check_int
@@ -33,7 +34,7 @@ _SHARE = 1 << 20
 
 
 @stage("sdc", takes=["codes", "packed"], gives="hits", papers=[42])
-class SymmetricDistance(Stage):
+class SymmetricDistance(IndexStage):
     """Search over multi-bit binary codes by popcounts, then `rescore` * k rows again with the float32 query.
 
     "Binary Embedding-based Retrieval at Tencent" (2023): query and rows are both codes, their inner product is a

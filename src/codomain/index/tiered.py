@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, Self, cast, get_args
+from typing import Any, ClassVar, Literal, Self, cast, get_args
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from codomain.codecs.codec import Codec, CodecKind
 from codomain.contracts import FineStore, RowReader
 from codomain.errors import InputError
 from codomain.index.array_files import GrowableArray, codec_arrays, open_arrays, part_folder, save_arrays, saved_codec
+from codomain.index.base import IndexStage
 from codomain.index.scan import check_metric, codes_of
 from codomain.index.stores.mapped import MappedStore
 from codomain.index.stores.stores import RamStore, SourceStore
@@ -32,7 +33,7 @@ _DECODED = 16_384
 
 
 @stage("tiered", takes=["dense", "codes"], gives="hits")
-class Tiered(Stage):
+class Tiered(IndexStage):
     """Candidates from compact codes in memory, verified with full vectors on disk, in memory or in the collection.
 
     `coarse` is any pipeline from vectors to hits, such as `binary() >> flat("hamming")`, `pca(64) >> int8() >> flat()` or
@@ -47,6 +48,8 @@ class Tiered(Stage):
     Hits(rows=array([[1, 2]]), scores=array([[2., 1.]], dtype=float32))
     """
 
+    needs_rows: ClassVar[bool] = True
+
     def __init__(
         self,
         coarse: str | Stage | Pipeline = "binary() >> flat('hamming')",
@@ -59,7 +62,7 @@ class Tiered(Stage):
         self.coarse = pipeline(coarse)
         if "dense" not in self.coarse.takes or self.coarse.gives != "hits":
             raise ValueError(f"needs a coarse pipeline from vectors to hits, not {self.coarse}")
-        if hasattr(self.coarse.stages[-1], "attach"):
+        if getattr(self.coarse.stages[-1], "needs_rows", False):
             raise ValueError(f"needs a coarse index that keeps what it needs, not {self.coarse.stages[-1]}")
         self.candidates = check_int("candidates", candidates)
         if store not in get_args(Store):

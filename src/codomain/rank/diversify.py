@@ -32,7 +32,7 @@ class Diversify(Stage):
 
     def check(self, before: Sequence[Stage]) -> None:
         """What it compares are vectors: raises ValueError where no branch has an encoder."""
-        if before and before[0].takes == ("text",) and not any(map(_has_vectors, before)):
+        if before and before[0].is_source and not any(map(_has_vectors, before)):
             raise ValueError("needs vectors of the documents, and no encoder comes before it")
 
     def depth(self, k: int) -> int:
@@ -67,5 +67,4 @@ class Diversify(Stage):
 
 
 def _has_vectors(stage: Stage) -> bool:
-    branches = getattr(stage, "branches", ())
-    return stage.gives != "hits" or any(_has_vectors(inner) for branch in branches for inner in branch)
+    return stage.gives != "hits" or any(_has_vectors(inner) for branch in stage.branches for inner in branch)

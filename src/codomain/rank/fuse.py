@@ -16,7 +16,7 @@ from codomain.vectors import Floats, Hits, Rows, top_k
 METHODS = ("rrf", "minmax", "zscore")
 
 
-@stage("fuse", takes=("text",), gives="hits")
+@stage("fuse", modalities=["text"], gives="hits")
 class Fuse(Stage):
     """Several branches searched side by side, their hits joined by rank or by normalised score.
 
@@ -47,10 +47,11 @@ class Fuse(Stage):
         if len(self.branches) < 2:
             raise PipelineError("fuse(...) needs at least two branches.")
         for branch in self.branches:
-            if branch.takes != ("text",):
+            if not branch.is_source:
                 raise PipelineError(
                     f"fuse(...) cannot use the branch {branch}: a branch starts with an encoder or bm25()."
                 )
+        self.modalities = tuple(dict.fromkeys(m for branch in self.branches for m in branch.modalities))
         if method not in METHODS:
             raise PipelineError(f"fuse(...) has no method {method!r}: it knows {', '.join(METHODS)}.")
         if weights is not None:

@@ -6,9 +6,13 @@ import hashlib
 import json
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any
+
+from codomain.items import Media
+from codomain.text import clean
 
 Value = str | int | float | bool | None | list[str]
 
@@ -25,7 +29,7 @@ _JSON = json.JSONEncoder(ensure_ascii=False, sort_keys=True)
 
 @dataclass(frozen=True)
 class Record:
-    """One document as it is stored: `source` is the file it came from, `markdown` says how to cut it."""
+    """One document as it is stored: `source` is the file it came from, `markdown` says how to cut it; `media` stand beside the text."""
 
     id: str
     text: str
@@ -33,6 +37,7 @@ class Record:
     metadata: dict[str, Value] = field(default_factory=dict)
     source: str = ""
     markdown: bool = False
+    media: tuple[Media, ...] = ()
 
     @cached_property
     def fields_json(self) -> str:
@@ -46,31 +51,26 @@ class Record:
         >>> Record("1", "a").digest == Record("1", "a", metadata={"year": 2020}).digest
         False
         """
+        return self.digest_with([medium.digest for medium in self.media])
+
+    def digest_with(self, media: Sequence[str]) -> str:
+        """The digest, its media known by their own digests."""
         digest = hashlib.blake2b(digest_size=16)
         for part in (self.id, self.title, self.text, self.fields_json):
             digest.update(b"\0" if part is None else b"\1" + part.encode() + b"\0")
+        for medium in media:
+            digest.update(b"\2" + medium.encode())
         return digest.hexdigest()
 
 
-def content_id(title: str | None, text: str) -> str:
-    """The id of a row that names none: a hash of its title and text, the same in every run.
+def content_id(title: str | None, text: str, media: Sequence[Media] = ()) -> str:
+    """The id of a row that names none: a hash of its title, text and media, the same in every run.
 
     >>> content_id(None, "a text")
     'd324ad02134418ad'
     """
-    return hashlib.blake2b(f"{title or ''}\0{text}".encode(), digest_size=8).hexdigest()
-
-
-def clean(text: str) -> str:
-    """Text that every store takes: NUL becomes a space, half of a surrogate pair a question mark."""
-    if "\0" in text:
-        text = text.replace("\0", " ")
-    if not text.isascii():
-        try:
-            text.encode()
-        except UnicodeEncodeError:
-            text = text.encode("utf-8", "replace").decode()
-    return text
+    parts = [f"{title or ''}\0{text}", *(medium.digest for medium in media)]
+    return hashlib.blake2b("\2".join(parts).encode(), digest_size=8).hexdigest()
 
 
 def plain_names(fields: dict[str, Value]) -> dict[str, Value]:

@@ -13,13 +13,13 @@ from codomain.read.record import (
     TEXT_FIELDS,
     TITLE_FIELDS,
     Record,
-    clean,
     content_id,
     flatten,
     plain_names,
 )
 from codomain.read.text.documents import BinaryFile, document
 from codomain.read.text.tables import rows, typed
+from codomain.text import clean
 
 _REMEMBERED_ROWS = 256
 

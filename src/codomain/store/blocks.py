@@ -16,9 +16,10 @@ from typing import Any, cast
 import numpy as np
 
 from codomain.errors import StoreError
-from codomain.plan import Branch
+from codomain.items import Item
+from codomain.plan import Branch, encode
 from codomain.read.situate import situate
-from codomain.store.passages import passages_of
+from codomain.store.passages import items_of
 from codomain.vectors import Ragged, Rows
 
 _ENCODED_AT_ONCE = 2_048
@@ -63,7 +64,7 @@ class Blocks:
     @property
     def keeps(self) -> bool:
         """Whether vectors stay once the index covers them."""
-        return bool(getattr(self.plan.index, "keeps_vectors", True))
+        return self.plan.index.keeps_vectors
 
     @property
     def fingerprint(self) -> str:
@@ -109,7 +110,7 @@ class Blocks:
         if not stored.all():
             return self.encode(rows)
         codec = self.plan.codec if self.fitted else None
-        if self.plan.kind in ("multi", "sparse"):
+        if not self.plan.fixed_width:
             parts, order = [], []
             for block in np.unique(place):
                 first, number = table[block].tolist()
@@ -139,29 +140,29 @@ class Blocks:
 
     def encoded(self, rows: Rows) -> Any:
         """Rows as the encoder gives them: before the transforms, but situated in their documents."""
-        texts, wanted, owner = self._texts_around(rows)
+        items, wanted, owner = self._items_around(rows)
         encoder = self.plan.encoder
         assert encoder is not None
-        vectors = encoder.encode_documents(texts)
+        vectors = encode(encoder, items)
         if owner is not None:
             vectors = situate(vectors, owner, self.situated)
         return vectors if wanted is None else vectors[wanted]
 
-    def _texts_around(self, rows: Rows) -> tuple[list[str], Array | None, Array | None]:
-        """Texts to encode, the places of `rows` in them, and, where chunks are situated, the document of each."""
-        if not self.situated or self.plan.stages[0].gives != "dense":
-            return passages_of(self.db, rows), None, None
+    def _items_around(self, rows: Rows) -> tuple[list[str | Item], Array | None, Array | None]:
+        """Items to encode, the places of `rows` in them, and, where chunks are situated, the document of each."""
+        if not self.situated or not self.plan.is_dense:
+            return items_of(self.db, rows), None, None
         sql = (
             "SELECT row, document FROM chunks WHERE document IN "
             "(SELECT document FROM chunks WHERE row IN (SELECT value FROM json_each(?))) ORDER BY row"
         )
         owner = dict(self.db.execute(sql, [json.dumps(rows.tolist())]).fetchall())
         if len(set(owner.values())) == len(owner):
-            return passages_of(self.db, rows), None, None
+            return items_of(self.db, rows), None, None
         owner |= {row: -1 - row for row in rows.tolist() if row not in owner}  # deleted: documents of their own
         together = np.array(sorted(owner), np.int64)
         documents = np.array([owner[row] for row in together.tolist()])
-        return passages_of(self.db, together), np.searchsorted(together, rows), documents
+        return items_of(self.db, together), np.searchsorted(together, rows), documents
 
     def _made_anew(self, start: int, stop: int) -> Iterator[tuple[int, Any]]:
         for first in range(start, stop, _ENCODED_AT_ONCE):
@@ -174,7 +175,7 @@ class Blocks:
         damaged = StoreError(
             f"the vectors from row {first} on in {self.folder} are damaged: codomain verify shows more."
         )
-        if self.plan.kind in ("multi", "sparse"):
+        if not self.plan.fixed_width:
             try:
                 rows = _unpack_file(data)
             except Exception as error:  # safetensors has errors of its own, not exported

@@ -14,16 +14,16 @@ from typing import Any, cast
 import numpy as np
 
 from codomain import __version__
-from codomain.contracts import Index, TextIndex
+from codomain.contracts import Index
 from codomain.errors import CodomainError, StoreError
-from codomain.pipeline import pipeline
+from codomain.items import Item
 from codomain.plan import Branch
 from codomain.registry import stage_class
 from codomain.store.blocks import Blocks, count, joined, part
 from codomain.store.feedback.corrections import CorrectedVectors, ScoringSpace, read
 from codomain.store.feedback.journal import version
 from codomain.store.index_files import IndexFiles
-from codomain.store.passages import passages, passages_of
+from codomain.store.passages import items_of, passages, passages_of
 from codomain.store.transform_state import dump_transforms, restore_transforms
 from codomain.vectors import Hits, Rows, merge_hits
 
@@ -52,7 +52,7 @@ class StoredBranch:
 
     def forget(self) -> None:
         """Drop index, tail and shadows; the next `sync` opens what is there then."""
-        self.index: Index | TextIndex | None = None
+        self.index: Any = None
         self.tail: Index | None = None
         self.shadows = CorrectedVectors()
         self._opened = 0  # rows in the index as it was loaded
@@ -143,11 +143,15 @@ class StoredBranch:
         """Store encoder output as rows first, first + 1, ...; inside a transaction."""
         self.blocks.append(first, self.plan.codes(vectors) if self.fitted else vectors)
 
-    # --- what an index may ask (codomain.contracts.Source) -----------------------------------------------------------
+    # --- what an index may ask (codomain.contracts.RowReader) -----------------------------------------------------------
 
     def texts(self, rows: Rows) -> list[str]:
         """What the rows say."""
         return passages_of(self.db, rows)
+
+    def items(self, rows: Rows) -> list[str | Item]:
+        """What the rows say, with the media of their documents."""
+        return items_of(self.db, rows)
 
     def vectors(self, rows: Rows) -> Any:
         """Stored vectors by row, decoded to float32; made anew where the index does without stored ones."""
@@ -177,19 +181,13 @@ class StoredBranch:
         for covered, path in self._indexes(epoch):
             if self._opened < covered <= rows:
                 try:
-                    index = self._fresh_index().load(path)
+                    index = self.plan.open(path, self)
                 except (CodomainError, OSError):
                     continue  # damaged or just replaced: the next one, or none, and the rows are searched exactly
                 self.forget()
-                self._attach(index)
+                self.index = index
                 self.covered = self.synced = self._opened = covered
                 return
-
-    def _attach(self, index: Any) -> None:
-        """Use an index; one that keeps less than it needs asks this branch for the rest."""
-        if hasattr(index, "attach"):
-            index.attach(self)
-        self.index = index
 
     def _indexes(self, epoch: int) -> list[tuple[int, Path]]:
         return self.index_files.usable(self._index_fingerprint, epoch)
@@ -200,10 +198,6 @@ class StoredBranch:
         vectors = self.plan.fingerprint if self.plan.encoder else ""
         return hashlib.sha256(f"{__version__}\n{self.plan.identity}\n{vectors}".encode()).hexdigest()
 
-    def _fresh_index(self) -> Any:
-        """An index like the branch's, with nothing in it."""
-        return pipeline(str(self.plan.stages[-1])).stages[0]
-
     def _extend(self, rows: int) -> None:
         """Take in the rows that came after the index: text into the text index, vectors into an exact tail."""
         if self.plan.encoder is None:
@@ -211,11 +205,10 @@ class StoredBranch:
             return
         for first, codes in self.blocks.read(self.synced, rows):
             codes = part(codes, 0, rows - first)
-            stored = self.plan.for_index(codes) if self.fitted else codes
             if self._grows:
-                self._append(stored, first + count(codes))
+                self._append(codes, first + count(codes))
             else:
-                self._extend_tail(stored)
+                self._extend_tail(codes)
                 self.synced = first + count(codes)  # block by block: what breaks off goes on from here
         self.synced = rows
 
@@ -227,8 +220,7 @@ class StoredBranch:
     @property
     def scores_comparable(self) -> bool:
         """Whether a scan gives the scores of the index: rows beside it can be merged with its own."""
-        own = self.plan.kind in ("text", "multi", "sparse") or getattr(self.plan.index, "grows", False)
-        return not own
+        return self.plan.scores_comparable
 
     @property
     def space(self) -> ScoringSpace:
@@ -237,26 +229,23 @@ class StoredBranch:
 
     @property
     def _metric(self) -> Any:
-        return getattr(self.plan.index, "metric", "ip") if self.fitted else "ip"
+        return self.plan.index.metric if self.fitted else "ip"
 
     def _append(self, rows: Any, covered: int) -> None:
         if self.index is None:
-            self._attach(self._fresh_index().build(rows, *self._codec))
+            self.index = self.plan.build(rows, self)
         else:
-            self.index.add(rows)
+            self.plan.add(self.index, rows)
         self.covered = self.synced = covered
 
     def _extend_tail(self, rows: Any) -> None:
+        """Take rows into the exact tail: in the index's form, or before the fit as the encoder gave them."""
+        rows = self.plan.for_index(rows) if self.fitted else rows
         if self.tail is None:
             flat = cast(Any, stage_class("flat"))(metric=self._metric)
-            self.tail = flat.build(rows, *self._codec)
+            self.tail = flat.build(rows, self.plan.codec if self.fitted else None)
         else:
             self.tail.add(rows)
-
-    @property
-    def _codec(self) -> tuple[Any, ...]:
-        """What `build` gets after the rows."""
-        return () if self.plan.encoder is None else (self.plan.codec if self.fitted else None,)
 
     def _remove_dead(self) -> None:
         known = "FROM tombstones WHERE row < ?"
@@ -314,14 +303,14 @@ class StoredBranch:
         index: Any = self.index
         grown = self._grows and 2 * self._opened >= rows  # else what it learnt of the rows is of too few
         if self.plan.encoder is None:
-            index = index if index is not None else self._fresh_index().build([])
-        elif not grown and (index is None or self._opened < rows / 2 or self.plan.stages[-1].name == "auto"):
+            index = index if index is not None else self.plan.build([], self)
+        elif not grown and (index is None or self._opened < rows / 2 or self.plan.index.chooses_by_size):
             stored = [codes for _, codes in self.blocks.read(0, rows)] or [self.blocks.empty()]
-            index = self._fresh_index().build(self.plan.for_index(joined(stored)), *self._codec)
+            index = self.plan.build(joined(stored), self)
             index.remove(self.removed)
         else:
             for _, newer in self.blocks.read(self.covered, rows):
-                index.add(self.plan.for_index(newer))
+                self.plan.add(index, newer)
             index.remove(self.removed)
         self.index_files.publish(index, rows, self._index_fingerprint, epoch)
         self.forget()
@@ -330,7 +319,7 @@ class StoredBranch:
     @property
     def _scanned(self) -> bool:
         """Whether the rows are scanned as the database has them: an index file would only repeat them."""
-        if self.plan.kind in ("text", "multi", "sparse") or self.plan.stages[-1].name != "flat" or not self.fitted:
+        if not (self.plan.fixed_width and self.plan.index.holds_rows_only and self.fitted):
             return False
         dtype, width = self.blocks.form
         return self.synced * width * dtype.itemsize <= _SCANNED_BYTES

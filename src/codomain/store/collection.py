@@ -13,18 +13,20 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 from codomain.contracts import Progress
 from codomain.errors import InputError, PipelineError, StoreError
+from codomain.items import Item as Passage
+from codomain.items import Query
 from codomain.plan import PlanNode
-from codomain.read.record import clean
 from codomain.stage import Stage
 from codomain.store.branch import MOST_TO_FIT
 from codomain.store.filters.sql import to_sql
 from codomain.store.filters.where import Where, parse_where
 from codomain.store.hits import Hit
-from codomain.store.passages import passages_of
+from codomain.store.passages import items_of, passages_of
 from codomain.store.row_ids import delete_documents
 from codomain.store.schema import DATABASE, connect, sentences, writing
 from codomain.store.search import search_many
 from codomain.store.state import CollectionState
+from codomain.text import clean
 from codomain.vectors import Floats, Rows
 
 if TYPE_CHECKING:
@@ -82,8 +84,8 @@ class Collection(CollectionState):
     def add(self, items: Iterable[Item], progress: Progress | None = None) -> AddReport:
         """Add documents, or update those whose id is there already; unchanged ones are left alone.
 
-        An item is a text, a dict with `text` and optionally `id`, `title` and `metadata`, or a `Record`. Each batch is
-        acknowledged, through `progress` and by returning, only when it is on disk.
+        An item is a text, a dict with `text` or `media` and optionally `id`, `title` and `metadata`, `Media`, an array (of
+        the one modality beside text that the pipeline starts from), or a `Record`. Each batch is acknowledged, through `progress` and by returning, only when it is on disk.
 
         Raises InputError for an item that cannot be stored, StoreError when the collection cannot be written.
         """
@@ -146,7 +148,7 @@ class Collection(CollectionState):
 
     def search(
         self,
-        query: str,
+        query: Query,
         k: int = 10,
         where: str | Mapping[str, Any] | Where | None = None,
         explain: bool = False,
@@ -154,7 +156,7 @@ class Collection(CollectionState):
     ) -> list[Hit]:
         """The k best documents for a query, best first, each with its best chunk.
 
-        `where` filters by metadata (see `codomain.store.filters.where`); `explain` adds each branch's rank and score;
+        A query is a text, or media of a modality that the pipeline starts from, such as an image as an array. `where` filters by metadata (see `codomain.store.filters.where`); `explain` adds each branch's rank and score;
         with `feedback` off, what `feedback` has moved counts as it was.
 
         Raises WhereError for a filter that cannot be read, StoreError when the collection cannot be.
@@ -163,7 +165,7 @@ class Collection(CollectionState):
 
     def search_many(
         self,
-        queries: Sequence[str],
+        queries: Sequence[Query],
         k: int = 10,
         where: str | Mapping[str, Any] | Where | None = None,
         explain: bool = False,
@@ -178,12 +180,16 @@ class Collection(CollectionState):
         """Passages by row."""
         return passages_of(self.db, rows)
 
+    def items(self, rows: Rows) -> list[str | Passage]:
+        """Passages by row, with the media of their documents."""
+        return items_of(self.db, rows)
+
     def vectors(self, rows: Rows) -> Floats:
         """Stored vectors (n, d) by row, as the first branch with a dense encoder holds them."""
-        for branch in self.vector_branches:
-            if branch.plan.stages[0].gives == "dense":
-                return cast(Floats, branch.vectors(rows))
-        raise PipelineError(f"{self.pipeline} has no encoder of dense vectors, so its documents have none.")
+        branch = self.first_dense
+        if branch is None:
+            raise PipelineError(f"{self.pipeline} has no encoder of dense vectors, so its documents have none.")
+        return cast(Floats, branch.vectors(rows))
 
     def get(self, id: str) -> dict[str, Any] | None:
         """A document by id: id, text, title and metadata; None when there is none."""

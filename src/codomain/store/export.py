@@ -11,6 +11,7 @@ from typing import IO, Any, NoReturn
 
 from codomain.contracts import Progress
 from codomain.errors import InputError, MissingExtra
+from codomain.items import Item, from_json, to_json
 from codomain.read import Record, SourceFile, fingerprint
 from codomain.read.record import flatten
 from codomain.read.text.tables import rows
@@ -18,6 +19,7 @@ from codomain.store.collection import Collection
 from codomain.store.filters.sql import to_sql
 from codomain.store.filters.where import Where, parse_where
 from codomain.store.ingest import AddReport
+from codomain.store.media import digests, media_of
 from codomain.store.schema import connect, sentences
 
 _ROWS_A_GROUP = 4_096
@@ -28,18 +30,22 @@ _WITH_HEADINGS = ("markdown", "html", "docx")
 def documents(collection: Collection, where: str | Mapping[str, Any] | Where | None = None) -> Iterator[dict[str, Any]]:
     """Every document, or those that a filter matches, as plain values: id, title, text, metadata, source, markdown.
 
+    Documents with media have them under "media", as `Media`.
+
     They come as they are when the first is asked for; the collection may be changed meanwhile.
     """
     condition, parameters = ("1", []) if where is None else to_sql(parse_where(where))
     sql = (
-        "SELECT d.key, d.title, d.text, d.metadata, s.path FROM documents d "
+        "SELECT d.id, d.key, d.title, d.text, d.metadata, s.path FROM documents d "
         f"LEFT JOIN sources s ON s.id = d.source WHERE {condition} ORDER BY d.id"
     )
     # a connection of its own: one state from the first document to the last, and nobody is kept from writing
     with sentences(collection.folder), closing(connect(collection.folder)) as db:
-        for key, title, text, metadata, source in db.execute(sql, parameters):
+        with_media = digests(db)
+        for number, key, title, text, metadata, source in db.execute(sql, parameters):
             fields = json.loads(metadata)
-            yield {
+            media = {"media": media_of(db, [number])[number]} if number in with_media else {}
+            yield media | {
                 "id": key,
                 "title": title,
                 "text": text,
@@ -61,6 +67,8 @@ def export_jsonl(
     """Write one JSON object a document; how many."""
     count = 0
     for document in documents(collection, where):
+        if media := document.get("media"):
+            document["media"] = to_json(Item("", media))["media"]
         file.write(json.dumps(document, ensure_ascii=False) + "\n")
         count += 1
         if progress is not None:
@@ -105,6 +113,10 @@ def _export_parquet(rows: Iterable[dict[str, Any]], path: Path, progress: Progre
             group.clear()
 
         for row in rows:
+            if "media" in row:
+                raise InputError(
+                    f"the document {row['id']!r} has media, which Parquet exports do not hold: write .jsonl."
+                )
             group.append({**row, "metadata": json.dumps(row["metadata"], ensure_ascii=False)})
             count += 1
             if progress is not None:
@@ -150,8 +162,12 @@ def _as_exported(file: SourceFile, line: int, row: dict[str, Any], refuse: Calla
     except (ValueError, RecursionError):
         refuse(line, "has metadata of another form")
     id, title, text, source = (row[name] for name in _TEXTS)
-    if not isinstance(id, str) or not isinstance(text, str) or not text.strip():
+    try:
+        media = from_json({"text": "", "media": row.get("media") or []}).media  # type: ignore[union-attr]
+    except (ValueError, TypeError, InputError):
+        refuse(line, "has media of another form")
+    if not isinstance(id, str) or not isinstance(text, str) or not (text.strip() or media):
         refuse(line, "has no id or no text")
     if not all(isinstance(value, str | None) for value in (title, source)):
         refuse(line, "has a title or a source that is not a text")
-    return Record(id, text, title, fields, markdown=markdown)
+    return Record(id, text, title, fields, markdown=markdown, media=media)

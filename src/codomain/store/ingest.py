@@ -5,29 +5,35 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from codomain.contracts import Progress
+import numpy as np
+
+from codomain.contracts import Encoder, Progress
 from codomain.errors import InputError
-from codomain.read.record import ODD_NAME, Record, clean, content_id, flatten
+from codomain.items import Item as Passage
+from codomain.items import Media, as_item
+from codomain.kinds import Modality
+from codomain.plan import EncodedOnce, encode, modalities_of
+from codomain.read.record import ODD_NAME, Record, content_id, flatten
 from codomain.read.situate import situate
 from codomain.read.text.chunks import Chunk, chunk
 from codomain.store.feedback.journal import attach, detach
+from codomain.store.media import add_media
 from codomain.store.passages import passage
 from codomain.store.row_ids import delete_documents, next_row
-from codomain.vectors import as_float32, as_ragged, as_sparse
+from codomain.text import clean
 
 if TYPE_CHECKING:
     from codomain.store.collection import Collection
+    from codomain.store.settings import Settings
 
 BATCH_DOCUMENTS = 2_048
 BATCH_CHARACTERS = 4_000_000
 
-_CHECKED: dict[str, Callable[..., Any]] = {"dense": as_float32, "multi": as_ragged, "sparse": as_sparse}
-
-Item = str | Mapping[str, Any] | Record
+Item = str | Mapping[str, Any] | Record | Media | np.ndarray[Any, Any] | bytes
 
 
 @dataclass
@@ -45,8 +51,11 @@ class AddReport:
         return self.added + self.updated + self.unchanged
 
 
-def as_record(item: Item) -> Record:
-    """A document as it was given, as a record: text alone, a dict with `text` and optionally `id`, `title`, `metadata`.
+def as_record(item: Item, modalities: Sequence[Modality] = ("text",)) -> Record:
+    """A document as it was given, as a record.
+
+    It is a text; a dict with `text` or `media`, and optionally `id`, `title`, `metadata`; media; or an array of the one
+    modality beside text that a pipeline starts from.
 
     >>> as_record({"id": "a", "text": "words", "metadata": {"year": 2020}}).metadata
     {'year': 2020}
@@ -57,15 +66,20 @@ def as_record(item: Item) -> Record:
         return _cleaned(item)
     if isinstance(item, str):
         item = {"text": item}
+    elif isinstance(item, Media | np.ndarray | bytes):
+        item = {"media": item}
     if not isinstance(item, Mapping):
         raise InputError(f"a document is a text or a dict, not {type(item).__name__}.")
-    unknown = set(item) - {"id", "text", "title", "metadata"}
+    unknown = set(item) - {"id", "text", "title", "metadata", "media"}
     if unknown:
         raise InputError(
-            f"a document has id, text, title and metadata; {sorted(map(str, unknown))[0]!r} belongs into metadata."
+            f"a document has id, text, title, metadata and media; {sorted(map(str, unknown))[0]!r} belongs into metadata."
         )
     text, title, metadata = item.get("text"), item.get("title"), item.get("metadata") or {}
-    if not isinstance(text, str) or not (text := clean(text)).strip():
+    media = _media(item.get("media"), modalities)
+    if text is None and media:
+        text = ""
+    if not isinstance(text, str) or not ((text := clean(text)).strip() or media):
         raise InputError(f"the document {item.get('id')!r} has no text.")
     if title is not None and not isinstance(title, str):
         raise InputError(f"the title of the document {item.get('id')!r} is not a text.")
@@ -77,7 +91,15 @@ def as_record(item: Item) -> Record:
     except (ValueError, TypeError) as error:
         raise InputError(f"the metadata of the document {key!r} cannot be stored: {error}.") from None
     title = None if title is None else clean(title)
-    return Record(content_id(title, text) if key is None else clean(str(key)), text, title, fields)
+    return Record(content_id(title, text, media) if key is None else clean(str(key)), text, title, fields, media=media)
+
+
+def _media(given: Any, modalities: Sequence[Modality]) -> tuple[Media, ...]:
+    """Media as they were given: one or a list, as `Media` or as arrays."""
+    if given is None:
+        return ()
+    several = given if isinstance(given, list | tuple) else [given]
+    return tuple(medium for one in several for medium in as_item(one, modalities).media)
 
 
 def _cleaned(record: Record) -> Record:
@@ -98,7 +120,7 @@ def _cleaned(record: Record) -> Record:
 def add_records(collection: Collection, items: Iterable[Item], progress: Progress | None = None) -> AddReport:
     """Add or update documents by id, batch by batch; a document whose content is unchanged is left as it is."""
     report = AddReport()
-    for batch in _batches(items):
+    for batch in _batches(items, modalities_of(collection.root)):
         records = {record.id: record for record in batch}  # of two with one id in a batch the later one counts
         with collection.lock:
             _add_batch(collection, records, report)
@@ -107,14 +129,14 @@ def add_records(collection: Collection, items: Iterable[Item], progress: Progres
     return report
 
 
-def _batches(items: Iterable[Item]) -> Iterator[list[Record]]:
+def _batches(items: Iterable[Item], modalities: Sequence[Modality]) -> Iterator[list[Record]]:
     batch: list[Record] = []
     size = 0
     for item in items:
-        record = as_record(item)
+        record = as_record(item, modalities)
         _check_fields(record)
         batch.append(record)
-        size += len(record.text)
+        size += len(record.text) + sum(len(medium.stored[1]) for medium in record.media)
         if len(batch) >= BATCH_DOCUMENTS or size >= BATCH_CHARACTERS:
             yield batch
             batch, size = [], 0
@@ -131,6 +153,11 @@ def _check_fields(record: Record) -> None:
             )
 
 
+def _chunks(record: Record, settings: Settings) -> list[Chunk]:
+    """The chunks of the text; media without a text are one row."""
+    return chunk(record, settings.chunk_size, settings.overlap) or [Chunk("", 0, 0, [], 0)]
+
+
 @dataclass
 class _Prepared:
     record: Record
@@ -141,7 +168,7 @@ def _add_batch(collection: Collection, records: dict[str, Record], report: AddRe
     db = collection.db
     known = _known(db, list(records))
     changed = [r for key, r in records.items() if key not in known or known[key][1] != r.digest]
-    prepared = [_Prepared(r, chunk(r, collection.settings.chunk_size, collection.settings.overlap)) for r in changed]
+    prepared = [_Prepared(r, _chunks(r, collection.settings)) for r in changed]
     written = None
     while written is None:
         generation = collection.generation
@@ -191,24 +218,28 @@ def _known(db: sqlite3.Connection, keys: Sequence[str]) -> dict[str, tuple[int, 
 
 def _encode(collection: Collection, prepared: Sequence[_Prepared]) -> dict[str, Any]:
     """Vectors of all chunks by encoder; each mixed with its document's where a document has several chunks."""
-    texts = [passage(p.record.title, c.headings, c.text) for p in prepared for c in p.chunks]
+    items = [as_passage(p.record, c) for p in prepared for c in p.chunks]
     owner = [number for number, p in enumerate(prepared) for _ in p.chunks]
-    encoded: dict[str, Any] = {}
-    if not texts:
-        return encoded
+    if not items:
+        return {}
+
+    def situated(encoder: Encoder, items: Sequence[str | Passage]) -> Any:
+        vectors = encode(encoder, items)
+        if encoder.gives == "dense" and collection.settings.situate and len(owner) > len(prepared):
+            vectors = situate(vectors, owner, collection.settings.situate)
+        return vectors
+
+    once = EncodedOnce(situated)
     for branch in collection.vector_branches:
         branch.check_encoder()
-        encoder = branch.plan.encoder
-        assert encoder is not None
-        if encoder.fingerprint not in encoded:
-            gives = branch.plan.stages[0].gives
-            vectors = _CHECKED[gives](
-                encoder.encode_documents(texts), dim=encoder.dim, what=f"the vectors of {encoder}"
-            )
-            if gives == "dense" and collection.settings.situate and len(owner) > len(prepared):
-                vectors = situate(vectors, owner, collection.settings.situate)
-            encoded[encoder.fingerprint] = vectors
-    return encoded
+        once(branch.plan, items)
+    return once.by_fingerprint
+
+
+def as_passage(record: Record, chunk: Chunk) -> str | Passage:
+    """What encoders see of a chunk: its text under title and headings, with the media of its document."""
+    text = passage(record.title, chunk.headings, chunk.text)
+    return Passage(text, record.media) if record.media else text
 
 
 def _insert(db: sqlite3.Connection, prepared: Sequence[_Prepared], sources: Mapping[str, int], row: int) -> int:
@@ -225,6 +256,7 @@ def _insert(db: sqlite3.Connection, prepared: Sequence[_Prepared], sources: Mapp
             chunks.append((row, number, c.start, c.end, headings))
             row += 1
     db.executemany("INSERT INTO documents VALUES (?, ?, ?, ?, ?, ?, ?, ?)", documents)
+    add_media(db, {number: p.record.media for number, p in enumerate(prepared, free)})
     db.executemany("INSERT INTO chunks VALUES (?, ?, ?, ?, ?)", chunks)
     return row
 

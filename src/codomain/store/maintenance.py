@@ -14,6 +14,7 @@ import numpy as np
 
 from codomain.errors import CodomainError
 from codomain.read.record import Record
+from codomain.store import media
 from codomain.store.blocks import count, joined
 from codomain.store.feedback import corrections as shadows
 from codomain.store.feedback.journal import renumber, version
@@ -120,7 +121,12 @@ def verify(collection: Collection) -> list[str]:
         if check != ["ok"]:
             return [f"the database is damaged: {line}." for line in check]
         with collection.snapshot():
-            faults = [*_document_faults(collection.db), *_row_faults(collection.db), *shadows.faults(collection.db)]
+            faults = [
+                *_document_faults(collection.db),
+                *_row_faults(collection.db),
+                *shadows.faults(collection.db),
+                *media.faults(collection.db),
+            ]
             for branch in collection.branches:
                 if branch.plan.encoder is not None:
                     faults += _block_faults(collection.db, branch, next_row(collection.db))
@@ -136,9 +142,12 @@ def verify(collection: Collection) -> list[str]:
 
 
 def _document_faults(db: sqlite3.Connection) -> Iterator[str]:
-    for key, title, text, metadata, digest in db.execute("SELECT key, title, text, metadata, digest FROM documents"):
+    beside = media.digests(db)
+    for number, key, title, text, metadata, digest in db.execute(
+        "SELECT id, key, title, text, metadata, digest FROM documents"
+    ):
         try:
-            sound = Record(key, text, title, json.loads(metadata)).digest == digest
+            sound = Record(key, text, title, json.loads(metadata)).digest_with(beside.get(number, ())) == digest
         except ValueError:
             sound = False
         if not sound:
@@ -154,10 +163,11 @@ def _row_faults(db: sqlite3.Connection) -> Iterator[str]:
         yield f"{rows - present} of {rows} rows are neither a chunk nor deleted."
     orphans = "SELECT count(*) FROM chunks WHERE document NOT IN (SELECT id FROM documents)"
     childless = "SELECT count(*) FROM documents WHERE id NOT IN (SELECT document FROM chunks)"
+    with_media = "d.id IN (SELECT document FROM media)" if media.has_media(db) else "0"
     outside = (
         "SELECT count(*) FROM documents d JOIN (SELECT document, min(start) AS first, max(stop) AS last, "
         "min(stop - start) AS least FROM chunks GROUP BY document) c ON c.document = d.id "
-        "WHERE c.first < 0 OR c.last > length(d.text) OR c.least <= 0"
+        f"WHERE c.first < 0 OR c.last > length(d.text) OR (c.least <= 0 AND NOT ({with_media}))"
     )
     for sql, what in (
         (orphans, "chunks without a document"),

@@ -6,6 +6,8 @@ import json
 import sqlite3
 from collections.abc import Sequence
 
+from codomain.items import Item
+from codomain.store.media import has_media, media_of
 from codomain.vectors import Rows
 
 _ROWS_AT_ONCE = 4_096
@@ -39,6 +41,20 @@ def passages_of(db: sqlite3.Connection, rows: Rows) -> list[str]:
         for row, title, headings, text in db.execute(sql, [json.dumps(rows.tolist())])
     }
     return [found.get(row, "") for row in rows.tolist()]
+
+
+def items_of(db: sqlite3.Connection, rows: Rows) -> list[str | Item]:
+    """What some rows say, with the media of their documents where there are any; "" for deleted rows."""
+    texts = passages_of(db, rows)
+    if not has_media(db):
+        return [*texts]
+    sql = "SELECT row, document FROM chunks WHERE row IN (SELECT value FROM json_each(?))"
+    owner = dict(db.execute(sql, [json.dumps(rows.tolist())]).fetchall())
+    media = media_of(db, [*{*owner.values()}])
+    return [
+        Item(text, media[owner[row]]) if owner.get(row) in media else text
+        for row, text in zip(rows.tolist(), texts, strict=True)
+    ]
 
 
 def passage(title: str | None, headings: Sequence[str], text: str) -> str:

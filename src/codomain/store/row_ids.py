@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Sequence
 
 from codomain.store.feedback.journal import forget_documents
+from codomain.store.media import forget_media
 
 
 def next_row(db: sqlite3.Connection) -> int:
@@ -27,4 +28,5 @@ def delete_documents(db: sqlite3.Connection, documents: Sequence[int]) -> None:
         "INSERT INTO tombstones SELECT row FROM chunks WHERE document IN (SELECT value FROM json_each(?))", numbers
     )
     db.execute("DELETE FROM chunks WHERE document IN (SELECT value FROM json_each(?))", numbers)
+    forget_media(db, numbers[0])
     db.execute("DELETE FROM documents WHERE id IN (SELECT value FROM json_each(?))", numbers)

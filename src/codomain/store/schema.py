@@ -14,7 +14,7 @@ from pathlib import Path
 
 from codomain.errors import StoreError
 
-FORMAT = 3
+FORMAT = 4
 DATABASE = "collection.db"
 BUSY_SECONDS = 20.0
 _UNFINISHED = f"{DATABASE}.new"
@@ -73,6 +73,15 @@ CREATE TABLE IF NOT EXISTS corrected (                   -- the last entry that 
 """
 
 
+_ADDED_IN_4 = """
+CREATE TABLE IF NOT EXISTS media (                       -- images, sounds, ... of documents, in their order
+    document INTEGER NOT NULL REFERENCES documents, position INTEGER NOT NULL, modality TEXT NOT NULL,
+    form TEXT NOT NULL, digest TEXT NOT NULL, data BLOB NOT NULL,        -- form: npy, or file
+    PRIMARY KEY (document, position)
+);
+"""
+
+
 def create_database(folder: Path, fill: Callable[[sqlite3.Connection], None]) -> None:
     """Make the folder and a database in it that `fill` has filled; it appears whole or not at all.
 
@@ -92,7 +101,7 @@ def create_database(folder: Path, fill: Callable[[sqlite3.Connection], None]) ->
         with sentences(folder):
             db = sqlite3.connect(temporary, isolation_level=None)
             try:
-                db.executescript(_SCHEMA + _ADDED_IN_2 + _ADDED_IN_3)
+                db.executescript(_SCHEMA + _ADDED_IN_2 + _ADDED_IN_3 + _ADDED_IN_4)
                 db.execute("INSERT INTO meta VALUES ('format', ?)", [str(FORMAT)])
                 fill(db)
                 db.execute("PRAGMA journal_mode = WAL")
@@ -139,8 +148,8 @@ def connect(folder: Path) -> sqlite3.Connection:
 
 
 def bring_up_to_date(db: sqlite3.Connection) -> None:
-    """Give an older database what upgrades and feedback need; inside a transaction. Readers do without it."""
-    for statement in filter(str.strip, (_ADDED_IN_2 + _ADDED_IN_3).split(";")):
+    """Give an older database what upgrades, feedback and media need; inside a transaction. Readers do without it."""
+    for statement in filter(str.strip, (_ADDED_IN_2 + _ADDED_IN_3 + _ADDED_IN_4).split(";")):
         db.execute(statement)
     db.execute("UPDATE meta SET value = ? WHERE name = 'format'", [str(FORMAT)])
 

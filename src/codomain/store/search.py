@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from codomain.errors import InputError
-from codomain.plan import Branch, BranchScores, run
-from codomain.read.record import clean
+from codomain.items import Item, texts_of
+from codomain.plan import Branch, BranchScores, EncodedOnce, as_queries, encode_queries, run
 from codomain.store.filters.where import Where, parse_where
 from codomain.store.hits import Hit, as_hits, best_documents
+from codomain.text import clean
 from codomain.vectors import Hits
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 def search_many(
     collection: Collection,
-    queries: Sequence[str],
+    queries: Sequence[Any],
     k: int,
     where: str | Mapping[str, Any] | Where | None,
     explain: bool,
@@ -34,14 +35,14 @@ def search_many(
         raise InputError(f"k must be a whole number of 1 or more, not {k!r}.")
     if isinstance(queries, str):
         raise InputError("search_many takes a list of queries; a single one is for search.")
-    queries = [checked_query(query) for query in queries]
     with collection.snapshot():
+        asked = [checked_query(query) for query in as_queries(collection.root, queries)]
         allow = None if where is None else collection.filters.mask(parse_where(where))
-        encoded: dict[str, Any] = {}
+        encoded = EncodedOnce(encode_queries)
         depth = k
         while True:
             trace = BranchScores()
-            hits = _search(collection, queries, min(depth, max(collection.rows, 1)), allow, encoded, feedback, trace)
+            hits = _search(collection, asked, min(depth, max(collection.rows, 1)), allow, encoded, feedback, trace)
             found = [
                 best_documents(collection.db, rows, scores, k)
                 for rows, scores in zip(hits.rows, hits.scores, strict=True)
@@ -54,10 +55,13 @@ def search_many(
         return [as_hits(collection.db, f, trace if explain else None, number) for number, f in enumerate(found)]
 
 
-def checked_query(query: str) -> str:
-    """A query without what no encoder takes; raises InputError for one that is empty or no text."""
-    if not isinstance(query, str):
-        raise InputError(f"a query is a text, not {type(query).__name__}.")
+def checked_query(query: str | Item) -> str | Item:
+    """A query without what no encoder takes; raises InputError for a text that is empty."""
+    return checked_text(query) if isinstance(query, str) else query
+
+
+def checked_text(query: str) -> str:
+    """A text without what no encoder takes; raises InputError for one that is empty."""
     if not query.strip():
         raise InputError("the query is empty.")
     return clean(query)
@@ -65,21 +69,18 @@ def checked_query(query: str) -> str:
 
 def _search(
     collection: Collection,
-    queries: Sequence[str],
+    queries: Sequence[str | Item],
     k: int,
     allow: np.ndarray[Any, Any] | None,
-    encoded: dict[str, Any],
+    encoded: EncodedOnce,
     feedback: bool,
     trace: BranchScores,
 ) -> Hits:
-    def search_branch(planned: Branch, texts: Sequence[str], depth: int) -> Hits:
+    def search_branch(planned: Branch, fitting: Sequence[str | Item], depth: int) -> Hits:
         branch = collection.searched[planned.name]
         if planned.encoder is None:
-            return branch.search(texts, depth, allow)
+            return branch.search(texts_of(fitting), depth, allow)
         branch.check_encoder()
-        key = planned.encoder.fingerprint
-        if key not in encoded:
-            encoded[key] = planned.encoder.encode_queries(texts)
-        return branch.search(encoded[key], depth, allow, feedback)
+        return branch.search(encoded(planned, fitting), depth, allow, feedback)
 
     return run(collection.root, queries, k, search_branch, collection, trace)

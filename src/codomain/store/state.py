@@ -47,7 +47,7 @@ class CollectionState:
         self.db = db
         self.rows = 0
         self.epoch = 0
-        self._stages: dict[str, Stage] = {}  # encoders by expression: models are slow to load
+        self._encoders: dict[str, Stage] = {}  # by expression: models are slow to load
         self._synced: tuple[int, int] | None = None  # data_version and our own count of changes, as last synced
         self._changes = 0
         self._read(root)
@@ -56,7 +56,7 @@ class CollectionState:
     def _read(self, root: PlanNode | None = None) -> None:
         """Read pipeline and branches from the database; encoders of `root` are taken over."""
         if root is not None:
-            self._stages |= {str(branch.stages[0]): branch.stages[0] for branch in branches(root)}
+            self._encoders |= {str(one.stages[0]): one.stages[0] for one in branches(root) if one.encoder is not None}
         meta = dict(self.db.execute("SELECT name, value FROM meta"))
         self.pipeline = pipeline(meta["pipeline"])
         self.settings = Settings(**json.loads(meta["settings"]))
@@ -66,11 +66,7 @@ class CollectionState:
         self._synced = None
 
     def _planned(self, expression: str) -> PlanNode:
-        root = plan(expression)
-        for branch in branches(root):
-            encoder, *rest = branch.stages
-            branch.stages = (self._stages.setdefault(str(encoder), encoder), *rest)
-        return root
+        return plan(expression, self._encoders)
 
     @property
     def moving(self) -> bool:
@@ -101,6 +97,11 @@ class CollectionState:
     def vector_branches(self) -> list[StoredBranch]:
         """Those of `branches` that store vectors."""
         return [branch for branch in self.branches if branch.plan.encoder is not None]
+
+    @property
+    def first_dense(self) -> StoredBranch | None:
+        """The first of `branches` with an encoder of dense vectors; None without one."""
+        return next((branch for branch in self.branches if branch.plan.is_dense), None)
 
     @property
     def keys(self) -> dict[str, str]:

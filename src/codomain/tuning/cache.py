@@ -10,7 +10,7 @@ import hashlib
 import os
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,9 @@ from typing import Any
 import numpy as np
 
 from codomain.contracts import Encoder
+from codomain.items import Item, given_to, key_of
 from codomain.measure.data.encoded import arrays_of, encoded, vectors_from
+from codomain.plan import encode, encode_queries
 from codomain.store.blocks import joined, part
 from codomain.vectors import Floats
 
@@ -43,48 +45,54 @@ class StageCache:
         self.folder = folder
         self.texts_encoded = 0
 
-    def missing(self, encoder: Encoder, texts: Sequence[str]) -> list[str]:
+    def missing(self, encoder: Encoder, items: Sequence[str | Item]) -> list[str | Item]:
         """The different passages that this encoder has not encoded yet."""
-        known = self._known(encoder)
-        return [text for text in dict.fromkeys(texts) if _digest(text) not in known]
+        return self._missing(items, self._known(encoder))
 
-    def documents(self, encoder: Encoder, texts: Sequence[str], progress: Callable[[int], None] | None = None) -> Any:
+    @staticmethod
+    def _missing(items: Sequence[str | Item], known: Mapping[bytes, Floats]) -> list[str | Item]:
+        different = {_digest(item): item for item in reversed(items)}
+        return [item for item in items if _digest(item) not in known and different.pop(_digest(item), None) is not None]
+
+    def documents(
+        self, encoder: Encoder, items: Sequence[str | Item], progress: Callable[[int], None] | None = None
+    ) -> Any:
         """The passages as the encoder gives them: dense (n, dim) row by row from the files, or Ragged or csr_array whole."""
-        if getattr(encoder, "gives", "dense") != "dense":
-            return encoded(encoder, texts, folder=self.folder, progress=progress)
+        if encoder.gives != "dense":
+            return encoded(encoder, given_to(encoder.modalities, items), folder=self.folder, progress=progress)
         known = self._known(encoder)
-        missing = [text for text in dict.fromkeys(texts) if _digest(text) not in known]
+        missing = self._missing(items, known)
         for start in range(0, len(missing), _AT_ONCE):
             some = missing[start : start + _AT_ONCE]
-            vectors = encoder.encode_documents(some, progress)
-            keys = [_digest(text) for text in some]
+            vectors = encode(encoder, some, progress)
+            keys = [_digest(item) for item in some]
             self._write(
                 self._rows_of(encoder) / f"{uuid.uuid4().hex}.npz", {"keys": _as_rows(keys), "vectors": vectors}
             )
             known |= dict(zip(keys, vectors, strict=True))
             self.texts_encoded += len(some)
-        out = np.empty((len(texts), encoder.dim), np.float32)
-        for row, text in enumerate(texts):
-            out[row] = known[_digest(text)]
+        out = np.empty((len(items), encoder.dim), np.float32)
+        for row, item in enumerate(items):
+            out[row] = known[_digest(item)]
         return out
 
-    def queries(self, encoder: Encoder, texts: Sequence[str]) -> EncodedQueries:
+    def queries(self, encoder: Encoder, items: Sequence[str | Item]) -> EncodedQueries:
         """The queries, encoded one at a time as a user asks them, with the time of each."""
-        key = _hash("queries", encoder.fingerprint, *texts)
+        key = _hash("queries", encoder.fingerprint, *map(key_of, items))
         arrays = self._read(key)
         if arrays is not None:
             ms = arrays.pop("ms")
             together = vectors_from(arrays)
-            return EncodedQueries([part(together, i, i + 1) for i in range(len(texts))], ms)
+            return EncodedQueries([part(together, i, i + 1) for i in range(len(items))], ms)
         parts, times = [], []
-        encoder.encode_queries([texts[0]])  # what is loaded or compiled on first use is no query's fault
-        for text in texts:
+        encode_queries(encoder, items[:1])  # what is loaded or compiled on first use is no query's fault
+        for item in items:
             began = time.perf_counter()
-            parts.append(encoder.encode_queries([text]))
+            parts.append(encode_queries(encoder, [item]))
             times.append(1e3 * (time.perf_counter() - began))
         ms = np.array(times, np.float32)
         self._write(self.folder / f"{key}.npz", arrays_of(joined(parts)) | {"ms": ms})
-        self.texts_encoded += len(texts)
+        self.texts_encoded += len(items)
         return EncodedQueries(parts, ms)
 
     def answers(self, *key: str) -> Arrays | None:
@@ -122,8 +130,8 @@ class StageCache:
         draft.replace(path)
 
 
-def _digest(text: str) -> bytes:
-    return hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=16).digest()
+def _digest(item: str | Item) -> bytes:
+    return hashlib.blake2b(key_of(item).encode("utf-8", "replace"), digest_size=16).digest()
 
 
 def _as_rows(keys: list[bytes]) -> np.ndarray[Any, Any]:

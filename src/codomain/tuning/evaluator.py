@@ -12,14 +12,15 @@ from typing import Any, cast
 import numpy as np
 
 from codomain import __version__
-from codomain.contracts import Encoder, TextIndex, Transform
+from codomain.contracts import Encoder, Index, TextIndex, Transform
 from codomain.errors import PipelineError
+from codomain.items import Item, texts_of
 from codomain.measure.data.corpus import Corpus, Questions
 from codomain.measure.data.datasets import Qrels
 from codomain.measure.data.runs import Run
 from codomain.measure.metrics.retrieval import per_query
 from codomain.measure.threads import threads
-from codomain.plan import Branch, branches, plan, run
+from codomain.plan import Branch, branches, first_dense, plan, run
 from codomain.read.situate import situate
 from codomain.retriever import InMemoryRows
 from codomain.stage import Stage
@@ -114,7 +115,7 @@ class Evaluator:
             self._beginnings.popitem(last=False)
         return made
 
-    def texts(self, rows: Rows) -> list[str]:
+    def items(self, rows: Rows) -> list[str | Item]:
         """Passages by row, for rankers."""
         return [self.corpus.passages[row] for row in rows]
 
@@ -194,10 +195,10 @@ class Answers:
 
     def _built(self) -> tuple[Any, StageCosts]:
         began = time.perf_counter()
-        index: Any = self.branch.index
         encoding = 0.0
+        passages = self.evaluator.corpus.passages
         if self.branch.encoder is None:
-            cast(TextIndex, index).build(self.evaluator.corpus.passages)
+            index = self.branch.build(texts_of(passages), InMemoryRows(self.branch, passages, None))
         else:
             _, encoded = self.evaluator.prefix(self.branch.stages[:1])
             encoding = time.perf_counter() - began
@@ -209,16 +210,14 @@ class Answers:
                 codes = transform.transform(vectors) if transform.codec is None else transform.codec.encode(vectors)
                 self._fitted = Branch((*fitted, last, self.branch.stages[-1]))
             with threads():  # transforms are small products, which wait for threads longer than they take
-                index.build(self._fitted.for_index(codes), self._fitted.codec)
-            if hasattr(index, "attach"):
-                index.attach(InMemoryRows(self._fitted, self.evaluator.corpus.passages, encoded))
+                index = self._fitted.build(codes, InMemoryRows(self._fitted, passages, encoded))
         built = time.perf_counter() - began - encoding
         encode_s = self.evaluator.encode_s.get(str(self.branch.stages[0]), 0.0)
-        return index, StageCosts(index.nbytes / len(self.evaluator.corpus.documents), built, encode_s)
+        return index, StageCosts(cast(Index, index).nbytes / len(self.evaluator.corpus.documents), built, encode_s)
 
     def _search(self, query: int, depth: int) -> Hits:
         if self.branch.encoder is None:
-            return cast(TextIndex, self._index).search([self.evaluator.queries[query]], depth)
+            return cast(TextIndex, self._index).search(texts_of([self.evaluator.queries[query]]), depth)
         vector = self.evaluator.asked(self.branch.encoder).vectors[query]
         return cast(Hits, self._index.search(self._fitted.query_vectors(vector), depth))
 
@@ -273,7 +272,7 @@ class Candidate:
     def _run(self, query: int, depth: int) -> tuple[Hits, float]:
         inside = known = 0.0
 
-        def search(branch: Branch, _: Sequence[str], deep: int) -> Hits:
+        def search(branch: Branch, _: Sequence[str | Item], deep: int) -> Hits:
             nonlocal inside, known
             began = time.perf_counter()
             hits, ms = self._answers[branch.name].ask(query, deep)
@@ -285,16 +284,20 @@ class Candidate:
         hits = run(self.root, [self.evaluator.queries[query]], depth, search, self)
         return hits, 1e3 * (time.perf_counter() - began) - inside + known
 
-    def texts(self, rows: Rows) -> list[str]:
+    def items(self, rows: Rows) -> list[str | Item]:
         """Passages by row, for rankers."""
-        return self.evaluator.texts(rows)
+        return self.evaluator.items(rows)
+
+    def texts(self, rows: Rows) -> list[str]:
+        """Their texts."""
+        return texts_of(self.items(rows))
 
     def vectors(self, rows: Rows) -> Floats:
         """Vectors by row in the first dense branch's encoder space, for rankers."""
-        for branch in branches(self.root):
-            if branch.encoder is not None and branch.stages[0].gives == "dense":
-                return cast(Floats, self.evaluator.prefix(branch.stages[:1])[1][rows])
-        raise PipelineError("this pipeline has no encoder of dense vectors, so its documents have none.")
+        branch = first_dense(self.root)
+        if branch is None:
+            raise PipelineError("this pipeline has no encoder of dense vectors, so its documents have none.")
+        return cast(Floats, self.evaluator.prefix(branch.stages[:1])[1][rows])
 
 
 def _sample(vectors: Floats) -> Floats:

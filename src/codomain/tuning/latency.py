@@ -13,7 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from codomain.contracts import Encoder
 from codomain.encode.frozen import FrozenEncoder
+from codomain.items import Item, as_item
 from codomain.measure.data.corpus import Corpus
 from codomain.measure.threads import threads
 from codomain.plan import PlanNode, branches, plan
@@ -32,7 +34,9 @@ _QUERIES = 100
 class LatencyTimer:
     """Times searches for ten documents in a collection made for the purpose, on one thread."""
 
-    def __init__(self, documents: Collection | Corpus, cache: StageCache, queries: Sequence[str], place: Path) -> None:
+    def __init__(
+        self, documents: Collection | Corpus, cache: StageCache, queries: Sequence[str | Item], place: Path
+    ) -> None:
         self.documents = documents
         self.cache = cache
         self.queries = queries[:_QUERIES]
@@ -41,6 +45,11 @@ class LatencyTimer:
             if not _alive(int(other.name.removeprefix("confirm-"))):
                 shutil.rmtree(other, ignore_errors=True)
         self._encoders: dict[str, FrozenEncoder] = {}  # models are slow to load
+
+    def _documents(self, encoder: Encoder, given: Sequence[Any], progress: Any = None) -> Any:
+        """Documents from the cache, encoded only where it does not have them."""
+        items = [one if isinstance(one, str) else as_item(one, encoder.modalities) for one in given]
+        return self.cache.documents(encoder, items, progress)
 
     def time(self, expression: str) -> tuple[float, float]:
         """p50 and p95 in milliseconds; the collection is gone afterwards."""
@@ -67,7 +76,7 @@ class LatencyTimer:
             if branch.encoder is not None:
                 if str(encoder) not in self._encoders:
                     self._encoders[str(encoder)] = FrozenEncoder(
-                        encoder, encoder.dim, encoder.fingerprint, partial(self.cache.documents, encoder)
+                        encoder, encoder.dim, encoder.fingerprint, partial(self._documents, encoder)
                     )
                 branch.stages = (self._encoders[str(encoder)], *rest)
         return root
@@ -90,15 +99,23 @@ def _settings(documents: Collection | Corpus) -> dict[str, Any]:
 
 def _records(documents: Collection | Corpus) -> Iterator[Record]:
     if isinstance(documents, Corpus):
-        for id, text in zip(documents.documents, documents.passages, strict=True):
-            if text.strip():
-                yield Record(id, text)
+        for id, item in zip(documents.documents, documents.passages, strict=True):
+            passage = Item(item) if isinstance(item, str) else item
+            if passage.text.strip() or passage.media:
+                yield Record(id, passage.text, media=passage.media)
         return
     for row in stored(documents):
-        yield Record(row["id"], row["text"], row["title"], row["metadata"], markdown=row["markdown"])
+        yield Record(
+            row["id"],
+            row["text"],
+            row["title"],
+            row["metadata"],
+            markdown=row["markdown"],
+            media=row.get("media", ()),
+        )
 
 
-def _ms(collection: Collection, query: str) -> float:
+def _ms(collection: Collection, query: str | Item) -> float:
     began = time.perf_counter()
     collection.search(query)
     return 1e3 * (time.perf_counter() - began)

@@ -15,6 +15,7 @@ import numpy as np
 
 from codomain.errors import CodomainError
 from codomain.measure.threads import threads
+from codomain.plan import encode
 from codomain.tuning.evaluator import Candidate, Evaluator
 from codomain.tuning.outcome import Outcome, Values
 
@@ -133,13 +134,13 @@ def _encode(evaluator: Evaluator, encoder: Any, rules: Rules, too_slow: dict[str
         return ""
     if name in too_slow:
         return too_slow[name]
-    dense = getattr(encoder, "gives", "dense") == "dense"
-    missing = evaluator.cache.missing(encoder, evaluator.corpus.passages) if dense else evaluator.corpus.passages
+    passages = evaluator.corpus.passages
+    missing = evaluator.cache.missing(encoder, passages) if encoder.gives == "dense" else passages
     if rules.deadline is not None and len(missing) > 8 * _SAMPLE:
         some = [missing[i] for i in np.random.default_rng(0).choice(len(missing), _SAMPLE, False)]
-        encoder.encode_documents(some[:4])  # loads it
+        encode(encoder, some[:4])  # loads it
         began = time.perf_counter()
-        encoder.encode_documents(some)
+        encode(encoder, some)
         needed = (time.perf_counter() - began) * len(missing) / _SAMPLE
         left = rules.deadline - time.time()
         if needed > left:

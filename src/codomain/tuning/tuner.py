@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from codomain import __version__
 from codomain.errors import InputError
+from codomain.items import as_item, key_of
+from codomain.kinds import MODALITIES
 from codomain.measure.build.synthetic_queries import Generate, Source, synthetic
 from codomain.measure.data.corpus import Corpus, Questions, usable, write
 from codomain.measure.data.datasets import Dataset, Qrels, load
@@ -21,6 +23,7 @@ from codomain.measure.data.encoded import cache_folder
 from codomain.measure.data.runs import Run
 from codomain.measure.metrics.retrieval import per_query
 from codomain.pipeline import pipeline
+from codomain.plan import modalities_of
 from codomain.store.collection import Collection
 from codomain.tuning import fidelity
 from codomain.tuning.cache import StageCache
@@ -46,7 +49,7 @@ OnEvent = Callable[[str, Any], None]
 
 def tune(
     on: Collection | Dataset | str,
-    queries: dict[str, str] | None = None,
+    queries: Mapping[str, Any] | None = None,
     qrels: Qrels | None = None,
     *,
     space: Space | Sequence[str | Stage | Pipeline] | None = None,
@@ -202,7 +205,7 @@ def _confirmed(
 def _questions(
     on: Collection | Dataset,
     corpus: Corpus,
-    queries: dict[str, str] | None,
+    queries: Mapping[str, Any] | None,
     qrels: Qrels | None,
     mode: str,
     source: Source,
@@ -214,6 +217,9 @@ def _questions(
         return synthetic(corpus, number, source, generate, seed)
     if queries is None and isinstance(on, Dataset):
         queries, qrels = on.queries, on.qrels
+    if queries is not None:
+        modalities = modalities_of(on.root) if isinstance(on, Collection) else MODALITIES
+        queries = {id: q if isinstance(q, str) else as_item(q, modalities) for id, q in queries.items()}
     if mode == "fidelity" and queries is not None:
         return corpus, Questions(queries, {}, "fidelity")
     if queries is None or qrels is None:
@@ -246,7 +252,7 @@ class _TrialRunner:
 
     def run(self, questions: Questions, expressions: list[str], rules: Rules) -> tuple[list[Outcome], bool]:
         """The outcomes in the order of the expressions, and whether somebody broke it off."""
-        asked = [*questions.texts.items()]
+        asked = [(id, key_of(query)) for id, query in questions.texts.items()]
         key = [__version__, self.corpus.fingerprint, asked, questions.qrels, rules.metric, self.k]
         folder = self.place / f"run-{hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]}"
         folder.mkdir(parents=True, exist_ok=True)

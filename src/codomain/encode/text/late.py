@@ -11,6 +11,7 @@ from codomain.contracts import Progress
 from codomain.encode.text.transformer import CHUNK, SentenceTransformerStage, minilm_folder
 from codomain.registry import stage
 from codomain.stage import check_float, check_int
+from codomain.text import clean
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from codomain.vectors import Ragged
 
 
-@stage("late", takes=("text",), gives="multi", papers=(189,))
+@stage("late", modalities=["text"], gives="multi", papers=(189,))
 class LateEncoder(SentenceTransformerStage):
     """Every token's vector, from any sentence-transformers model without training, or from a ColBERT-like one.
 
@@ -85,8 +86,8 @@ class LateEncoder(SentenceTransformerStage):
         lengths = np.zeros(len(texts), np.int64)
         for start in range(0, len(texts), CHUNK):
             stop = min(start + CHUNK, len(texts))
-            rows = [i for i in range(start, stop) if texts[i].strip()]
-            for row, tokens in zip(rows, self._tokens([texts[i] for i in rows], role), strict=True):
+            rows = [i for i in range(start, stop) if clean(texts[i]).strip()]
+            for row, tokens in zip(rows, self._tokens([clean(texts[i]) for i in rows], role), strict=True):
                 lengths[row] = len(tokens)
                 parts.append(_unit(tokens).astype(dtype))
             if progress:

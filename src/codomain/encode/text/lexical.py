@@ -147,7 +147,7 @@ class HashedText(Stage):
         return (found & 0xFFFFFFFF).astype(np.int32), sums, found >> 32
 
 
-@stage("char_ngrams", takes=("text",), gives="sparse", papers=(107,), formerly="ngrams")
+@stage("char_ngrams", modalities=["text"], gives="sparse", papers=(107,), formerly="ngrams")
 class CharNGramEncoder(HashedText):
     """Character n-grams of boundary-marked words, hashed and damped: lexical vectors that forgive endings and typos.
 
@@ -211,7 +211,7 @@ class CharNGramEncoder(HashedText):
         return np.asarray(np.divide(values, norms[rows], out=np.zeros_like(values), where=norms[rows] > 0))
 
 
-@stage("bag_of_words", takes=("text",), gives="sparse", formerly="words")
+@stage("bag_of_words", modalities=["text"], gives="sparse", formerly="words")
 class BagOfWordsEncoder(HashedText):
     """How often each word occurs, words hashed to `dim` buckets: what `sparse(weighting="bm25")` needs for BM25.
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from codomain.contracts import Progress
+from codomain.encode.text.transformer import vocabulary_of
 from codomain.errors import InputError, MissingExtra
 from codomain.registry import stage
 from codomain.stage import Stage, check_int
@@ -22,7 +23,7 @@ _CHUNK = 1024
 """Texts between two reports of progress."""
 
 
-@stage("splade", takes=("text",), gives="sparse")
+@stage("splade", modalities=["text"], gives="sparse")
 class SpladeEncoder(Stage):
     """Any sparse encoder of sentence-transformers, by local folder or by its name on the Hugging Face hub.
 
@@ -72,6 +73,7 @@ class SpladeEncoder(Stage):
         model.eval()
         if self.max_length is not None:
             model.max_seq_length = self.max_length
+        self._vocabulary = vocabulary_of(model.tokenizer)
         return model
 
     @property
@@ -93,8 +95,7 @@ class SpladeEncoder(Stage):
             held = tensor.detach().cpu().contiguous()
             digest.update(f"{name} {held.dtype} {tuple(held.shape)}".encode())
             digest.update(held.flatten().view(dtype=torch.uint8).numpy().data)
-        backend = getattr(self._model.tokenizer, "backend_tokenizer", None)
-        digest.update((backend.to_str() if backend is not None else repr(self._model.tokenizer)).encode())
+        digest.update(self._vocabulary.encode())
         modules = [f"{type(module).__name__} {getattr(module, 'get_config_dict', dict)()}" for module in self._model]
         settings = [modules, self._model.max_seq_length, self._model.prompts, self._active]
         digest.update(json.dumps(settings, sort_keys=True, default=str).encode())

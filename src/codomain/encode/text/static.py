@@ -14,6 +14,7 @@ from codomain.contracts import Progress
 from codomain.encode.text.encoder import TextEncoder
 from codomain.errors import InputError
 from codomain.registry import stage
+from codomain.text import clean
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,7 +37,7 @@ def file_hash(folder: Path, names: Sequence[str] = ("table.safetensors", "tokeni
     return digest.hexdigest()
 
 
-@stage("static", takes=("text",), gives="dense", papers=(158,))
+@stage("static", modalities=["text"], gives="dense", papers=(158,))
 class StaticEncoder(TextEncoder):
     """Mean of token rows distilled from a transformer; bundled, needs no download and no torch.
 
@@ -104,7 +105,7 @@ class StaticEncoder(TextEncoder):
             while stop < len(texts) and (stop == start or characters < BATCH_CHARACTERS):
                 characters += len(texts[stop])
                 stop += 1
-            out[start:stop] = self._encode(texts[start:stop])
+            out[start:stop] = self._encode([clean(text) for text in texts[start:stop]])
             if progress:
                 progress(stop - start)
             start = stop

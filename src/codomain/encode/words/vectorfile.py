@@ -26,7 +26,7 @@ _AT_ONCE = 2_000
 """Texts encoded together: only the rows of their words are read."""
 
 
-@stage("vectorfile", takes=("text",), gives="dense")
+@stage("vectorfile", modalities=["text"], gives="dense")
 class VectorFileEncoder(TextEncoder):
     """Mean of the vectors of a text's words, from a vector file: GloVe, word2vec, fastText or your own.
 

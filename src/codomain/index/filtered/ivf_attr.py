@@ -12,6 +12,7 @@ import numpy as np
 from codomain.codecs.codec import Codec
 from codomain.errors import InputError
 from codomain.index.array_files import Arrays, GrowableArray, open_arrays, save_arrays
+from codomain.index.base import IndexStage
 from codomain.index.filtered.attributes import Attributes, Tests, attribute_table, passing
 from codomain.index.filtered.planner import Allowed
 from codomain.index.kmeans import centroids, half_squares, nearest
@@ -19,7 +20,7 @@ from codomain.index.scan import check_metric
 from codomain.index.stores.mapped import MappedStore
 from codomain.index.stores.stores import RamStore
 from codomain.registry import stage
-from codomain.stage import Stage, check_int
+from codomain.stage import check_int
 from codomain.trace import FilterChoice, record
 from codomain.vectors import Floats, Hits, Rows, allowed_rows, as_float32, merge_hits, top_k
 
@@ -31,7 +32,7 @@ _DTYPES: dict[str, Any] = {"float16": np.dtype(np.float16), "float32": np.dtype(
 
 
 @stage("ivf_attr", takes=["dense"], gives="hits", papers=[70])
-class IVFAttr(Stage):
+class IVFAttr(IndexStage):
     """Lists around centroids on disk, with attributes beside them: only the matches of the nearest lists are read.
 
     Each list is one run of the file. A search visits the lists by the nearness of their centroids, leaves out those that

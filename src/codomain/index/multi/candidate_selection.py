@@ -72,7 +72,7 @@ def candidate_recall(
     >>> candidate_recall(MultiVector("pooled").build(one), one, depths=(1, 2), k=1)
     {1: 1.0, 2: 1.0}
     """
-    best = index.exact(queries, k).rows
+    best = index.search_exactly(queries, k).rows
     found = index.candidates_of(queries, max(depths)).rows
     return recall_at([rows[rows >= 0] for rows in found], [rows[rows >= 0] for rows in best], depths)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
@@ -12,12 +12,13 @@ from codomain.codecs.codec import Codec
 from codomain.errors import InputError
 from codomain.index.array_files import open_arrays, part_folder, save_arrays
 from codomain.index.auto import Auto
+from codomain.index.base import IndexStage
 from codomain.index.multi.candidates import inside
 from codomain.index.multi.prefix import farthest_first, padded
 from codomain.index.multi.token_vectors import TokenLists, Where, as_queries, check_where
 from codomain.index.scan import best_rows
 from codomain.registry import stage
-from codomain.stage import Stage, check_int
+from codomain.stage import check_int
 from codomain.trace import record
 from codomain.vectors import Floats, Hits, Ragged, Rows, allowed_rows, as_ragged, top_k
 
@@ -26,7 +27,7 @@ _BLOCK = 1024
 
 
 @stage("cascade", takes=["multi"], gives="hits")
-class Cascade(Stage):
+class Cascade(IndexStage):
     """Late interaction in steps over vectors whose first few stand for all: one vector for all, 64 for a thousand.
 
     Each of `steps` is (vectors of the query, vectors of a document, documents kept); the first compares one vector of a
@@ -43,6 +44,8 @@ class Cascade(Stage):
     >>> index.search(Ragged(np.eye(2, dtype=np.float32), np.array([0, 2])), k=1)
     Hits(rows=array([[0]]), scores=array([[2.]], dtype=float32))
     """
+
+    grows: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -116,7 +119,7 @@ class Cascade(Stage):
             hits.rows[i, : len(order)], hits.scores[i, : len(order)] = order, scores
         return hits
 
-    def exact(
+    def search_exactly(
         self, queries: Ragged, k: int, budget: tuple[int, int] | None = None, allow: np.ndarray | None = None
     ) -> Hits:
         """The k best rows with every allowed one scored, by the first (r_q, r_c) vectors; None: those of the last step."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from codomain.contracts import RowReader
 from codomain.errors import InputError
 from codomain.index.array_files import open_arrays, part_folder, save_arrays
 from codomain.index.auto import Auto
+from codomain.index.base import IndexStage
 from codomain.index.multi.candidate_selection import SAMPLE, CandidateChoice, choose
 from codomain.index.multi.candidates import Coarse, Encoding, Pooled
 from codomain.index.multi.fde import FDE, LARGEST_K_SIM
@@ -33,7 +34,7 @@ _SCORES = 1 << 24
 
 
 @stage("multivector", takes=["multi"], gives="hits", papers=(93, 100, 189))
-class MultiVector(Stage):
+class MultiVector(IndexStage):
     """Late interaction (MaxSim) over many vectors a document: candidates by one vector, then the exact score.
 
     `candidates` are found by "pooled" mean vectors or by "fde" (fixed dimensional encodings, `fde` = k_sim, d_proj,
@@ -52,6 +53,9 @@ class MultiVector(Stage):
     >>> MultiVector().build(documents).search(Ragged(np.eye(2, dtype=np.float32), np.array([0, 2])), k=2)
     Hits(rows=array([[0, 1]]), scores=array([[2.  , 1.25]], dtype=float32))
     """
+
+    grows: ClassVar[bool] = True
+    needs_rows: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -150,7 +154,7 @@ class MultiVector(Stage):
             hits.rows[i], hits.scores[i] = best, best_scores
         return hits
 
-    def exact(self, queries: Ragged, k: int, allow: np.ndarray | None = None) -> Hits:
+    def search_exactly(self, queries: Ragged, k: int, allow: np.ndarray | None = None) -> Hits:
         """The k best rows with every allowed one scored."""
         return self._exact(as_queries(queries, self._lists.dim), k, self._live(allow))
 
@@ -158,7 +162,7 @@ class MultiVector(Stage):
         """What the coarse stage gives for each query, best first; the exact answer where there is none."""
         queries = as_queries(queries, self._lists.dim)
         if self._coarse is None:
-            return self.exact(queries, depth)
+            return self.search_exactly(queries, depth)
         return self._coarse.search(queries, depth, self._live(None))
 
     def choose(self, queries: Ragged) -> CandidateChoice | None:

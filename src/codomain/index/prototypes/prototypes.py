@@ -12,9 +12,10 @@ import numpy as np
 from codomain.codecs.codec import Codec
 from codomain.errors import InputError, MissingExtra
 from codomain.index.array_files import open_arrays, save_arrays
+from codomain.index.base import IndexStage
 from codomain.index.prototypes.whitening import Whitening
 from codomain.registry import stage
-from codomain.stage import Stage, check_float, check_int
+from codomain.stage import check_float, check_int
 from codomain.trace import record
 from codomain.vectors import Floats, Hits, Rows, allowed_rows, as_float32, top_k
 
@@ -31,7 +32,7 @@ _SCORES = 1 << 24
 
 
 @stage("prototypes", takes=["dense"], gives="hits", papers=[116])
-class Prototypes(Stage):
+class Prototypes(IndexStage):
     """A tree of Gaussian prototypes that grows row by row; hits are the most likely leaves, their paths explain them.
 
     "Hierarchical Semantic Retrieval with Cobweb" (2025). Vectors are whitened to `whiten` dimensions (0: not at all);

@@ -12,10 +12,11 @@ from codomain.codecs.codec import Codec
 from codomain.contracts import RowReader
 from codomain.errors import InputError, MissingExtra
 from codomain.index.array_files import open_arrays, save_arrays
+from codomain.index.base import IndexStage
 from codomain.index.scan import Metric, check_metric
 from codomain.index.stores.stores import RecomputeStore
 from codomain.registry import stage
-from codomain.stage import Stage, check_float, check_int
+from codomain.stage import check_float, check_int
 from codomain.trace import record
 from codomain.vectors import Floats, Hits, Rows, allowed_rows, as_float32, top_k
 
@@ -34,7 +35,7 @@ _MARKS = 1 << 23
 
 
 @stage("recompute", takes=["dense"], gives="hits", papers=[61])
-class Recompute(Stage):
+class Recompute(IndexStage):
     """Graph search without stored vectors: a thinned HNSW and small codes; rows on the way are encoded from their texts.
 
     "LEANN: A Low-Storage Vector Index" (2025). The graph keeps `m` edges a node and `hub_m` at the share `hubs` of
@@ -55,7 +56,12 @@ class Recompute(Stage):
     array([[1, 2]])
     """
 
-    keeps_vectors: ClassVar[bool] = False
+    needs_rows: ClassVar[bool] = True
+
+    @property
+    def keeps_vectors(self) -> bool:
+        """Never: rows on the way are encoded again."""
+        return False
 
     _graph: Graph | None
     _codebook: Codebook | None

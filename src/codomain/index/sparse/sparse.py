@@ -5,19 +5,20 @@ from __future__ import annotations
 from functools import reduce
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
 from codomain.errors import InputError
 from codomain.index.array_files import open_arrays, save_arrays
+from codomain.index.base import IndexStage
 from codomain.index.sparse import exact
 from codomain.index.sparse.exact import Part, Queries
 from codomain.index.sparse.posting_lists import PostingLists, invert, join, revert
 from codomain.index.sparse.seismic import Seismic, is_installed
 from codomain.index.sparse.tuning import SparseSettings, SparseTrial, suggest, tune
 from codomain.registry import stage
-from codomain.stage import Stage, check_float, check_int
+from codomain.stage import check_float, check_int
 from codomain.trace import record
 from codomain.vectors import Hits, Rows, allowed_rows, as_sparse, merge_hits
 
@@ -35,7 +36,7 @@ _DIMS = "seismic_dims"
 
 
 @stage("sparse", takes=["sparse"], gives="hits", papers=(81, 95))
-class SparseIndex(Stage):
+class SparseIndex(IndexStage):
     """Search among sparse vectors by inner product, idf-weighted inner product or BM25, exactly or through Seismic.
 
     - `weighting="dot"` gives min(k, matches) rows whatever they score, as an index of dense vectors does;
@@ -53,6 +54,8 @@ class SparseIndex(Stage):
     >>> index.search(csr_array(np.float32([[1, 0.5, 0]])), k=2)
     Hits(rows=array([[1, 2]]), scores=array([[1.5, 1.5]], dtype=float32))
     """
+
+    grows: ClassVar[bool] = True
 
     _parts: list[Part]
     _removed: Rows
@@ -84,6 +87,11 @@ class SparseIndex(Stage):
         self.heap_factor = check_float("heap_factor", heap_factor, 0, 1)
         self._dim = 0
         self._reset([], np.zeros(0, np.int64), None)
+
+    @property
+    def complete(self) -> bool:
+        """Not with weightings of words: a row without one of the query is no hit."""
+        return self.weighting == "dot"
 
     # --- contents -----------------------------------------------------------------------------------------------
 

@@ -176,7 +176,7 @@ class _Known:
 def _run(pipe: Pipeline, data: Dataset, k: int, vectors: dict[str, dict[str, Any]]) -> Run:
     retriever = Retriever(pipe)
     for branch in branches(retriever.root):
-        if branch.encoder is not None and branch.stages[0].gives == "dense":
+        if branch.is_dense:
             branch.stages = (cast(Stage, _Known(branch.encoder, vectors)), *branch.stages[1:])
     documents, queries = list(data.documents), list(data.queries)
     retriever.index([data.documents[d] for d in documents])

@@ -14,6 +14,7 @@ from typing import Literal
 import numpy as np
 
 from codomain.errors import InputError
+from codomain.items import Item, texts_of
 from codomain.measure.data.corpus import Corpus, Questions
 
 Source = Literal["sentence", "first line"]
@@ -46,7 +47,7 @@ def synthetic(
     rows: dict[int, list[int]] = {}
     for row, document in enumerate(corpus.owner):
         rows.setdefault(document, []).append(row)
-    passages = [*corpus.passages]
+    passages = texts_of(corpus.passages)
     texts: dict[str, str] = {}
     for document in order.tolist():
         if len(texts) == number:
@@ -69,7 +70,8 @@ def synthetic(
             f"no document has a {source} that could be a query: give queries, or a callable that writes them."
         )
     qrels = {id: {id: 1} for id in texts}
-    return replace(corpus, passages=passages), Questions(texts, qrels, "synthetic")
+    cut = [Item(text, one.media) if isinstance(one, Item) else text for text, one in zip(passages, corpus.passages, strict=True)]
+    return replace(corpus, passages=cut), Questions(texts, qrels, "synthetic")
 
 
 def _taken(passage: str, source: Source, rng: np.random.Generator) -> str:

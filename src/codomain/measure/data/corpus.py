@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from codomain.errors import InputError
+from codomain.items import Item, Media, as_item, from_json, key_of, to_json
+from codomain.kinds import MODALITIES
 from codomain.measure.data.datasets import Dataset, Qrels
 from codomain.vectors import Rows
 
@@ -23,7 +26,7 @@ if TYPE_CHECKING:
 class Corpus:
     """Passages as encoders see them, the document (by number) of each, the documents' ids, and how chunks are situated."""
 
-    passages: list[str]
+    passages: list[str | Item]
     owner: list[int]
     documents: list[str]
     situate: float = 0.0
@@ -38,15 +41,14 @@ class Corpus:
         """
         if not data.documents:
             raise InputError(f'the data set "{data.name}" has no documents to search.')
-        return cls([*data.documents.values()], [*range(len(data.documents))], [*data.documents])
+        passages = [as_item(one, MODALITIES) if isinstance(one, Media) else one for one in data.documents.values()]
+        return cls(passages, [*range(len(passages))], [*data.documents])
 
     @classmethod
     def of_collection(cls, collection: Collection) -> Corpus:
         """A collection's chunks as its branches get them; raises InputError for an empty one."""
-        from codomain.store.passages import passages
-
         with collection.snapshot():
-            texts = passages(collection.db, 0, collection.rows)
+            passages = collection.items(np.arange(collection.rows))
             owners = collection.db.execute(
                 "SELECT c.row, d.key FROM chunks c JOIN documents d ON d.id = c.document ORDER BY c.row"
             ).fetchall()
@@ -54,13 +56,13 @@ class Corpus:
             raise InputError(f"{collection.folder} is empty: there is nothing to compare pipelines on.")
         numbers: dict[str, int] = {}
         owner = [numbers.setdefault(key, len(numbers)) for _, key in owners]
-        return cls([texts[row] for row, _ in owners], owner, [*numbers], collection.settings.situate)
+        return cls([passages[row] for row, _ in owners], owner, [*numbers], collection.settings.situate)
 
     @cached_property
     def fingerprint(self) -> str:
         """Hash of passages, owners and the share of the document in a chunk's vector."""
         digest = hashlib.sha256(f"{self.situate} {self.owner}".encode())
-        for text in self.passages:
+        for text in map(key_of, self.passages):
             digest.update(f"{len(text)} {text}".encode("utf-8", "replace"))
         return digest.hexdigest()
 
@@ -83,7 +85,7 @@ class Corpus:
 class Questions:
     """Queries by id with what answers them; `kind` says where they come from: "judged", "synthetic" or "fidelity"."""
 
-    texts: dict[str, str]
+    texts: Mapping[str, str | Item]
     qrels: Qrels
     kind: str = "judged"
     left_out: dict[str, int] = field(default_factory=dict)
@@ -95,7 +97,9 @@ class Questions:
     @cached_property
     def fingerprint(self) -> str:
         """Hash of the queries, whatever their order."""
-        return hashlib.sha256(json.dumps(sorted(self.texts.items())).encode()).hexdigest()
+        return hashlib.sha256(
+            json.dumps(sorted((id, key_of(text)) for id, text in self.texts.items())).encode()
+        ).hexdigest()
 
     @cached_property
     def places(self) -> list[int]:
@@ -115,7 +119,7 @@ class Questions:
         return replace(self, texts=some, qrels={id: self.qrels[id] for id in some})
 
 
-def usable(texts: dict[str, str], qrels: Qrels, corpus: Corpus) -> Questions:
+def usable(texts: Mapping[str, str | Item], qrels: Qrels, corpus: Corpus) -> Questions:
     """The queries that can be measured on a corpus: with text and at least one relevant document that is there.
 
     >>> corpus = Corpus(["a red fox"], [0], ["a"])
@@ -131,14 +135,14 @@ def usable(texts: dict[str, str], qrels: Qrels, corpus: Corpus) -> Questions:
         if number:
             left_out[reason] = left_out.get(reason, 0) + number
 
-    kept: dict[str, str] = {}
+    kept: dict[str, str | Item] = {}
     judged: Qrels = {}
     for id, grades in qrels.items():
         there = {document: grade for document, grade in grades.items() if document in known}
         leave_out("judgements of documents that are not there", len(grades) - len(there))
         if id not in texts:
             leave_out("judged queries without a text")
-        elif not texts[id].strip():
+        elif not key_of(texts[id]).strip():
             leave_out("empty queries")
         elif not any(grade > 0 for grade in there.values()):
             leave_out("queries without a relevant document")
@@ -154,11 +158,19 @@ def usable(texts: dict[str, str], qrels: Qrels, corpus: Corpus) -> Questions:
 def write(path: Path, corpus: Corpus, questions: Questions) -> None:
     """Write both as JSON, for a worker to read."""
     draft = path.with_suffix(".part")
-    draft.write_text(json.dumps({"corpus": asdict(corpus), "questions": asdict(questions)}), encoding="utf-8")
+    values = {
+        "corpus": vars(corpus) | {"passages": [to_json(passage) for passage in corpus.passages]},
+        "questions": vars(questions) | {"texts": {id: to_json(text) for id, text in questions.texts.items()}},
+    }
+    for part, cls in (("corpus", Corpus), ("questions", Questions)):
+        values[part] = {field.name: values[part][field.name] for field in fields(cls)}
+    draft.write_text(json.dumps(values), encoding="utf-8")
     draft.replace(path)
 
 
 def read(path: Path) -> tuple[Corpus, Questions]:
     """Read what `write` wrote."""
     values = json.loads(path.read_text(encoding="utf-8"))
+    values["corpus"]["passages"] = [from_json(passage) for passage in values["corpus"]["passages"]]
+    values["questions"]["texts"] = {id: from_json(text) for id, text in values["questions"]["texts"].items()}
     return Corpus(**values["corpus"]), Questions(**values["questions"])

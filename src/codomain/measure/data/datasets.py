@@ -48,14 +48,16 @@ def dataset(name: str) -> Callable[[F], F]:
 class Dataset:
     """Documents, queries and which documents answer which query; or another kind of task.
 
+    Documents and queries are texts, or media (`codomain.items.Media`) for pipelines that start from them.
+
     "similarity": pairs with a score; "pairs": pairs with 1 or 0; "bitext": pairs that say the same; "classification":
     documents with labels, which clustering uses as well.
     """
 
     name: str
     kind: Kind = "retrieval"
-    documents: dict[str, str] = field(default_factory=dict)
-    queries: dict[str, str] = field(default_factory=dict)
+    documents: dict[str, Any] = field(default_factory=dict)
+    queries: dict[str, Any] = field(default_factory=dict)
     qrels: Qrels = field(default_factory=dict)
     metadata: dict[str, dict[str, Any]] = field(default_factory=dict)
     pairs: list[tuple[str, str, float]] = field(default_factory=list)

@@ -171,10 +171,9 @@ class _Documents:
 
 
 def _dense(collection: Collection) -> StoredBranch:
-    for branch in collection.vector_branches:
-        if branch.plan.stages[0].gives == "dense":
-            return branch
-    raise InputError(f"{collection.pipeline} has no encoder of dense vectors: labels need one, such as static().")
+    if collection.first_dense is None:
+        raise InputError(f"{collection.pipeline} has no encoder of dense vectors: labels need one, such as static().")
+    return collection.first_dense
 
 
 def _against(truth: Sequence[str | None], found: NDArray[np.str_]) -> tuple[dict[str, Score], int]:

@@ -15,7 +15,7 @@ import numpy as np
 
 from codomain.errors import InputError
 from codomain.pipeline import Pipeline, pipeline
-from codomain.plan import Branch, branches, plan
+from codomain.plan import Branch, branches, first_dense, plan
 from codomain.retriever import Retriever
 from codomain.stage import Stage
 from codomain.vectors import Floats, Hits, as_float32
@@ -40,9 +40,7 @@ def as_mteb(expression: str | Stage | Pipeline, name: str | None = None, sample:
     Raises InputError without mteb, and PipelineError for a pipeline that cannot search.
     """
     pipe = pipeline(expression)
-    dense = next(
-        (branch for branch in branches(plan(pipe)) if branch.encoder and branch.stages[0].gives == "dense"), None
-    )
+    dense = first_dense(plan(pipe))
     return SearchModel(pipe, name) if dense is None else DenseModel(pipe, dense, name, sample)
 
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from codomain.errors import InputError, PipelineError, StoreError
-from codomain.read.record import clean
 from codomain.store.feedback import journal
 from codomain.store.feedback.replay import catch_up, correctable
 from codomain.store.schema import bring_up_to_date
-from codomain.store.search import checked_query
+from codomain.store.search import checked_text
+from codomain.text import clean
 from codomain.vectors import Floats, as_float32
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def _asked(collection: Collection, query: str | Floats) -> tuple[str | None, Flo
         for branch in branches if not collection.moving else ():
             branch.check_encoder()  # before anything is written
         if isinstance(query, str):
-            return checked_query(query), None, None
+            return checked_text(query), None, None
         encoders: dict[str, Any] = {branch.encoder_fingerprint: branch.plan.encoder for branch in branches}
     if len(encoders) > 1:
         raise InputError(f"{collection.pipeline} has several encoders: give the query as a text.")

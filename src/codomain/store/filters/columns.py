@@ -17,8 +17,8 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from codomain.index.array_files import open_arrays, save_arrays
-from codomain.read.record import clean
 from codomain.store.filters.where import And, Compare, IsNull, Not, Or, Where
+from codomain.text import clean
 
 _EXACT = 2**53
 """Whole numbers up to here are float64 without loss."""

@@ -10,8 +10,8 @@ import json
 from typing import Any, NamedTuple
 
 from codomain.errors import WhereError
-from codomain.read.record import clean
 from codomain.store.filters.where import And, Compare, IsNull, Not, Or, Scalar, Where, checked_field
+from codomain.text import clean
 
 _COLUMNS = {"_id": "d.key", "_title": "d.title", "_source": "s.path"}
 

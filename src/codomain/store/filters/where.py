@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from codomain.errors import WhereError
-from codomain.read.record import ODD_NAME, clean
+from codomain.read.record import ODD_NAME
+from codomain.text import clean
 
 Scalar = str | int | float | bool
 

@@ -11,7 +11,7 @@ import numpy as np
 from codomain.contracts import Progress
 from codomain.errors import InputError, PipelineError, StoreError
 from codomain.pipeline import Pipeline
-from codomain.plan import PlanNode, branches, plan
+from codomain.plan import PlanNode, branches, encode_queries, plan
 from codomain.registry import require
 from codomain.stage import Stage
 from codomain.store.blocks import joined
@@ -150,11 +150,11 @@ def _keys(collection: Collection, root: PlanNode) -> dict[str, str]:
 def _replacements(collection: Collection, root: PlanNode, keys: dict[str, str]) -> list[_Replacement]:
     """The new branches, each with the old branch of dense vectors at its place, else the first one."""
     there = {branch.key for branch in collection.branches}
-    old = [b for b in collection.vector_branches if b.plan.stages[0].gives == "dense"]
+    old = [b for b in collection.vector_branches if b.plan.is_dense]
     found: list[_Replacement] = []
     place = 0
     for planned in branches(root):
-        dense = planned.encoder is not None and planned.stages[0].gives == "dense"
+        dense = planned.is_dense
         if keys[planned.identity] not in there:
             branch = StoredBranch(
                 planned, collection.folder, collection.db, collection.settings.situate, keys[planned.identity]
@@ -230,14 +230,14 @@ def _sample(collection: Collection, r: _Replacement, rows: Rows, fresh: Any) -> 
     def old_form(queries: Any) -> Any:
         return old.plan.query_vectors(queries) if old.fitted else queries
 
-    new_queries = new.plan.encoder.encode_queries(texts)
+    new_queries = encode_queries(new.plan.encoder, texts)
     new_side = Side(as_stored, new_form(new_queries), _metric(new))
     if new.plan.encoder.fingerprint == old.encoder_fingerprint:
         old_side = Side(stored, old_form(new_queries), _metric(old))
         return Sample(old_side, new_side, asked, (fresh, fresh), new_queries, (new_queries, new_queries), old_form)
     if old.plan.encoder.usable:  # type: ignore[attr-defined]
         before = old.blocks.encoded(rows)
-        old_queries = old.plan.encoder.encode_queries(texts)
+        old_queries = encode_queries(old.plan.encoder, texts)
         old_side = Side(stored, old_form(old_queries), _metric(old))
         return Sample(old_side, new_side, asked, (fresh, before), new_queries, (new_queries, old_queries), old_form)
     # the old encoder is gone: its documents stand for its queries
@@ -246,7 +246,7 @@ def _sample(collection: Collection, r: _Replacement, rows: Rows, fresh: Any) -> 
 
 
 def _metric(branch: StoredBranch) -> str:
-    metric = getattr(branch.plan.index, "metric", "ip") if branch.fitted else "ip"
+    metric = branch.plan.index.metric if branch.fitted else "ip"
     return metric if metric in ("ip", "cosine", "l2") else "ip"
 
 

@@ -27,13 +27,13 @@ def target(current: Pipeline, to: str | Stage | Pipeline) -> Pipeline:
     Raises PipelineError where that is no pipeline, or there is nothing to replace.
     """
     wanted = pipeline(f"{to}()" if isinstance(to, str) and to.isidentifier() else to)
-    if wanted.gives == "hits" and "text" in wanted.takes:
+    if wanted.gives == "hits" and wanted.is_source:
         return wanted
     if not any(stage.gives in DEFAULT_INDEX for stage in _stages(current)):
         raise PipelineError(f"{current} has no vectors that {wanted} could replace: give a whole pipeline.")
 
     def change(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
-        first = () if "text" in wanted.takes else stages[:1]
+        first = () if wanted.is_source else stages[:1]
         kept = stages[1:] if first == () and len(wanted) == 1 else () if wanted.gives == "hits" else _index(stages)
         return (*first, *wanted.stages, *kept)
 
@@ -48,7 +48,7 @@ def _index(stages: Sequence[Stage]) -> tuple[Stage, ...]:
 def _each_branch(pipe: Pipeline, change: Change) -> Pipeline:
     """The pipeline with every branch that has vectors changed."""
     head, *rest = pipe.stages
-    if hasattr(head, "branches"):
+    if head.branches:
         others = {name: value for name, value in head.get_params().items() if name != "branches"}
         branches = [_each_branch(branch, change) for branch in head.branches]
         return Pipeline(type(head)(*branches, **others), *rest)
@@ -57,6 +57,4 @@ def _each_branch(pipe: Pipeline, change: Change) -> Pipeline:
 
 def _stages(pipe: Pipeline) -> list[Stage]:
     """All stages, those of the branches too."""
-    return [
-        part for stage in pipe for part in (stage, *(s for b in getattr(stage, "branches", ()) for s in _stages(b)))
-    ]
+    return [part for stage in pipe for part in (stage, *(s for b in stage.branches for s in _stages(b)))]

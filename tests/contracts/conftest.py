@@ -1,0 +1,47 @@
+"""Stages to check: every name of the registry, with arguments where a class needs some."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import codomain as cd
+
+ARGUMENTS = {
+    "truncate": "truncate(6)",
+    "pca": "pca(6)",
+    "svd": "svd(6)",
+    "random_projection": "random_projection(6)",
+    "kernel_pca": "kernel_pca(6, landmarks=100)",
+    "autoencoder": "autoencoder(6, hidden=12, epochs=2)",
+    "pq": "pq(8)",
+    "opq": "opq(8, 4, rounds=2)",
+    "fuse": "fuse(bm25(), static() >> flat())",
+}
+"""Arguments of stages that have none by default, or whose defaults are for larger data."""
+
+VARIANTS = (
+    "flat('cosine')", "flat('l2')", "pca('auto')", "pca(6, whiten=True)", "binary('median')", "quantile_bins(2)",
+    "recurrent_binary(4, rotate=False)", "float8('e5m2')", "recompute(m=0)", "prototypes(method='bestfirst')",
+    "sparse(weighting='idf')", "sparse(weighting='bm25')", "multivector('exact')", "multivector(store='recompute')",
+    "tiered(store='ram')", "fuse(bm25(), static() >> flat(), method='rrf')", "diversify(0.2)", "ivf_attr(metric='l2')",
+)  # fmt: skip
+"""More of what is registered, with other arguments."""
+
+MODELS = ("st", "minilm", "late", "splade")
+
+
+@pytest.fixture(scope="session")
+def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Expressions of stages whose argument is a path."""
+    from codomain.testing.samples import WORDS, dense
+
+    folder: Path = tmp_path_factory.mktemp("stages")
+    words = np.random.default_rng(0).standard_normal((len(WORDS), 8)).astype(np.float32)
+    cd.vectorfiles.write(folder / "words", WORDS, words)
+    from codomain.transform.files import save_transform
+
+    save_transform(cd.pca(6).fit(dense(200)), folder / "pca.fitted")
+    return {"vectorfile": f"vectorfile({str(folder / 'words')!r})", "fitted": f"fitted({str(folder / 'pca.fitted')!r})"}
