@@ -51,7 +51,9 @@ def recipes(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")]
         parts = {role: recipe.settings[role]["name"] for role in PARTS if role in recipe.settings}
         if as_json:
             about = {"summary": recipe.summary, "papers": list(recipe.papers), "effect": recipe.effect}
-            typer.echo(json.dumps({"name": name, **about, "parts": parts, "path": str(recipe.path)}, ensure_ascii=False))
+            typer.echo(
+                json.dumps({"name": name, **about, "parts": parts, "path": str(recipe.path)}, ensure_ascii=False)
+            )
             continue
         papers = f"  [papers {', '.join(map(str, recipe.papers))}]" if recipe.papers else ""
         typer.echo(f"{name}: {recipe.summary}{papers}")

@@ -24,7 +24,7 @@ Column = Callable[[np.ndarray], Any]
 class Trainer:
     """Train `model` to lower `objective` on the batches of `batcher`; the same seed leads to the same weights.
 
-    The model maps what a column returns to embeddings (n, d), or to a dictionary that has them as "sentence_embedding", as
+    The model maps what a column returns, tensors moved to its device, to embeddings (n, d), or to a dictionary that has them as "sentence_embedding", as
     models of sentence-transformers do. The learning rate rises over `warmup` steps and falls linearly to zero. Biases and
     gains have no weight decay. `validate`, larger is better, is called after each epoch: the best epoch's weights are kept, and
     training ends after `patience` epochs without a better one. With a checkpoint an interrupted training continues.
@@ -75,11 +75,12 @@ class Trainer:
         if labels is not None and len(labels) != known:
             raise InputError(f"training has codes of {known} rows and labels of {len(labels)}.")
         targets = None if labels is None else torch.as_tensor(labels)
-        modules = nn.ModuleList([self.model, self.objective])
+        device = next((p.device for p in self.model.parameters()), torch.device("cpu"))
+        modules = nn.ModuleList([self.model, self.objective.to(device)])
 
         def loss(batch: np.ndarray) -> Tensor:
-            embeddings = [self._embed(column(batch)) for column in columns]
-            own = None if targets is None else targets[torch.from_numpy(batch)].to(embeddings[0].device)
+            embeddings = [self._embed(_moved(column(batch), device)) for column in columns]
+            own = None if targets is None else _moved(targets[torch.from_numpy(batch)], device)
             found = self.objective.compute_loss_from_embeddings(embeddings, own)
             return torch.stack([*found.values()]).sum() if isinstance(found, dict) else found
 
@@ -116,6 +117,13 @@ class Trainer:
         return found["sentence_embedding"] if isinstance(found, dict) else found  # type: ignore[no-any-return]
 
 
+def _moved(inputs: Any, device: torch.device) -> Any:
+    """Tensors, and those of a dictionary, on the device; anything else as it is."""
+    if isinstance(inputs, dict):
+        return {name: _moved(value, device) for name, value in inputs.items()}
+    return inputs.to(device) if isinstance(inputs, Tensor) else inputs
+
+
 def vector_column(X: Floats, rows: np.ndarray | None = None) -> Column:
     """Vectors (m, d) as a column; `rows` (n,) says which vector each row of the training has, by default its own."""
     return lambda batch: torch.from_numpy(X[batch if rows is None else rows[batch]])
@@ -124,9 +132,8 @@ def vector_column(X: Floats, rows: np.ndarray | None = None) -> Column:
 def text_column(model: Any, texts: Sequence[str], rows: np.ndarray | None = None) -> Column:
     """Texts as a column, for a model of sentence-transformers; `rows` (n,) says which text each row has, by default its own."""
 
-    def features(batch: np.ndarray) -> dict[str, Any]:
-        found = model.preprocess([texts[i] for i in (batch if rows is None else rows[batch])])
-        return {name: value.to(model.device) if isinstance(value, Tensor) else value for name, value in found.items()}
+    def features(batch: np.ndarray) -> Any:
+        return model.preprocess([texts[i] for i in (batch if rows is None else rows[batch])])
 
     return features
 
