@@ -3,7 +3,7 @@
 One run over the shipped Debian descriptions, static() encoding, so that it needs no model; one query at a time, indexes
 taking turns (A B C A B C ...), nothing remembered between queries. The peers keep float32 vectors: FAISS's HNSW through
 hnsw(), and flat(). A row made anew costs what the encoder costs: with static() some 50 microseconds, with a transformer on one
-core five to ten milliseconds (`proofs/recompute.py` measures that end to end).
+core five to ten milliseconds (`proofs/index/recompute.py` measures that end to end).
 
     python benchmarks/recompute.py [queries]
 """

@@ -31,8 +31,8 @@ from codomain.measure.data.encoded import encoded
 from codomain.transform import Binary, RecurrentBinary
 from scale import grown, truth
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "proofs"))
-from ivf_attr import packages
+sys.path.append(str(Path(__file__).parents[1]))
+from proofs.lib.packages import packages
 
 SAMPLE, QUERIES, TURNS = 50_000, 100, 15
 

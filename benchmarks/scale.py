@@ -118,11 +118,11 @@ def main() -> None:
     if sys.argv[1:2] == ["--one"]:
         print(json.dumps(one(sys.argv[2], int(sys.argv[3]), Path(sys.argv[4]))))
         return
-    sys.path.insert(0, str(Path(__file__).parent.parent / "proofs"))
+    sys.path.append(str(Path(__file__).parents[1]))
     import codomain as cd
     from codomain.measure.data import datasets
     from codomain.measure.data.encoded import encoded
-    from ivf_attr import packages
+    from proofs.lib.packages import packages
 
     sizes = [int(a) for a in sys.argv[1:] if a.isdigit()] or [10_000, 100_000, 1_000_000]
     only = sys.argv[sys.argv.index("--only") + 1] if "--only" in sys.argv else None

@@ -3,7 +3,7 @@
 63,000 package descriptions, one thread, the competitors taking turns; the fastest turn of each counts, as on a busy
 machine the others measure the neighbours. bm25s gets the same terms as token ids and its numba backend, so that both
 only score. Targets: at least 20,000 short texts a second encoded; BM25 at least as fast as bm25s. What Seismic does
-beside its library is in proofs/sparse_search.py.
+beside its library is in proofs/index/sparse_search.py.
 
     CODOMAIN_DATA=... OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 python benchmarks/sparse.py
 """

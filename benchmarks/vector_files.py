@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "proofs"))
+sys.path.append(str(Path(__file__).parents[1]))
 
 OPEN = {
     "codomain": "import codomain as cd; w = cd.vectorfiles.open('{0}/ours')",
@@ -58,7 +58,7 @@ def main() -> None:
     from gensim.models import KeyedVectors
 
     from codomain.vectorfiles import import_file
-    from vector_files import glove
+    from proofs.lib.glove import glove
 
     turns = int(sys.argv[1]) if len(sys.argv) > 1 else 5
     keys, vectors = glove()

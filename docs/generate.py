@@ -1,10 +1,11 @@
 """Write the generated pages of the documentation from the code, or with --check fail when they are stale.
 
-python docs/generate.py [--check]        docs/papers.md and docs/reference/{stages,python,cli}.md
+python docs/generate.py [--check]        docs/papers.md, docs/proofs.md, docs/reference/{stages,python,cli}.md and the stub of the package
 """
 
 from __future__ import annotations
 
+import ast
 import importlib
 import importlib.util
 import inspect
@@ -15,11 +16,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+sys.path.append(str(Path(__file__).parents[1]))
+
 from codomain.errors import CodomainError
 from codomain.kinds import in_words
 from codomain.measure.papers import MEANINGS, Paper, load
-from codomain.registry import _BUILT_IN, stage_class
+from codomain.registry import _BUILT_IN, aliases, stage_class
 from codomain.stage import Stage
+from proofs.lib.page import page
 
 DOCS = Path(__file__).parent
 NOTE = "<!-- Written by docs/generate.py: edit the code, not this page. -->\n"
@@ -90,6 +94,11 @@ def _measured(paper: Paper) -> list[str]:
 
 def _components(paper: Paper) -> str:
     return ", ".join(f"`{component.removeprefix('codomain.')}`" for component in paper.components)
+
+
+def proofs() -> str:
+    """The register of proofs with what the recorded run found."""
+    return _page(page())
 
 
 def stages() -> str:
@@ -204,11 +213,78 @@ def cli() -> str:
     return _page(lines)
 
 
+def stub() -> str:
+    """The typed face of the package: what `import codomain as cd` offers, every stage by its name."""
+    import codomain
+
+    lines = [
+        '"""What `import codomain as cd` offers. Written by docs/generate.py: edit `__init__.py`, not this file."""',
+        "",
+        "from codomain.pipeline import Pipeline as Pipeline",
+        "from codomain.pipeline import pipeline as pipeline",
+    ]
+    homes = {name: getattr(importlib.import_module(home), name) for name, home in codomain._HOMES.items()}
+    for name, thing in sorted(homes.items()):
+        lines.append(f"from {getattr(thing, '__module__', codomain._HOMES[name])} import {name} as {name}")
+    for name in sorted(_BUILT_IN["stage"]):
+        cls = stage_class(name)
+        lines += [
+            f"from {cls.__module__} import {cls.__name__} as {other}" for other in (name, *aliases("stage", name))
+        ]
+    lines += ["", *(f"from codomain import {room} as {room}" for room in codomain._ROOMS), "", "__version__: str", ""]
+    others = [other for name in _BUILT_IN["stage"] for other in aliases("stage", name)]
+    offered = sorted({*codomain.__all__, *_BUILT_IN["stage"], *others})
+    lines += ["__all__ = [", *(f'    "{name}",' for name in offered), "]", ""]
+    return "\n".join(lines)
+
+
+def architecture() -> str:
+    """The tree of the source, a line a folder and file, as each folder's `__init__` has it; then the planned modules."""
+    path = DOCS.parent / "ARCHITECTURE.md"
+    planned = path.read_text(encoding="utf-8")
+    planned = planned[planned.index("## Planned") :]
+    lines = [
+        "# Architecture",
+        "",
+        "The tree of `src/codomain`: each folder's `__init__.py` says what its files are for, and this page is made from",
+        "them (`python docs/generate.py`; a test holds both to the folders). Imports go one way: whatever is",
+        "listed may import what stands below it, never what stands above (import-linter holds the layers of `pyproject.toml`).",
+        "",
+        "```",
+        *_room(DOCS.parent / "src" / "codomain", ""),
+        "```",
+        "",
+    ]
+    return "\n".join(lines) + "\n" + planned
+
+
+def _room(folder: Path, indent: str) -> Iterator[str]:
+    """A folder's lines, each folder below it unfolded."""
+    for name, text in contents(folder).items():
+        yield f"{indent}{name:<{max(len(name) + 1, 26 - len(indent))}}{text}".rstrip()
+        if name.endswith("/") and (folder / name / "__init__.py").is_file():
+            yield from _room(folder / name, indent + "  ")
+
+
+def contents(folder: Path) -> dict[str, str]:
+    """What a folder's `__init__` says of its files and folders, by name; and folders that say themselves what they are."""
+    doc = ast.get_docstring(ast.parse((folder / "__init__.py").read_text(encoding="utf-8"))) or ""
+    found = dict(re.findall(r"^([\w/]+(?:\.py|/)) +(\S.*)$", doc, re.MULTILINE))
+    for path in sorted(folder.iterdir()):
+        if (path / "__init__.py").is_file() and f"{path.name}/" not in found:
+            inside = ast.get_docstring(ast.parse((path / "__init__.py").read_text(encoding="utf-8"))) or ""
+            found[f"{path.name}/"] = inside.split("\n", 1)[0].rstrip(".")
+    return found
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "papers.md": papers,
+    "proofs.md": proofs,
     "reference/stages.md": stages,
     "reference/python.md": python,
     "reference/cli.md": cli,
+    "../src/codomain/__init__.pyi": stub,
+    "../ARCHITECTURE.md": architecture,
 }
 
 
@@ -240,7 +316,7 @@ def main() -> int:
         path = DOCS / name
         path.parent.mkdir(exist_ok=True)
         path.write_text(make(), encoding="utf-8")
-        print(path.relative_to(DOCS.parent))
+        print(path.resolve().relative_to(DOCS.parent.resolve()))
     return 0
 
 

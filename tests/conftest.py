@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from codomain.contracts import Progress
+from codomain.progress import Progress
 from codomain.registry import stage
 from codomain.stage import Stage
 
@@ -38,7 +38,7 @@ class Hashed(Stage):
             for word in text.lower().split():
                 vectors[row, zlib.crc32((self.salt + word).encode("utf-8", "replace")) % self.dim] += 1
         if progress is not None:
-            progress(len(texts))
+            progress("encoding", len(texts), len(texts))
         return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
 
     encode_queries = encode_documents

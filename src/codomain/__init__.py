@@ -3,12 +3,45 @@
 >>> import codomain as cd
 >>> cd.pipeline("static() >> truncate(128) >> int8() >> hnsw(m=32)").dim
 128
+
+Every stage is an attribute: `cd.static() >> cd.hnsw(m=32)`. Names are imported when they are first asked for.
+
+cli/           one file a command
+testing/       contract checks of stages
+diagnosis/     what is the matter with a collection
+tuning/        which pipeline is best
+learn/         data to better encoders
+measure/       is it good?
+store/         durable collections
+retriever.py   a pipeline at work in memory
+plan.py        the tree behind an expression, and the life of an index
+rank/          neighbors to answers
+encode/        data to vectors
+transform/     vectors to vectors
+index/         vectors to neighbors
+read/          files to records, records to chunks
+analyzer.py    text to terms for lexical search
+pipeline.py    the expression
+registry.py    the class or function behind every name, by kind
+stage.py       what a stage is
+vectorfiles/   keyed vectors in one mapped file
+contracts.py   what encoders, transforms, indexes and rankers promise
+trace.py       what a search did and what it cost
+codecs/        how rows are stored and scored
+vectors.py     values of each kind: arrays, Packed, Ragged, Hits
+items.py       what encoders are given: texts, media, both
+kinds.py       the kinds of value between stages, and the modalities that pipelines start from
+text.py        text as every store and every encoder takes it
+progress.py    progress(step, done, total)
+lazy.py        names that are imported when they are first asked for
+errors.py      what can go wrong, as a tree of errors
 """
 
 from __future__ import annotations
 
-import importlib
 from typing import Any
+
+from codomain.lazy import exports
 
 # bound at once: the submodule of the same name must not hide the function
 from codomain.pipeline import Pipeline, pipeline
@@ -16,36 +49,48 @@ from codomain.pipeline import Pipeline, pipeline
 __version__ = "0.1.0"
 
 _HOMES = {
+    "CodomainError": "codomain.errors",
     "Hits": "codomain.vectors",
     "Packed": "codomain.vectors",
     "Ragged": "codomain.vectors",
-    "CodomainError": "codomain.errors",
+    "Item": "codomain.items",
+    "Media": "codomain.items",
     "Retriever": "codomain.retriever",
     "Collection": "codomain.store",
-    "open": "codomain.store",
     "create": "codomain.store",
-    "tune": "codomain.tuning",
+    "open": "codomain.store",
+    "Dataset": "codomain.measure.data.datasets",
+    "load": "codomain.measure.data.datasets",
+    "evaluate": "codomain.measure.tasks.evaluation",
+    "compare": "codomain.measure.tasks.comparison",
+    "tune": "codomain.tuning.tuner",
+    "diagnose": "codomain.diagnosis.run",
 }
-_ROOMS = ("encode", "transform", "index", "rank", "store", "learn", "measure", "tuning", "diagnosis", "vectorfiles")
+_ROOMS = (
+    "encode", "transform", "index", "rank", "read", "store", "learn", "measure", "tuning", "diagnosis", "vectorfiles", "testing",
+)  # fmt: skip
 
-__all__ = ["Pipeline", "pipeline", *_HOMES, *_ROOMS]
+__all__ = ["Pipeline", "__version__", "pipeline", *_HOMES, *_ROOMS]
+
+_face, _ = exports(__name__, _HOMES, _ROOMS)
 
 
 def __getattr__(name: str) -> Any:
-    """Import on first use: `import codomain` stays instant, and every stage is an attribute (`cd.hnsw(m=32)`)."""
-    if name in _HOMES:
-        value = getattr(importlib.import_module(_HOMES[name]), name)
-    elif name in _ROOMS:
-        return importlib.import_module(f"codomain.{name}")
-    elif name.startswith("_"):
-        raise AttributeError(name)
-    else:
-        from codomain.errors import PipelineError
-        from codomain.registry import stage_class
+    """A name of the face, a room, or a stage (`cd.hnsw(m=32)`), imported on first use."""
+    if name in _HOMES or name in _ROOMS or name.startswith("_"):
+        return _face(name)
+    from codomain.errors import PipelineError
+    from codomain.registry import stage_class
 
-        try:
-            value = stage_class(name)
-        except PipelineError as error:
-            raise AttributeError(f"module 'codomain' has no attribute {name!r}") from error
+    try:
+        value = stage_class(name)
+    except PipelineError as error:
+        raise AttributeError(f"module 'codomain' has no attribute {name!r}") from error
     globals()[name] = value
     return value
+
+
+def __dir__() -> list[str]:
+    from codomain.registry import names
+
+    return sorted({*__all__, *names("stage")})

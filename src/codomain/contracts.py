@@ -5,7 +5,7 @@ They are protocols: a class fits by what it does, not by what it inherits.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
@@ -16,13 +16,11 @@ if TYPE_CHECKING:
     from codomain.codecs.codec import Codec
     from codomain.items import Item
     from codomain.kinds import Kind, Modality
+    from codomain.progress import Progress
     from codomain.vectors import Floats, Hits, Ragged, Rows
 
     Vectors = Floats | Ragged | scipy.sparse.csr_array
     """What encoders give: dense (n, d), many vectors an item, or sparse (n, vocabulary)."""
-
-Progress = Callable[[int], None]
-"""Called with the number of items just finished."""
 
 
 class Encoder(Protocol):

@@ -16,12 +16,13 @@ from typing import Any, cast
 import numpy as np
 
 from codomain.codecs.codec import Codec
-from codomain.contracts import Documents, Encoder, Index, Progress, Ranker, RowReader, TextIndex, Transform
+from codomain.contracts import Documents, Encoder, Index, Ranker, RowReader, TextIndex, Transform
 from codomain.errors import InputError, PipelineError
 from codomain.index.base import IndexStage
 from codomain.items import Item, as_item, fits, given_to
 from codomain.kinds import Kind, Modality, in_words
 from codomain.pipeline import Pipeline, pipeline
+from codomain.progress import Progress
 from codomain.registry import stage_class
 from codomain.stage import Stage
 from codomain.trace import collect

@@ -7,7 +7,7 @@ from typing import Any, Self, cast
 
 import numpy as np
 
-from codomain.contracts import Index, Progress, TextIndex
+from codomain.contracts import Index, TextIndex
 from codomain.errors import InputError, PipelineError
 from codomain.items import Item, as_item, texts_of
 from codomain.pipeline import Pipeline
@@ -24,6 +24,7 @@ from codomain.plan import (
     plan,
     run,
 )
+from codomain.progress import Progress
 from codomain.stage import Stage
 from codomain.vectors import Floats, Hits, Ragged, Rows
 

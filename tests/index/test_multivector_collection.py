@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import codomain as cd
-from codomain.contracts import Progress
+from codomain.progress import Progress
 from codomain.registry import stage
 from codomain.stage import Stage
 from codomain.vectors import Ragged

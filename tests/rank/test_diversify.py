@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codomain.errors import PipelineError
+from codomain.pipeline import pipeline
 from codomain.rank import Diversify
 from codomain.vectors import Hits
 
@@ -79,6 +80,28 @@ def test_each_query_has_its_own_choice_and_missing_hits_are_left_out():
 def test_equal_scores_and_zero_vectors_are_no_trouble():
     found = Diversify().rank(["q"], hits([0.5, 0.5, 0.5]), Stored(np.zeros((3, 4), np.float32)), 3)
     assert found.rows[0].tolist() == [0, 1, 2]
+
+
+def test_it_chooses_from_its_candidates_and_from_no_fewer_than_are_wanted():
+    assert [Diversify(candidates=30).depth(k) for k in (1, 30, 31)] == [30, 30, 31]
+
+
+@pytest.mark.parametrize(
+    "before",
+    ["static() >> flat()", "fuse(bm25(), static() >> flat())", "fuse(bm25(), fuse(bm25(k1=2.0), static() >> flat()))"],
+)
+def test_it_follows_what_has_vectors_in_some_branch(before):
+    assert str(pipeline(f"{before} >> diversify()")).endswith(">> diversify()")
+
+
+@pytest.mark.parametrize("before", ["bm25()", "fuse(bm25(), bm25(k1=2.0))"])
+def test_without_vectors_there_is_nothing_to_compare(before):
+    with pytest.raises(PipelineError, match="no encoder comes before it"):
+        pipeline(f"{before} >> diversify()")
+
+
+def test_what_comes_before_is_not_known_in_a_part_of_a_pipeline():
+    assert str(pipeline("hnsw() >> diversify()")) == "hnsw() >> diversify()"
 
 
 @pytest.mark.parametrize("wrong", [{"balance": -0.1}, {"balance": 1.1}, {"candidates": 0}])

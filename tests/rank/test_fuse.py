@@ -127,6 +127,15 @@ def test_the_scale_of_a_branch_does_not_count():
         assert [row for row, _ in fuse([hundredfold, other], method=method)] == [row for row, _ in found]
 
 
+def test_each_branch_is_asked_for_its_candidates_and_for_no_fewer_hits_than_are_wanted():
+    stage = Fuse("bm25()", "bm25(k1=2.0)", candidates=30)
+    assert [stage.depth(k) for k in (1, 30, 31)] == [30, 30, 31]
+
+
+def test_ranks_may_count_without_a_constant():
+    assert fuse([[(1, 2.0), (2, 1.0)], [(1, 2.0)]], method="rrf", c=0) == [(1, 2.0), (2, 0.5)]
+
+
 def test_a_weight_of_zero_leaves_a_branch_without_a_say():
     found = fuse([[(1, 2.0), (2, 1.0)], [(2, 9.0), (1, 1.0)]], method="rrf", weights=[1, 0])
     assert [row for row, _ in found] == [1, 2]

@@ -52,13 +52,60 @@ def test_the_stretch_with_most_different_words_wins_over_the_one_with_most_words
 
 def test_words_at_both_ends_of_the_stretch_are_both_shown():
     text = "filler " * 40 + "whale " + "z" * 80 + " fox, " + "filler " * 40
-    shown, marks = snippet(text, "fox whale", width=91)
-    assert marked(shown, marks) == ["whale", "fox"]
+    for width in (90, 91):  # 90 is the length of the stretch itself
+        shown, marks = snippet(text, "fox whale", width=width)
+        assert marked(shown, marks) == ["whale", "fox"]
 
 
 def test_without_a_match_the_beginning_is_shown():
     shown, marks = snippet("one two three " * 50, "whale", width=40)
     assert shown.startswith("one two three") and shown.endswith(" ...") and not marks
+
+
+def test_at_most_a_quarter_of_the_width_comes_before_the_words():
+    text = "aaaa " * 100 + "whale" + " bbbb" * 100
+    assert snippet(text, "whale", width=108)[0].startswith("... " + "aaaa " * 5 + "whale ")
+    assert snippet(text, "whale", width=100)[0].startswith("... " + "aaaa " * 4 + "whale ")
+
+
+def test_words_near_the_beginning_are_shown_from_the_beginning_on():
+    assert snippet("one two whale" + " bbbb" * 100, "whale", width=80)[0].startswith("one two whale bbbb")
+
+
+def test_words_near_the_end_are_shown_with_as_much_before_them_as_the_width_takes():
+    shown, _ = snippet("aaaa " * 100 + "a whale", "whale", width=100)
+    assert shown.startswith("... aaaa") and shown.endswith("aaaa a whale") and len(shown) > 90
+
+
+def test_the_last_word_of_the_text_is_shown_where_the_width_reaches_it():
+    assert snippet("aaaa " * 100 + "whale bbbb", "whale", width=100)[0].endswith(" aaaa whale bbbb")
+
+
+def test_a_word_that_ends_with_the_width_is_shown_and_one_that_ends_after_it_is_not():
+    assert snippet("aaaa " * 50, "whale", width=24)[0] == "aaaa aaaa aaaa aaaa aaaa ..."
+    assert snippet("aaaa " * 50, "whale", width=23)[0] == "aaaa aaaa aaaa aaaa ..."
+
+
+def test_a_long_word_is_cut_rather_than_half_of_the_width_left_empty():
+    assert snippet("ab " * 14 + "z" * 500, "whale", width=100)[0] == "ab " * 14 + "z" * 58 + " ..."
+    assert snippet("ab " * 20 + "z" * 500, "whale", width=100)[0] == ("ab " * 20).strip() + " ..."
+
+
+def test_of_stretches_with_equally_many_words_the_first_is_shown():
+    text = " filler".join(["whale", " filler" * 60 + " fox", " filler" * 60 + " bread", ""])
+    shown, marks = snippet(text, "bread fox whale", width=100)
+    assert marked(shown, marks) == ["whale"]
+
+
+def test_one_character_that_is_left_out_is_marked_as_left_out():
+    shown, marks = snippet("東" * 11 + "京" + "東" * 200, "京", width=40)
+    assert shown == "... " + "東" * 10 + "京" + "東" * 29 + " ..." and marked(shown, marks) == ["京"]
+
+
+@given(st.lists(st.sampled_from(["whale", "fox", "bread", "filler", "a"]), max_size=80), st.integers(40, 120))
+def test_where_words_are_short_only_whole_ones_are_shown(words, width):
+    shown, _ = snippet(" ".join(words), "fox whale", width)
+    assert {*stretch(shown, " ".join(words)).split()} <= {*words}
 
 
 def test_empty_text_and_empty_query():

@@ -228,7 +228,7 @@ def test_impossible_vectors_are_refused_and_nothing_is_stored(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, vectors: np.ndarray, says: str
 ) -> None:
     with make(tmp_path) as c:
-        monkeypatch.setattr(c.branches[0].plan.stages[0], "encode_documents", lambda texts: vectors)
+        monkeypatch.setattr(c.branches[0].plan.stages[0], "encode_documents", lambda texts, progress: vectors)
         with pytest.raises(InputError, match=says):
             c.add(["red fox"])
         assert len(c) == 0 and c.verify() == []
@@ -433,7 +433,7 @@ def test_batches_are_acknowledged_one_by_one(tmp_path: Path, texts: list[str], m
     monkeypatch.setattr(ingest, "BATCH_DOCUMENTS", 30)
     steps: list[int] = []
     with make(tmp_path) as c, cd.open(tmp_path / "c") as other:
-        c.add(as_items(texts), progress=lambda n: steps.append(len(other)))
+        c.add(as_items(texts), progress=lambda *_: steps.append(len(other)))
     assert steps == [30, 60, 90, 120, 150, 180, 200]
 
 

@@ -314,7 +314,7 @@ def test_a_database_of_format_2_is_brought_up_by_the_first_feedback(tmp_path: Pa
     made(tmp_path / "c", texts).close()
     db = sqlite3.connect(tmp_path / "c" / "collection.db")
     db.executescript(
-        "DROP TABLE feedback; DROP TABLE shadows; DROP TABLE corrected; UPDATE meta SET value = '2' WHERE name = 'format'"
+        "DROP TABLE feedback; DROP TABLE shadows; DROP TABLE corrected; DROP TABLE media; UPDATE meta SET value = '2' WHERE name = 'format'"
     )
     db.close()
     with cd.open(tmp_path / "c") as c:
@@ -326,7 +326,7 @@ def test_a_database_of_format_2_is_brought_up_by_the_first_feedback(tmp_path: Pa
         c.compact()
         assert c.search("river stone") and c.verify() == [] and c.feedback_journal() == []
         c.feedback("river stone", "d9")
-        assert c.db.execute("SELECT value FROM meta WHERE name = 'format'").fetchone() == ("3",) and c.verify() == []
+        assert c.db.execute("SELECT value FROM meta WHERE name = 'format'").fetchone() == ("4",) and c.verify() == []
 
 
 def test_a_damaged_shadow_is_told_not_used_and_made_anew(tmp_path: Path, texts: list[str]) -> None:

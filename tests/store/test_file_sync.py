@@ -102,7 +102,7 @@ def test_an_interrupted_run_goes_on_where_it_was(
         (folder / f"{number:02}.txt").write_text(f"text number{number}")
     calls = 0
 
-    def stop(_: int) -> None:
+    def stop(_step: str, _done: int, _total: int) -> None:
         nonlocal calls
         calls += 1
         if calls == 3:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from codomain.contracts import Progress
+from codomain.progress import Progress
 from codomain.registry import stage
 from codomain.stage import Stage
 

@@ -124,11 +124,8 @@ def test_a_corpus_that_has_grown_is_encoded_where_it_is_new(data: Dataset, cache
 def test_an_encoding_that_was_broken_off_goes_on_where_it_was(data: Dataset, cache: StageCache) -> None:
     encoder = cd.pipeline("static()").stages[0]
     texts = [*dict.fromkeys(data.documents.values())]
-    done = 0
 
-    def stop(step: int) -> None:
-        nonlocal done
-        done += step
+    def stop(_step: str, done: int, _total: int) -> None:
         if done > 1024:
             raise KeyboardInterrupt
 
@@ -142,7 +139,7 @@ def test_an_encoding_that_was_broken_off_goes_on_where_it_was(data: Dataset, cac
 def test_a_second_bench_searches_nothing_again(data: Dataset, cache: StageCache) -> None:
     first = asked(on(data, cache), "fuse(static() >> flat(), bm25())")
     again = on(data, StageCache(cache.folder))
-    again.beginning = None  # type: ignore[assignment]  # building would need it
+    again.prefix = None  # type: ignore[assignment]  # building would need it
     assert asked(again, "fuse(static() >> flat(), bm25())") == first
     assert again.cache.texts_encoded == 0
 

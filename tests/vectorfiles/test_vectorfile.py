@@ -406,13 +406,13 @@ def test_featurizer_vectors_are_distinct_units_of_few_dimensions():
 def test_formats_are_detected_and_read(tmp_path, name, content, format, zipped):
     source = tmp_path / (name + ".gz" * zipped)
     source.write_bytes(gzip.compress(content) if zipped else content)
-    seen: list[int] = []
-    made = import_file(source, tmp_path / "w", progress=(seen.append, seen.append))
+    seen: list[tuple[str, int, int]] = []
+    made = import_file(source, tmp_path / "w", progress=lambda *step: seen.append(step))
     assert made == (format, len(WORDS), 12, 0, 0)
     words = VectorFile(tmp_path / "w", normalized=False)
     assert list(words) == [unicodedata.normalize("NFC", word) for word in WORDS]
     np.testing.assert_allclose(words.query(WORDS), VECTORS, rtol=1e-5)
-    assert seen[0] == sum(seen[1:]) == source.stat().st_size
+    assert seen[-1] == ("importing", source.stat().st_size, source.stat().st_size)
 
 
 @pytest.mark.parametrize("binary_form", [False, True])

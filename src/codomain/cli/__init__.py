@@ -1,4 +1,30 @@
-"""cli: one file per command. Bad input gives one sentence on standard error and exit code 2."""
+"""cli: one file a command. Bad input gives one sentence on standard error and exit code 2.
+
+app.py        the commands by name
+benchmark.py  codomain benchmark: make and reduce benchmarks
+classify.py   codomain classify: label a collection
+compact.py    codomain compact: free the space of deleted documents
+demo.py       codomain demo: a collection to look at
+diagnose.py   codomain diagnose: vectors and texts of a collection, measured
+eval.py       codomain eval: pipelines on data sets with judgments
+export.py     codomain export: documents as JSON lines or Parquet
+feedback.py   codomain feedback: documents that were right or wrong for a query
+import_.py    codomain import: what export wrote
+index.py      codomain index: files into a collection
+info.py       codomain info: counts, sizes, state
+learn.py      codomain learn: encoders from one's own data
+papers.py     codomain papers: the register of papers
+reindex.py    codomain reindex: indexes over all rows
+rm.py         codomain rm: delete documents
+search.py     codomain search
+stages.py     codomain stages: what pipelines are made of
+tune.py       codomain tune: the best pipeline for one's data
+upgrade.py    codomain upgrade: another encoder or pipeline
+vectors.py    codomain vectors: files of word vectors
+verify.py     codomain verify: every fault of a collection
+opening.py    open a collection, or create it
+progress.py   progress bars
+"""
 
 from __future__ import annotations
 

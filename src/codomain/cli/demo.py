@@ -30,8 +30,8 @@ def demo(
     from codomain.store.schema import DATABASE
 
     if (into / DATABASE).exists():
-        with cd.open(into) as there:
-            if not there.db.execute("SELECT 1 FROM history WHERE event = 'demo'").fetchone():
+        with cd.open(into) as there, there.held() as db:
+            if not db.execute("SELECT 1 FROM history WHERE event = 'demo'").fetchone():
                 raise StoreError(f"{into} is a collection of somebody's: --into names another folder for the demo.")
         shutil.rmtree(into)
     started = time.perf_counter()
@@ -46,7 +46,8 @@ def demo(
     except StoreError:
         raise StoreError(f"{into} is in use: --into names another folder for the demo.") from None
     with collection, as_file(files("codomain") / "data" / "debian" / "corpus.jsonl.gz") as sample:
-        collection.db.execute("INSERT INTO history VALUES (?, 'demo', '')", [time.time()])
+        with collection.held() as db:
+            db.execute("INSERT INTO history VALUES (?, 'demo', '')", [time.time()])
         step(f"made the collection {into}: {collection.pipeline}")
         report = index_files(collection, [sample])
         step(f"read, encoded and stored {report.documents.added:,} documents")

@@ -29,7 +29,7 @@ def diagnose(
 ) -> None:
     """Report on isotropy, dimension, hubs, duplicates, compressibility and more, and advise."""
     import codomain as cd
-    from codomain.cli.progress import steps_progress
+    from codomain.cli.progress import bars
     from codomain.diagnosis import diagnose as measured
     from codomain.errors import InputError
     from codomain.measure.data.datasets import read_qrels, read_queries
@@ -47,13 +47,13 @@ def diagnose(
         "sample": sample,
         "seed": seed,
     }
-    with ExitStack() as opened, steps_progress() as on_step:
+    with ExitStack() as opened, bars(keep=True) as progress:
 
         def one(path: Path) -> Any:
             """A collection, open until the report is made, or a data set's name."""
             return opened.enter_context(cd.open(path)) if (path / DATABASE).exists() else str(path)
 
-        report = measured(one(name), against=None if against is None else one(against), on_step=on_step, **options)
+        report = measured(one(name), against=None if against is None else one(against), progress=progress, **options)
     if html is not None:
         report.write(html)
     typer.echo(report.json() if as_json else "\n".join(report.lines()))

@@ -72,11 +72,11 @@ def eval(
 
 
 def _evaluated(pipe: Any, data: Dataset, metrics: Any, groups: Any, task: str, quiet: bool) -> Evaluation:
-    from codomain.cli.progress import count_progress
+    from codomain.cli.progress import bars
     from codomain.measure import evaluate
 
-    with count_progress(task, len(data.documents) or 2 * len(data.pairs), quiet=quiet) as advance:
-        return evaluate(pipe, data, metrics, progress=advance, groups=groups)
+    with bars(quiet) as progress:
+        return evaluate(pipe, data, metrics, progress=progress, groups=groups)
 
 
 def _report(mine: str, comparisons: dict[tuple[str, str, str], Comparison], as_json: bool) -> None:

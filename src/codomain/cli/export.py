@@ -16,13 +16,13 @@ def export(
 ) -> None:
     """Write documents with their ids, titles and metadata to a file that codomain import reads."""
     import codomain as cd
-    from codomain.cli.progress import count_progress
+    from codomain.cli.progress import bars
     from codomain.store.export import export_file, export_jsonl
 
     with cd.open(name) as collection:
         if str(to) == "-":
             export_jsonl(collection, sys.stdout, where)
             return
-        with count_progress("exporting", len(collection)) as advance:
-            count = export_file(collection, to, where, advance)
+        with bars() as progress:
+            count = export_file(collection, to, where, progress)
     typer.echo(f"{to}: {count:,} documents.")

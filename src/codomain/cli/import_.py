@@ -15,12 +15,12 @@ def import_(
 ) -> None:
     """Add the documents of an export, with ids, titles and metadata as they were."""
     from codomain.cli.opening import open_or_create
-    from codomain.cli.progress import count_progress
+    from codomain.cli.progress import bars
     from codomain.store.export import import_file
 
     with open_or_create(into, [str(file)], pipeline, {}, {}) as collection:
-        with count_progress("importing") as advance:
-            added = import_file(collection, file, advance)
+        with bars() as progress:
+            added = import_file(collection, file, progress)
         collection.reindex()
         typer.echo(
             f"{into}: {added.added} new, {added.updated} changed, {added.unchanged} unchanged; {len(collection)} documents."

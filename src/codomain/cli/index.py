@@ -43,7 +43,7 @@ def index(
 ) -> None:
     """Read documents into a collection: new and changed ones are encoded, vanished ones removed, the rest left alone."""
     from codomain.cli.opening import open_or_create
-    from codomain.cli.progress import bytes_progress
+    from codomain.cli.progress import bars
     from codomain.store.file_sync import index_files
 
     started = time.perf_counter()
@@ -51,8 +51,8 @@ def index(
     fields = {"format": format, "text_field": text_field, "id_field": id_field, "title_field": title_field}
     chosen = {name: value for name, value in settings.items() if value is not None}
     with open_or_create(into, paths, pipeline, chosen, fields | {"skip_bad": skip_bad}) as collection:
-        with bytes_progress("indexing", quiet=as_json) as (start, advance):
-            report = index_files(collection, paths, progress=advance, on_start=start, skip_bad=skip_bad, **fields)
+        with bars(as_json, bytes=True) as progress:
+            report = index_files(collection, paths, progress=progress, skip_bad=skip_bad, **fields)
         if not no_reindex:
             collection.reindex()
         _show(report, into, len(collection), time.perf_counter() - started, as_json)

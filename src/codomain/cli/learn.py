@@ -30,11 +30,11 @@ def static(
     ] = None,
 ) -> None:
     """Distil a sentence encoder into a table of token vectors, for use as static("FOLDER")."""
-    from codomain.cli.progress import steps_progress
+    from codomain.cli.progress import bars
     from codomain.learn.static import distil_static
 
-    with steps_progress() as on_step:
-        distil_static(out, teacher=teacher, recipe=recipe, data=data, seed=seed, progress=on_step)
+    with bars(keep=True) as progress:
+        distil_static(out, teacher=teacher, recipe=recipe, data=data, seed=seed, progress=progress)
     typer.echo(f'{out}: use it as static("{out}").')
 
 

@@ -3,57 +3,31 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
+from codomain.progress import Progress
+
 
 @contextmanager
-def bytes_progress(label: str, quiet: bool = False) -> Iterator[tuple[Callable[[int], None], Callable[[int], None]]]:
-    """A bar over bytes: call the first function with the total, the second with each step."""
+def bars(quiet: bool = False, bytes: bool = False, keep: bool = False) -> Iterator[Progress]:
+    """A bar for each step that is reported, of items or of bytes; `keep` leaves them on the screen."""
     if quiet or not sys.stderr.isatty():
-        yield (lambda total: None), (lambda step: None)
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
-
-    columns = (TextColumn(label), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(label, total=None)
-        yield (lambda total: bar.update(task, total=total)), (lambda step: bar.advance(task, step))
-
-
-@contextmanager
-def count_progress(label: str, total: int | None = None, quiet: bool = False) -> Iterator[Callable[[int], None]]:
-    """A bar over items: call the function with the number of items just finished."""
-    if quiet or not sys.stderr.isatty():
-        yield lambda step: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    speed = TextColumn("{task.speed:,.0f}/s" if total else "")
-    columns = (TextColumn(label), BarColumn(), MofNCompleteColumn(), speed, TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(label, total=total)
-        yield lambda step: bar.advance(task, step)
-
-
-@contextmanager
-def steps_progress() -> Iterator[Callable[[str, int, int], None]]:
-    """A bar for each named step: call the function with the step's name, how much is done and the total."""
-    if not sys.stderr.isatty():
         yield lambda step, done, total: None
         return
+    from rich import progress as rich
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        tasks: dict[str, TaskID] = {}
+    amount: tuple[rich.ProgressColumn, ...] = (rich.MofNCompleteColumn(), rich.TextColumn("{task.speed:,.0f}/s"))
+    if bytes:
+        amount = (rich.DownloadColumn(), rich.TransferSpeedColumn())
+    columns = (rich.TextColumn("{task.description}"), rich.BarColumn(), *amount, rich.TimeRemainingColumn())
+    with rich.Progress(*columns, console=Console(stderr=True), transient=not keep) as shown:
+        tasks: dict[str, rich.TaskID] = {}
 
-        def on_step(step: str, done: int, total: int) -> None:
+        def report(step: str, done: int, total: int) -> None:
             if step not in tasks:
-                tasks[step] = bar.add_task(step, total=total)
-            bar.update(tasks[step], completed=done, total=total)
+                tasks[step] = shown.add_task(step, total=total or None)
+            shown.update(tasks[step], completed=done, total=total or None)
 
-        yield on_step
+        yield report

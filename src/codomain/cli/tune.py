@@ -104,11 +104,11 @@ def tune(
 def _tune(on: Collection | str, name: Path, options: dict[str, Any], as_json: bool) -> None:
     import json
 
-    from codomain.cli.progress import steps_progress
+    from codomain.cli.progress import bars
     from codomain.tuning import tune
     from codomain.tuning.report import table
 
-    with steps_progress() as step, _interruptible():
+    with bars(keep=True) as step, _interruptible():
         tuned = tune(on, on_event=_Progress(step), **options)
     if as_json:
         typer.echo(json.dumps(tuned.as_json(), ensure_ascii=False))
@@ -138,24 +138,22 @@ class _Progress:
 
     def __init__(self, step: Any) -> None:
         self.step = step
-        self.encoded: dict[str, int] = {}
         self.texts: dict[str, int] = {}
         self.total = self.done = 0
 
     def __call__(self, event: str, value: Any) -> None:
-        """Hear of an event of `tune`."""
+        """Show an event of `tune`."""
         if event == "trials":
             left, known = value
             self.total, self.done = left + known, known
         elif event == "outcome":
             self._tried(value)
         elif event == "encode":
-            encoder, self.texts[value[0]] = value
-            self.encoded[encoder] = 0
+            encoder, passages = value
+            self.texts[encoder] = passages
         elif event == "encoded":
             encoder, number = value
-            self.encoded[encoder] = self.encoded.get(encoder, 0) + number
-            self.step(f"encoding with {encoder}", self.encoded[encoder], self.texts.get(encoder, 0))
+            self.step(f"encoding with {encoder}", number, self.texts.get(encoder, 0))
 
     def _tried(self, outcome: Outcome) -> None:
         self.done += 1
@@ -163,7 +161,7 @@ class _Progress:
 
 
 def _apply(collection: Collection, number: int, quiet: bool) -> None:
-    from codomain.cli.progress import count_progress
+    from codomain.cli.progress import bars
     from codomain.tuning.report import recommended_row
 
     wanted = recommended_row(collection.folder / "tune" / "tune.json", number)
@@ -171,9 +169,8 @@ def _apply(collection: Collection, number: int, quiet: bool) -> None:
         typer.echo(f"{collection.folder}: {wanted} is what it has already.")
         return
     collection.upgrade(wanted, mode="reembed")
-    state = collection.info()["upgrade"]
-    with count_progress("embedding", state["rows"] - state["rows_embedded"], quiet) as advance:
-        collection.continue_upgrade(advance)
+    with bars(quiet) as progress:
+        collection.continue_upgrade(progress)
     collection.reindex()
     typer.echo(
         f"{collection.folder}: {wanted}. What it had before is kept: codomain upgrade {collection.folder} --rollback goes "

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
+
+if TYPE_CHECKING:
+    from codomain.store.upgrade.state import Mode
 
 if TYPE_CHECKING:
     from codomain.store import Collection
@@ -39,7 +42,7 @@ def upgrade(
 ) -> None:
     """Move a collection to another encoder or pipeline without a pause; with NAME alone, tell how far that is."""
     import codomain as cd
-    from codomain.cli.progress import count_progress
+    from codomain.cli.progress import bars
     from codomain.errors import InputError
     from codomain.store.upgrade.begin import BelowFloor
 
@@ -50,8 +53,8 @@ def upgrade(
     with cd.open(name) as collection:
         if to is not None:
             try:
-                with count_progress("encoding a sample", None, as_json) as advance:
-                    collection.upgrade(to, mode, sample, floor, advance)
+                with bars(as_json) as progress:
+                    collection.upgrade(to, cast("Mode", mode), sample, floor, progress)
             except BelowFloor as refused:
                 for report in refused.reports:
                     _print_bridge(report)
@@ -69,12 +72,10 @@ def upgrade(
 
 
 def _embed(collection: Collection, quiet: bool) -> None:
-    from codomain.cli.progress import count_progress
+    from codomain.cli.progress import bars
 
-    state = collection.info()["upgrade"]
-    left = state["rows"] - state["rows_embedded"] if state else None
-    with count_progress("embedding", left, quiet) as advance:
-        collection.continue_upgrade(advance)
+    with bars(quiet) as progress:
+        collection.continue_upgrade(progress)
 
 
 def _in_a_process_of_its_own(name: Path) -> None:

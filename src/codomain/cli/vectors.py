@@ -32,10 +32,10 @@ def import_(
     as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """Make a vector file of another format's; it appears whole or not at all."""
-    from codomain.cli.progress import bytes_progress
+    from codomain.cli.progress import bars
     from codomain.vectorfiles import import_file
 
-    with bytes_progress("importing", quiet=as_json) as progress:
+    with bars(quiet=as_json, bytes=True) as progress:
         made = import_file(
             source, into, format, dtype, keys=keys, skip_bad=skip_bad, replace=replace, progress=progress  # type: ignore[arg-type]
         )  # fmt: skip

@@ -1,19 +1,22 @@
-"""What is the matter with a collection? Its vectors and texts measured, and advice that quotes the figures.
+"""Diagnosing a collection: its vectors and texts measured, and advice that quotes the figures.
 
-`subject` is what is looked at, `vectors`, `texts`, `search`, `judged`, `against` and `model` measure, `report` writes.
+run.py      `diagnose`: every measurement that the subject allows
+subject.py  what is diagnosed: passages, vectors, queries
+texts.py    lengths, repeats, what the encoder never reads
+vectors.py  isotropy, dimension, hubs, near duplicates
+search.py   what compression and the order of insertion cost
+judged.py   the gap between queries and documents, thresholds
+model.py    edits that flip a decision, position in vectors
+against.py  drift against another corpus, agreement with another encoder
+report.py   sections, figures, advice
 """
 
 from __future__ import annotations
 
-import importlib
-from typing import Any
+from codomain.lazy import exports
 
 _HOMES = {"diagnose": "codomain.diagnosis.run", "Diagnosis": "codomain.diagnosis.report"}
 
 __all__ = list(_HOMES)
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'codomain.diagnosis' has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOMES[name]), name)
+__getattr__, __dir__ = exports(__name__, _HOMES)

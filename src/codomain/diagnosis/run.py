@@ -12,11 +12,10 @@ from codomain.diagnosis.report import Diagnosis, Section
 from codomain.diagnosis.subject import SAMPLE, Subject, encoder_of
 from codomain.errors import CodomainError, InputError
 from codomain.measure.data.datasets import Dataset, Qrels, load
+from codomain.progress import Progress
 
 if TYPE_CHECKING:
     from codomain.store import Collection
-
-OnStep = Callable[[str, int, int], None]
 
 
 def diagnose(
@@ -29,14 +28,14 @@ def diagnose(
     against_encoder: str | None = None,
     sample: int = SAMPLE,
     seed: int = 0,
-    on_step: OnStep | None = None,
+    progress: Progress | None = None,
 ) -> Diagnosis:
     """Measure a collection's stored vectors and texts, or a data set's as `encoder` gives them.
 
     At most ten times `sample` passages are read, and what takes time is measured on `sample` of them. With `queries` the gap
     between them and the documents is measured, with `qrels` also thresholds; a data set brings its own. `against` is another
     corpus to test for drift, `against_encoder` another encoder to compare with. What cannot be measured is in the report
-    with its reason. `on_step(step, done, total)` hears of each step.
+    with its reason. `progress` follows the steps.
 
     >>> from codomain.measure import Dataset
     >>> texts = {str(i): f"passage {i} on {('tea', 'rice', 'silk')[i % 3]}" for i in range(60)}
@@ -48,20 +47,20 @@ def diagnose(
     """
     if sample < 50:
         raise InputError(f"a sample of {sample} passages says nothing: take 50 at least.")
-    on_step = on_step or _quiet
-    on_step("reading", 0, 1)
+    report = progress or _quiet
+    report("reading", 0, 1)
     subject = _subject(on, encoder, sample, seed)
     if queries is not None:
         subject.asking(queries, qrels)
     other = None if against is None else _subject(against, subject.expression, sample, seed)
     if against_encoder is not None:
         encoder_of(against_encoder)  # what is no encoder is told before anything is measured
-    on_step("reading", 1, 1)
+    report("reading", 1, 1)
     steps = [*_steps(subject), *_comparisons(subject, other, against_encoder)]
     sections = []
     for number, (title, measured) in enumerate(steps, 1):
         sections.append(_tried(title, measured))
-        on_step("measuring", number, len(steps))
+        report("measuring", number, len(steps))
     return Diagnosis(subject.name, subject.about, sections)
 
 

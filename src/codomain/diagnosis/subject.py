@@ -100,7 +100,8 @@ class Subject:
         encoder: Any = branch.plan.encoder
 
         def asked(queries: list[str]) -> Floats:
-            branch.check_encoder()
+            with collection.held():
+                branch.check_encoder()
             vectors = encoder.encode_queries(queries)
             return np.asarray(vectors if coarse else branch.prepared(vectors), np.float32)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from codomain.contracts import Progress
 from codomain.errors import StoreError
 from codomain.kinds import Kind, Modality
+from codomain.progress import Progress
 from codomain.stage import Stage
 
 

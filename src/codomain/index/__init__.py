@@ -1,7 +1,26 @@
-"""Vectors and texts to neighbours: exact (`flat`), graphs and lists (`hnsw`, `ivf`, `ivfpq`), words (`bm25`).
+"""Vectors and texts to neighbors. FAISS is imported only by the approximate indexes that need it.
 
-Every index answers `build, add, remove, search, save, load`; `auto` picks one by the size of the collection. A
-filtered search never gives fewer than min(k, matches) hits. FAISS is imported only by the approximate ones.
+base.py         what a collection asks of an index, with the answers of most
+flat.py         `flat()`: every row is scored
+scan.py         exact scoring of stored codes, block by block
+hnsw.py         `hnsw()`: graph search, FAISS's
+ivf.py          `ivf()` and `ivfpq()`: lists around centroids, FAISS's
+faiss_index.py  what indexes of FAISS share: stored form, filters, the guarantee of min(k, matches) hits
+auto.py         `auto()`: the index by size and target recall
+sdc.py          `sdc()`: symmetric distances between multi-bit binary codes
+tiered.py       `tiered()`: candidates from small codes, full vectors decide
+bm25.py         `bm25()`: lexical search
+postings.py     posting lists of terms
+filtered/       filtered search
+multi/          many vectors for each item: late interaction
+sparse/         sparse vectors
+recompute/      an index without stored vectors
+prototypes/     a tree of prototypes
+stores/         where full vectors are read from
+_kernels/       compiled functions over flat arrays
+kmeans.py       centroids, and the nearest of them
+diagnostics.py  how hard a collection is to search, and how well an index does
+array_files.py  arrays on disk and in growing memory
 """
 
 from codomain.index.array_files import verify

@@ -10,12 +10,12 @@ from typing import ClassVar, Self
 import numpy as np
 
 from codomain.analyzer import Analyzer, Vocabulary
-from codomain.contracts import Progress
 from codomain.errors import InputError
 from codomain.index.array_files import open_arrays, save_arrays
 from codomain.index.base import IndexStage
 from codomain.index.postings import Segment, merge, segment
 from codomain.index.scan import best_rows
+from codomain.progress import Progress, counter
 from codomain.registry import stage
 from codomain.stage import check_float
 from codomain.trace import FilterChoice, record
@@ -55,14 +55,14 @@ class BM25(IndexStage):
         return False
 
     def build(self, texts: Sequence[str], progress: Progress | None = None) -> Self:
-        """Replace the contents; `progress` is told the number of texts just indexed."""
+        """Replace the contents; `progress` follows the texts."""
         self._reset([], np.zeros(0, np.int64))
         vocabulary = Vocabulary(self._analyzer)
+        advance = counter(progress, "indexing", len(texts))
         for start in range(0, len(texts), _TEXTS):
             part = texts[start : start + _TEXTS]
             self._append(segment(part, start, vocabulary))
-            if progress is not None:
-                progress(len(part))
+            advance(len(part))
         return self
 
     def add(self, texts: Sequence[str]) -> None:

@@ -1,9 +1,19 @@
-"""Is it good? Data sets, metrics for every query, paired comparisons with intervals, and the register of papers."""
+"""Is it good? Data, metrics, tasks, and what can be measured of a space and of an encoder.
+
+data/       data sets, run files, encoded texts kept between runs
+metrics/    metrics, intervals, significance
+tasks/      what a pipeline or an encoder is asked to do
+build/      data sets made from others
+space/      the space of vectors
+probes/     single questions to an encoder
+cost.py     what vectors cost
+papers.py   the register of papers
+threads.py  how many threads numerical libraries use
+"""
 
 from __future__ import annotations
 
-import importlib
-from typing import Any
+from codomain.lazy import exports
 
 _HOMES = {
     "Dataset": "codomain.measure.data.datasets",
@@ -28,9 +38,4 @@ _HOMES = {
 
 __all__ = list(_HOMES)
 
-
-def __getattr__(name: str) -> Any:
-    """Import on first use: measuring needs scipy, searching must not load it."""
-    if name not in _HOMES:
-        raise AttributeError(f"module 'codomain.measure' has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOMES[name]), name)
+__getattr__, __dir__ = exports(__name__, _HOMES)

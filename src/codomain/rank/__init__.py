@@ -1,4 +1,9 @@
-"""rank: neighbours to answers. Join the hits of several branches (`fuse`), or choose among them (`diversify`)."""
+"""Neighbors to answers.
+
+fuse.py       `fuse()`: the hits of several branches in one list
+diversify.py  `diversify()`: hits without near-copies of one another
+snippet.py    the part of a passage that shows why it was found
+"""
 
 from codomain.rank.diversify import Diversify
 from codomain.rank.fuse import Fuse

@@ -1,7 +1,10 @@
 """Files to records, records to chunks: folders, Markdown, HTML, PDF, Word, JSON lines, CSV and Parquet.
 
-`records` streams documents, `chunk` cuts one into pieces with exact offsets and headings, `situate` mixes a chunk's
-vector with its document's; `expand` and `fingerprint` tell which files are new, changed or gone.
+files.py    which files an input names, what changed, and which reader a format has
+records.py  files to records
+record.py   a document with its id, text, title, metadata and media
+text/       the formats, and chunks
+situate.py  a chunk's vector mixed with its document's
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from codomain.vectors import Floats, as_float32
 def situate(chunk_vectors: ArrayLike, owner: ArrayLike, alpha: float = 0.4) -> Floats:
     """Mix each chunk's vector with the mean of its document's chunks: (n, d) and the document of each (n,) -> (n, d).
 
-    The default is measured in proofs/situated_chunks.py: more helps chunks that mean little alone, and hurts the others.
+    The default is measured in proofs/read/situated_chunks.py: more helps chunks that mean little alone, and hurts the others.
     The result has length one; a document of one chunk keeps its direction, a zero vector stays zero.
     After "SitEmb-v1.5: Improved Context-Aware Dense Retrieval for Semantic Association and Long Story Comprehension"
     (2025), whose trained residual this replaces by a fixed mixture.

@@ -1,4 +1,27 @@
-"""store: durable collections. A folder with one SQLite database, the only truth, and indexes built from it."""
+"""Durable collections: a folder with one SQLite database, the only truth, and indexes built from it.
+
+collection.py       `Collection`: add, update, delete, search
+open_create.py      make a collection, or open one
+settings.py         how documents become chunks
+state.py            pipeline and branches of an open collection, read again when another process has changed them
+schema.py           the database: tables, opening, sentences for what SQLite says
+ingest.py           the write path
+file_sync.py        a collection that follows the files it was made from
+row_ids.py          the numbering of rows
+passages.py         what a chunk says, as encoders see it
+media.py            images and sounds of documents
+branch.py           `StoredBranch`: vectors in the database, the index beside it, newer rows
+blocks.py           the stored rows of a branch
+index_files.py      index files beside the database
+transform_state.py  fitted transforms in the database
+search.py           a search, from queries to documents
+hits.py             rows to answers
+filters/            which rows a filter allows
+feedback/           what users liked and disliked
+upgrade/            another encoder or pipeline for a collection that goes on answering
+maintenance.py      reindex, compact, verify, info
+export.py           documents out of a collection and into another one
+"""
 
 from codomain.store.collection import Collection
 from codomain.store.hits import Hit

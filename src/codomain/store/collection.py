@@ -11,11 +11,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
-from codomain.contracts import Progress
 from codomain.errors import InputError, PipelineError, StoreError
 from codomain.items import Item as Passage
 from codomain.items import Query
 from codomain.plan import PlanNode
+from codomain.progress import Progress
 from codomain.stage import Stage
 from codomain.store.branch import MOST_TO_FIT
 from codomain.store.filters.sql import to_sql
@@ -23,7 +23,7 @@ from codomain.store.filters.where import Where, parse_where
 from codomain.store.hits import Hit
 from codomain.store.passages import items_of, passages_of
 from codomain.store.row_ids import delete_documents
-from codomain.store.schema import DATABASE, connect, sentences, writing
+from codomain.store.schema import DATABASE, closed, connect, sentences, writing
 from codomain.store.search import search_many
 from codomain.store.state import CollectionState
 from codomain.text import clean
@@ -49,6 +49,7 @@ class Collection(CollectionState):
 
     def __init__(self, folder: Path, root: PlanNode | None = None) -> None:
         self.lock = threading.RLock()
+        self._closed = False
         db = connect(folder)
         try:
             with sentences(folder):
@@ -69,15 +70,29 @@ class Collection(CollectionState):
         self.close()
 
     def close(self) -> None:
-        """Close the database; the collection cannot be used afterwards."""
-        self.db.close()
+        """Close the database as soon as no other thread is using it; every later use raises StoreError."""
+        with self.lock:  # SQLite crashes where a statement that runs loses its connection
+            self._closed = True
+            self.db.close()
+
+    def check_open(self) -> None:
+        """Raises StoreError once the collection is closed."""
+        if self._closed:
+            raise StoreError(closed(self.folder))
+
+    @contextmanager
+    def held(self) -> Iterator[sqlite3.Connection]:
+        """The database, for this thread alone; raises StoreError once the collection is closed."""
+        with self.lock, sentences(self.folder):
+            self.check_open()
+            yield self.db
 
     def __repr__(self) -> str:
         return f"Collection({str(self.folder)!r})"
 
     def __len__(self) -> int:
-        with sentences(self.folder):
-            return int(self.db.execute("SELECT count(*) FROM documents").fetchone()[0])
+        with self.held() as db:
+            return int(db.execute("SELECT count(*) FROM documents").fetchone()[0])
 
     # --- writing -------------------------------------------------------------------------------------------------
 
@@ -110,16 +125,17 @@ class Collection(CollectionState):
         )
 
     def _delete(self, condition: str, parameters: Sequence[Any]) -> int:
-        with self.writing():
-            found = [n for (n,) in self.db.execute(f"SELECT id FROM documents WHERE {condition}", parameters)]
-            delete_documents(self.db, found)
-        self.changed()
+        with self.held():
+            with self.writing():
+                found = [n for (n,) in self.db.execute(f"SELECT id FROM documents WHERE {condition}", parameters)]
+                delete_documents(self.db, found)
+            self.changed()
         return len(found)
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
         """A transaction for the branches that the database has now."""
-        with self.lock, writing(self.db, self.folder) as db:
+        with self.held(), writing(self.db, self.folder) as db:
             if self.outdated:
                 self._read()
             yield db
@@ -135,7 +151,7 @@ class Collection(CollectionState):
     @contextmanager
     def snapshot(self) -> Iterator[None]:
         """All reads inside see one state of the database, whatever other processes write."""
-        with self.lock, sentences(self.folder):
+        with self.held():
             nested = self.db.in_transaction
             if not nested:
                 self.db.execute("BEGIN")
@@ -178,24 +194,27 @@ class Collection(CollectionState):
 
     def texts(self, rows: Rows) -> list[str]:
         """Passages by row."""
-        return passages_of(self.db, rows)
+        with self.held() as db:
+            return passages_of(db, rows)
 
     def items(self, rows: Rows) -> list[str | Passage]:
         """Passages by row, with the media of their documents."""
-        return items_of(self.db, rows)
+        with self.held() as db:
+            return items_of(db, rows)
 
     def vectors(self, rows: Rows) -> Floats:
         """Stored vectors (n, d) by row, as the first branch with a dense encoder holds them."""
-        branch = self.first_dense
-        if branch is None:
-            raise PipelineError(f"{self.pipeline} has no encoder of dense vectors, so its documents have none.")
-        return cast(Floats, branch.vectors(rows))
+        with self.held():
+            branch = self.first_dense
+            if branch is None:
+                raise PipelineError(f"{self.pipeline} has no encoder of dense vectors, so its documents have none.")
+            return cast(Floats, branch.vectors(rows))
 
     def get(self, id: str) -> dict[str, Any] | None:
         """A document by id: id, text, title and metadata; None when there is none."""
-        with self.lock, sentences(self.folder):
+        with self.held() as db:
             sql = "SELECT key, text, title, metadata FROM documents WHERE key = ?"
-            row = self.db.execute(sql, [clean(id)]).fetchone()
+            row = db.execute(sql, [clean(id)]).fetchone()
         return None if row is None else {"id": row[0], "text": row[1], "title": row[2], "metadata": json.loads(row[3])}
 
     # --- feedback (the work is in store/feedback) ---------------------------------------------------------------------
@@ -246,10 +265,11 @@ class Collection(CollectionState):
 
         The future's result is that of `reindex`, or raises what it raised.
         """
-
         return self._in_background(Collection.reindex, "reindex")
 
     def _in_background(self, work: Callable[[Collection], T], name: str) -> Future[T]:
+        self.check_open()
+
         def run() -> T:
             with Collection(self.folder) as other:
                 return work(other)

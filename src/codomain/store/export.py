@@ -9,9 +9,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
-from codomain.contracts import Progress
 from codomain.errors import InputError, MissingExtra
 from codomain.items import Item, from_json, to_json
+from codomain.progress import Progress, counter
 from codomain.read import Record, SourceFile, fingerprint
 from codomain.read.record import flatten
 from codomain.read.text.tables import rows
@@ -32,7 +32,8 @@ def documents(collection: Collection, where: str | Mapping[str, Any] | Where | N
 
     Documents with media have them under "media", as `Media`.
 
-    They come as they are when the first is asked for; the collection may be changed meanwhile.
+    They come as they are when the first is asked for; the collection may be changed meanwhile. Raises StoreError where it
+    is closed before the last one.
     """
     condition, parameters = ("1", []) if where is None else to_sql(parse_where(where))
     sql = (
@@ -40,9 +41,11 @@ def documents(collection: Collection, where: str | Mapping[str, Any] | Where | N
         f"LEFT JOIN sources s ON s.id = d.source WHERE {condition} ORDER BY d.id"
     )
     # a connection of its own: one state from the first document to the last, and nobody is kept from writing
+    collection.check_open()
     with sentences(collection.folder), closing(connect(collection.folder)) as db:
         with_media = digests(db)
         for number, key, title, text, metadata, source in db.execute(sql, parameters):
+            collection.check_open()
             fields = json.loads(metadata)
             media = {"media": media_of(db, [number])[number]} if number in with_media else {}
             yield media | {
@@ -66,13 +69,13 @@ def export_jsonl(
 ) -> int:
     """Write one JSON object a document; how many."""
     count = 0
+    advance = counter(progress, "exporting", len(collection))
     for document in documents(collection, where):
         if media := document.get("media"):
             document["media"] = to_json(Item("", media))["media"]
         file.write(json.dumps(document, ensure_ascii=False) + "\n")
         count += 1
-        if progress is not None:
-            progress(1)
+        advance(1)
     return count
 
 
@@ -87,7 +90,8 @@ def export_file(collection: Collection, path: Path, where: str | None = None, pr
             with temporary.open("w", encoding="utf-8") as file:
                 count = export_jsonl(collection, file, where, progress)
         elif path.suffix == ".parquet":
-            count = _export_parquet(documents(collection, where), temporary, progress)
+            advance = counter(progress, "exporting", len(collection))
+            count = _export_parquet(documents(collection, where), temporary, advance)
         else:
             raise InputError(f"{path} must end in .jsonl or .parquet.")
         temporary.replace(path)
@@ -96,7 +100,7 @@ def export_file(collection: Collection, path: Path, where: str | None = None, pr
     return count
 
 
-def _export_parquet(rows: Iterable[dict[str, Any]], path: Path, progress: Progress | None) -> int:
+def _export_parquet(rows: Iterable[dict[str, Any]], path: Path, advance: Callable[[int], None]) -> int:
     try:
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -119,8 +123,7 @@ def _export_parquet(rows: Iterable[dict[str, Any]], path: Path, progress: Progre
                 )
             group.append({**row, "metadata": json.dumps(row["metadata"], ensure_ascii=False)})
             count += 1
-            if progress is not None:
-                progress(1)
+            advance(1)
             if len(group) == _ROWS_A_GROUP:
                 write()
         write()

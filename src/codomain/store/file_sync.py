@@ -9,19 +9,19 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from codomain.contracts import Progress
 from codomain.errors import InputError
+from codomain.progress import Progress, counter
 from codomain.read import ReadFault, Record, SourceFile, expand, records
 from codomain.read.files import format_of, is_table, label
 from codomain.store.collection import Collection
 from codomain.store.ingest import AddReport, add_records
 from codomain.store.row_ids import delete_documents
-from codomain.store.schema import sentences, writing
+from codomain.store.schema import writing
 
 
 @dataclass
@@ -41,13 +41,12 @@ def index_files(
     paths: Iterable[str | Path],
     *,
     progress: Progress | None = None,
-    on_start: Callable[[int], None] | None = None,
     skip_bad: bool = False,
     **fields: Any,
 ) -> IndexReport:
     """Read files and folders into a collection; see `codomain.read.records` for the formats and `fields`.
 
-    `on_start` is told the number of bytes to read, `progress` the number of bytes read of them so far in each step.
+    `progress` follows the bytes of the files that are read.
 
     Raises InputError for input that cannot be read, StoreError when the collection cannot be written. What was
     acknowledged before stays.
@@ -55,14 +54,12 @@ def index_files(
     names = [str(path) for path in paths]
     report = IndexReport()
     files = list(expand(names, format=fields.get("format"), on_bad=report.bad.append))
-    reading = _Reading(collection, report, progress, skip_bad, fields)
+    reading = _Reading(collection, report, skip_bad, fields)
     todo = reading.changed(files)
     report.files, report.unchanged_files = len(files), len(files) - len(todo)
-    if on_start is not None:
-        on_start(sum(file.size for file in todo))
-    with sentences(collection.folder):
-        report.documents = add_records(collection, reading.records(todo), progress=reading.acknowledge)
-    reading.acknowledge(0)
+    reading.advance = counter(progress, "indexing", sum(file.size for file in todo))
+    report.documents = add_records(collection, reading.records(todo), progress=reading.acknowledge)
+    reading.acknowledge()
     # what may not be looked at has not vanished
     hidden = [bad.path for bad in report.bad if bad.kind == "unreadable"]
     report.removed += _remove_vanished(collection, names, {file.label for file in files}, hidden)
@@ -76,13 +73,12 @@ class _Reading:
         self,
         collection: Collection,
         report: IndexReport,
-        progress: Progress | None,
         skip_bad: bool,
         fields: dict[str, Any],
     ) -> None:
         self.collection = collection
         self.report = report
-        self.progress = progress
+        self.advance = counter(None, "indexing")
         self.skip_bad = skip_bad
         self.fields = fields
         self.finished: list[tuple[SourceFile, str, set[str]]] = []
@@ -90,10 +86,9 @@ class _Reading:
 
     def changed(self, files: Iterable[SourceFile]) -> list[SourceFile]:
         """Files whose size or time differs from the last complete reading, and whose contents do, too."""
-        db = self.collection.db
-        known = {
-            p: s for p, *s in db.execute("SELECT path, size, mtime_ns, digest FROM sources WHERE digest IS NOT NULL")
-        }
+        sql = "SELECT path, size, mtime_ns, digest FROM sources WHERE digest IS NOT NULL"
+        with self.collection.held() as db:
+            known = {path: stamp for path, *stamp in db.execute(sql)}
         todo: list[SourceFile] = []
         touched: list[SourceFile] = []
         for file in files:
@@ -104,7 +99,7 @@ class _Reading:
             elif time != file.mtime_ns:
                 (touched if self._stamp(file) == stamp else todo).append(file)
         if touched:
-            with writing(db, self.collection.folder):
+            with self.collection.held(), writing(db, self.collection.folder):
                 db.executemany(
                     "UPDATE sources SET mtime_ns = ? WHERE path = ?", [(f.mtime_ns, f.label) for f in touched]
                 )
@@ -146,17 +141,17 @@ class _Reading:
             return ""
         return hashlib.sha256(json.dumps([file.format, *chosen]).encode()).hexdigest()[:16]
 
-    def acknowledge(self, _documents: int) -> None:
+    def acknowledge(self, _step: str = "", _done: int = 0, _total: int = 0) -> None:
         """Called when all that was read so far is on disk: enter the finished files as complete."""
         if self.finished:
-            with self.collection.lock, writing(self.collection.db, self.collection.folder):
-                for file, stamp, keys in self.finished:
-                    self.report.removed += self._complete(file, stamp, keys)
-            self.collection.changed()
+            with self.collection.held() as db:
+                with writing(db, self.collection.folder):
+                    for file, stamp, keys in self.finished:
+                        self.report.removed += self._complete(file, stamp, keys)
+                self.collection.changed()
             self.finished.clear()
-        if self.progress is not None:
-            self.progress(self.bytes_read)
-            self.bytes_read = 0
+        self.advance(self.bytes_read)
+        self.bytes_read = 0
 
     def _complete(self, file: SourceFile, stamp: str, keys: set[str]) -> int:
         """Stamp a file and delete the documents that it no longer holds; how many those were."""
@@ -181,21 +176,24 @@ def _remove_vanished(collection: Collection, paths: Iterable[str], present: set[
     kept = tuple(os.path.join(path, "") for path in hidden)
     if not roots:
         return 0
-    with collection.lock, writing(collection.db, collection.folder) as db:
-        known = db.execute("SELECT id, path FROM sources").fetchall()
-        gone = [
-            number
-            for number, path in known
-            if path not in present and path.startswith(tuple(roots)) and not f"{path}/".startswith(kept)
-        ]
-        if not gone:
-            return 0
-        listing = [json.dumps(gone)]
-        documents = [
-            n
-            for (n,) in db.execute("SELECT id FROM documents WHERE source IN (SELECT value FROM json_each(?))", listing)
-        ]
-        delete_documents(db, documents)
-        db.execute("DELETE FROM sources WHERE id IN (SELECT value FROM json_each(?))", listing)
-    collection.changed()
+    with collection.held():
+        with writing(collection.db, collection.folder) as db:
+            known = db.execute("SELECT id, path FROM sources").fetchall()
+            gone = [
+                number
+                for number, path in known
+                if path not in present and path.startswith(tuple(roots)) and not f"{path}/".startswith(kept)
+            ]
+            if not gone:
+                return 0
+            listing = [json.dumps(gone)]
+            documents = [
+                n
+                for (n,) in db.execute(
+                    "SELECT id FROM documents WHERE source IN (SELECT value FROM json_each(?))", listing
+                )
+            ]
+            delete_documents(db, documents)
+            db.execute("DELETE FROM sources WHERE id IN (SELECT value FROM json_each(?))", listing)
+        collection.changed()
     return len(documents)

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from codomain.contracts import Encoder, Progress
+from codomain.contracts import Encoder
 from codomain.errors import InputError
 from codomain.items import Item as Passage
 from codomain.items import Media, as_item
 from codomain.kinds import Modality
 from codomain.plan import EncodedOnce, encode, modalities_of
+from codomain.progress import Progress, counter
 from codomain.read.record import ODD_NAME, Record, content_id, flatten
 from codomain.read.situate import situate
 from codomain.read.text.chunks import Chunk, chunk
@@ -120,12 +121,12 @@ def _cleaned(record: Record) -> Record:
 def add_records(collection: Collection, items: Iterable[Item], progress: Progress | None = None) -> AddReport:
     """Add or update documents by id, batch by batch; a document whose content is unchanged is left as it is."""
     report = AddReport()
+    advance = counter(progress, "adding")
     for batch in _batches(items, modalities_of(collection.root)):
         records = {record.id: record for record in batch}  # of two with one id in a batch the later one counts
-        with collection.lock:
+        with collection.held():
             _add_batch(collection, records, report)
-        if progress is not None:
-            progress(len(batch))
+        advance(len(batch))
     return report
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import time
 import zlib
@@ -20,7 +21,7 @@ from codomain.store.feedback import corrections as shadows
 from codomain.store.feedback.journal import renumber, version
 from codomain.store.feedback.replay import catch_up
 from codomain.store.row_ids import next_row
-from codomain.store.schema import DATABASE, sentences
+from codomain.store.schema import DATABASE
 from codomain.vectors import Ragged
 
 if TYPE_CHECKING:
@@ -32,9 +33,9 @@ _BLOCK = 4_096
 
 def reindex(collection: Collection) -> bool:
     """Fit transforms that wait for a sample and write an index over all rows for each branch."""
-    for branch in collection.branches:
-        branch.index_files.drop_abandoned()
-    with collection.lock:
+    with collection.held():
+        for branch in collection.branches:
+            branch.index_files.drop_abandoned()
         fit_waiting(collection)
         with collection.snapshot():
             rows, epoch = collection.rows, collection.epoch
@@ -65,7 +66,7 @@ def fit_waiting(collection: Collection) -> None:
 
 def compact(collection: Collection) -> None:
     """Renumber the rows without gaps, rewrite the vectors without deleted rows, and shrink the database."""
-    with collection.lock:
+    with collection.held():
         with collection.writing() as db:
             live = np.array([row for (row,) in db.execute("SELECT row FROM chunks ORDER BY row")], np.int64)
             for branch in (*collection.branches, *collection.others):
@@ -83,9 +84,8 @@ def compact(collection: Collection) -> None:
             db.execute("UPDATE meta SET value = CAST(value AS INTEGER) + 1 WHERE name = 'epoch'")
             db.execute("INSERT INTO history VALUES (?, 'compacted', ?)", [time.time(), f"{len(live)} rows"])
         collection.changed()
-        with sentences(collection.folder):
-            collection.db.execute("VACUUM")
-            collection.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        collection.db.execute("VACUUM")
+        collection.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         for index_files in (
             collection.filters.index_files,
             *(b.index_files for b in (*collection.branches, *collection.others)),
@@ -115,9 +115,10 @@ def _rewrite_blocks(db: sqlite3.Connection, branch: StoredBranch, live: np.ndarr
 
 def verify(collection: Collection) -> list[str]:
     """Every fault found, a sentence each: database, documents, rows, vectors, indexes."""
+    collection.check_open()
     try:
-        with sentences(collection.folder):
-            check = [line for (line,) in collection.db.execute("PRAGMA integrity_check(10)")]
+        with collection.held() as db:
+            check = [line for (line,) in db.execute("PRAGMA integrity_check(10)")]
         if check != ["ok"]:
             return [f"the database is damaged: {line}." for line in check]
         with collection.snapshot():
@@ -228,7 +229,7 @@ def info(collection: Collection) -> dict[str, Any]:
             else {"entries": entries("feedback"), "shadows": entries("shadows")},
             "upgrade": _upgrade(collection),
             "database_bytes": _size(collection.folder / DATABASE) + _size(collection.folder / f"{DATABASE}-wal"),
-            "index_bytes": sum(_size(path) for path in (collection.folder / "derived").rglob("*")),
+            "index_bytes": _size_below(collection.folder / "derived"),
             "history": [{"at": at, "event": event, "detail": detail} for at, event, detail in history],
         }
 
@@ -251,4 +252,12 @@ def _upgrade(collection: Collection) -> dict[str, Any] | None:
 
 
 def _size(path: Path) -> int:
-    return path.stat().st_size if path.is_file() else 0
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0  # not there, or replaced a moment ago
+
+
+def _size_below(folder: Path) -> int:
+    """Bytes of all files in a folder; one that another process removes meanwhile counts or does not."""
+    return sum(_size(Path(inside) / name) for inside, _, names in os.walk(folder) for name in names)

@@ -182,7 +182,14 @@ def sentences(folder: Path) -> Iterator[None]:
         raise StoreError(_sentence(folder, error)) from error
 
 
+def closed(folder: Path) -> str:
+    """The sentence for a collection that was closed."""
+    return f"the collection {folder} is closed: open it again to use it."
+
+
 def _sentence(folder: Path, error: sqlite3.Error) -> str:
+    if isinstance(error, sqlite3.ProgrammingError) and "closed database" in str(error):
+        return closed(folder)
     name = getattr(error, "sqlite_errorname", "") or ""
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         return f"the collection {folder} is being written by another process; try again when it has finished."

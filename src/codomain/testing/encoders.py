@@ -65,9 +65,11 @@ def fingerprints(stage: Any) -> None:
 
 def progress(stage: Any) -> None:
     """The calls add up."""
-    done: list[int] = []
-    stage.encode_documents(items(stage.modalities, 7), done.append)
-    assert sum(done) == 7, f"progress was {done} for 7 items"
+    told: list[tuple[str, int, int]] = []
+    stage.encode_documents(items(stage.modalities, 7), lambda *step: told.append(step))
+    done = [done for _, done, _ in told]
+    assert done == sorted(done) and done[-1:] == [7], f"progress was {done} for 7 items"
+    assert {total for *_, total in told} == {7}
 
 
 def odd_texts(stage: Any) -> None:

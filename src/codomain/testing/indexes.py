@@ -112,7 +112,7 @@ class _Case:
             return None
         q, x = np.asarray(self.queries, np.float64), np.asarray(held, np.float64)
         if self.stage.metric == "l2":
-            return -((q[:, None] - x[None]) ** 2).sum(axis=2)
+            return np.asarray(-((q[:, None] - x[None]) ** 2).sum(axis=2))
         if self.stage.metric == "cosine":
             q, x = (v / np.maximum(np.linalg.norm(v, axis=1, keepdims=True), 1e-12) for v in (q, x))
         return None if self.stage.metric == "hamming" else np.asarray(q @ x.T)

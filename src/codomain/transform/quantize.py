@@ -1,6 +1,6 @@
 """Fewer bits per dimension: float16, float8, int8, int4, int2, bins and binary; documents are quantised, queries are not.
 
-Measured by `proofs/compression.py`: int8 calibrated on the collection loses least of the four-fold formats; float8
+Measured by `proofs/transform/compression_methods.py`: int8 calibrated on the collection loses least of the four-fold formats; float8
 needs no calibration, so it serves the first inserts; binary is centred on the mean before the sign is taken.
 """
 

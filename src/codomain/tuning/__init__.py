@@ -1,20 +1,32 @@
-"""Which pipeline is best on the user's own data: trials that share their work, compared by paired intervals."""
+"""The best pipeline on the user's own data: trials that share their work, compared by paired intervals.
+
+tuner.py         `tune`, step by step
+options.py       what may be asked of it
+search_space.py  which pipelines are tried
+evaluator.py     pipelines on one corpus, sharing what they have in common
+racing.py        one pipeline after the other; one that is clearly beaten is dropped
+worker.py        trials in a process of their own
+on_ray.py        trials on a Ray cluster
+cache.py         what trials share on disk
+outcome.py       what came of a trial
+selection.py     the frontier, and the cheapest pipeline that is good enough
+latency.py       milliseconds of real collections
+fidelity.py      agreement with exact search, where there are no judgments
+report.py        the table and the sentences
+plot.py          the frontier as a picture
+"""
 
 from __future__ import annotations
 
-import importlib
-from typing import Any
+from codomain.lazy import exports
 
 _HOMES = {
     "tune": "codomain.tuning.tuner",
+    "Options": "codomain.tuning.options",
     "Tuned": "codomain.tuning.report",
     "Space": "codomain.tuning.search_space",
 }
 
 __all__ = list(_HOMES)
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'codomain.tuning' has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOMES[name]), name)
+__getattr__, __dir__ = exports(__name__, _HOMES)

@@ -10,7 +10,7 @@ import hashlib
 import os
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from codomain.contracts import Encoder
 from codomain.items import Item, given_to, key_of
 from codomain.measure.data.encoded import arrays_of, encoded, vectors_from
 from codomain.plan import encode, encode_queries
+from codomain.progress import Progress, shifted
 from codomain.store.blocks import joined, part
 from codomain.vectors import Floats
 
@@ -54,9 +55,7 @@ class StageCache:
         different = {_digest(item): item for item in reversed(items)}
         return [item for item in items if _digest(item) not in known and different.pop(_digest(item), None) is not None]
 
-    def documents(
-        self, encoder: Encoder, items: Sequence[str | Item], progress: Callable[[int], None] | None = None
-    ) -> Any:
+    def documents(self, encoder: Encoder, items: Sequence[str | Item], progress: Progress | None = None) -> Any:
         """The passages as the encoder gives them: dense (n, dim) row by row from the files, or Ragged or csr_array whole."""
         if encoder.gives != "dense":
             return encoded(encoder, given_to(encoder.modalities, items), folder=self.folder, progress=progress)
@@ -64,7 +63,7 @@ class StageCache:
         missing = self._missing(items, known)
         for start in range(0, len(missing), _AT_ONCE):
             some = missing[start : start + _AT_ONCE]
-            vectors = encode(encoder, some, progress)
+            vectors = encode(encoder, some, shifted(progress, start, len(missing)))
             keys = [_digest(item) for item in some]
             self._write(
                 self._rows_of(encoder) / f"{uuid.uuid4().hex}.npz", {"keys": _as_rows(keys), "vectors": vectors}

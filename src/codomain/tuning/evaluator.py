@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -21,6 +21,7 @@ from codomain.measure.data.runs import Run
 from codomain.measure.metrics.retrieval import per_query
 from codomain.measure.threads import threads
 from codomain.plan import Branch, branches, first_dense, plan, run
+from codomain.progress import Progress
 from codomain.read.situate import situate
 from codomain.retriever import InMemoryRows
 from codomain.stage import Stage
@@ -82,7 +83,7 @@ class Evaluator:
                 self._asked[name] = self.cache.queries(encoder, self.queries)
         return self._asked[name]
 
-    def encode(self, encoder: Any, progress: Callable[[int], None] | None = None) -> Any:
+    def encode(self, encoder: Any, progress: Progress | None = None) -> Any:
         """The passages as an encoder gives them, situated in their documents as the collection does."""
         began, before = time.perf_counter(), self.cache.texts_encoded
         with threads():
@@ -94,9 +95,7 @@ class Evaluator:
             vectors = situate(vectors, self.corpus.owners, self.corpus.situate)
         return vectors
 
-    def prefix(
-        self, stages: Sequence[Stage], progress: Callable[[int], None] | None = None
-    ) -> tuple[tuple[Stage, ...], Any]:
+    def prefix(self, stages: Sequence[Stage], progress: Progress | None = None) -> tuple[tuple[Stage, ...], Any]:
         """An encoder and some transforms, fitted, with the vectors that they give for the passages."""
         name = " >> ".join(map(str, stages))
         if name in self._beginnings:

@@ -7,7 +7,7 @@ with a paired test over the queries in place of Hoeffding's bound.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from codomain.errors import CodomainError
 from codomain.measure.threads import threads
 from codomain.plan import encode
 from codomain.tuning.evaluator import Candidate, Evaluator
+from codomain.tuning.options import OnEvent
 from codomain.tuning.outcome import Outcome, Values
 
 _BLOCK = 20
@@ -25,7 +26,6 @@ _SAMPLE = 32
 """Passages that tell how long an encoder takes."""
 _ALPHA = 0.05
 
-OnEvent = Callable[[str, Any], None]
 """Told "encode" with a count, "begin" with an expression, "outcome" with an Outcome."""
 
 
@@ -151,7 +151,7 @@ def _encode(evaluator: Evaluator, encoder: Any, rules: Rules, too_slow: dict[str
             return too_slow[name]
     if missing:
         on_event("encode", (name, len(missing)))
-    evaluator.prefix((encoder,), lambda done: on_event("encoded", (name, done)))
+    evaluator.prefix((encoder,), lambda _, done, total: on_event("encoded", (name, done)))
     return ""
 
 

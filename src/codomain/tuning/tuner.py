@@ -10,13 +10,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Unpack
 
 from codomain import __version__
 from codomain.errors import InputError
 from codomain.items import as_item, key_of
 from codomain.kinds import MODALITIES
-from codomain.measure.build.synthetic_queries import Generate, Source, synthetic
+from codomain.measure.build.synthetic_queries import synthetic
 from codomain.measure.data.corpus import Corpus, Questions, usable, write
 from codomain.measure.data.datasets import Dataset, Qrels, load
 from codomain.measure.data.encoded import cache_folder
@@ -29,11 +29,12 @@ from codomain.tuning import fidelity
 from codomain.tuning.cache import StageCache
 from codomain.tuning.evaluator import Evaluator
 from codomain.tuning.latency import LatencyTimer
+from codomain.tuning.options import Engine, Keywords, OnEvent, Options
 from codomain.tuning.outcome import Outcome
 from codomain.tuning.racing import Rules, try_all
 from codomain.tuning.report import Tuned
 from codomain.tuning.search_space import Space
-from codomain.tuning.selection import Limits, PipelineChoice, Prefer, choose, frontier
+from codomain.tuning.selection import PipelineChoice, choose, frontier
 from codomain.tuning.worker import run_isolated
 
 if TYPE_CHECKING:
@@ -43,126 +44,140 @@ if TYPE_CHECKING:
 _LEAST_TO_SPLIT = 60
 """Queries below which none are held out: both parts would be too small to say anything."""
 
-Engine = Literal["local", "inside", "ray"]
-OnEvent = Callable[[str, Any], None]
-
 
 def tune(
     on: Collection | Dataset | str,
     queries: Mapping[str, Any] | None = None,
     qrels: Qrels | None = None,
-    *,
-    space: Space | Sequence[str | Stage | Pipeline] | None = None,
-    encoders: Sequence[str] = (),
-    metric: str = "nDCG@10",
-    budget: float | None = None,
-    max_latency: float | None = None,
-    max_bytes: float | None = None,
-    margin: float = 0.01,
-    prefer: Prefer = "bytes",
-    holdout: float = 0.3,
-    mode: Literal["judged", "synthetic", "fidelity"] = "judged",
-    source: Source = "sentence",
-    generate: Generate | None = None,
-    number: int = 200,
-    race: bool = True,
-    seed: int = 0,
-    engine: Engine = "local",
-    max_memory: int | None = None,
-    confirm: bool = True,
-    folder: Path | None = None,
-    on_event: OnEvent | None = None,
+    options: Options | None = None,
+    **keywords: Unpack[Keywords],
 ) -> Tuned:
     """Try pipelines on a collection or data set, and recommend the cheapest that is as good as the best.
 
     `queries` by id with `qrels` judge them; a data set has its own. With mode "synthetic" `number` queries are made from
     the documents instead, from a `source` or by `generate(text)`; with "fidelity" there is no judgement: what counts is the
-    overlap with exact float32 search by the same encoder, which can tell dimensions, quantisation and indexes apart only.
+    overlap with exact float32 search by the same encoder, which compares dimensions, quantization and indexes only.
 
-    `space` is a Space or a list of pipelines; `encoders` alone stand for the usual space around them. The pipeline that the
-    collection has now is always among them. `budget` is in seconds, `max_latency` in milliseconds (95 of 100 queries),
-    `max_bytes` for a document. "As good" is not inferior within `margin`; `prefer` says what is cheap. A share `holdout` of
-    the queries does not take part in the choice and tells what it is worth; of fewer than 60 none is held out.
+    `options` are an `Options`, or its fields as keywords: `tune(notes, q, r, budget=600, prefer="latency")`. The pipeline that
+    the collection has now is always among those that are tried.
 
     What trials share is kept in the collection's folder (a data set's: below `measure.encoded.cache_folder()`), and a call
-    that was broken off goes on where it was. Trials run in a process of their own: one that crashes, or takes more than
-    `max_memory` bytes, is listed with its reason. With engine="ray" they are spread over a Ray cluster, with "inside" they
-    run in this process. A KeyboardInterrupt ends the trials, not the report.
+    that was interrupted goes on where it was. Trials run in a process of their own: one that crashes, or takes more than
+    `max_memory` bytes, is listed with its reason. A KeyboardInterrupt ends the trials, not the report.
 
     Raises InputError without documents or measurable queries, PipelineError for a space in which nothing fits.
     """
-    if not 0 <= holdout < 1:
-        raise InputError(f"holdout must be at least 0 and below 1, not {holdout}.")
-    if not 0 <= margin < 1:
-        raise InputError(f"the margin must be at least 0 and below 1, not {margin}.")
-    per_query(Run("", {}), {}, [metric])  # an unknown metric fails before the long work, not after it
-    if isinstance(on, str):
-        on = load(on)
-    if isinstance(on, Collection) and on.moving:
-        raise InputError(
-            f"{on.folder} is between two pipelines: codomain upgrade --continue or --rollback comes first."
-        )
-    now = on.pipeline if isinstance(on, Collection) else None
-    corpus = Corpus.of_collection(on) if isinstance(on, Collection) else Corpus.of_dataset(on)
-    corpus, questions = _questions(on, corpus, queries, qrels, mode, source, generate, number, seed)
-    wanted = _expressions(space, len(corpus.passages), encoders, None if now is None else str(now))
-    present_name, frozen, around = None if now is None else str(now), "", "{}"
-    place = folder or (on.folder / "tune" if isinstance(on, Collection) else cache_folder() / "tune" / _name(on))
-    cache = StageCache(place / "cache")
-    if mode == "fidelity":
-        wanted, frozen = fidelity.space(wanted, present_name)
-        if present_name is not None:
-            present_name, around = fidelity.branch(present_name)
-            wanted = [*dict.fromkeys([*wanted, present_name])]
-        questions = fidelity.questions(Evaluator(corpus, questions, cache), wanted)
-        metric = "R@10"
-    questions = questions.shuffled(seed)
-    held = round(holdout * len(questions)) if len(questions) >= _LEAST_TO_SPLIT else 0
-    chosen_on, held_out = (
-        questions.part(0, len(questions) - held),
-        questions.part(len(questions) - held, len(questions)),
-    )
-    deadline = None if budget is None else time.time() + budget
-    rules = Rules(metric, margin, race, deadline)
-    limits = Limits(max_latency, max_bytes)
-    at_work = _TrialRunner(
-        place, cache, corpus, engine, _depth(metric), max_memory, on_event or (lambda event, value: None)
-    )
-    outcomes, interrupted = at_work.run(chosen_on, wanted, rules)
+    wanted = Options.of(options, dict(keywords))
+    per_query(Run("", {}), {}, [wanted.metric])  # an unknown metric fails before the long work, not after it
+    task = _Task.of(load(on) if isinstance(on, str) else on, queries, qrels, wanted)
+    held_out, chosen_on = _split(task.questions, wanted.holdout)
+    deadline = None if wanted.budget is None else time.time() + wanted.budget
+    rules = Rules(task.metric, wanted.margin, wanted.race, deadline)
+    trials = _TrialRunner(
+        task.place, task.cache, task.corpus, wanted.engine, _depth(task.metric), wanted.max_memory,
+        wanted.on_event or (lambda event, value: None),
+    )  # fmt: skip
+    outcomes, interrupted = trials.run(chosen_on, task.expressions, rules)
     if not any(outcome.status == "done" for outcome in outcomes):
-        reasons = "; ".join(dict.fromkeys(o.reason for o in outcomes if o.reason)) or "it was broken off"
+        reasons = "; ".join(dict.fromkeys(o.reason for o in outcomes if o.reason)) or "it was interrupted"
         raise InputError(f"no pipeline could be measured: {reasons}.")
     points = {point.expression for point in frontier(outcomes)}
-    if confirm and not interrupted:
-        at_work.on_event("confirm", len(points))
-        clock = LatencyTimer(on if isinstance(on, Collection) else corpus, cache, [*chosen_on.texts.values()], place)
-        pick = partial(choose, margin=margin, limits=limits, prefer=prefer)
-        outcomes, interrupted = _confirmed(outcomes, clock, pick, {*points, str(present_name)}, deadline)
-    choice = choose(outcomes, margin, limits, prefer)
+    if wanted.confirm and not interrupted:
+        trials.on_event("confirm", len(points))
+        timer = LatencyTimer(task.documents, task.cache, [*chosen_on.texts.values()], task.place)
+        pick = partial(choose, margin=wanted.margin, limits=wanted.limits, prefer=wanted.prefer)
+        outcomes, interrupted = _confirmed(outcomes, timer, pick, {*points, str(task.present)}, deadline)
+    choice = choose(outcomes, wanted.margin, wanted.limits, wanted.prefer)
     shown = [o for o in outcomes if o.expression in points]
-    present = next((o for o in outcomes if o.expression == present_name and o.status == "done"), None)
     again: dict[str, Outcome] = {}
-    if held and not interrupted and choice is not None:
-        names = dict.fromkeys(o.expression for o in (choice.recommended, choice.best, *shown, present) if o is not None)
-        retried, interrupted = at_work.run(held_out, [*names], replace(rules, race=False, deadline=None))
+    if len(held_out) and not interrupted and choice is not None:
+        present = [o for o in outcomes if o.expression == task.present and o.status == "done"]
+        names = dict.fromkeys(o.expression for o in (choice.recommended, choice.best, *shown, *present))
+        retried, interrupted = trials.run(held_out, [*names], replace(rules, race=False, deadline=None))
         again = {outcome.expression: outcome for outcome in retried if outcome.status == "done"}
     tuned = Tuned(
         outcomes=outcomes,
         frontier=shown,
         choice=choice,
-        now=present_name,
-        around=around,
+        now=task.present,
+        around=task.around,
         held_out=again,
-        metric=metric,
-        margin=margin,
-        limits=limits,
-        questions=questions,
-        frozen=frozen,
+        metric=task.metric,
+        margin=wanted.margin,
+        limits=wanted.limits,
+        questions=task.questions,
+        frozen=task.frozen,
         interrupted=interrupted,
-        documents=len(corpus.documents),
+        documents=len(task.corpus.documents),
     )
-    tuned.write(place)
+    tuned.write(task.place)
     return tuned
+
+
+@dataclass
+class _Task:
+    """What is compared on what: passages, questions, pipelines, and where the work is kept."""
+
+    documents: Collection | Corpus
+    corpus: Corpus
+    questions: Questions
+    expressions: list[str]
+    present: str | None
+    """The pipeline that the collection has now."""
+    metric: str
+    place: Path
+    cache: StageCache
+    frozen: str = ""
+    around: str = "{}"
+
+    @classmethod
+    def of(
+        cls, on: Collection | Dataset, queries: Mapping[str, Any] | None, qrels: Qrels | None, options: Options
+    ) -> _Task:
+        """The task that `tune` is given."""
+        collection = on if isinstance(on, Collection) else None
+        if collection is not None and collection.moving:
+            raise InputError(
+                f"{collection.folder} is between two pipelines: codomain upgrade --continue or --rollback comes first."
+            )
+        corpus = Corpus.of_collection(on) if isinstance(on, Collection) else Corpus.of_dataset(on)
+        corpus, questions = _questions(on, corpus, queries, qrels, options)
+        present = None if collection is None else str(collection.pipeline)
+        expressions = _expressions(options.space, len(corpus.passages), options.encoders, present)
+        place = options.folder or (
+            on.folder / "tune" if isinstance(on, Collection) else cache_folder() / "tune" / _name(on)
+        )
+        cache = StageCache(place / "cache")
+        task = cls(
+            corpus if collection is None else collection,
+            corpus,
+            questions,
+            expressions,
+            present,
+            options.metric,
+            place,
+            cache,
+        )
+        if options.mode == "fidelity":
+            task._compare_with_exact_search()
+        task.questions = task.questions.shuffled(options.seed)
+        return task
+
+    def _compare_with_exact_search(self) -> None:
+        """Take the hits of exact float32 search by the same encoder for what is right."""
+        self.expressions, self.frozen = fidelity.space(self.expressions, self.present)
+        if self.present is not None:
+            self.present, self.around = fidelity.branch(self.present)
+            self.expressions = [*dict.fromkeys([*self.expressions, self.present])]
+        self.questions = fidelity.questions(Evaluator(self.corpus, self.questions, self.cache), self.expressions)
+        self.metric = "R@10"
+
+
+def _split(questions: Questions, holdout: float) -> tuple[Questions, Questions]:
+    """The questions held out, none of few, and the others."""
+    held = round(holdout * len(questions)) if len(questions) >= _LEAST_TO_SPLIT else 0
+    kept = len(questions) - held
+    return questions.part(kept, len(questions)), questions.part(0, kept)
 
 
 def _name(data: Dataset) -> str:
@@ -207,14 +222,11 @@ def _questions(
     corpus: Corpus,
     queries: Mapping[str, Any] | None,
     qrels: Qrels | None,
-    mode: str,
-    source: Source,
-    generate: Generate | None,
-    number: int,
-    seed: int,
+    options: Options,
 ) -> tuple[Corpus, Questions]:
+    mode = options.mode
     if mode == "synthetic" or (mode == "fidelity" and queries is None):
-        return synthetic(corpus, number, source, generate, seed)
+        return synthetic(corpus, options.number, options.source, options.generate, options.seed)
     if queries is None and isinstance(on, Dataset):
         queries, qrels = on.queries, on.qrels
     if queries is not None:

@@ -41,7 +41,7 @@ class VectorFile:
     >>> from codomain.vectorfiles import VectorFile, write
     >>> path = f"{tempfile.mkdtemp()}/pets"
     >>> write(path, ["cat", "dog"], np.float32([[3, 4], [4, 3]]))
-    Written(keys=2, dim=2, duplicates=0)
+    WriteReport(keys=2, dim=2, duplicates=0)
     >>> pets = VectorFile(path)
     >>> pets["cat"], float(pets.norms[0]), "cta" in pets, pets.look_up("dgo").similar
     (array([0.6, 0.8], dtype=float32), 5.0, False, ['dog'])

@@ -12,6 +12,7 @@ from typing import IO, Literal, NamedTuple, TypeVar, get_args
 import numpy as np
 
 from codomain.errors import InputError
+from codomain.progress import Progress, counter
 from codomain.vectorfiles.lines import header, is_number, lines_of, looks_binary, next_lines, records_of
 from codomain.vectorfiles.writing import Dtype, WriteReport, write_batches
 from codomain.vectors import Floats
@@ -44,15 +45,15 @@ def import_file(
     keys: str | Path | None = None,
     skip_bad: bool = False,
     replace: bool = False,
-    progress: tuple[Callable[[int], None], Callable[[int], None]] | None = None,
+    progress: Progress | None = None,
 ) -> Imported:
     """Make a vector file of another format's, reading it once, batch by batch.
 
     Memory holds a batch and 16 bytes a key meanwhile, some 70 a key at the end, while keys are sorted.
 
     Text and binary word2vec, GloVe and fastText's .vec may be gzipped. `keys` names a text file with a key a line for
-    .npy and .safetensors; without it rows are named by their numbers. `progress` is two functions: one that is told the
-    bytes of the source, one that is told how many more have been read.
+    .npy and .safetensors; without it rows are named by their numbers. `progress` follows the
+    bytes of the source.
 
     Raises InputError for a file of no known format and, unless `skip_bad`, for the first line that is broken. Nothing is
     left behind then, nor by an interruption.
@@ -71,8 +72,7 @@ def import_file(
             raise InputError(f"{source}: {sentence}; --skip-bad (skip_bad=True) leaves out what is broken.")
         skipped += 1
 
-    total, advance = progress or ((lambda _: None), (lambda _: None))
-    total(source.stat().st_size)
+    advance = counter(progress, "importing", source.stat().st_size)
     if found in ("npy", "safetensors"):
         batches = _array_batches(source, found, None if keys is None else Path(keys), bad, advance)
     elif keys is not None:

@@ -77,7 +77,9 @@ def test_vectors_are_those_of_the_library_by_role_and_empty_texts_have_none(fold
 @pytest.mark.needs_learn
 def test_only_the_heaviest_weights_are_kept(folder, library):
     done = []
-    found = SpladeEncoder(folder, max_active_dims=2, device="cpu").encode_documents(TEXTS, done.append)
+    found = SpladeEncoder(folder, max_active_dims=2, device="cpu").encode_documents(
+        TEXTS, lambda _, n, total: done.append(n)
+    )
     full = library.encode_document([TEXTS[2]]).to_dense().numpy()[0]
     assert sorted(found[[2]].indices) == sorted(np.argsort(-full)[:2]) and done == [4]
 

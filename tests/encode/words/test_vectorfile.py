@@ -64,9 +64,10 @@ def test_batches_progress_and_queries(glove: str, monkeypatch: pytest.MonkeyPatc
     texts = ["cat", "dog tax", "law", "the of", "state"]
     encoder = VectorFileEncoder(glove)
     assert np.allclose(
-        encoder.encode_documents(texts, done.append), np.vstack([encoder.encode_queries([t]) for t in texts])
+        encoder.encode_documents(texts, lambda _, n, total: done.append(n)),
+        np.vstack([encoder.encode_queries([t]) for t in texts]),
     )
-    assert done == [3, 2] and encoder.encode_documents([]).shape == (0, 6)
+    assert done == [3, 5] and encoder.encode_documents([]).shape == (0, 6)
 
 
 def test_the_fingerprint_follows_file_and_settings(glove: str, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.store.filters.test_where import filters, matches, metadata
+from tests.store.filters.test_where import filters, matches, meeting_filters, meeting_metadata, metadata
 
 import codomain as cd
 from codomain.store.filters.columns import Columns, NotInColumns
@@ -16,21 +16,43 @@ from codomain.store.filters.where import Compare, Where, parse_where
 from codomain.trace import collect
 
 
-@settings(max_examples=300, deadline=None)
-@given(filters, st.lists(metadata, min_size=1, max_size=6), st.lists(st.integers(0, 5), min_size=1, max_size=9))
-def test_columns_agree_with_a_plain_reading(where: Where, documents: list[dict[str, Any]], chunks: list[int]) -> None:
+def masks(where: Where, documents: list[dict[str, Any]], chunks: list[int]) -> tuple[list[bool], list[bool]]:
+    """What the columns match, and what a plain reading does."""
     db = sqlite3.connect(":memory:")
     db.execute("CREATE TABLE documents (id INTEGER, metadata TEXT)")
     db.execute("CREATE TABLE chunks (row INTEGER, document INTEGER)")
     db.executemany("INSERT INTO documents VALUES (?, ?)", [(n, json.dumps(d)) for n, d in enumerate(documents)])
     owner = [chunk % len(documents) for chunk in chunks]
     db.executemany("INSERT INTO chunks VALUES (?, ?)", enumerate(owner))
-    columns = Columns().build(db, len(owner))
+    found = Columns().build(db, len(owner)).mask(where).tolist()
+    return found, [matches(where, documents[document]) for document in owner]
+
+
+@settings(max_examples=300, deadline=None)
+@given(filters, st.lists(metadata, min_size=1, max_size=6), st.lists(st.integers(0, 5), min_size=1, max_size=9))
+def test_columns_agree_with_a_plain_reading(where: Where, documents: list[dict[str, Any]], chunks: list[int]) -> None:
     try:
-        mask = columns.mask(where)
+        found, expected = masks(where, documents, chunks)
     except NotInColumns:
         return  # integers in lists, which no collection stores, and numbers beyond 2^53: the database answers
-    assert mask.tolist() == [matches(where, documents[document]) for document in owner]
+    assert found == expected
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    meeting_filters,
+    st.lists(meeting_metadata, min_size=1, max_size=6),
+    st.lists(st.integers(0, 5), min_size=1, max_size=40),
+)
+def test_columns_agree_where_values_are_of_the_kind_that_is_asked_for(
+    where: Where, documents: list[dict[str, Any]], chunks: list[int]
+) -> None:
+    found, expected = masks(where, documents, chunks)
+    assert found == expected
+
+
+def test_a_field_may_begin_like_one_of_the_documents_own() -> None:
+    assert masks(Compare("_mine", "==", 1), [{"_mine": 1}, {}], [0, 1, 0]) == ([True, False, True],) * 2
 
 
 def test_what_no_column_holds_exactly_is_left_to_the_database() -> None:
@@ -84,6 +106,30 @@ def test_a_filter_says_how_it_was_answered(notes: Any) -> None:
     assert ways("_title is null") == "filter by database"
     notes.reindex()
     assert ways("n > 3") == "filter by columns"
+
+
+def test_before_there_are_columns_the_database_answers_for_every_row(tmp_path: Path) -> None:
+    with cd.create(tmp_path / "c", "bm25()") as c:
+        c.add([{"id": f"d{i}", "text": "common", "metadata": {"n": i}} for i in range(3)])
+        assert {hit.id for hit in c.search("common", where="n < 2")} == {"d0", "d1"}
+
+
+def test_columns_that_are_there_are_not_written_again(notes: Any) -> None:
+    notes.reindex()
+    assert notes.reindex() is False
+
+
+def test_the_filters_used_last_are_remembered_and_not_all_of_them(notes: Any) -> None:
+    def way(where: str) -> str:
+        with collect() as report:
+            notes.search("common", where=where)
+        return report.parts["where"].plans[0].choice
+
+    for n in range(30):
+        way(f"n > {n}")
+        assert way("n > 0") == "remembered filter"  # used again and again, so never the one that goes
+    assert way("n > 29") == "remembered filter"
+    assert way("n > 1") != "remembered filter"
 
 
 def test_damaged_columns_are_told_of_and_not_used(notes: Any) -> None:

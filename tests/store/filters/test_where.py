@@ -43,6 +43,34 @@ values = st.one_of(
 metadata = st.dictionaries(st.sampled_from(FIELDS), values, max_size=4)
 
 
+# fields of one kind each, so that comparisons meet values of their own kind
+TEXTS = ["", "a", "ab", "b"]
+OF_ONE_KIND: dict[str, st.SearchStrategy[Any]] = {
+    "n": st.sampled_from([-2, 0, 0.5, 1, 7]),
+    "s": st.sampled_from(TEXTS),
+    "b": st.booleans(),
+    "l": st.sampled_from(TEXTS),
+}
+meeting_leaves = st.sampled_from([*OF_ONE_KIND]).flatmap(
+    lambda field: st.one_of(
+        st.builds(
+            Compare, st.just(field), st.sampled_from(["==", "!=", "<", "<=", ">", ">=", "contains"]), OF_ONE_KIND[field]
+        ),
+        st.builds(Compare, st.just(field), st.just("in"), st.lists(OF_ONE_KIND[field], max_size=2).map(tuple)),
+    )
+)
+meeting_filters = st.recursive(
+    meeting_leaves,
+    lambda inner: (
+        st.builds(Not, inner) | st.builds(And, st.tuples(inner, inner)) | st.builds(Or, st.tuples(inner, inner))
+    ),
+    max_leaves=3,
+)
+meeting_metadata = st.fixed_dictionaries(
+    {}, optional={**OF_ONE_KIND, "l": st.lists(st.sampled_from(TEXTS), max_size=2, unique=True)}
+)
+
+
 def kind(value: Any) -> str:
     return {bool: "bool", int: "number", float: "number", str: "text", list: "list"}.get(type(value), "null")
 
@@ -86,9 +114,7 @@ def test_a_printed_filter_reads_back_as_itself(where: Where) -> None:
     assert parse_where(str(where)) == where
 
 
-@settings(max_examples=300, deadline=None)
-@given(filters, st.lists(metadata, min_size=1, max_size=5))
-def test_sql_agrees_with_a_plain_reading(where: Where, documents: list[dict[str, Any]]) -> None:
+def agrees(where: Where, documents: list[dict[str, Any]]) -> None:
     db = sqlite3.connect(":memory:")
     db.execute("CREATE TABLE documents (id INTEGER, key TEXT, title TEXT, source INTEGER, metadata TEXT)")
     db.execute("CREATE TABLE sources (id INTEGER, path TEXT)")
@@ -98,6 +124,20 @@ def test_sql_agrees_with_a_plain_reading(where: Where, documents: list[dict[str,
     sql = f"SELECT d.id FROM documents d LEFT JOIN sources s ON s.id = d.source WHERE {condition}"
     found = {number for (number,) in db.execute(sql, parameters)}
     assert found == {number for number, fields in enumerate(documents) if matches(where, fields)}
+
+
+@settings(max_examples=300, deadline=None)
+@given(filters, st.lists(metadata, min_size=1, max_size=5))
+def test_sql_agrees_with_a_plain_reading(where: Where, documents: list[dict[str, Any]]) -> None:
+    agrees(where, documents)
+
+
+@settings(max_examples=300, deadline=None)
+@given(meeting_filters, st.lists(meeting_metadata, min_size=1, max_size=5))
+def test_sql_agrees_where_values_are_of_the_kind_that_is_asked_for(
+    where: Where, documents: list[dict[str, Any]]
+) -> None:
+    agrees(where, documents)
 
 
 @pytest.mark.parametrize(
@@ -111,10 +151,27 @@ def test_sql_agrees_with_a_plain_reading(where: Where, documents: list[dict[str,
         ("tags contains 'a b'", {"tags": {"$contains": "a b"}}),
         ("not (a = 1 or b = 2)", {"$nor": [{"a": 1}, {"b": 2}]}),
         ("not a > 1", {"a": {"$not": {"$gt": 1}}}),
+        ("tags not contains 'a'", {"tags": {"$not": {"$contains": "a"}}}),
+        ("x is null and y is not null", {"x": {"$eq": None}, "y": {"$ne": None}}),
     ],
 )
 def test_expression_and_dict_are_one_tree(expression: str, mongo: dict[str, Any]) -> None:
     assert parse_where(expression) == parse_where(mongo)
+
+
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [
+        (r"'it\'s'", "it's"),
+        ("'say \"x\"'", 'say "x"'),
+        ('"it\'s"', "it's"),
+        (r'"say \"x\""', 'say "x"'),
+        (r"'a\nb'", "a\nb"),
+        (r"'\\'", "\\"),
+    ],
+)
+def test_texts_stand_in_either_kind_of_quotes(written: str, value: str) -> None:
+    assert parse_where(f"a == {written}") == Compare("a", "==", value)
 
 
 def test_and_binds_tighter_than_or_and_not_tightest() -> None:
@@ -131,6 +188,7 @@ def test_and_binds_tighter_than_or_and_not_tightest() -> None:
         "= 3",
         "a in 3",
         "a in [1",
+        "a in [1 2]",
         "and",
         "a == 'x' b",
         "(" * 500 + "a",
@@ -161,6 +219,7 @@ def test_a_wrong_expression_is_one_sentence(wrong: str) -> None:
         {"a": {"$gt": [1]}},
         {"a": {"$in": 3}},
         {"$or": []},
+        {"$or": [{"a": 1}, 3]},
         {"$not": 3},
         {"a": {"$like": "x"}},
         7,
@@ -230,14 +289,48 @@ def test_any_nesting_is_answered_or_refused(database: sqlite3.Connection, deep: 
         assert numbers == [n for n in range(4) if matches(where, {"n": n})]
 
 
+@pytest.mark.parametrize("deep", [100, 101])
+def test_a_hundred_levels_are_a_filter_and_one_more_is_none(deep: int) -> None:
+    group: Any = {"a": 1}
+    conditions: Any = {"$gt": 1}
+    for _ in range(deep):
+        group, conditions = {"$not": group}, {"$not": conditions}
+    for where in (group, {"a": conditions}, "not " * (deep - 1) + "a"):
+        if deep > 100:
+            with pytest.raises(WhereError, match="nested too deeply"):
+                parse_where(where)
+        else:
+            assert str(parse_where(where)).startswith("not not ")
+
+
+@pytest.mark.parametrize("terms", [15, 16, 17, 33])
+def test_terms_that_leave_one_over_are_all_asked(database: sqlite3.Connection, terms: int) -> None:
+    assert found(database, parse_where(" or ".join(f"n = {n}" for n in range(terms)))) == [0, 1, 2, 3]
+
+
+def test_the_documents_own_fields_are_texts(database: sqlite3.Connection) -> None:
+    assert found(database, parse_where("_id == 3")) == found(database, parse_where("_id == true")) == []
+    assert found(database, parse_where("_id == 'k'")) == [0, 1, 2, 3]
+
+
 def test_what_is_too_large_is_one_sentence() -> None:
     deep: Any = {"a": 1}
+    groups: Any = {"a": 1}
     conditions: Any = {"$gt": 1}
     tree: Where = Compare("a", "==", 1)
     for _ in range(5_000):
         deep, conditions, tree = {"$not": deep}, {"$not": conditions}, Not(tree)
+        groups = {"$and": [groups]}
     many = " or ".join(f"a = {n}" for n in range(5_000))
-    for wrong in (many, {"$or": [{"a": n} for n in range(5_000)]}, deep, {"a": conditions}, tree, '{"a":' * 5_000):
+    for wrong in (
+        many,
+        {"$or": [{"a": n} for n in range(5_000)]},
+        deep,
+        groups,
+        {"a": conditions},
+        tree,
+        '{"a":' * 5_000,
+    ):
         with pytest.raises(WhereError, match=r"\.$"):
             parse_where(wrong)
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from codomain.contracts import Progress
 from codomain.encode.text.transformer import CHUNK, SentenceTransformerStage, minilm_folder
+from codomain.progress import Progress, counter
 from codomain.registry import stage
 from codomain.stage import check_float, check_int
 from codomain.text import clean
@@ -69,7 +69,7 @@ class LateEncoder(SentenceTransformerStage):
         return int(self._model[0].get_embedding_dimension())
 
     def encode_documents(self, texts: Sequence[str], progress: Progress | None = None) -> Ragged:
-        """Unit vectors of all tokens, in `dtype`, longer texts cut; `progress(n)` after each chunk."""
+        """Unit vectors of all tokens, in `dtype`, longer texts cut; `progress` after each chunk."""
         return self._ragged(texts, "document", progress)
 
     def encode_queries(self, texts: Sequence[str], progress: Progress | None = None) -> Ragged:
@@ -84,14 +84,14 @@ class LateEncoder(SentenceTransformerStage):
         dtype = self.dtype if role == "document" else "float32"
         parts = [np.zeros((0, self.dim), dtype)]
         lengths = np.zeros(len(texts), np.int64)
+        advance = counter(progress, "encoding", len(texts))
         for start in range(0, len(texts), CHUNK):
             stop = min(start + CHUNK, len(texts))
             rows = [i for i in range(start, stop) if clean(texts[i]).strip()]
             for row, tokens in zip(rows, self._tokens([clean(texts[i]) for i in rows], role), strict=True):
                 lengths[row] = len(tokens)
                 parts.append(_unit(tokens).astype(dtype))
-            if progress:
-                progress(stop - start)
+            advance(stop - start)
         return Ragged(np.concatenate(parts), np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64))
 
     def _tokens(self, texts: list[str], role: str) -> list[np.ndarray]:

@@ -18,7 +18,7 @@ import numpy as np
 
 from codomain.analyzer import Analyzer
 from codomain.analyzer import words as split_words
-from codomain.contracts import Progress
+from codomain.progress import Progress, counter
 from codomain.registry import stage
 from codomain.stage import Stage, check_float, check_int
 
@@ -92,17 +92,17 @@ class HashedText(Stage):
         ).hexdigest()
 
     def encode_documents(self, texts: Sequence[str], progress: Progress | None = None) -> csr_array:
-        """Sparse vectors (n, dim), indices sorted; `progress(n)` after each chunk."""
+        """Sparse vectors (n, dim), indices sorted; `progress` after each chunk."""
         from scipy.sparse import csr_array
 
         indices, values, lengths = [np.zeros(0, np.int32)], [np.zeros(0, np.float32)], [np.zeros(1, np.int64)]
+        advance = counter(progress, "encoding", len(texts))
         for pieces in self._chunks(texts):
             buckets, sums, rows = self._sums(pieces)
             indices.append(buckets)
             values.append(self._values(sums, rows, len(pieces)).astype(np.float32))
             lengths.append(np.bincount(rows, minlength=len(pieces)))
-            if progress is not None:
-                progress(len(pieces))
+            advance(len(pieces))
         indptr = np.cumsum(np.concatenate(lengths))
         if indptr[-1] < _MOST_DIMENSIONS:
             indptr = indptr.astype(np.int32)

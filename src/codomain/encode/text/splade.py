@@ -10,9 +10,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from codomain.contracts import Progress
 from codomain.encode.text.transformer import vocabulary_of
 from codomain.errors import InputError, MissingExtra
+from codomain.progress import Progress, counter
 from codomain.registry import stage
 from codomain.stage import Stage, check_int
 
@@ -102,7 +102,7 @@ class SpladeEncoder(Stage):
         return digest.hexdigest()
 
     def encode_documents(self, texts: Sequence[str], progress: Progress | None = None) -> csr_array:
-        """Sparse vectors (n, vocabulary) by the model's document side; `progress(n)` after each chunk."""
+        """Sparse vectors (n, vocabulary) by the model's document side; `progress` after each chunk."""
         return self._encode(texts, self._model.encode_document, progress)
 
     def encode_queries(self, texts: Sequence[str], progress: Progress | None = None) -> csr_array:
@@ -118,6 +118,7 @@ class SpladeEncoder(Stage):
         from scipy.sparse import csr_array, vstack
 
         parts = []
+        advance = counter(progress, "encoding", len(texts))
         for start in range(0, len(texts), _CHUNK):
             chunk = texts[start : start + _CHUNK]
             full = [i for i, text in enumerate(chunk) if text.strip()]
@@ -136,8 +137,7 @@ class SpladeEncoder(Stage):
             kept = np.isfinite(values) & (values != 0)
             place = (rows[kept], columns[kept].astype(np.int32))
             parts.append(csr_array((values[kept], place), shape=(len(chunk), self.dim), dtype=np.float32))
-            if progress is not None:
-                progress(len(chunk))
+            advance(len(chunk))
         if not parts:
             return csr_array((0, self.dim), dtype=np.float32)
         joined: csr_array = csr_array(vstack(parts, format="csr"))

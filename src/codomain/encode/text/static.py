@@ -10,9 +10,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from codomain.contracts import Progress
 from codomain.encode.text.encoder import TextEncoder
 from codomain.errors import InputError
+from codomain.progress import Progress, counter
 from codomain.registry import stage
 from codomain.text import clean
 
@@ -95,19 +95,18 @@ class StaticEncoder(TextEncoder):
         return hashlib.sha256(f"static {weights} repeat={self._repeat} dim={self._dim}".encode()).hexdigest()
 
     def encode_documents(self, texts: Sequence[str], progress: Progress | None = None) -> Floats:
-        """Unit vectors, float32 (n, dim), of documents of any length; `progress(n)` after each batch of n."""
+        """Unit vectors, float32 (n, dim), of documents of any length; `progress` after each batch."""
         import numpy as np
 
         out = np.zeros((len(texts), self.dim), np.float32)
-        start = 0
+        start, advance = 0, counter(progress, "encoding", len(texts))
         while start < len(texts):
             stop, characters = start, 0
             while stop < len(texts) and (stop == start or characters < BATCH_CHARACTERS):
                 characters += len(texts[stop])
                 stop += 1
             out[start:stop] = self._encode([clean(text) for text in texts[start:stop]])
-            if progress:
-                progress(stop - start)
+            advance(stop - start)
             start = stop
         return out
 

@@ -10,9 +10,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from codomain.contracts import Progress
 from codomain.encode.text.encoder import TextEncoder
 from codomain.errors import InputError, MissingExtra
+from codomain.progress import Progress, counter
 from codomain.registry import stage
 from codomain.stage import check_int
 from codomain.text import clean
@@ -99,7 +99,7 @@ class _Pooled(SentenceTransformerStage):
     """What `st()` and `minilm()` share: a vector for each text, zero for an empty one."""
 
     def encode_documents(self, texts: Sequence[str], progress: Progress | None = None) -> Floats:
-        """Unit vectors, float32 (n, dim); longer texts are cut at the model's limit; `progress(n)` after each chunk."""
+        """Unit vectors, float32 (n, dim); longer texts are cut at the model's limit; `progress` after each chunk."""
         return self._encode(texts, self._prompt("document"), progress)
 
     def encode_queries(self, texts: Sequence[str], progress: Progress | None = None) -> Floats:
@@ -110,6 +110,7 @@ class _Pooled(SentenceTransformerStage):
         import numpy as np
 
         out = np.zeros((len(texts), self.dim), np.float32)
+        advance = counter(progress, "encoding", len(texts))
         for start in range(0, len(texts), CHUNK):
             stop = min(start + CHUNK, len(texts))
             rows = [i for i in range(start, stop) if clean(texts[i]).strip()]
@@ -120,8 +121,7 @@ class _Pooled(SentenceTransformerStage):
                 )
                 vectors = np.nan_to_num(np.asarray(vectors, np.float32)[:, : self.dim])
                 out[rows] = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-            if progress:
-                progress(stop - start)
+            advance(stop - start)
         return out
 
 

@@ -10,8 +10,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from codomain.contracts import Progress
 from codomain.encode.text.encoder import TextEncoder
+from codomain.progress import Progress, counter
 from codomain.registry import stage
 from codomain.stage import check_float
 
@@ -85,15 +85,15 @@ class VectorFileEncoder(TextEncoder):
         return hashlib.sha256(how.encode()).hexdigest()
 
     def encode_documents(self, texts: Sequence[str], progress: Progress | None = None) -> Floats:
-        """Unit vectors, float32 (n, dim), of documents of any length; `progress(n)` after each batch of n."""
+        """Unit vectors, float32 (n, dim), of documents of any length; `progress` after each batch."""
         import numpy as np
 
         out = np.zeros((len(texts), self.dim), np.float32)
+        advance = counter(progress, "encoding", len(texts))
         for start in range(0, len(texts), _AT_ONCE):
             part = texts[start : start + _AT_ONCE]
             out[start : start + len(part)] = self._encode(part)
-            if progress:
-                progress(len(part))
+            advance(len(part))
         return out
 
     def encode_queries(self, texts: Sequence[str], progress: Progress | None = None) -> Floats:

@@ -1,19 +1,18 @@
 """Late interaction: documents and queries of many vectors each, compared by the sum of best matches (MaxSim).
 
-scoring.py      the score
-fde.py          one vector for many, whose inner product estimates the score
-candidates.py   the coarse stage: one vector for each document, in an index of the house
-choice.py       which coarse stage, and how many candidates, by measured recall
-lists.py        the vectors of all documents, in memory, in a file or made anew
-multivector.py  the stage `multivector()`: candidates, then the score
-prefix.py       vectors in an order in which the first few stand for all
-cascade.py      the stage `cascade()`: few vectors for many documents, then more for fewer
+scoring.py              the score
+fde.py                  fixed dimensional encodings: one vector for many
+candidates.py           the coarse stage: one vector for each document, in a codomain index
+candidate_selection.py  which coarse stage, and how many candidates, by measured recall
+token_vectors.py        the vectors of all documents, in memory, in a file or encoded again
+multivector.py          the stage `multivector()`: candidates, then the score
+prefix.py               vectors in an order in which the first few stand for all
+cascade.py              the stage `cascade()`: few vectors for many documents, then more for fewer
 """
 
 from __future__ import annotations
 
-import importlib
-from typing import Any
+from codomain.lazy import exports
 
 _HOMES = {
     "Cascade": "codomain.index.multi.cascade",
@@ -25,8 +24,4 @@ _HOMES = {
 }
 __all__ = ["FDE", "Cascade", "MultiVector", "candidate_recall", "farthest_first", "maxsim"]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'codomain.index.multi' has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOMES[name]), name)
+__getattr__, __dir__ = exports(__name__, _HOMES)

@@ -28,7 +28,7 @@ _TARGET = 0.8
 """Recall of the best ten that excerpts must reach.
 
 Questions are easier: where excerpts reach .8, those of NPL and SciFact reach .96 and .93, and nDCG@10 is within half a
-percent of what scoring every document gives (proofs/late_interaction.py, benchmarks/multivector.py).
+percent of what scoring every document gives (proofs/index/late_interaction.py, benchmarks/multivector.py).
 """
 _TOP = 10
 _EXCERPTS = 32

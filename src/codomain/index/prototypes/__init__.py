@@ -1,6 +1,9 @@
 """A tree of prototypes that grows row by row: each inner node is a Gaussian concept, each leaf a row.
 
-`stage` is the index, `tree` holds the arrays, `kernels` the compiled insertion and descent, `whitening` the preprocessing.
+prototypes.py  the stage `prototypes()`
+tree.py        the tree as arrays
+_kernels.py    insertion and descent
+whitening.py   principal directions at equal variance
 """
 
 from codomain.index.prototypes.prototypes import Prototypes

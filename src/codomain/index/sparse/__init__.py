@@ -1,11 +1,11 @@
-"""Sparse vectors to neighbours: the stage `sparse`, exact over inverted lists or approximate through Seismic.
+"""Sparse vectors to neighbors, exactly over inverted lists or approximately through Seismic.
 
-stage.py     the stage: weights, statistics, additions, deletions, filters, files
-lists.py     inverted lists in flat arrays: one part of the index
-exact.py     exact search over parts, with or without a filter
-kernels.py   its loops
-seismic.py   the approximate index of pyseismic-lsr
-tuning.py    `suggest` its parameters from the collection's shape; `tune` them on held-out queries
+sparse.py         the stage `sparse()`: weights, statistics, additions, deletions, filters, files
+posting_lists.py  inverted lists in flat arrays: one part of the index
+exact.py          exact search over parts, with or without a filter
+_kernels.py       its loops
+seismic.py        the approximate index of pyseismic-lsr
+tuning.py         `suggest` its parameters from the collection's shape; `tune` them on held-out queries
 """
 
 from codomain.index.sparse.sparse import SparseIndex

@@ -10,7 +10,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from codomain.contracts import Encoder, Progress
+from codomain.contracts import Encoder
+from codomain.progress import Progress
 from codomain.vectors import Ragged
 
 

@@ -2,6 +2,7 @@
 
 evaluation.py    one pipeline on one data set, and several beside each other
 kinds.py         the registered kinds of task, each with its metrics
+comparison.py    several pipelines on the same data, in one table
 vector_tasks.py  similarity, pairs, classes, clusters from vectors alone
 bitext.py        which sentence is the translation
 zero_shot.py     classes that only have names

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -18,6 +18,7 @@ from codomain.measure.metrics.significance import Comparison, Groups, compare, c
 from codomain.measure.tasks.kinds import Task
 from codomain.pipeline import Pipeline, pipeline
 from codomain.plan import Branch, first_dense, plan
+from codomain.progress import Progress
 from codomain.registry import lookup
 from codomain.retriever import Retriever
 from codomain.stage import Stage
@@ -78,7 +79,7 @@ def evaluate(
     dataset: str | Dataset,
     metrics: Sequence[str] | None = None,
     k: int = 100,
-    progress: Callable[[int], None] | None = None,
+    progress: Progress | None = None,
     groups: Groups | Literal["document"] | None = None,
 ) -> Evaluation:
     """Measure a pipeline on a data set, every query or item by itself.
@@ -149,9 +150,7 @@ def compare_evaluations(
     return found
 
 
-def _of_vectors(
-    pipe: Pipeline, data: Dataset, metrics: Sequence[str] | None, progress: Callable[[int], None] | None
-) -> Evaluation:
+def _of_vectors(pipe: Pipeline, data: Dataset, metrics: Sequence[str] | None, progress: Progress | None) -> Evaluation:
     task: Task = lookup("task", data.kind)()
     wanted = _wanted(data, task, metrics)
     dense = first_dense(plan(pipe))
@@ -182,7 +181,7 @@ def _wanted(data: Dataset, task: Task, metrics: Sequence[str] | None) -> list[st
     return [named[metric.lower().replace("-", "")] for metric in metrics]
 
 
-def _vectors(branch: Branch, texts: list[str], progress: Callable[[int], None] | None = None) -> np.ndarray[Any, Any]:
+def _vectors(branch: Branch, texts: list[str], progress: Progress | None = None) -> np.ndarray[Any, Any]:
     """Texts (n,) as the vectors that the branch stores, float32: quantised ones as what they stand for."""
     assert branch.encoder is not None
     vectors: np.ndarray[Any, Any] = branch.encoder.encode_documents(texts, progress)

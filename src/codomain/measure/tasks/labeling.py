@@ -140,6 +140,7 @@ class _Documents:
             "SELECT c.row, d.id, d.key, d.metadata FROM chunks c JOIN documents d ON d.id = c.document "
             f"LEFT JOIN sources s ON s.id = d.source WHERE {condition} ORDER BY d.id, c.row"
         )
+        self._collection = collection
         with collection.snapshot():
             self._branch = _dense(collection)
             found = collection.db.execute(sql, parameters).fetchall()
@@ -158,7 +159,8 @@ class _Documents:
 
     def asked(self, texts: list[str]) -> Floats:
         """Texts in the space of the documents' vectors."""
-        self._branch.check_encoder()
+        with self._collection.held():
+            self._branch.check_encoder()
         encoder: Any = self._branch.plan.encoder
         return np.asarray(self._branch.prepared(encoder.encode_queries(texts)), np.float32)
 

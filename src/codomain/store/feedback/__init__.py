@@ -1,5 +1,7 @@
-"""feedback: what users liked and disliked, in a journal, and what it makes of vectors: shadows beside the stored ones.
+"""Feedback: what users liked and disliked, in a journal, and the corrected vectors that follow from it.
 
-The journal is the truth. A shadow is the vector of a row after all feedback on it; it is searched in the place of the stored
-vector, which stays as it is. Shadows belong to one branch and one space: after a fit or an upgrade they are made anew.
+api.py          what a user does: give, look up, take back
+journal.py      the journal in the database
+replay.py       from the journal to corrected vectors
+corrections.py  `CorrectedVectors`: searched in the place of the stored ones, which stay as they are
 """

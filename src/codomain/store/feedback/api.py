@@ -31,7 +31,7 @@ def give(collection: Collection, query: str | Floats, good: str | Iterable[str],
         raise InputError(f"the document {min(both)!r} cannot be good and bad for one query.")
     if not liked and not disliked:
         raise InputError("feedback needs the id of a document that was good or bad.")
-    with collection.lock:
+    with collection.held():
         text, vector, encoder = _asked(collection, query)
         with collection.writing() as db:
             if journal.version(db) is None:
@@ -51,7 +51,7 @@ def give(collection: Collection, query: str | Floats, good: str | Iterable[str],
 def forget(collection: Collection, entries: Iterable[int] | None) -> int:
     """Strike entries, None: all, and make the shadows anew from the others; how many there were."""
     numbers = None if entries is None else [int(number) for number in entries]
-    with collection.lock:
+    with collection.held():
         with collection.writing() as db:
             struck = journal.strike(db, numbers)
         collection.changed()
@@ -61,7 +61,7 @@ def forget(collection: Collection, entries: Iterable[int] | None) -> int:
 
 def replay(collection: Collection) -> int:
     """Make all shadows anew from the journal; how many updates that took. Raises StoreError during an upgrade."""
-    with collection.lock:
+    with collection.held():
         with collection.writing() as db:
             if collection.moving:
                 raise StoreError(f"an upgrade of {collection.folder} is under way: its end makes all shadows anew.")

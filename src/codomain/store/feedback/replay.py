@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _AT_ONCE = 64
 
 RULE = OnlineItems(repel=0.25)
-"""The steps of proofs/online_items.py; a dislike takes back a quarter of what a like gives, by proofs/feedback.py."""
+"""The steps of proofs/transform/online_items.py; a dislike takes back a quarter of what a like gives, by proofs/store/feedback.py."""
 
 Queries = dict[int, Floats]
 """Vectors of queries by the number of their entry."""
@@ -39,7 +39,7 @@ def catch_up(collection: Collection) -> int:
     """
     updates = 0
     while True:
-        with collection.lock:
+        with collection.held():
             with collection.snapshot():
                 generation = collection.generation
                 waiting = _waiting(collection)

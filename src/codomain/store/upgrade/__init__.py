@@ -1,5 +1,11 @@
 """Another encoder, other transforms or another index for a collection that stays searchable on the way.
 
-`target` says what the pipeline is to be, `begin` fits the bridges and sets off, `steps` embeds, cuts over and goes back;
-`sides` tells a collection which of its branches are written, filled and searched meanwhile.
+target.py          what `--to` asks for, as a whole pipeline
+begin.py           the beginning: what replaces what, in one transaction
+bridge.py          from the new encoder's queries to the old vectors, fitted and measured on a sample
+bridged_branch.py  a branch between two spaces
+roles.py           which branches are written, filled, kept and searched
+state.py           the record of an upgrade in the database
+vector_source.py   where the vectors of a branch that is being filled come from
+steps.py           fill, cut over, go back, drop the old vectors
 """

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from codomain.contracts import Progress
 from codomain.errors import InputError, PipelineError, StoreError
 from codomain.pipeline import Pipeline
 from codomain.plan import PlanNode, branches, encode_queries, plan
+from codomain.progress import Progress, counter
 from codomain.registry import require
 from codomain.stage import Stage
 from codomain.store.blocks import joined
@@ -61,7 +61,7 @@ def begin(
 ) -> UpgradeState:
     """Set a collection on its way to another pipeline; nothing is written when that fails.
 
-    `progress` is told of the rows of the sample as they are encoded.
+    `progress` follows the rows of the sample as they are encoded.
 
     Raises StoreError when an upgrade is under way or kept, BelowFloor when a bridge keeps less than `floor` of the old
     nDCG@10, PipelineError for a pipeline that cannot be had.
@@ -70,7 +70,7 @@ def begin(
         raise InputError(f"the mode of an upgrade is 'bridge' or 'reembed', not {mode!r}.")
     if isinstance(sample, bool) or not isinstance(sample, int) or sample < 1:
         raise InputError(f"the sample must be a whole number of documents, not {sample!r}.")
-    with collection.lock:
+    with collection.held():
         fit_waiting(collection)  # what waits to be fitted is fitted now: the old side stays as it is from here on
         with collection.snapshot():
             _refuse_another(collection)
@@ -182,10 +182,10 @@ def _prepare(
 
     def encoded(rows: Rows) -> Any:
         parts = []
+        advance = counter(progress, "encoding a sample", len(rows))
         for start in range(0, len(rows), _AT_ONCE):
             parts.append(source.vectors(rows[start : start + _AT_ONCE]))
-            if progress is not None:
-                progress(len(rows[start : start + _AT_ONCE]))
+            advance(len(rows[start : start + _AT_ONCE]))
         return joined(parts)
 
     live = np.array([row for (row,) in collection.db.execute("SELECT row FROM chunks ORDER BY row")], np.int64)

@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from codomain.encode.frozen import FrozenEncoder
 from codomain.plan import Branch, PlanNode, branches
@@ -17,7 +17,7 @@ from codomain.store.upgrade.state import UpgradeState
 if TYPE_CHECKING:
     from codomain.store.upgrade.bridged_branch import BridgedBranch
 
-    SearchedBranch = StoredBranch | BridgedBranch
+    SearchedBranch: TypeAlias = StoredBranch | BridgedBranch
 
 
 @dataclass

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from codomain.contracts import Progress
 from codomain.errors import StoreError
+from codomain.progress import Progress, counter
 from codomain.store.feedback.journal import forget_shadows
 from codomain.store.feedback.replay import catch_up
 from codomain.store.row_ids import next_row
@@ -31,18 +31,18 @@ BATCH_ROWS = 512
 
 
 def resume(collection: Collection, progress: Progress | None = None) -> None:
-    """Embed what is left and cut over; `progress` is told of every batch when it is on disk.
+    """Embed what is left and cut over; `progress` follows the rows that are on disk.
 
     Raises StoreError when no upgrade is under way.
     """
+    advance = counter(progress, "encoding", _left(collection))
     while True:
-        with collection.lock, collection.snapshot():
+        with collection.snapshot():
             move = collection.move
             if move is None or move.done:
                 raise StoreError(f"no upgrade of {collection.folder} is under way.")
-        while embedded := fill(collection):
-            if progress is not None:
-                progress(embedded)
+        while encoded := fill(collection):
+            advance(encoded)
         if _cut_over(collection, move):
             catch_up(collection)
             return
@@ -53,18 +53,25 @@ def rollback(collection: Collection, progress: Progress | None = None) -> None:
 
     Raises StoreError when there is nothing to go back to.
     """
+    advance = counter(progress, "encoding", _left(collection))
     while True:
-        with collection.lock, collection.snapshot():
+        with collection.snapshot():
             move = collection.move
             if move is None:
                 raise StoreError(f"{collection.folder} keeps no older vectors that it could go back to.")
         if move.done:
-            while embedded := fill(collection):
-                if progress is not None:
-                    progress(embedded)
+            while encoded := fill(collection):
+                advance(encoded)
         if _go_back(collection, move):
             catch_up(collection)
             return
+
+
+def _left(collection: Collection) -> int:
+    """Rows that the branches being filled lack; 0 where there are none."""
+    with collection.snapshot():
+        ends = [b.blocks.end() for b in collection.others if b.plan.encoder is not None and b.blocks.keeps]
+        return collection.rows - min(ends, default=collection.rows)
 
 
 def drop_old(collection: Collection) -> None:
@@ -78,7 +85,7 @@ def drop_old(collection: Collection) -> None:
 
 def _drop(collection: Collection) -> bool:
     """False where another process has dropped them or gone back to them meanwhile: then they are not ours to clear."""
-    with collection.lock:
+    with collection.held():
         with collection.snapshot():
             move = collection.move
         if move is None:
@@ -105,7 +112,7 @@ def _drop(collection: Collection) -> bool:
 
 def fill(collection: Collection) -> int:
     """Embed the next rows of the branches that lack some; how many rows, 0 when none lacks any."""
-    with collection.lock:
+    with collection.held():
         with collection.snapshot():
             rows, state = collection.rows, (collection.generation, collection.epoch)
             behind = [b for b in _vectors(collection.others) if b.blocks.keeps and b.blocks.end() < rows]
@@ -141,7 +148,7 @@ def _encoded(collection: Collection, behind: Sequence[StoredBranch], rows: np.nd
 
 def _cut_over(collection: Collection, move: UpgradeState) -> bool:
     """Build the new indexes, then answer with them alone; False when rows came in meanwhile."""
-    with collection.lock:
+    with collection.held():
         with writing(collection.db, collection.folder) as db:
             if not collection.outdated:
                 for branch in _vectors(collection.others):
@@ -166,7 +173,7 @@ def _cut_over(collection: Collection, move: UpgradeState) -> bool:
 
 
 def _go_back(collection: Collection, move: UpgradeState) -> bool:
-    with collection.lock:
+    with collection.held():
         gone = collection.branches if move.done else collection.others
         gone = [branch for branch in gone if branch.key not in move.source_keys.values()]
         with writing(collection.db, collection.folder) as db:

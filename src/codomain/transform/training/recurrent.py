@@ -1,6 +1,6 @@
 """Recurrent binary codes from a trained network, as in the paper: fitted by PyTorch, applied by numpy.
 
-`recurrent_binary()` reads the same values off a grid without training; proofs/recurrent_training.py compares the two.
+`recurrent_binary()` reads the same values off a grid without training; proofs/transform/recurrent_training.py compares the two.
 """
 
 from __future__ import annotations

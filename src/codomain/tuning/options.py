@@ -1,0 +1,122 @@
+"""What may be asked of `tune`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
+
+from codomain.errors import InputError
+from codomain.measure.build.synthetic_queries import Generate, Source
+from codomain.tuning.search_space import Space
+from codomain.tuning.selection import Limits, Prefer
+
+if TYPE_CHECKING:
+    from codomain.pipeline import Pipeline
+    from codomain.stage import Stage
+
+Engine = Literal["local", "inside", "ray"]
+Mode = Literal["judged", "synthetic", "fidelity"]
+OnEvent = Callable[[str, Any], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """The options of `tune`; each is a keyword of it, too.
+
+    >>> Options(budget=60, prefer="latency").margin
+    0.01
+
+    Raises InputError for a share or a margin out of range, and for an engine, a mode or a cost that does not exist.
+    """
+
+    space: Space | Sequence[str | Stage | Pipeline] | None = None
+    """A Space or a list of pipelines; None for the usual space."""
+    encoders: Sequence[str] = ()
+    """Encoders of the usual space."""
+    metric: str = "nDCG@10"
+    budget: float | None = None
+    """Seconds for all trials."""
+    max_latency: float | None = None
+    """Milliseconds that 95 of 100 queries may take."""
+    max_bytes: float | None = None
+    """Bytes that indexes may hold for a document."""
+    margin: float = 0.01
+    """How much worse than the best is still as good."""
+    prefer: Prefer = "bytes"
+    """What is cheap."""
+    holdout: float = 0.3
+    """Share of the queries that takes no part in the choice; 0 of fewer than 60."""
+    mode: Mode = "judged"
+    """Where queries and judgements come from."""
+    source: Source = "sentence"
+    """What synthetic queries are taken from."""
+    generate: Generate | None = None
+    """Writes synthetic queries of a text instead."""
+    number: int = 200
+    """Synthetic queries."""
+    race: bool = True
+    """Whether a pipeline that is clearly beaten is dropped early."""
+    seed: int = 0
+    engine: Engine = "local"
+    """Where trials run: in a process of their own, in this one, on a Ray cluster."""
+    max_memory: int | None = None
+    """Bytes that the process of the trials may take."""
+    confirm: bool = True
+    """Whether what is shown is timed in a real collection."""
+    folder: Path | None = None
+    """Where trials keep what they share."""
+    on_event: OnEvent | None = None
+    """Called with the name of each event and its value."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.holdout < 1:
+            raise InputError(f"holdout must be at least 0 and below 1, not {self.holdout}.")
+        if not 0 <= self.margin < 1:
+            raise InputError(f"the margin must be at least 0 and below 1, not {self.margin}.")
+        for name, known in (
+            ("engine", ("local", "inside", "ray")), ("mode", ("judged", "synthetic", "fidelity")), ("prefer", ("bytes", "latency")),
+        ):  # fmt: skip
+            if getattr(self, name) not in known:
+                raise InputError(f"{name} is {', '.join(known[:-1])} or {known[-1]}, not {getattr(self, name)!r}.")
+
+    @property
+    def limits(self) -> Limits:
+        """What a recommended pipeline may cost."""
+        return Limits(self.max_latency, self.max_bytes)
+
+    @classmethod
+    def of(cls, given: Options | None, keywords: dict[str, Any]) -> Options:
+        """The options given, or those of keywords; raises InputError for both, and TypeError for an unknown keyword."""
+        if given is not None and keywords:
+            raise InputError(f"tune takes options, or keywords such as {min(keywords)}, not both.")
+        unknown = keywords.keys() - {field.name for field in fields(cls)}
+        if unknown:
+            raise TypeError(f"tune() got an unexpected keyword argument {min(unknown)!r}")
+        return given or cls(**keywords)
+
+
+class Keywords(TypedDict, total=False):
+    """The same as keywords, for type checkers."""
+
+    space: Space | Sequence[str | Stage | Pipeline] | None
+    encoders: Sequence[str]
+    metric: str
+    budget: float | None
+    max_latency: float | None
+    max_bytes: float | None
+    margin: float
+    prefer: Prefer
+    holdout: float
+    mode: Mode
+    source: Source
+    generate: Generate | None
+    number: int
+    race: bool
+    seed: int
+    engine: Engine
+    max_memory: int | None
+    confirm: bool
+    folder: Path | None
+    on_event: OnEvent | None

@@ -1,0 +1,83 @@
+"""Which test reaches which lines, by a run of a room's tests with a tracer on the room's files alone."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytest
+
+
+class Reach:
+    """A plugin of pytest: for each test that passed, in `tests`, its seconds and the lines that it ran, by file."""
+
+    def __init__(self, files: set[str]) -> None:
+        self._files = files
+        self._lines: dict[str, set[int]] = {}
+        self.tests: dict[str, tuple[float, dict[str, list[int]]]] = {}
+        self.failed: list[str] = []
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
+        self._lines, began = {}, time.perf_counter()
+        threading.settrace(self._trace)
+        sys.settrace(self._trace)
+        try:
+            return (yield)
+        finally:
+            sys.settrace(None)
+            threading.settrace(None)  # type: ignore[arg-type]
+            lines = {file: sorted(found) for file, found in self._lines.items()}
+            self.tests[item.nodeid] = time.perf_counter() - began, lines
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            self.failed.append(report.nodeid)
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.failed:
+            self.failed.append(report.nodeid)
+
+    def _trace(self, frame: FrameType, event: str, argument: Any) -> Any:
+        file = frame.f_code.co_filename
+        if file not in self._files:
+            return None
+        lines = self._lines.setdefault(file, set())
+        lines.add(frame.f_lineno)
+
+        def inside(frame: FrameType, event: str, argument: Any) -> Any:
+            lines.add(frame.f_lineno)
+            return inside
+
+        return inside
+
+
+class Chosen:
+    """A plugin of pytest that runs the named tests only, in the order given."""
+
+    def __init__(self, names: list[str]) -> None:
+        self._place = {name: i for i, name in enumerate(names)}
+        self.missing = set(names)
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        kept = [item for item in items if item.nodeid in self._place]
+        items[:] = sorted(kept, key=lambda item: self._place[item.nodeid])
+        self.missing -= {item.nodeid for item in items}
+
+
+def files_of(names: list[str]) -> list[str]:
+    """The files that hold the tests, each once."""
+    return [*dict.fromkeys(name.split("::")[0] for name in names)]
+
+
+def own_files(root: Path, sources: list[str]) -> list[str]:
+    """The Python files of a room below the root, by name."""
+    found = [
+        p for source in sources for p in ([root / source] if source.endswith(".py") else (root / source).rglob("*.py"))
+    ]
+    return sorted(str(path.relative_to(root)) for path in found)
