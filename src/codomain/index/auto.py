@@ -24,7 +24,7 @@ Scanning them takes about ten milliseconds of one core, exactly, with any filter
 """
 _SAMPLE = 20_000
 """Rows that the intrinsic dimensionality is measured on."""
-_MOST_NEIGHBOURS = 64
+_MOST_NEIGHBORS = 64
 
 
 @stage("auto", takes=["dense", "codes", "packed"], gives="hits", papers=[125])
@@ -74,7 +74,7 @@ class Auto(IndexStage):
         while True:
             index = self._index("filtered", m).build(codes, codec)
             # above the interval's end the shortfall is chance
-            if index.verified is None or index.verified.high >= self.target or m >= _MOST_NEIGHBOURS:
+            if index.verified is None or index.verified.high >= self.target or m >= _MOST_NEIGHBORS:
                 return index
             m = m * 3 // 2
 

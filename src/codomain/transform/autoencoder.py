@@ -59,16 +59,16 @@ class Autoencoder(Reducer):
         self.mean_, self.scale_ = mean.astype(np.float32), scale if scale > 0 else 1.0
         rows = rng.permutation(len(X))
         held = int(_HELD_OUT * len(X)) if len(X) >= _FEW else 0
-        centred = ((X - self.mean_) / np.float32(self.scale_))[rows]
+        centered = ((X - self.mean_) / np.float32(self.scale_))[rows]
         trained = _trained(
-            centred[held:], centred[:held] if held else centred, self.hidden, kept, self.epochs, self.seed
+            centered[held:], centered[:held] if held else centered, self.hidden, kept, self.epochs, self.seed
         )
         self.hidden_weights_, self.hidden_biases_, self.code_weights_, self.code_biases_ = trained
 
     def _apply(self, X: Floats) -> Floats:
-        centred = (X - self.mean_) / np.float32(self.scale_)
+        centered = (X - self.mean_) / np.float32(self.scale_)
         # z = W_2 relu(W_1 x + b_1) + b_2
-        inner = np.maximum(centred @ self.hidden_weights_.T + self.hidden_biases_, 0)
+        inner = np.maximum(centered @ self.hidden_weights_.T + self.hidden_biases_, 0)
         return np.asarray(inner @ self.code_weights_.T + self.code_biases_, np.float32)
 
 

@@ -271,6 +271,6 @@ def _without(values: NDArray[np.float64], cause: NDArray[np.float64]) -> NDArray
     """What a line through the cause does not explain."""
     if cause.shape != values.shape:
         raise InputError(f"every loss needs a length: there are {len(values)} losses and {cause.size} lengths.")
-    centred = cause - cause.mean()
-    slope = centred @ values / max(float(centred @ centred), 1e-12)
-    return np.asarray(values - slope * centred)
+    centered = cause - cause.mean()
+    slope = centered @ values / max(float(centered @ centered), 1e-12)
+    return np.asarray(values - slope * centered)
