@@ -24,10 +24,11 @@ Column = Callable[[np.ndarray], Any]
 class Trainer:
     """Train `model` to lower `objective` on the batches of `batcher`; the same seed leads to the same weights.
 
-    The model maps what a column returns, tensors moved to its device, to embeddings (n, d), or to a dictionary that has them as "sentence_embedding", as
-    models of sentence-transformers do. The learning rate rises over `warmup` steps and falls linearly to zero. Biases and
-    gains have no weight decay. `validate`, larger is better, is called after each epoch: the best epoch's weights are kept, and
-    training ends after `patience` epochs without a better one. With a checkpoint an interrupted training continues.
+    The model maps what a column returns, tensors moved to its device, to embeddings (n, d), or to a dictionary that has them as
+    "sentence_embedding", as models of sentence-transformers do. The learning rate rises over `warmup` steps and falls
+    linearly to zero. Biases and gains have no weight decay. `validate`, larger is better, is called after each epoch: the best
+    epoch's weights are kept, and training ends after `patience` epochs without a better one. With a checkpoint an interrupted
+    training continues.
 
     >>> from codomain.learn.batching.shuffled import Shuffled
     >>> from codomain.learn.objectives.distillation import EmbeddingDistillation
