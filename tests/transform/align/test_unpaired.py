@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.optimize import linear_sum_assignment, quadratic_assignment
 
-from codomain.transform.align.matching import TARGETS, centered_gram, similarity, match, sinkhorn
+from codomain.transform.align.matching import TARGETS, centered_gram, match, similarity, sinkhorn
 from codomain.transform.align.unpaired import UnpairedAlign
 from codomain.transform.estimator import VectorError
 from codomain.transform.files import load_transform, save_transform

@@ -14,9 +14,9 @@ from codomain.transform.align.matching import (
     centered_gram,
     kmeans,
     knn_targets,
-    similarity,
     match,
     mutual_nearest,
+    similarity,
 )
 from codomain.transform.estimator import Estimator, VectorError
 from codomain.vectors import Floats, Kind
