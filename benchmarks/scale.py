@@ -43,8 +43,8 @@ def grown(base: np.ndarray, rows: int) -> np.ndarray:
     if rows <= len(base):
         return np.ascontiguousarray(base[:rows])
     rng = np.random.default_rng(0)
-    centred = base - base.mean(axis=0)
-    values, directions = np.linalg.eigh(centred.T @ centred / len(base))
+    centered = base - base.mean(axis=0)
+    values, directions = np.linalg.eigh(centered.T @ centered / len(base))
     noise = (directions * np.sqrt(np.maximum(values, 0)) * 0.5).T.astype(np.float32)
     out = np.empty((rows, base.shape[1]), np.float32)
     out[: len(base)] = base

@@ -28,7 +28,7 @@ transforms = st.one_of(
     st.just("normalize()"),
     st.builds("pca({}, whiten={})".format, dims, st.booleans()),
 )
-quantisers = st.sampled_from(["", "int8()", "float16()", "float8('e5m2')", "float8(format='e4m3')", "binary()"])
+quantizers = st.sampled_from(["", "int8()", "float16()", "float8('e5m2')", "float8(format='e4m3')", "binary()"])
 indexes = st.sampled_from(["flat()", "flat(metric='cosine')", "flat('l2')", "auto()", "flat('ip')"])
 
 
@@ -36,7 +36,7 @@ indexes = st.sampled_from(["flat()", "flat(metric='cosine')", "flat('l2')", "aut
 def branches(draw: st.DrawFn) -> str:
     if draw(st.booleans()) and draw(st.booleans()):
         return "bm25()"
-    parts = ["hashed(64)", draw(st.sampled_from(["normalize()", "truncate(64)"])), draw(quantisers), draw(indexes)]
+    parts = ["hashed(64)", draw(st.sampled_from(["normalize()", "truncate(64)"])), draw(quantizers), draw(indexes)]
     space = draw(st.sampled_from([" >> ", ">>", " >>  "]))
     return space.join(part for part in parts if part)
 

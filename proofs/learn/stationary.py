@@ -30,20 +30,20 @@ import torch
 from sklearn.datasets import load_digits
 from torch import Tensor, nn
 
-from codomain.learn.objectives.stationary import SimplexHead, StationaryLoss
+from codomain.learn.objectives.stationary import SimplexHead, StationaryLoss, with_features
 from codomain.measure.space.compatibility import average_compatibility, compatibility_matrix
+from codomain.transform.training.loop import Loop, Update
 from proofs.lib.claims import Claim, at_least, at_most
 
 K, SEEDS, EPOCHS = 32, (0, 1, 2), 60
 VARIANTS = ("learnt", "learnt + HOC", "simplex", "simplex + HOC")
 
 
-class LearntHead(nn.Module):
-    """What a simplex head is, but the classifier learns too."""
+class LearntClassifier(StationaryLoss):
+    """What the loss on a simplex is, but the classifier learns too."""
 
-    def __init__(self, d_in: int) -> None:
-        super().__init__()
-        self.features = nn.Linear(d_in, K - 1)
+    def __init__(self) -> None:
+        super().__init__(K)
         self.classifier = nn.Linear(K - 1, K)
 
     def logits(self, z: Tensor) -> Tensor:
@@ -54,22 +54,19 @@ class LearntHead(nn.Module):
 def trained(variant: str, X: Tensor, y: Tensor, old: Callable[[Tensor], Tensor] | None) -> Callable[[Tensor], Tensor]:
     """The features of a fresh network; `old` are those of the one before."""
     backbone = nn.Sequential(nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 64), nn.ReLU())
-    head = SimplexHead(K, 64) if variant.startswith("simplex") else LearntHead(64)
-    model = nn.ModuleList([backbone, head])
-    optimizer = torch.optim.AdamW(model.parameters(), 2e-3)
-    loss_of = StationaryLoss()
-    for _ in range(EPOCHS):
-        for rows in torch.randperm(len(X)).split(64):
-            z = head.features(backbone(X[rows]))
-            z_old = old(X[rows]) if old is not None and variant.endswith("HOC") else None
-            loss = loss_of(head.logits(z), y[rows], z, z_old)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
+    model = nn.Sequential(backbone, SimplexHead(K, 64).features)
+    objective = StationaryLoss(K) if variant.startswith("simplex") else LearntClassifier()
+    labels = y if old is None or not variant.endswith("HOC") else with_features(y, old(X))
+    optimizer = torch.optim.AdamW([*model.parameters(), *objective.parameters()], 2e-3)
+
+    def loss(rows: Tensor) -> Tensor:
+        return objective.compute_loss_from_embeddings([model(X[rows])], labels[rows])
+
+    Loop(model, [Update(loss, optimizer)], lambda epoch: torch.randperm(len(X)).split(64), EPOCHS).run()
 
     @torch.no_grad()
     def features(images: Tensor) -> Tensor:
-        return head.features(backbone(images))
+        return model(images)
 
     return features
 

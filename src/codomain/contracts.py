@@ -160,13 +160,13 @@ class RowReader(Protocol):
         """As they were given to the index, decoded to float32, read from where they are stored."""
 
     def encode(self, rows: Rows) -> Floats | Ragged | scipy.sparse.csr_array:
-        """As they were given to the index, made anew from the texts: encoder, then transforms."""
+        """As they were given to the index, encoded again from the texts: encoder, then transforms."""
 
 
 class FineStore(Protocol):
     """Full vectors by row, wherever they are: the second, exact stage of a search reads through this one seam.
 
-    In memory, on disk, in the collection or made anew from the texts (`codomain.index.stores.stores`, `disk`, `mapped`): papers about tiers,
+    In memory, on disk, in the collection or encoded again from the texts (`codomain.index.stores.stores`, `disk`, `mapped`): papers about tiers,
     solid-state disks and recomputation are stores, not index classes.
     """
 

@@ -71,9 +71,16 @@ _BUILT_IN: dict[Role, dict[str, str]] = {
         "fuse": "codomain.rank.fuse",
         "diversify": "codomain.rank.diversify",
     },
-    "objective": {},
-    "batcher": {},
-    "miner": {},
+    "objective": {
+        "contrastive": "codomain.learn.objectives.contrastive",
+        "embedding_distillation": "codomain.learn.objectives.distillation",
+        "stationary": "codomain.learn.objectives.stationary",
+    },
+    "batcher": {
+        "no_duplicates": "codomain.learn.batching.no_duplicates",
+        "shuffled": "codomain.learn.batching.shuffled",
+    },
+    "miner": {"hard_negatives": "codomain.learn.mining.hard_negatives"},
     "metric": {},
     "task": dict.fromkeys(("similarity", "pairs", "bitext", "classification"), "codomain.measure.tasks.kinds"),
     "dataset": dict.fromkeys(("debian", "wordnet", "verses"), "codomain.measure.data.shipped"),
@@ -81,7 +88,7 @@ _BUILT_IN: dict[Role, dict[str, str]] = {
         **dict.fromkeys(("text", "markdown", "html", "pdf", "docx"), "codomain.read.text.documents"),
         **dict.fromkeys(("jsonl", "lines", "csv", "tsv", "parquet"), "codomain.read.text.tables"),
     },
-    "recipe": {},
+    "recipe": {"static": "codomain.learn.recipes.recipe"},
 }
 """Where each of codomain's own names is defined, so that only what is in use is imported."""
 
@@ -207,7 +214,9 @@ def _module(thing: Any) -> str:
 
 
 def _home(thing: Any) -> str:
-    return f"{_module(thing)}.{getattr(thing, '__qualname__', type(thing).__qualname__)}"
+    """Where something is from: its module and name; what was read from a file says which, too."""
+    home = f"{_module(thing)}.{getattr(thing, '__qualname__', type(thing).__qualname__)}"
+    return home if callable(thing) or not hasattr(thing, "path") else f"{home} of {thing.path}"
 
 
 # --- stages -----------------------------------------------------------------------------------------------------

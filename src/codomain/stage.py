@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from numbers import Integral, Real
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
@@ -33,6 +34,9 @@ class Stage:
     formerly: ClassVar[str] = ""
     """The name that the stage had first, where it was renamed: what collections and fingerprints know it by, whatever it is called now."""
 
+    first_parameters: ClassVar[dict[str, str]] = {}
+    """The first names of parameters that were renamed, for the same reason."""
+
     @property
     def is_source(self) -> bool:
         """Whether a pipeline starts with it."""
@@ -50,16 +54,18 @@ class Stage:
     @property
     def identity(self) -> str:
         """The canonical expression under the first name: equal for ever, so that stored keys and hashes stay valid."""
-        return f"{self.formerly or self.name}({', '.join(self._arguments(_identity))})"
+        return f"{self.formerly or self.name}({', '.join(self._arguments(_identity, self.first_parameters))})"
 
-    def _arguments(self, written: Callable[[Any], str]) -> Iterator[str]:
+    def _arguments(
+        self, written: Callable[[Any], str], names: Mapping[str, str] = MappingProxyType({})
+    ) -> Iterator[str]:
         for position, parameter in enumerate(self._parameters()):
             value = getattr(self, parameter.name)
             if parameter.kind is parameter.VAR_POSITIONAL:
                 yield from map(written, value)
             elif parameter.default is parameter.empty or not _same(value, parameter.default):
                 bare = position == 0 and parameter.kind is not parameter.KEYWORD_ONLY
-                yield written(value) if bare else f"{parameter.name}={written(value)}"
+                yield written(value) if bare else f"{names.get(parameter.name, parameter.name)}={written(value)}"
 
     def __repr__(self) -> str:
         return str(self)

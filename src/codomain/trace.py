@@ -45,7 +45,7 @@ class SearchStats:
     bytes_read: int = 0
     """Bytes read from disk, whether or not the operating system had them in memory."""
     recomputed: int = 0
-    """Vectors made anew by an encoder."""
+    """Vectors encoded again by an encoder."""
     seconds: float = 0.0
     plans: list[FilterChoice] = field(default_factory=list)
     parts: dict[str, SearchStats] = field(default_factory=dict)
@@ -69,7 +69,7 @@ class SearchStats:
 
     def _work(self) -> str:
         amounts = (
-            (self.scored, "scored"), (self.fetched, "full vectors fetched"), (self.recomputed, "encoded anew"),
+            (self.scored, "scored"), (self.fetched, "full vectors fetched"), (self.recomputed, "encoded again"),
             (self.bytes_read, "bytes read"),
         )  # fmt: skip
         return ", ".join([f"{1e3 * self.seconds:.1f} ms", *(f"{n:,} {what}" for n, what in amounts if n)])

@@ -67,7 +67,7 @@ def test_json_has_sums_documents_and_scores(run: Run) -> None:
     assert found["scores"]["accuracy"]["low"] <= found["scores"]["accuracy"]["value"]
 
 
-def test_labelled_documents_label_the_others(run: Run) -> None:
+def test_labeled_documents_label_the_others(run: Run) -> None:
     code, out, _ = run("classify", "notes", "--examples", "known", "-k", "3", "--json")
     found = json.loads(out)
     assert code == 0 and len(found["documents"]) == 9 and found["judged"] == 9

@@ -104,5 +104,5 @@ def test_ctrl_c_prints_the_frontier_so_far(run: Run) -> None:
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
-    assert "Recommended is" in out and "It was broken off" in out
+    assert "Recommended is" in out and "It was interrupted" in out
     assert json.loads(Path("notes/tune/tune.json").read_text())["recommended"]

@@ -42,9 +42,9 @@ CASES = [
 
 def clustered(n: int, seed: int = 0) -> np.ndarray:
     """Points around fifty centres, as embeddings are: not the uniform noise on which no index can work."""
-    centres = np.random.default_rng(99).standard_normal((50, DIM))
+    centers = np.random.default_rng(99).standard_normal((50, DIM))
     rng = np.random.default_rng(seed)
-    return (centres[rng.integers(50, size=n)] + 0.5 * rng.standard_normal((n, DIM))).astype(np.float32)
+    return (centers[rng.integers(50, size=n)] + 0.5 * rng.standard_normal((n, DIM))).astype(np.float32)
 
 
 VECTORS, MORE, QUERIES = clustered(1500), clustered(300, 1), clustered(20, 2)

@@ -81,8 +81,8 @@ def test_too_few_rows_are_told():
 def large(monkeypatch):
     monkeypatch.setattr("codomain.index.auto.COMPONENTS", 100_000)
     rng = np.random.default_rng(0)
-    centres = rng.standard_normal((60, 48))
-    points = centres[rng.integers(60, size=12_100)] + 0.6 * rng.standard_normal((12_100, 48))
+    centers = rng.standard_normal((60, 48))
+    points = centers[rng.integers(60, size=12_100)] + 0.6 * rng.standard_normal((12_100, 48))
     return (points / np.linalg.norm(points, axis=1, keepdims=True)).astype(np.float32)
 
 
@@ -98,7 +98,7 @@ def test_auto_reaches_its_target_on_queries_it_never_saw(large, tmp_path):
     assert (again.search(queries, 10).rows == index.search(queries, 10).rows).all()
 
 
-def test_auto_builds_again_with_more_neighbours_where_the_target_is_missed(large, monkeypatch):
+def test_auto_builds_again_with_more_neighbors_where_the_target_is_missed(large, monkeypatch):
     from codomain.index.diagnostics import Recall
     from codomain.index.filtered.filtered import Filtered
 

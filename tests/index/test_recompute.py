@@ -22,9 +22,9 @@ DIM = 48
 
 def clustered(n: int, seed: int) -> np.ndarray:
     """Unit vectors around two hundred centres."""
-    centres = np.random.default_rng(99).standard_normal((200, DIM))
+    centers = np.random.default_rng(99).standard_normal((200, DIM))
     rng = np.random.default_rng(seed)
-    vectors = centres[rng.integers(200, size=n)] + 0.6 * rng.standard_normal((n, DIM))
+    vectors = centers[rng.integers(200, size=n)] + 0.6 * rng.standard_normal((n, DIM))
     return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
 
 
@@ -88,7 +88,7 @@ def test_selection_is_that_of_a_sort(values, data):
     assert walk.nth_highest(np.float32(values), len(values), nth) == sorted(values)[-nth]
 
 
-def test_neighbours_are_chosen_by_the_heuristic_of_hnsw():
+def test_neighbors_are_chosen_by_the_heuristic_of_hnsw():
     lists = graph.hnsw(VECTORS[:300], 16)
     quota = np.full(300, 5)
     found = graph.select(lists, VECTORS[:300], quota)
@@ -147,7 +147,7 @@ def test_a_walk_that_recomputes_all_it_sees_is_the_greedy_search_of_one_queue():
         assert set(one.exact[0].tolist()) == set(exact)
 
 
-def test_finds_most_neighbours_and_recomputes_few(index):
+def test_finds_most_neighbors_and_recomputes_few(index):
     check(index, VECTORS)
     with collect() as two:
         index.search(QUERIES, 5)

@@ -16,8 +16,8 @@ DIM = 32
 
 def clustered(n, seed):
     rng = np.random.default_rng(seed)
-    centres = np.random.default_rng(99).standard_normal((40, DIM))
-    points = centres[rng.integers(40, size=n)] + 0.5 * rng.standard_normal((n, DIM))
+    centers = np.random.default_rng(99).standard_normal((40, DIM))
+    points = centers[rng.integers(40, size=n)] + 0.5 * rng.standard_normal((n, DIM))
     return (points / np.linalg.norm(points, axis=1, keepdims=True)).astype(np.float32)
 
 

@@ -90,6 +90,30 @@ def test_training_finds_a_static_teacher_again(tokenizer):
     assert (found * targets).sum(axis=1).mean() > 0.98
 
 
+@needs_torch
+@pytest.mark.needs_learn
+def test_an_interrupted_training_ends_in_the_same_table(tokenizer, tmp_path):
+    from codomain.transform.training.checkpoint import Checkpoint
+
+    texts, targets = made_up()
+    bags = distil.bags(tokenizer, texts, 128, repeat=1.0)
+    start = np.random.default_rng(1).normal(size=(tokenizer.get_vocab_size(), 8)).astype(np.float32)
+    options = {"epochs": 3, "batch": 64, "rate": 0.03, "seed": 0}
+    kept = Checkpoint(tmp_path / "state", "key", every=0)
+
+    def stop(step, done, total):
+        assert (step, total) == ("step", 30)
+        if done == 17:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        distil.train(start, bags, targets, **options, progress=stop, checkpoint=kept)
+    seen = []
+    table = distil.train(start, bags, targets, **options, progress=lambda *said: seen.append(said[1]), checkpoint=kept)
+    assert seen == list(range(17, 31))
+    assert np.array_equal(table, distil.train(start, bags, targets, **options))
+
+
 def test_ridge_start_beats_the_bare_rows(tokenizer):
     texts, targets = made_up()
     bags = distil.bags(tokenizer, texts, 128, repeat=1.0)
@@ -177,12 +201,58 @@ def test_the_whole_way_from_texts_to_a_table_that_agrees_with_its_teacher(tmp_pa
     assert (found * first).sum(axis=1).mean() > 0.9
 
 
+@needs_torch
+@pytest.mark.needs_learn
+def test_a_run_that_is_killed_while_training_goes_on_where_it_stopped(tmp_path, monkeypatch):
+    class Teacher:
+        """A vector for each text, from its bytes; counts what it is shown."""
+
+        shown = 0
+
+        def encode(self, texts, **options):
+            Teacher.shown += len(texts)
+            return np.stack([np.random.default_rng(list(text.encode())).standard_normal(6) for text in texts])
+
+    tokenizer = json.loads((BUNDLED / "tokenizer.json").read_text())
+    monkeypatch.setattr(static, "load_teacher", lambda name: (Teacher(), tokenizer))
+    settings = static.read_recipe(None) | {"train": {"epochs": 4, "batch": 32, "rate": 0.01}}
+    texts, _ = made_up(150)
+    texts = sorted(set(texts))
+
+    def stop(step, done, total):
+        if step == "step" and done == 7:
+            raise KeyboardInterrupt
+
+    from codomain.transform.training.checkpoint import Checkpoint
+
+    monkeypatch.setattr(Checkpoint, "due", lambda self: True)
+    with pytest.raises(KeyboardInterrupt):
+        static.distil_texts(texts, tmp_path / "killed", "made up", settings, progress=stop)
+    assert len(list((tmp_path / "killed" / "cache").glob("training-*.safetensors"))) == 1
+    shown, steps = Teacher.shown, []
+    static.distil_texts(
+        texts,
+        tmp_path / "killed",
+        "made up",
+        settings,
+        progress=lambda *said: said[0] == "step" and steps.append(said[1]),
+    )
+    assert Teacher.shown == shown and steps[0] == 7
+    static.distil_texts(texts, tmp_path / "whole", "made up", settings)
+    for name in ("table.safetensors", "tokenizer.json", "config.json"):
+        assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+    assert not list(tmp_path.glob("*/cache/training-*"))
+
+
 def test_a_recipe_that_cannot_be_read_gives_a_sentence(tmp_path):
     (tmp_path / "bad.toml").write_text("= 3")
     with pytest.raises(InputError, match="not TOML"):
         static.read_recipe(tmp_path / "bad.toml")
     with pytest.raises(InputError, match="cannot be read"):
         static.read_recipe(tmp_path / "none.toml")
+    (tmp_path / "odd.toml").write_text('objective = { name = "embeding_distillation" }')
+    with pytest.raises(InputError, match="did you mean embedding_distillation"):
+        static.read_recipe(tmp_path / "odd.toml")
 
 
 def test_every_source_of_the_recipe_says_where_it_is_from_and_under_which_licence():

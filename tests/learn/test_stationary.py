@@ -10,6 +10,7 @@ from codomain.learn.objectives.stationary import (  # noqa: E402
     StationaryLoss,
     higher_order_compatibility,
     simplex,
+    with_features,
 )
 
 pytestmark = pytest.mark.needs_learn
@@ -39,7 +40,7 @@ def test_only_the_features_learn():
     x, y = torch.randn(30, 4), torch.arange(30) % 3
     for _ in range(3):
         optimizer.zero_grad()
-        StationaryLoss()(head(x), y).backward()
+        StationaryLoss(6).loss([head.features(x)], y).backward()
         optimizer.step()
     assert np.array_equal(head.corners, simplex(6))
     assert torch.allclose(head(x), head.features(x) @ torch.from_numpy(simplex(6)).T)
@@ -57,17 +58,19 @@ def slowly(logits, labels, z, old, mu, lam):
 
 
 @pytest.mark.parametrize(("mu", "lam"), [(10, 0.1), (3, 0.5), (1, 0)])
-@pytest.mark.parametrize("labels", [[0, 1, 2, 0, 0, 1], [0] * 6, [0, 1, 2, 3, 4, 5]])
-def test_the_loss_is_what_a_loop_gives(mu, lam, labels):
+@pytest.mark.parametrize("classes", [[0, 1, 2, 0, 0, 1], [0] * 6, [0, 1, 2, 3, 4, 5]])
+def test_the_loss_is_what_a_loop_gives(mu, lam, classes):
     rng = np.random.default_rng(0)
-    logits, z, old = (rng.standard_normal(shape) for shape in ((6, 7), (6, 5), (6, 5)))
-    loss = StationaryLoss(mu, lam)(*map(torch.from_numpy, (logits, np.array(labels), z, old)))
-    assert np.isclose(float(loss), slowly(logits, labels, z, old, mu, lam))
+    z, old = (rng.standard_normal((6, 6)) for _ in "ab")
+    labels = with_features(torch.tensor(classes), torch.from_numpy(old))
+    loss = StationaryLoss(7, mu, lam).double().loss([torch.from_numpy(z)], labels)
+    assert np.isclose(float(loss), slowly(z @ simplex(7).T, classes, z, old, mu, lam))
 
 
 def test_without_an_old_model_it_is_the_cross_entropy():
-    logits, labels = torch.randn(6, 7), torch.arange(6)
-    assert StationaryLoss()(logits, labels) == torch.nn.functional.cross_entropy(logits, labels)
+    z, classes = torch.randn(6, 6), torch.arange(6)
+    expected = torch.nn.functional.cross_entropy(z @ torch.from_numpy(simplex(7)).T, classes)
+    assert torch.isclose(StationaryLoss(7).loss([z], classes), expected)
 
 
 def test_a_single_sample_and_a_zero_feature_have_finite_gradients():
@@ -78,7 +81,7 @@ def test_a_single_sample_and_a_zero_feature_have_finite_gradients():
     assert float(one) == 0
 
 
-@pytest.mark.parametrize("arguments", [{"lam": 2}, {"mu": -1}])
+@pytest.mark.parametrize("arguments", [{"lam": 2}, {"mu": -1}, {"K": 1}])
 def test_wrong_arguments_are_named(arguments):
     with pytest.raises(ValueError, match=next(iter(arguments))):
-        StationaryLoss(**arguments)
+        StationaryLoss(**{"K": 7, **arguments})

@@ -68,7 +68,7 @@ TRANSFORMS = [
     RecurrentBinary(4, rotate=False),
     Relative(6),
     Relative(6, "kmeans", whiten=True),
-    Relative(6, "farthest", centre=False, sparse_top=3),
+    Relative(6, "farthest", center=False, sparse_top=3),
 ]
 QUANTIZERS = [t for t in TRANSFORMS if hasattr(t, "encode")]
 RNG = np.random.default_rng(0)
@@ -195,8 +195,8 @@ def test_transform_is_what_the_stored_codes_stand_for(quantizer):
     quantizer = clone(quantizer).fit(X)
     codes = quantizer.encode(X)
     assert np.array_equal(quantizer.transform(X), quantizer.codec.decode(codes))
-    centre = {"binary()": X.mean(axis=0), "binary('median')": np.median(X, axis=0)}.get(str(quantizer), 0)
-    assert np.allclose(quantizer.transform_queries(X), X - centre, atol=1e-6)
+    center = {"binary()": X.mean(axis=0), "binary('median')": np.median(X, axis=0)}.get(str(quantizer), 0)
+    assert np.allclose(quantizer.transform_queries(X), X - center, atol=1e-6)
     assert codes.nbytes * 8 == quantizer.bits_per_vector * len(X)
     assert pipeline(str(quantizer)).gives == ("packed" if isinstance(quantizer, Binary) else "codes")
 

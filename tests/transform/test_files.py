@@ -114,3 +114,26 @@ def test_what_cannot_be_saved_is_told(tmp_path):
     with pytest.raises(PipelineError, match="needs the path"):
         pipeline("fitted(3) >> flat()")
     assert os.listdir(tmp_path) == []
+
+
+def test_a_file_with_the_first_name_of_a_parameter_opens(tmp_path):
+    """`Relative(centre=...)` became `Relative(center=...)`: files, fingerprints included, stay what they were."""
+    import json
+
+    import safetensors
+    import safetensors.numpy
+
+    from codomain.transform.align.relative import Relative
+
+    X = np.random.default_rng(0).standard_normal((50, 8)).astype(np.float32)
+    transform = Relative(6, center=False).fit(X)
+    assert "centre=False" in transform.identity and "center=False" in str(transform)
+    save_transform(transform, tmp_path / "now")
+    with safetensors.safe_open(tmp_path / "now", framework="numpy") as file:
+        header = file.metadata()
+        arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    parameters = json.loads(header["parameters"])
+    parameters["centre"] = parameters.pop("center")
+    header["parameters"] = json.dumps(parameters)
+    (tmp_path / "then").write_bytes(safetensors.numpy.save(arrays, header))
+    assert np.array_equal(load_transform(tmp_path / "then").transform(X), transform.transform(X))

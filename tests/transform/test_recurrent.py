@@ -28,7 +28,7 @@ def test_the_grid_gives_the_values_of_the_recursion(bits):
 
 
 @pytest.mark.parametrize(("bits", "error"), [(2, 0.1188), (3, 0.0374), (4, 0.0115)])
-def test_the_error_on_a_gaussian_is_that_of_the_best_uniform_quantiser(bits, error):
+def test_the_error_on_a_gaussian_is_that_of_the_best_uniform_quantizer(bits, error):
     """Max, "Quantizing for minimum distortion" (1960), table II."""
     normal = np.random.default_rng(1).standard_normal((20_000, 8)).astype(np.float32)
     lost = RecurrentBinary(bits).fit(normal).transform(normal) - normal
@@ -48,7 +48,7 @@ def test_rotation_spreads_what_few_dimensions_hold_and_changes_no_length():
     assert not np.allclose(rotation, RecurrentBinary(seed=6).fit(X).rotation_, atol=0.1)
 
 
-def test_more_bits_find_more_of_the_neighbours():
+def test_more_bits_find_more_of_the_neighbors():
     asked = X[:100] + 0.3 * X[100:200]
     exact = Flat().build(X).search(asked, 10).rows
     found = []

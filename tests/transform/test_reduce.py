@@ -82,7 +82,7 @@ def test_bins_are_those_of_a_slow_reading(bits):
 
 
 @pytest.mark.parametrize("bits", [4, 8])
-def test_product_quantisers_err_no_more_than_those_of_faiss(bits):
+def test_product_quantizers_err_no_more_than_those_of_faiss(bits):
     rng = np.random.default_rng(3)
     data = (rng.standard_normal((3000, 16)) @ rng.standard_normal((16, 16))).astype(np.float32)
 

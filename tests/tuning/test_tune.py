@@ -208,7 +208,7 @@ def test_a_space_is_every_combination_that_fits() -> None:
     space = Space(
         ["static()"],
         reduce=["", "truncate(9999)"],
-        quantise=["", "binary()"],
+        quantize=["", "binary()"],
         indexes=["flat('hamming')", "flat()"],
         fusions=[""],
     )

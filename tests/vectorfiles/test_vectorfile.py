@@ -169,7 +169,7 @@ def peer():
     return vectors
 
 
-def test_neighbours_and_analogies_are_those_of_gensim(words, peer):
+def test_neighbors_and_analogies_are_those_of_gensim(words, peer):
     for positive, negative in ((["king"], []), (["king", "woman"], ["man"]), (["paris", "germany"], ["france", "the"])):
         for ours, theirs in (
             (words.most_similar(positive, negative, 8), peer.most_similar(positive, negative, topn=8)),
@@ -189,7 +189,7 @@ def test_similarities_and_odd_ones_are_those_of_gensim(words, peer):
         assert words.doesnt_match(WORDS[i : i + 5]) == peer.doesnt_match(WORDS[i : i + 5])
 
 
-def test_neighbours_equal_a_matrix_product(words):
+def test_neighbors_equal_a_matrix_product(words):
     scores = unit(VECTORS) @ unit(VECTORS[0])
     order = [i for i in np.argsort(-scores) if i != 0][:5]
     assert [key for key, _ in words.most_similar("king", k=5)] == [WORDS[i] for i in order]

@@ -36,3 +36,26 @@ def static(
     with bars(keep=True) as progress:
         distil_static(out, teacher=teacher, recipe=recipe, data=data, seed=seed, progress=progress)
     typer.echo(f'{out}: use it as static("{out}").')
+
+
+@app.command("recipes")
+def recipes(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """List the recipes, what each trains, its papers, the parts that it names and the expected effect."""
+    import json
+
+    from codomain.learn.recipes.recipe import PARTS
+    from codomain.registry import lookup, names
+
+    for name in names("recipe"):
+        recipe = lookup("recipe", name)
+        parts = {role: recipe.settings[role]["name"] for role in PARTS if role in recipe.settings}
+        if as_json:
+            about = {"summary": recipe.summary, "papers": list(recipe.papers), "effect": recipe.effect}
+            typer.echo(
+                json.dumps({"name": name, **about, "parts": parts, "path": str(recipe.path)}, ensure_ascii=False)
+            )
+            continue
+        papers = f"  [papers {', '.join(map(str, recipe.papers))}]" if recipe.papers else ""
+        typer.echo(f"{name}: {recipe.summary}{papers}")
+        typer.echo(f"    {', '.join(f'{role} {part}' for role, part in parts.items()) or 'no registered parts'}")
+        typer.echo(f"    expected: {recipe.effect}")

@@ -54,7 +54,7 @@ def drift(subject: Subject, other: Subject) -> Section:
     if apart.value > 0.6 or (test.p < 0.01 and abs(depth.value - 0.5) > 0.05):
         found.advise(
             f"{other.name} is another kind of text than these (AUC {apart}; it lies {where}, Q {depth}): fit transforms, "
-            "thresholds and compression anew before you search it with what was fitted here.",
+            "thresholds and compression again before you search it with what was fitted here.",
             "other_auc",
             "depth_q",
         )
@@ -67,7 +67,7 @@ def drift(subject: Subject, other: Subject) -> Section:
     return found
 
 
-def likeness(subject: Subject, expression: str) -> Section:
+def similarity(subject: Subject, expression: str) -> Section:
     """Whether another encoder finds the same neighbours among a sample of the passages."""
     if expression == subject.expression:
         raise InputError(f"{expression} is the encoder that it has.")
@@ -78,7 +78,9 @@ def likeness(subject: Subject, expression: str) -> Section:
         f"Against the encoder {expression}: what {len(texts):,} passages have as neighbours among each other"
     )
     X, Y = (np.asarray(encoded(one, texts), np.float32) for one in (subject.encoder, encoder_of(expression)))
-    whole = found.add("cka", "likeness of the spaces: debiased CKA", cka(X, Y), "1: the same up to rotation and scale")
+    whole = found.add(
+        "cka", "similarity of the spaces: debiased CKA", cka(X, Y), "1: the same up to rotation and scale"
+    )
     A, B = nearest(X, K).rows, nearest(Y, K).rows
     for k in (1, K):
         each = jaccard_at_k(A, B, k)

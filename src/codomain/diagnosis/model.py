@@ -21,7 +21,7 @@ _ENOUGH = 16
 
 
 def flips(subject: Subject) -> Section:
-    """The nearest other passage before and after small edits, among a sample encoded anew."""
+    """The nearest other passage before and after small edits, among a sample encoded again."""
     texts = subject.texts(_EDITED[hasattr(subject.encoder, "_model")])
     if len(texts) < 20:
         raise InputError(f"{len(texts)} different passages are too few.")

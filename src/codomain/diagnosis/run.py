@@ -54,7 +54,7 @@ def diagnose(
         subject.asking(queries, qrels)
     other = None if against is None else _subject(against, subject.expression, sample, seed)
     if against_encoder is not None:
-        encoder_of(against_encoder)  # what is no encoder is told before anything is measured
+        encoder_of(against_encoder)  # what is no encoder is reported before anything is measured
     report("reading", 1, 1)
     steps = [*_steps(subject), *_comparisons(subject, other, against_encoder)]
     sections = []
@@ -94,7 +94,7 @@ def _comparisons(
     if other is not None:
         yield f"Against {other.name}", lambda: compare.drift(subject, other)
     if encoder is not None:
-        yield f"Against the encoder {encoder}", lambda: compare.likeness(subject, encoder)
+        yield f"Against the encoder {encoder}", lambda: compare.similarity(subject, encoder)
 
 
 def _tried(title: str, measured: Callable[[], Section]) -> Section:

@@ -25,7 +25,7 @@ SAMPLE = 10_000
 _READ = 10
 """Times the sample: rows read at most, which the sample's neighbours are sought among."""
 _FRESH = 2_000
-"""Passages encoded anew where what is stored says too little."""
+"""Passages encoded again where what is stored says too little."""
 _COARSE = 8
 """Bits of a dimension below which stored vectors are no measure of the encoder's."""
 
@@ -120,7 +120,7 @@ class Subject:
         if codec is not None and coarse:
             subject.notes.append(
                 f"It stores {codec.bits_per_vector / codec.dim:.3g} bits a dimension; measured are the vectors of "
-                f"{len(rows):,} passages as {subject.expression} gives them, encoded anew."
+                f"{len(rows):,} passages as {subject.expression} gives them, encoded again."
             )
         elif transformed:
             subject.notes.append(f"Measured are its vectors as they are stored: {branch.plan.name}.")

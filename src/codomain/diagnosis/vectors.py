@@ -26,7 +26,7 @@ _OFFSET = 0.2
 """Mean cosine from which a common direction takes a good part of every vector."""
 _HUBBY = 1.4
 """Skewness from which "Hubs in Space" speaks of strong hubness."""
-_NEIGHBOURS = 10
+_NEIGHBORS = 10
 
 
 def isotropy(subject: Subject) -> Section:
@@ -65,7 +65,7 @@ def dimension(subject: Subject) -> Section:
     X = subject.units[subject.some]
     for key, label, value in (
         ("twonn", "TwoNN", intrinsic_dimension(X)),
-        ("mle", "maximum likelihood, 50 neighbours", intrinsic_dimension(X, "mle", neighbours=50)),
+        ("mle", "maximum likelihood, 50 neighbours", intrinsic_dimension(X, "mle", neighbors=50)),
     ):
         found.add(key, label, value, "compare at equal numbers of passages only")
     local = local_dimension(X, sample=_AROUND)
@@ -88,7 +88,7 @@ def hubs(subject: Subject) -> Section:
     """Passages that are near everything, and passages that are near nothing."""
     found = Section("Hubness")
     X = subject.units[subject.some]
-    k = min(_NEIGHBOURS, len(X) - 1)
+    k = min(_NEIGHBORS, len(X) - 1)
     skewness, largest, antihubs = hubness(nearest(X, k).rows, len(X))
     note = f"passages it is among the {k} nearest of, of {len(X):,}"
     skew = found.add(

@@ -204,6 +204,6 @@ def _crc(path: Path) -> int:
 
 
 def _remove(folder: Path) -> None:
-    import shutil  # which a search does without
+    import shutil  # which a search does not need
 
     shutil.rmtree(folder, ignore_errors=True)

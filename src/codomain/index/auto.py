@@ -24,7 +24,7 @@ Scanning them takes about ten milliseconds of one core, exactly, with any filter
 """
 _SAMPLE = 20_000
 """Rows that the intrinsic dimensionality is measured on."""
-_MOST_NEIGHBOURS = 64
+_MOST_NEIGHBORS = 64
 
 
 @stage("auto", takes=["dense", "codes", "packed"], gives="hits", papers=[125])
@@ -33,7 +33,7 @@ class Auto(IndexStage):
 
     `target` is the recall@10 asked for of a graph: its degree follows the intrinsic dimensionality of the vectors, its
     efforts are measured (see `filtered`), the result is verified on queries of its own, and a graph that falls short is
-    built again with a higher degree. Decided anew by each build. Packed bits scan an eighth of the bytes of int8, stay
+    built again with a higher degree. Decided again by each build. Packed bits scan an eighth of the bytes of int8, stay
     flat ten times longer, and go to `hnsw`.
     "The Impacts of Data, Ordering, and Intrinsic Dimensionality on Recall in Hierarchical Navigable Small Worlds" (2024).
 
@@ -74,7 +74,7 @@ class Auto(IndexStage):
         while True:
             index = self._index("filtered", m).build(codes, codec)
             # above the interval's end the shortfall is chance
-            if index.verified is None or index.verified.high >= self.target or m >= _MOST_NEIGHBOURS:
+            if index.verified is None or index.verified.high >= self.target or m >= _MOST_NEIGHBORS:
                 return index
             m = m * 3 // 2
 

@@ -1,9 +1,18 @@
 """Data to better encoders.
 
-static.py      distil a static table from a transformer, `codomain learn static`
-corpus.py      unlabelled texts from open sources, named by a recipe
-teacher.py     a teacher's vectors on disk, so that long work can be stopped and resumed
-vocabulary.py  the student's tokenizer
-distil.py      the LEAF objective for a table of token rows
-recipes/       what the bundled table was made from
+contracts.py    what objectives, batchers, miners and generators promise, each with the smallest class that fits
+objectives/     what a model is trained to do
+batching/       which rows share a batch
+mining/         which documents serve as negatives
+synthesis/      texts to train on that a model writes
+recipes/        trainings as data, one TOML file each
+trainer.py      a model, an objective and a batcher, joined by the one training loop
+arguments.py    parts by name and arguments
+saving.py       trained models as folders
+static.py       distil a static table from a transformer, `codomain learn static`
+corpus.py       unlabelled texts from open sources, named by a recipe
+teacher.py      a teacher's vectors on disk, so that long work can be stopped and resumed
+vocabulary.py   the student's tokenizer
+distil.py       texts as bags of tokens, and a table of token rows from start to whitening
+token_table.py  the static student as a torch module
 """

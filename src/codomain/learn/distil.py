@@ -8,11 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-Progress = Callable[[int, int], None]
+if TYPE_CHECKING:
+    from codomain.learn.contracts import Batcher, Objective
+    from codomain.transform.training.checkpoint import Checkpoint
+
+Progress = Callable[[str, int, int], None]
 
 _NARROWEST = 1e-5
 """Share of the length below which a direction is no wider than its rounding errors."""
@@ -100,36 +104,38 @@ def train(
     rate: float,
     seed: int = 0,
     progress: Progress | None = None,
+    objective: Objective | None = None,
+    batcher: Batcher | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> np.ndarray:
     """The trained table, float32 (V, d), each row's norm being the token's pooling weight.
 
-    Loss: squared distance to the teacher's unit vector. Adam with a low rate that falls to zero: rows are seen too
-    seldom for more. Holding rows to their start, leaving out tokens and copying similarities within a batch did not help.
+    By default the objective is the squared distance to the teacher's unit vectors `targets` (n, d), in batches of shuffled
+    texts. Adam with a low rate that falls to zero: rows are seen too seldom for more. Holding rows to their start, leaving
+    out tokens and copying similarities within a batch did not help.
     """
-    import torch
-    from torch.nn.functional import embedding_bag, normalize
+    from functools import partial
 
-    torch.manual_seed(seed)
-    rng = np.random.default_rng(seed)
+    import torch
+
+    from codomain.learn.batching.shuffled import Shuffled
+    from codomain.learn.objectives.distillation import EmbeddingDistillation
+    from codomain.learn.token_table import TokenTable
+    from codomain.learn.trainer import Trainer
+
     scale = float(np.linalg.norm(table, axis=1).mean())
-    rows = torch.nn.Parameter(torch.from_numpy(table / scale))
-    optimiser = torch.optim.Adam([rows], lr=rate, betas=(0.9, 0.98), fused=True)
-    steps = epochs * -(-len(texts) // batch)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: (1 - step / steps) * min(1, (step + 1) / 50))
-    for epoch in range(epochs):
-        order = rng.permutation(len(texts))
-        for start in range(0, len(order), batch):
-            chosen = order[start : start + batch]
-            bag = texts.take(chosen)
-            ids, starts = torch.from_numpy(bag.ids.astype(np.int64)), torch.from_numpy(bag.offsets[:-1])
-            weights = torch.from_numpy(bag.weights)
-            y = normalize(embedding_bag(ids, rows, starts, mode="sum", per_sample_weights=weights), dim=1)
-            y_hat = torch.from_numpy(targets[chosen])
-            loss = ((y - y_hat) ** 2).sum(1).mean()  # L = || y - y_hat ||^2   (LEAF, eq. 1)
-            optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimiser.step()
-            schedule.step()
-        if progress:
-            progress(epoch + 1, epochs)
-    return rows.detach().numpy() * scale
+    student = TokenTable(table / scale)
+    Trainer(
+        student,
+        objective or EmbeddingDistillation(),
+        batcher or Shuffled(batch),
+        epochs,
+        rate,
+        weight_decay=0.0,
+        warmup=50,
+        seed=seed,
+        optimizer=partial(torch.optim.Adam, betas=(0.9, 0.98), fused=True),
+        progress=progress,
+        checkpoint=checkpoint,
+    ).fit([texts.take], targets)
+    return student.rows.detach().numpy() * scale

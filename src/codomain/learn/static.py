@@ -5,17 +5,20 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tomllib
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from codomain.errors import InputError, MissingExtra
 from codomain.learn import corpus, distil, vocabulary
+from codomain.learn.recipes.recipe import PARTS, check_part, make_part, read_toml
 from codomain.learn.teacher import TeacherCache
+
+if TYPE_CHECKING:
+    from codomain.transform.training.checkpoint import Checkpoint
 
 BUNDLED_RECIPE = Path(__file__).with_name("recipes") / "static.toml"
 Progress = Callable[[str, int, int], None]
@@ -35,7 +38,7 @@ def distil_static(
     `teacher` is "minilm" or any model that `st()` takes, with an uncased BERT tokenizer. `recipe` is a TOML file naming
     texts and settings (default: the recipe of the bundled table), `data` the folders its paths are looked up in (default:
     the environment variable CODOMAIN_DATA, several parted as in PATH). The teacher's vectors are kept under `cache`
-    (default: `out`/cache), so an interrupted run goes on where it stopped. `progress(step, done, total)`.
+    (default: `out`/cache), and the state of the training, so an interrupted run goes on where it stopped. `progress(step, done, total)`.
     LEAF: Knowledge Distillation of Text Embedding Models with Teacher-Aligned Representations (2025).
 
     Raises MissingExtra without torch, InputError for a recipe, source or teacher that cannot be used.
@@ -73,10 +76,21 @@ def distil_texts(
     rows[[vocabulary.as_text(piece) == "" for piece in pieces]] = 0
     targets = vectors.embed(texts, lambda a, b: say("teacher", a, b))
 
-    table, axes = fit(rows, student, texts, targets, settings, seed, say)
-    return save_table(
+    checkpoint = _checkpoint(Path(cache or out / "cache"), [teacher, settings, seed, text_hash(texts)])
+    table, axes = fit(rows, student, texts, targets, settings, seed, say, checkpoint)
+    saved = save_table(
         out, table, axes, student, {"teacher": teacher, "repeat": settings["repeat"], "texts": len(texts)}
     )
+    checkpoint.remove()
+    return saved
+
+
+def _checkpoint(folder: Path, trained: list[Any]) -> Checkpoint:
+    """Where the training keeps its state: a file of its own for all that decides the table."""
+    from codomain.transform.training.checkpoint import Checkpoint
+
+    key = text_hash([json.dumps(trained, sort_keys=True, default=str)])
+    return Checkpoint(folder / f"training-{key[:24]}.safetensors", key)
 
 
 def fit(
@@ -87,6 +101,7 @@ def fit(
     settings: dict[str, Any],
     seed: int,
     say: Progress,
+    checkpoint: Checkpoint | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """The trained table (V, d) and the principal axes (d, d) of its text vectors, the widest first."""
     from tokenizers import Tokenizer
@@ -94,7 +109,17 @@ def fit(
     bags = distil.bags(Tokenizer.from_str(vocabulary.dump(student)), texts, settings["max_tokens"], settings["repeat"])
     start = distil.initial_table(rows, bags, targets, settings["smooth"], settings["ridge"])
     options = settings["train"]
-    table = distil.train(start, bags, targets, seed=seed, progress=lambda a, b: say("epoch", a, b), **options)
+    table = distil.train(
+        start,
+        bags,
+        targets,
+        seed=seed,
+        progress=say,
+        objective=make_part(settings, "objective"),
+        batcher=make_part(settings, "batcher", size=options["batch"]),
+        checkpoint=checkpoint,
+        **options,
+    )
     table[~rows.any(axis=1)] = 0  # special tokens say nothing
     return distil.spread(table, bags, settings.get("whiten", 0.0))
 
@@ -126,12 +151,10 @@ def save_table(out: Path, table: np.ndarray, axes: np.ndarray, student: dict[str
 def read_recipe(path: str | Path | None) -> dict[str, Any]:
     """A recipe file as a dictionary; the bundled table's own when none is named."""
     path = Path(path) if path else BUNDLED_RECIPE
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"the recipe {path} cannot be read: {error.strerror}.") from None
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"the recipe {path} is not TOML: {error}.") from None
+    settings = read_toml(path)
+    for role in PARTS:
+        check_part(settings, role, str(path))
+    return settings
 
 
 def roots(data: str | Path | Sequence[str | Path] | None) -> list[Path]:

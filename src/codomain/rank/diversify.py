@@ -18,7 +18,7 @@ class Diversify(Stage):
 
     Carbonell and Goldstein, The Use of MMR, Diversity-Based Reranking for Reordering Documents, 1998. With `balance` 1
     the order stays as it is; with 0 only unlikeness counts. Relevance is the hit's score scaled to 0..1 over the
-    candidates, likeness the cosine of the document vectors. The scores given back are those the hits came with.
+    candidates, similarity the cosine of the document vectors. The scores given back are those the hits came with.
 
     >>> str(Diversify(0.5))
     'diversify(0.5)'
@@ -53,15 +53,15 @@ class Diversify(Stage):
     def _choose(self, scores: Floats, vectors: Floats, k: int) -> list[int]:
         relevance = (scores - scores.min()) / (np.ptp(scores) or 1.0)
         unit = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-        nearest = np.zeros(len(scores))  # likeness to the closest hit chosen so far
+        nearest = np.zeros(len(scores))  # similarity to the closest hit chosen so far
         order: list[int] = []
         for _ in range(k):
             # MMR = balance * relevance - (1 - balance) * max over chosen of cosine
             gain = self.balance * relevance - (1 - self.balance) * nearest
             gain[order] = -np.inf
             best = int(np.argmax(gain))
-            likeness = unit @ unit[best]
-            nearest = likeness if not order else np.maximum(nearest, likeness)
+            similarity = unit @ unit[best]
+            nearest = similarity if not order else np.maximum(nearest, similarity)
             order.append(best)
         return order
 

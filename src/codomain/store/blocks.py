@@ -15,7 +15,7 @@ import numpy as np
 from codomain.errors import StoreError
 from codomain.items import Item
 from codomain.plan import Branch, encode
-from codomain.read.situate import situate
+from codomain.read.situated import situate
 from codomain.store.backend import Backend
 from codomain.store.backend.values import StoredBlock
 from codomain.store.passages import items_of

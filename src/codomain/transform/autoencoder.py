@@ -59,16 +59,16 @@ class Autoencoder(Reducer):
         self.mean_, self.scale_ = mean.astype(np.float32), scale if scale > 0 else 1.0
         rows = rng.permutation(len(X))
         held = int(_HELD_OUT * len(X)) if len(X) >= _FEW else 0
-        centred = ((X - self.mean_) / np.float32(self.scale_))[rows]
+        centered = ((X - self.mean_) / np.float32(self.scale_))[rows]
         trained = _trained(
-            centred[held:], centred[:held] if held else centred, self.hidden, kept, self.epochs, self.seed
+            centered[held:], centered[:held] if held else centered, self.hidden, kept, self.epochs, self.seed
         )
         self.hidden_weights_, self.hidden_biases_, self.code_weights_, self.code_biases_ = trained
 
     def _apply(self, X: Floats) -> Floats:
-        centred = (X - self.mean_) / np.float32(self.scale_)
+        centered = (X - self.mean_) / np.float32(self.scale_)
         # z = W_2 relu(W_1 x + b_1) + b_2
-        inner = np.maximum(centred @ self.hidden_weights_.T + self.hidden_biases_, 0)
+        inner = np.maximum(centered @ self.hidden_weights_.T + self.hidden_biases_, 0)
         return np.asarray(inner @ self.code_weights_.T + self.code_biases_, np.float32)
 
 
@@ -80,30 +80,27 @@ def _trained(X: Floats, held: Floats, hidden: int, kept: int, epochs: int, seed:
         raise MissingExtra("fitting autoencoder()", "learn") from None
     from torch import nn
 
-    dim = X.shape[1]
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    from codomain.transform.training.loop import Loop, Update, seeded
+
+    dim, rows, unseen = X.shape[1], torch.from_numpy(X), torch.from_numpy(held)
+    with seeded(seed):
         network = nn.Sequential(
             nn.Linear(dim, hidden), nn.ReLU(), nn.Linear(hidden, kept),
             nn.Linear(kept, hidden), nn.ReLU(), nn.Linear(hidden, dim),
         )  # fmt: skip
-        optimizer = torch.optim.Adam(network.parameters(), _RATE)
-        rows, unseen = torch.from_numpy(X), torch.from_numpy(held)
-        least, since, best = np.inf, 0, _weights(network)
-        for _ in range(epochs):
-            for batch in torch.randperm(len(rows)).split(_BATCH):  # type: ignore[no-untyped-call]
-                optimizer.zero_grad()
-                nn.functional.mse_loss(network(rows[batch]), rows[batch]).backward()  # type: ignore[no-untyped-call]
-                optimizer.step()
-            with torch.no_grad():
-                error = float(nn.functional.mse_loss(network(unseen), unseen))
-            if error < least:
-                least, since, best = error, 0, _weights(network)
-            else:
-                since += 1
-            if since >= _PATIENCE:
-                break
-    return best
+
+        def error(X: Any) -> Any:
+            return nn.functional.mse_loss(network(X), X)
+
+        Loop(
+            network,
+            [Update(lambda batch: error(rows[batch]), torch.optim.Adam(network.parameters(), _RATE))],
+            lambda epoch: torch.randperm(len(rows)).split(_BATCH),  # type: ignore[no-untyped-call]
+            epochs,
+            validate=lambda: -float(error(unseen)),
+            patience=_PATIENCE,
+        ).run()
+    return _weights(network)
 
 
 def _weights(network: Any) -> list[np.ndarray[Any, Any]]:

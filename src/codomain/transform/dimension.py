@@ -31,13 +31,13 @@ def twonn(X: Floats, sample: int = _SAMPLE, seed: int = 0) -> float:
         X = X[np.sort(np.random.default_rng(seed).choice(len(X), sample, replace=False))]
     if len(X) < 3:
         return math.nan
-    first, second = neighbour_distances(X, 2).T
+    first, second = neighbor_distances(X, 2).T
     # mu_i = r_i2 / r_i1 is Pareto distributed with exponent d:  d = N / sum_i ln mu_i
     logs = float(np.log(second / first).sum())
     return len(X) / logs if logs > 0 else math.inf
 
 
-def neighbour_distances(X: Floats, count: int) -> np.ndarray:
+def neighbor_distances(X: Floats, count: int) -> np.ndarray:
     """Distances (n, count), the nearest first, from each of different rows (n, d) to its nearest others, float64."""
     # about their mean: far from zero, float32 products would not tell near rows apart
     X = (X - X.mean(axis=0, dtype=np.float64)).astype(np.float32)

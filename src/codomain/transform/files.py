@@ -78,7 +78,9 @@ def load_transform(path: str | Path) -> Estimator:
     header = _header(Path(path))
     try:
         arrays = safetensors.numpy.load(Path(path).read_bytes())
-        transform = _class(header.name)(**header.parameters).restore(arrays)
+        cls = _class(header.name)
+        now = {first: name for name, first in cls.first_parameters.items()}
+        transform = cls(**{now.get(name, name): value for name, value in header.parameters.items()}).restore(arrays)
         whole = transform.fingerprint == header.fingerprint
     except (OSError, ValueError, TypeError, KeyError, AttributeError, InputError, safetensors.SafetensorError):
         whole = False

@@ -97,7 +97,7 @@ class KernelPCA(Reducer):
         self.landmarks_ = X.copy()
         self.means_ = np.append(K.mean(axis=0), K.mean())  # of the columns, and of all
         # K~ = K - 1K - K1 + 1K1 = U L U^T; the components of x are U^T k~(x) / sqrt(L)
-        values, vectors = np.linalg.eigh(self._centred(K))
+        values, vectors = np.linalg.eigh(self._centered(K))
         values, vectors = values[::-1][:kept], vectors[:, ::-1][:, :kept]
         real = values > _FLOOR * max(values[0], 1e-30)
         peak = np.abs(vectors).argmax(axis=0)
@@ -105,7 +105,7 @@ class KernelPCA(Reducer):
         self.components_ = np.zeros((kept, len(X)))
         self.components_[: len(values)] = (vectors / np.sqrt(np.where(real, values, np.inf))).T
 
-    def _centred(self, K: np.ndarray) -> np.ndarray:
+    def _centered(self, K: np.ndarray) -> np.ndarray:
         """Kernel values (n, landmarks), as if the landmarks had mean zero in the kernel's space."""
         return np.asarray(K - self.means_[:-1] - K.mean(axis=1, keepdims=True) + self.means_[-1])
 
@@ -113,7 +113,7 @@ class KernelPCA(Reducer):
         out = np.empty((len(X), len(self.components_)), np.float32)
         for start in range(0, len(X), _ROWS):
             K = np.exp(-self.gamma_ * _squared_distances(X[start : start + _ROWS], self.landmarks_))
-            out[start : start + _ROWS] = self._centred(K) @ self.components_.T
+            out[start : start + _ROWS] = self._centered(K) @ self.components_.T
         return out
 
 

@@ -80,8 +80,8 @@ class _Principal(Reducer):
     def _fit(self, X: Floats) -> None:
         kept = self._kept(X)
         mean = self._center(X)
-        centred = X - mean
-        variance, components = principal(centred.T @ centred / max(len(X) - self._lost, 1), kept)
+        centered = X - mean
+        variance, components = principal(centered.T @ centered / max(len(X) - self._lost, 1), kept)
         self.mean_ = mean.astype(np.float32)
         self.components_ = components
         self.explained_variance_ = variance.clip(0).astype(np.float32)

@@ -139,7 +139,7 @@ class Tuned:
         found += [self.frozen[0].upper() + self.frozen[1:] + "."] if self.frozen else []
         if self.around != "{}":
             found.append(f"Measured is the dense branch by itself, in place of {{}} in {self.around}.")
-        found += ["It was broken off: pipelines that were not tried may be better."] if self.interrupted else []
+        found += ["It was interrupted: pipelines that were not tried may be better."] if self.interrupted else []
         return found
 
     def _why(self) -> list[str]:

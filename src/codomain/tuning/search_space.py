@@ -31,7 +31,7 @@ FUSIONS = (
 class Space:
     """Alternatives for each part of a pipeline, written as expressions, "" for none; a fusion has {} for the dense branch.
 
-    >>> space = Space(["static()"], reduce=["", "truncate(128)"], quantise=["int8()"], fusions=["", "fuse({}, bm25())"])
+    >>> space = Space(["static()"], reduce=["", "truncate(128)"], quantize=["int8()"], fusions=["", "fuse({}, bm25())"])
     >>> for expression in space.expressions(): print(expression)
     static() >> truncate(128) >> int8() >> flat()
     fuse(static() >> truncate(128) >> int8() >> flat(), bm25())
@@ -41,7 +41,7 @@ class Space:
 
     encoders: Sequence[str]
     reduce: Sequence[str] = ("",)
-    quantise: Sequence[str] = ("",)
+    quantize: Sequence[str] = ("",)
     indexes: Sequence[str] = ("flat()",)
     fusions: Sequence[str] = FUSIONS
     rankers: Sequence[str] = ("",)
@@ -58,9 +58,9 @@ class Space:
         for other in self.others:
             found[str(pipeline(other))] = None
         for encoder in self.encoders:
-            dense = itertools.product(self.indexes, reversed(self.reduce), reversed(self.quantise))
-            for index, reduce, quantise in dense:
-                branch = " >> ".join(part for part in (encoder, reduce, quantise, index) if part)
+            dense = itertools.product(self.indexes, reversed(self.reduce), reversed(self.quantize))
+            for index, reduce, quantize in dense:
+                branch = " >> ".join(part for part in (encoder, reduce, quantize, index) if part)
                 for fusion, ranker in itertools.product(self.fusions, self.rankers):
                     whole = fusion.replace("{}", branch) if fusion else branch
                     try:
@@ -88,10 +88,10 @@ class Space:
         reduce = ["", f"truncate({least // 2})", f"truncate({least // 4})"]
         if learns:
             reduce += [f"pca({least // 2})", f"pca({least // 4})"]
-        quantise = ["", "int8()", "int4()", "binary()"] if learns else ["", "float16()", "float8()"]
+        quantize = ["", "int8()", "int4()", "binary()"] if learns else ["", "float16()", "float8()"]
         indexes = ["flat()"] if rows <= _SCAN else [*_LARGE]
         others = ["bm25()", *([] if now is None else [str(pipeline(now))])]
-        return cls(encoders, reduce, quantise, indexes, others=others)
+        return cls(encoders, reduce, quantize, indexes, others=others)
 
 
 def parts(expression: str) -> dict[str, str]:
@@ -103,11 +103,11 @@ def parts(expression: str) -> dict[str, str]:
     root = plan(expression)
     dense = first_dense(root)
     transforms = [str(stage) for stage in dense.stages[1:-1]] if dense else []
-    quantised = dense.stages[-2] if dense and len(dense.stages) > 2 and dense.kind in ("codes", "packed") else None
+    quantized = dense.stages[-2] if dense and len(dense.stages) > 2 and dense.kind in ("codes", "packed") else None
     return {
         "encoder": str(dense.stages[0]) if dense else "none",
-        "dimensions": (" >> ".join(transforms[:-1] if quantised else transforms) or "all") if dense else "none",
-        "quantisation": (str(quantised) if quantised else "float32") if dense else "none",
+        "dimensions": (" >> ".join(transforms[:-1] if quantized else transforms) or "all") if dense else "none",
+        "quantisation": (str(quantized) if quantized else "float32") if dense else "none",
         "index": str(dense.stages[-1]) if dense else "none",
         "fusion": _fusion(root, dense),
         "ranker": " >> ".join(str(ranker) for ranker in root.rankers) or "none",

@@ -120,7 +120,7 @@ def _cost(outcome: Outcome, prefer: Prefer) -> tuple[float, float]:
 
 
 def _as_cheap(one: Outcome, cheapest: Outcome, prefer: Prefer) -> bool:
-    """As cheap as the cheapest on the preferred axis, and no dearer on the other."""
+    """As cheap as the cheapest on the preferred axis, and no more expensive on the other."""
     if prefer == "bytes":
         return one.bytes <= cheapest.bytes and one.p50 <= _LATENCY * cheapest.p50
     return one.p50 <= _LATENCY * cheapest.p50 and one.bytes <= cheapest.bytes

@@ -310,7 +310,7 @@ class _TrialRunner:
 
 
 def _read(journal: Path) -> list[Outcome]:
-    """The outcomes of a journal; a last line that was broken off is left out."""
+    """The outcomes of a journal; a last line that was interrupted is left out."""
     found = []
     if journal.exists():
         for line in journal.read_text(encoding="utf-8").splitlines():

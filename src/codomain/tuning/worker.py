@@ -25,7 +25,7 @@ from codomain.tuning.outcome import Outcome
 from codomain.tuning.racing import Rules, try_all
 
 _SHARE = 0.8
-"""Of the memory that is free, what a worker may take unless it is told."""
+"""Of the memory that is free, what a worker may take unless told otherwise."""
 
 
 def run_isolated(

@@ -35,7 +35,7 @@ class VectorFile:
 
     A text that the file does not hold gets a vector all the same, made of its n-grams and of up to five keys most like
     it, equal in every process ("Magnitude: A Fast, Efficient Universal Vector Embedding Utility Package", 2018).
-    Vectors have length one; `norms` (n,) are the lengths that the source had, which `normalized=False` gives back.
+    Vectors have length one; `norms` (n,) are the lengths that the source had, which `normalized=False` returns.
 
     >>> import tempfile
     >>> from codomain.vectorfiles import VectorFile, write

@@ -85,7 +85,7 @@ def test_one_line_without_spaces_is_taken_too():
     assert StaticEncoder().encode_documents(["ab" * 100_000]).shape == (1, 384)
 
 
-def test_fewer_dimensions_are_the_first_principal_axes_renormalised():
+def test_fewer_dimensions_are_the_first_principal_axes_renormalized():
     axes = load_file(BUNDLED / "table.safetensors")["axes"].astype(np.float32)
     kept = slowly(TEXTS) @ axes[:, :64]
     kept /= np.maximum(np.linalg.norm(kept, axis=1, keepdims=True), 1e-12)

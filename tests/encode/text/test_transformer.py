@@ -49,7 +49,7 @@ def test_prompts_go_to_their_role(model, folder):
 
 @needs_weights
 @pytest.mark.needs_learn
-def test_fewer_dimensions_are_the_first_ones_renormalised(model, folder):
+def test_fewer_dimensions_are_the_first_ones_renormalized(model, folder):
     cut = model.encode(["a cat"])[:, :100]
     vectors = TransformerEncoder(folder, dim=100, device="cpu").encode_documents(["a cat"])
     np.testing.assert_allclose(vectors, cut / np.linalg.norm(cut), atol=1e-5)

@@ -15,8 +15,8 @@ N, DIM = 12_000, 48
 
 def clustered(n, seed):
     rng = np.random.default_rng(seed)
-    centres = np.random.default_rng(99).standard_normal((60, DIM))
-    points = centres[rng.integers(60, size=n)] + 0.6 * rng.standard_normal((n, DIM))
+    centers = np.random.default_rng(99).standard_normal((60, DIM))
+    points = centers[rng.integers(60, size=n)] + 0.6 * rng.standard_normal((n, DIM))
     return (points / np.linalg.norm(points, axis=1, keepdims=True)).astype(np.float32)
 
 

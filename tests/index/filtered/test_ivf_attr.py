@@ -13,9 +13,9 @@ from codomain.trace import collect
 
 N, DIM = 6_000, 32
 rng = np.random.default_rng(0)
-centres = rng.standard_normal((50, DIM))
+centers = rng.standard_normal((50, DIM))
 cluster = rng.integers(50, size=N)
-VECTORS = (centres[cluster] + 0.5 * rng.standard_normal((N, DIM))).astype(np.float32)
+VECTORS = (centers[cluster] + 0.5 * rng.standard_normal((N, DIM))).astype(np.float32)
 VECTORS /= np.linalg.norm(VECTORS, axis=1, keepdims=True)
 # a section depends on where the vector is, a size does not: both kinds of filter occur
 ATTRIBUTES = {"section": cluster % 25, "size": rng.integers(0, 1000, N)}

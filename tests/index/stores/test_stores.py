@@ -63,7 +63,7 @@ def test_any_rows_in_any_order_with_any_prefetch_are_those_in_memory(folder, dty
         same(disk.fetch(np.arange(len(ram))), ram.fetch(np.arange(len(ram))))
 
 
-def test_neighbours_are_one_read_and_only_what_lies_between_is_wasted(folder, monkeypatch):
+def test_neighbors_are_one_read_and_only_what_lies_between_is_wasted(folder, monkeypatch):
     disk, _ = pair(folder, "float32", ragged=False)
     reads = []
     preadv = os.preadv

@@ -5,7 +5,16 @@ import pytest
 
 from codomain.errors import InputError
 from codomain.measure import Dataset
-from codomain.measure.build.machine_translated import check_translations, equal_error, in_language, length, numbers, protected, translate_collection, untranslated
+from codomain.measure.build.machine_translated import (
+    check_translations,
+    equal_error,
+    in_language,
+    length,
+    numbers,
+    protected,
+    translate_collection,
+    untranslated,
+)
 
 WORDS = {
     "the": "de",
@@ -95,8 +104,8 @@ def test_pairs_and_labels_are_translated_too():
         pairs, lambda ts: ["" if t == "three houses" else dutch([t])[0] for t in ts], checks=()
     )
     assert found.pairs == [("de hond", "de kat", 3.0)]
-    labelled = Dataset("l", "classification", documents={"0": "the dog", "1": "x"}, labels={"0": "pet", "1": "none"})
-    found, report = translate_collection(labelled, lambda ts: [t if t != "x" else "" for t in dutch(ts)], checks=())
+    labeled = Dataset("l", "classification", documents={"0": "the dog", "1": "x"}, labels={"0": "pet", "1": "none"})
+    found, report = translate_collection(labeled, lambda ts: [t if t != "x" else "" for t in dutch(ts)], checks=())
     assert found.labels == {"0": "pet"} and report.kept_by_label == {"none": 0.0, "pet": 1.0}
 
 

@@ -83,8 +83,8 @@ def test_values_that_are_all_alike_have_no_spread():
 
 def clustered(rng, clusters=40, size=5):
     """Values that are nearly the same within a cluster: 200 queries that tell as much as 40."""
-    centres = rng.normal(0, 1, clusters)
-    values = named(np.repeat(centres, size) + rng.normal(0, 0.1, clusters * size))
+    centers = rng.normal(0, 1, clusters)
+    values = named(np.repeat(centers, size) + rng.normal(0, 0.1, clusters * size))
     return values, {query: str(int(query[1:]) // size) for query in values}
 
 

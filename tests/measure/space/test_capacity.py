@@ -23,7 +23,7 @@ def test_a_circle_holds_what_geometry_says():
     assert critical_n(2) == 3
 
 
-def test_in_three_dimensions_no_more_than_four_documents_are_all_neighbours():
+def test_in_three_dimensions_no_more_than_four_documents_are_all_neighbors():
     # pairs that can come first are edges of a convex body, whose graph is planar: K4 is, K5 is not
     assert free_embedding_test(all_combinations(4), 3) == 1
     assert all(free_embedding_test(all_combinations(5), 3, seed, patience=300) < 1 for seed in range(2))

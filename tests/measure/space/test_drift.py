@@ -51,7 +51,7 @@ def test_two_halves_of_one_corpus_are_told_apart_at_the_nominal_rate():
     assert 0.02 <= rejected / 300 <= 0.09 and held / 300 >= 0.9
 
 
-def test_a_collapse_to_the_centre_hides_from_the_one_sided_test_only():
+def test_a_collapse_to_the_center_hides_from_the_one_sided_test_only():
     F = cloud(400)
     G = cloud(2000, seed=1)[np.argsort(-depth(F, cloud(2000, seed=1)))[:200]]
     assert depth_test(F, G, "outlying").p > 0.99

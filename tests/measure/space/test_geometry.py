@@ -120,9 +120,9 @@ def test_partition_isotropy_is_that_of_its_definition():
     assert math.isnan(partition_isotropy(np.zeros((3, 2))))
 
 
-def slow_local_twonn(X, row, neighbours):
+def slow_local_twonn(X, row, neighbors):
     """TwoNN's fitted line on one neighbourhood, loop by loop."""
-    near = sorted(range(len(X)), key=lambda j: math.dist(X[row], X[j]))[: neighbours + 1]
+    near = sorted(range(len(X)), key=lambda j: math.dist(X[row], X[j]))[: neighbors + 1]
     ratios = []
     for i in near:
         r = sorted(math.dist(X[i], X[j]) for j in near if j != i)
@@ -133,10 +133,10 @@ def slow_local_twonn(X, row, neighbours):
     return sum(a * b for a, b in zip(ratios, y, strict=False)) / sum(a * a for a in ratios[:kept])
 
 
-def test_local_dimension_is_twonn_on_each_neighbourhood():
+def test_local_dimension_is_twonn_on_each_neighborhood():
     X = np.unique(np.random.default_rng(0).random((60, 3)).astype(np.float32), axis=0)
     slow = [slow_local_twonn(X.astype(float), row, 20) for row in range(len(X))]
-    assert local_dimension(X, neighbours=20) == pytest.approx(slow, rel=1e-3)
+    assert local_dimension(X, neighbors=20) == pytest.approx(slow, rel=1e-3)
 
 
 @pytest.mark.parametrize("method", ["twonn", "mle"])

@@ -20,19 +20,19 @@ def test_labels_are_those_of_scikit_learn(k: int) -> None:
     assert np.allclose(ours.predict_proba(Q), peer.predict_proba(Q), atol=1e-6)
 
 
-def test_a_tie_goes_to_the_nearer_neighbours() -> None:
+def test_a_tie_goes_to_the_nearer_neighbors() -> None:
     X = np.float32([[1, 0], [0, 1]])
     assert KNNLabels(2).fit(X, ["a", "b"]).predict(np.float32([[2, 1], [1, 2]])).tolist() == ["a", "b"]
 
 
-def test_similar_neighbours_can_outvote_many() -> None:
+def test_similar_neighbors_can_outvote_many() -> None:
     X = np.float32([[1, 0.01], [0.1, 1], [0.1, -1]])
     query = np.float32([[1, 0]])
     assert KNNLabels(3).fit(X, ["a", "b", "b"]).predict(query) == ["b"]
     assert KNNLabels(3, "similarity").fit(X, ["a", "b", "b"]).predict(query) == ["a"]
 
 
-def test_more_neighbours_than_labels_are_all_of_them() -> None:
+def test_more_neighbors_than_labels_are_all_of_them() -> None:
     assert KNNLabels(50).fit(np.eye(3, dtype=np.float32), ["a", "a", "b"]).predict(np.eye(3)[2:])[0] == "a"
 
 

@@ -66,7 +66,7 @@ def retrieval(data, top_ranked=None):
     return local(AbsTaskRetrieval, "LocalRetrieval", "Retrieval", "ndcg_at_10", {"default": {"test": rows}})
 
 
-def labelled():
+def labeled():
     fields = {id: str(WORDNET.metadata[id]["field"]) for id in WORDNET.documents}
     return [(WORDNET.documents[id], field) for id, field in fields.items() if field in FIELDS][::4]
 
@@ -127,7 +127,7 @@ def test_a_similarity_task_gives_our_correlation():
 
 
 def test_classification_and_clustering_run_and_beat_chance():
-    rows = labelled()
+    rows = labeled()
     texts, names = [t for t, _ in rows], [FIELDS.index(f) for _, f in rows]
     split = {
         "train": Table.from_dict({"text": texts[::2], "label": names[::2]}),

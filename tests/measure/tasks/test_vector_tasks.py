@@ -105,9 +105,9 @@ def test_the_probe_is_logistic_regression_on_the_other_half():
     found = linear_probe(X, labels, repeats=1, seed=4).values[0]
     y = np.unique(labels, return_inverse=True)[1]
     for train, test in StratifiedKFold(2, shuffle=True, random_state=4).split(X, y):
-        centred = (X - X[train].mean(0)) / np.sqrt(((X[train] - X[train].mean(0)) ** 2).mean())
-        theirs = LogisticRegression(C=0.01, max_iter=500).fit(centred[train], y[train])
-        assert found[test].mean() == pytest.approx(theirs.score(centred[test], y[test]), abs=0.01)
+        centered = (X - X[train].mean(0)) / np.sqrt(((X[train] - X[train].mean(0)) ** 2).mean())
+        theirs = LogisticRegression(C=0.01, max_iter=500).fit(centered[train], y[train])
+        assert found[test].mean() == pytest.approx(theirs.score(centered[test], y[test]), abs=0.01)
 
 
 def test_scale_and_origin_of_vectors_change_nothing_for_the_probe():
@@ -129,7 +129,7 @@ def test_trials_count_in_the_interval_as_well_as_items():
     assert Repeated(items).minus(Repeated(items)).p == 1.0
 
 
-def labelled(n=120):
+def labeled(n=120):
     rng = np.random.default_rng(11)
     words = {"sea": ["ship", "harbour", "wave", "sail", "anchor"], "land": ["tree", "field", "barn", "plough", "horse"]}
     names = ["sea", "land"] * (n // 2)
@@ -137,8 +137,8 @@ def labelled(n=120):
     return Dataset("places", "classification", documents=texts, labels=dict(zip(texts, names, strict=True)))
 
 
-def test_a_labelled_set_is_evaluated_item_by_item_and_compared():
-    data = labelled()
+def test_a_labeled_set_is_evaluated_item_by_item_and_compared():
+    data = labeled()
     good, poor = evaluate("hashed(256)", data), evaluate("hashed(2)", data)
     assert good.values.keys() == {"accuracy", "V-measure"} and len(good.values["accuracy"]) == 120
     assert good.mean("accuracy") == pytest.approx(np.mean([*good.values["accuracy"].values()])) and good.mean(
@@ -156,7 +156,7 @@ def test_bitext_asks_for_the_same_in_the_other_language():
 
 def test_a_metric_of_another_kind_is_refused():
     with pytest.raises(InputError, match="classification set: accuracy, V-measure is"):
-        evaluate("hashed(64)", labelled(), metrics=["nDCG@10"])
+        evaluate("hashed(64)", labeled(), metrics=["nDCG@10"])
     with pytest.raises(InputError, match="two labels"):
         linear_probe(np.zeros((3, 2), np.float32), ["a", "a", "a"])
     with pytest.raises(InputError, match="single text"):

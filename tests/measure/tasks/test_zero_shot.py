@@ -9,9 +9,9 @@ from codomain.measure.tasks.zero_shot import LabelCentroidClassifier
 
 def blobs(per_class: int = 60, classes: int = 3, dim: int = 16, spread: float = 0.25) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(0)
-    centres = np.eye(dim, dtype=np.float32)[:classes]
+    centers = np.eye(dim, dtype=np.float32)[:classes]
     y = np.repeat(np.arange(classes), per_class)
-    return centres[y] + np.float32(rng.normal(0, spread, (len(y), dim))), y
+    return centers[y] + np.float32(rng.normal(0, spread, (len(y), dim))), y
 
 
 def keywords(classes: int = 3, dim: int = 16, off: float = 0.6) -> dict[str, np.ndarray]:
@@ -88,7 +88,7 @@ def test_few_documents_or_the_last_class_are_no_reason_to_drop() -> None:
     assert len(LabelCentroidClassifier(labels=far).fit(blobs(per_class=100)[0]).classes_) == 1
 
 
-def test_centring_keeps_a_common_direction_from_drawing_everything() -> None:
+def test_centering_keeps_a_common_direction_from_drawing_everything() -> None:
     X, y = blobs()
     X[:, 15] += 3
     words = keywords(off=0.1)

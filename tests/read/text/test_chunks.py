@@ -66,7 +66,7 @@ def test_long_documents_lose_nothing_at_the_borders_of_blocks():
     assert max(len(c.text) for c in chunks) <= 256
 
 
-def test_neighbours_overlap_but_not_more_than_asked():
+def test_neighbors_overlap_but_not_more_than_asked():
     text = " ".join(f"w{i}" for i in range(2000))
     chunks = chunk(text, 64, 16)
     shared = [a.end - b.start for a, b in itertools.pairwise(chunks)]

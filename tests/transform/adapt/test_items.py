@@ -25,7 +25,7 @@ def used(**arguments):
 @pytest.mark.parametrize("propensity", [None, 0.2, 0.001])
 def test_one_feedback_is_the_papers_gradient(success, propensity):
     lr, kappa, clip = 0.05, 3.0, 20.0
-    items = OnlineItems(lr=lr, kappa=kappa, clip=clip, anchor=0, neighbours=100).fit(X)
+    items = OnlineItems(lr=lr, kappa=kappa, clip=clip, anchor=0, neighbors=100).fit(X)
     q, chosen = X[7] / 4, 9
     scores = np.exp([kappa * float(q @ x) for x in X])
     p = scores / scores.sum()
@@ -49,8 +49,8 @@ def test_the_update_is_unbiased_for_the_cross_entropy_gradient():
     assert np.allclose(mean, (p - (np.arange(12) == right))[:, None] * q, atol=2e-3)
 
 
-def test_only_the_neighbourhood_and_the_chosen_item_move():
-    items = OnlineItems(neighbours=5).fit(X)
+def test_only_the_neighborhood_and_the_chosen_item_move():
+    items = OnlineItems(neighbors=5).fit(X)
     q = X[0]
     far = int((X @ q).argmin())
     items.feedback(q, [far], far, True)
@@ -68,13 +68,13 @@ def test_the_anchor_pulls_back():
     assert held.distances()[1] < free.distances()[1]
 
 
-@pytest.mark.parametrize("neighbours", [5, 64])
-def test_the_journal_repeats_and_takes_back(neighbours):
-    items = used(neighbours=neighbours)
+@pytest.mark.parametrize("neighbors", [5, 64])
+def test_the_journal_repeats_and_takes_back(neighbors):
+    items = used(neighbors=neighbors)
     assert items.events == 31
     assert np.array_equal(items.replay(), items.theta)
     assert np.array_equal(items.replay(0), items.start)
-    half = OnlineItems(neighbours=neighbours).fit(X)
+    half = OnlineItems(neighbors=neighbors).fit(X)
     rng = np.random.default_rng(1)
     for t in range(12):
         half.feedback(rng.standard_normal(12), [t % 60, (t + 1) % 60], t % 60, bool(t % 2))
@@ -121,7 +121,7 @@ def test_removed_items_are_neither_served_nor_moved():
 
 
 def test_greedy_serving_is_the_largest_inner_products():
-    served = OnlineItems(neighbours=4).fit(X).serve(X[0], 10)
+    served = OnlineItems(neighbors=4).fit(X).serve(X[0], 10)
     assert np.array_equal(served.rows, np.argsort(-(X @ X[0]))[:10])
     assert served.propensities.tolist() == [1] + [0] * 9
 
@@ -158,7 +158,7 @@ def test_wrong_use_is_told_by_one_sentence(call, sentence):
 
 
 def test_a_repelled_failure_is_a_success_the_other_way_until_it_is_as_good_as_chance():
-    kwargs = {"lr": 0.05, "kappa": 5.0, "anchor": 0, "neighbours": 100}
+    kwargs = {"lr": 0.05, "kappa": 5.0, "anchor": 0, "neighbors": 100}
     q = X[7] / np.linalg.norm(X[7])
     scores = np.exp([5.0 * float(q @ x) for x in X])
     p = scores / scores.sum()

@@ -141,9 +141,9 @@ def test_wrong_pairs_are_told_by_one_sentence(call, sentence):
         call()
 
 
-def slowly(X, anchors, centre, whiten, top):
+def slowly(X, anchors, center, whiten, top):
     """Relative representations one cosine at a time."""
-    mean = anchors.mean(0) if centre else np.zeros(anchors.shape[1])
+    mean = anchors.mean(0) if center else np.zeros(anchors.shape[1])
     A = np.array([a - mean for a in anchors])
     A = np.array([a / np.linalg.norm(a) for a in A])
     rows = []
@@ -162,12 +162,12 @@ def slowly(X, anchors, centre, whiten, top):
     return np.array(rows)
 
 
-@pytest.mark.parametrize("centre", [True, False])
+@pytest.mark.parametrize("center", [True, False])
 @pytest.mark.parametrize("whiten", [True, False])
 @pytest.mark.parametrize("top", [None, 4])
-def test_relative_is_what_a_loop_gives(centre, whiten, top):
-    relative = Relative(9, centre=centre, whiten=whiten, sparse_top=top).fit(NEW)
-    expected = slowly(NEW, NEW[relative.rows_], centre, whiten, top)
+def test_relative_is_what_a_loop_gives(center, whiten, top):
+    relative = Relative(9, center=center, whiten=whiten, sparse_top=top).fit(NEW)
+    expected = slowly(NEW, NEW[relative.rows_], center, whiten, top)
     assert np.allclose(relative.transform(NEW), expected, atol=2e-4)
 
 

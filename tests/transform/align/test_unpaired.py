@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.optimize import linear_sum_assignment, quadratic_assignment
 
-from codomain.transform.align.matching import TARGETS, centred_gram, likeness, match, sinkhorn
+from codomain.transform.align.matching import TARGETS, centered_gram, match, similarity, sinkhorn
 from codomain.transform.align.unpaired import UnpairedAlign
 from codomain.transform.estimator import VectorError
 from codomain.transform.files import load_transform, save_transform
@@ -15,8 +15,8 @@ from codomain.transform.files import load_transform, save_transform
 def clouds(n=600, m=500, dim=16, wide=16, seed=0):
     """Unit vectors of one clustered distribution: n turned by a rotation into `wide` dimensions, m others, 200 more of each."""
     rng = np.random.default_rng(seed)
-    centres = rng.standard_normal((30, dim))
-    points = centres[rng.choice(30, n + m + 200, p=rng.dirichlet(np.full(30, 3)))] + 0.3 * rng.standard_normal(
+    centers = rng.standard_normal((30, dim))
+    points = centers[rng.choice(30, n + m + 200, p=rng.dirichlet(np.full(30, 3)))] + 0.3 * rng.standard_normal(
         (n + m + 200, dim)
     )
     points /= np.linalg.norm(points, axis=1, keepdims=True)
@@ -97,7 +97,7 @@ def test_what_cannot_be_aligned_is_one_sentence(change, sentence):
         UnpairedAlign().fit(**{"X": X, "y": y, **change})
 
 
-@pytest.mark.parametrize("argument", [{"match": "best"}, {"clusters": 2}, {"runs": 1}, {"neighbours": 0}])
+@pytest.mark.parametrize("argument", [{"match": "best"}, {"clusters": 2}, {"runs": 1}, {"neighbors": 0}])
 def test_arguments_out_of_range_are_named(argument):
     X, y, *_ = clouds(n=50, m=50)
     with pytest.raises(VectorError):
@@ -111,7 +111,7 @@ def test_no_swap_betters_a_matching_and_of_few_clusters_it_is_the_best(seed):
 
     rng = np.random.default_rng(seed)
     for k in (6, 15):
-        SA, SB = (centred_gram(rng.standard_normal((k, 5))) for _ in range(2))
+        SA, SB = (centered_gram(rng.standard_normal((k, 5))) for _ in range(2))
         p, score = match(SA, SB, 100, rng)
         assert score == pytest.approx(value(p) / np.linalg.norm(SA) / np.linalg.norm(SB))
         for r, s in itertools.combinations(range(k), 2):
@@ -124,7 +124,7 @@ def test_no_swap_betters_a_matching_and_of_few_clusters_it_is_the_best(seed):
 
 def test_matching_finds_a_hidden_permutation_where_scipy_does():
     rng = np.random.default_rng(0)
-    SA = centred_gram(rng.standard_normal((12, 20)))
+    SA = centered_gram(rng.standard_normal((12, 20)))
     hidden = rng.permutation(12)
     SB = SA[np.ix_(hidden, hidden)]
     options = [{"maximize": True, "rng": np.random.default_rng(i)} for i in range(30)]
@@ -140,15 +140,15 @@ def test_likeness_is_a_correlation_of_inner_products_that_no_rotation_changes():
     H = np.eye(40) - 1 / 40
     pairs = list(itertools.combinations(range(40), 2))
     SA, SB = (np.array([(H @ x @ x.T @ H)[i, j] for i, j in pairs]) for x in (A, B))
-    assert likeness(A, B) == pytest.approx(np.corrcoef(SA, SB)[0, 1], abs=1e-6)
-    assert likeness(A, B @ np.linalg.qr(rng.standard_normal((8, 8)))[0]) == pytest.approx(likeness(A, B), abs=1e-6)
-    assert abs(likeness(A, B[rng.permutation(40)])) < 0.2 < likeness(A, B)
-    assert likeness(A[:2], B[:2]) == 0 == likeness(np.ones((5, 3)), B[:5])
+    assert similarity(A, B) == pytest.approx(np.corrcoef(SA, SB)[0, 1], abs=1e-6)
+    assert similarity(A, B @ np.linalg.qr(rng.standard_normal((8, 8)))[0]) == pytest.approx(similarity(A, B), abs=1e-6)
+    assert abs(similarity(A, B[rng.permutation(40)])) < 0.2 < similarity(A, B)
+    assert similarity(A[:2], B[:2]) == 0 == similarity(np.ones((5, 3)), B[:5])
 
 
 def test_starts_that_agree_are_not_enough(monkeypatch):
     X, y, *_ = clouds()
-    monkeypatch.setattr("codomain.transform.align.unpaired.likeness", lambda A, B: 0.5)
+    monkeypatch.setattr("codomain.transform.align.unpaired.similarity", lambda A, B: 0.5)
     align = UnpairedAlign(runs=8, clusters=20).fit(X, y)
     assert align.agreement_ > 0.9 and align.likeness_ == align.null_likeness_
     assert not align.aligned_
@@ -162,7 +162,7 @@ def test_sinkhorn_keeps_its_margins_and_tends_to_the_assignment():
     assert (plan.argmax(axis=1) == linear_sum_assignment(-scores)[1]).all()
 
 
-def test_mutual_targets_are_means_over_mutual_neighbours():
+def test_mutual_targets_are_means_over_mutual_neighbors():
     rng = np.random.default_rng(0)
     A, B = rng.standard_normal((30, 4)).astype(np.float32), rng.standard_normal((25, 4)).astype(np.float32)
     kept, targets = TARGETS["mutual"](A, B, B, 3)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from codomain.stage import Stage
@@ -21,8 +22,10 @@ class TextEncoder(Stage):
         names = [parameter.name for parameter in self._parameters()]
         return {name: self._dim if name == "dim" else getattr(self, name) for name in names}
 
-    def _arguments(self, written: Callable[[Any], str]) -> Iterator[str]:
+    def _arguments(
+        self, written: Callable[[Any], str], names: Mapping[str, str] = MappingProxyType({})
+    ) -> Iterator[str]:
         defaults = {parameter.name: parameter.default for parameter in self._parameters()}
         for position, (name, value) in enumerate(self.get_params().items()):
             if value != defaults[name]:
-                yield written(value) if position == 0 else f"{name}={written(value)}"
+                yield written(value) if position == 0 else f"{names.get(name, name)}={written(value)}"

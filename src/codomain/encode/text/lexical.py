@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _TOKENS = 1 << 17
 """Words, of eight letters at most, of the texts that are summed at a time: bounds the memory of the sort."""
 _REMEMBERED = 1 << 24
-"""Entries after which the table starts anew: a stream of ever new words does not fill the memory."""
+"""Entries after which the table starts again: a stream of ever new words does not fill the memory."""
 _LOCK = Lock()
 """Held while words are looked up: a table is shared by all threads that encode."""
 _MOST_DIMENSIONS = 1 << 31

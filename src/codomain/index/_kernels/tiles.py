@@ -40,7 +40,7 @@ class Tiles:
         return self._tiles.array
 
     def append(self, words: np.ndarray) -> None:
-        """Add words (n, length) at the end; a last tile that is not full is laid out anew."""
+        """Add words (n, length) at the end; a last tile that is not full is laid out again."""
         full = self._rows // LANES
         rest = self.rows(np.arange(full * LANES, self._rows))
         self._tiles.append(_laid_out(np.concatenate([rest, words])), full)

@@ -1,4 +1,4 @@
-"""The coarse stage of late interaction: one vector for each document, in an index of the house."""
+"""The coarse stage of late interaction: one vector for each document, in a codomain index."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ class Coarse:
 
     def early(self, queries: Ragged, k: int, allow: Rows | None, share: float) -> Hits | None:
         """The same after the first `share` of the lists, unreported; None where the index has no lists to stop between."""
-        lists = getattr(self.index, "nprobe", None)
+        lists = self.index.nprobe
         if lists is None:
             return None
         first = copy.copy(self.index)  # the same contents, fewer probes

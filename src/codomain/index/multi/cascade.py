@@ -59,7 +59,7 @@ class Cascade(IndexStage):
             raise ValueError(f"needs order to be 'farthest' or 'given', not {order!r}")
         check_where(store)
         if store == "recompute":
-            raise ValueError("needs store to be 'ram' or 'disk': parts of a document cannot be made anew alone")
+            raise ValueError("needs store to be 'ram' or 'disk': parts of a document cannot be encoded again alone")
         if dtype not in ("float16", "float32"):
             raise ValueError(f"needs dtype to be 'float16' or 'float32', not {dtype!r}")
         self.order = order

@@ -1,4 +1,4 @@
-"""The vectors of all documents of an index: in memory, in a file once it is saved, or made anew from the texts."""
+"""The vectors of all documents of an index: in memory, in a file once it is saved, or encoded again from the texts."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Where = Literal["ram", "disk", "recompute"]
 _BLOCK = 1 << 11
 """Vectors read at a time where documents are gone through."""
 _ENCODED = 1 << 17
-"""The same where they are made anew: an encoder wants many texts at once."""
+"""The same where they are encoded again: an encoder wants many texts at once."""
 
 
 class TokenLists:
@@ -66,7 +66,9 @@ class TokenLists:
         """The float32 vectors of the rows, in their order; raises InputError where nothing says how to make them."""
         if self.where == "recompute":
             if self._made is None:
-                raise InputError("vectors that are made anew need their texts: call attach(source) before the search.")
+                raise InputError(
+                    "vectors that are encoded again need their texts: call attach(source) before the search."
+                )
             return _ragged(self._made.fetch(rows))
         if self._filed is None:
             return _ragged(RamStore(Ragged(self._values.array, self._offsets.array)).fetch(rows))
@@ -177,5 +179,5 @@ def check_where(where: str) -> None:
 
 def _ragged(vectors: Any) -> Ragged:
     if not isinstance(vectors, Ragged):
-        raise InputError(f"vectors made anew must be Ragged (many for each row), but are {type(vectors).__name__}.")
+        raise InputError(f"vectors encoded again must be Ragged (many for each row), but are {type(vectors).__name__}.")
     return vectors

@@ -134,7 +134,7 @@ def insert(
     shape: Rows,
     prior: float,
 ) -> None:
-    """Insert rows (n, d) one after the other, by partition utility; leaf_of (n,) is told where each one went.
+    """Insert rows (n, d) one after the other, by partition utility; leaf_of (n,) holds where each one went.
 
     PU = 1/K sum_c (n_c / n) (entropy_parent - entropy_c) over the K children. Ties go to the earlier of: join the best
     child, a child of its own, merge the two best, split the best.

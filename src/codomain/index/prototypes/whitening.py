@@ -30,8 +30,8 @@ class Whitening(NamedTuple):
         if dims == 0 or len(vectors) < 2:
             return cls(np.zeros(dim, np.float32), np.eye(dim, dtype=np.float32))
         mean = vectors.mean(axis=0, dtype=np.float64)
-        centred = vectors - mean
-        variance, directions = np.linalg.eigh(centred.T @ centred / len(vectors))
+        centered = vectors - mean
+        variance, directions = np.linalg.eigh(centered.T @ centered / len(vectors))
         if variance[-1] <= 0 or not np.any(vectors[1:] != vectors[0]):
             return cls(mean.astype(np.float32), np.eye(dim, dtype=np.float32))
         kept = [i for i in range(dim)[::-1] if variance[i] > _FLAT * variance[-1]][:dims]

@@ -1,4 +1,4 @@
-"""Product-quantised codes: what the walk sees of a vector before it is made anew."""
+"""Product-quantised codes: what the walk sees of a vector before it is encoded again."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def train(vectors: Floats, parts: int, seed: int) -> Codebook:
 
 
 def compact(values: Floats) -> np.ndarray:
-    """As float16, or unchanged where that cannot hold them: rows kept are compared with rows made anew, clipped ones lose.
+    """As float16, or unchanged where that cannot hold them: rows kept are compared with rows encoded again, clipped ones lose.
 
     >>> compact(np.float32([60_000])).dtype, compact(np.float32([70_000])).dtype
     (dtype('float16'), dtype('float32'))

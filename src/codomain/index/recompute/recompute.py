@@ -139,7 +139,7 @@ class Recompute(IndexStage):
         self._removed = np.union1d(self._removed, wanted)
 
     def search(self, queries: Floats, k: int, allow: np.ndarray | None = None) -> Hits:
-        """The k best of the allowed rows for each query (q, d), scored by vectors made anew; never fewer than min(k, matches).
+        """The k best of the allowed rows for each query (q, d), scored by vectors encoded again; never fewer than min(k, matches).
 
         Raises InputError for another dimension, or when nothing is attached.
         """
@@ -289,7 +289,7 @@ class Recompute(IndexStage):
         return [(rows, row_scores) for row_scores in scores]
 
     def _vectors(self, rows: Rows) -> Floats:
-        """Vectors of sorted rows: those that the cache keeps, the others made anew."""
+        """Vectors of sorted rows: those that the cache keeps, the others encoded again."""
         kept = np.isin(rows, self._cached, assume_unique=True)
         vectors = np.empty((len(rows), self._dim), np.float32)
         if kept.any():
@@ -303,7 +303,7 @@ class Recompute(IndexStage):
             raise InputError(
                 f"{self} keeps no vectors: attach(source) must say who has the texts before the first search."
             )
-        return as_float32(self._store.fetch(rows), dim=self._dim, what="vectors made anew")
+        return as_float32(self._store.fetch(rows), dim=self._dim, what="vectors encoded again")
 
     def _unit(self, vectors: Floats) -> Floats:
         if self.metric == "ip":

@@ -37,13 +37,13 @@ def unpack(starts: np.ndarray, packed: np.ndarray, offsets: Rows, rows: Rows) ->
     """What `pack` was given."""
     found = np.empty(len(packed), np.int64)
     for node in range(len(starts) - 1):
-        count = neighbours(starts, packed, node, found)
+        count = neighbors(starts, packed, node, found)
         rows[offsets[node] : offsets[node] + count] = found[:count]
         offsets[node + 1] = offsets[node] + count
 
 
 @njit(cache=True, nogil=True)
-def neighbours(starts: np.ndarray, packed: np.ndarray, node: int, out: Rows) -> int:
+def neighbors(starts: np.ndarray, packed: np.ndarray, node: int, out: Rows) -> int:
     """Write the neighbours of a node to `out` and give their number."""
     at, end, count, row = np.int64(starts[node]), np.int64(starts[node + 1]), 0, np.int64(0)
     while at < end:
@@ -187,7 +187,7 @@ def advance(
         if best < 0 or (found >= ef and score[best] < nth_highest(scratch, found, ef)):
             return
         expanded[best] = True
-        for i in range(neighbours(starts, packed, exact[best], buffer)):
+        for i in range(neighbors(starts, packed, exact[best], buffer)):
             counts[0] = see(table, codes, buffer[i], state, seen, guess, counts[0])
         # of all rows seen, the top share by approximate score is recomputed where it has not been yet
         n = counts[0]

@@ -111,7 +111,7 @@ class SparseIndex(IndexStage):
         return self
 
     def add(self, vectors: Any) -> None:
-        """Append rows: a part of their own, merged by size; with Seismic, the whole is built anew when it has doubled."""
+        """Append rows: a part of their own, merged by size; with Seismic, the whole is rebuilt when it has doubled."""
         vectors = self._checked(vectors, self._dim)
         if self.approximate is not None and vectors.data.min(initial=0) < 0:
             raise InputError(f"{self} cannot hold negative values, which Seismic's bounds do not allow: use exact.")
@@ -344,7 +344,7 @@ class SparseIndex(IndexStage):
         lists = reduce(join, [part.lists for part in self._parts])
         self._reset(_parts([lists]), self._removed, None)
         if self.weighting == "bm25":
-            # tf / (tf + k1 (1 - b + b dl / avgdl)); rows found are scored anew with the statistics of the moment
+            # tf / (tf + k1 (1 - b + b dl / avgdl)); rows found are scored again with the statistics of the moment
             saturation = self._weighing()[0].saturation[lists.rows]
             lists = lists._replace(values=lists.values / (lists.values + saturation))
         near = Seismic.build(revert(lists, self._dim), self.settings())

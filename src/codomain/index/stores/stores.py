@@ -1,4 +1,4 @@
-"""Where full vectors are read from in the second, exact stage of a search: memory, its owner, or made anew from the texts.
+"""Where full vectors are read from in the second, exact stage of a search: memory, its owner, or encoded again from the texts.
 
 All of them are a `FineStore`: `fetch(rows)` gives float32 (n, d), or Ragged where a row has many vectors.
 """
@@ -69,7 +69,7 @@ class RamStore:
 
 
 class RecomputeStore:
-    """Vectors that are stored nowhere: made anew from the texts by the encoder, the last `cache` rows remembered.
+    """Vectors that are stored nowhere: encoded again from the texts by the encoder, the last `cache` rows remembered.
 
     "LEANN: A Low-Storage Vector Index" (2025).
     """

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, normalize
 
+from codomain.learn.contracts import Objective
+from codomain.registry import register
 from codomain.stage import check_float, check_int
 from codomain.vectors import Floats
 
@@ -46,7 +50,8 @@ class SimplexHead(nn.Module):
     def __init__(self, K: int, d_in: int) -> None:
         super().__init__()
         self.K = check_int("K", K, 2)
-        self.features = nn.Linear(check_int("d_in", d_in), K - 1)
+        self.d_in = check_int("d_in", d_in)
+        self.features = nn.Linear(d_in, K - 1)
         self.register_buffer("corners", torch.from_numpy(simplex(K)))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -58,31 +63,60 @@ class SimplexHead(nn.Module):
         return z @ self.corners.T
 
 
-class StationaryLoss(nn.Module):
+@register("objective", "stationary")
+class StationaryLoss(Objective):
     """Cross-entropy on a simplex and, after an update, contrast with the features of the model before.
 
     L = lam CE(W z, y) + (1 - lam) HOC(z, z_old), where HOC is InfoNCE between unit features new and old, times `mu`: the
-    positive of a new feature is the old one of the same sample, old ones of its class are no negatives. Without old
-    features it is the cross-entropy alone. Of several models before, give the last.
+    positive of a new feature is the old one of the same sample, old ones of its class are no negatives. The column is the
+    features z (n, K - 1) of a head such as SimplexHead(K). Labels are the classes (n,), or (n, 1 + d): the classes beside the
+    features of the model before (`with_features`). Without them it is the cross-entropy alone. Of several models before, use
+    the last.
     "Stationary Representations" (2024).
 
-    >>> loss, head = StationaryLoss(), SimplexHead(10, 64)
-    >>> z, labels = head.features(torch.ones(4, 64)), torch.tensor([0, 0, 1, 2])
-    >>> loss(head.logits(z), labels).shape
+    >>> loss, head = StationaryLoss(10), SimplexHead(10, 64)
+    >>> z, classes = head.features(torch.ones(4, 64)), torch.tensor([0, 0, 1, 2])
+    >>> loss.compute_loss_from_embeddings([z], classes).shape
+    torch.Size([])
+    >>> loss.compute_loss_from_embeddings([z], with_features(classes, z.detach())).shape
     torch.Size([])
     """
 
-    def __init__(self, mu: float = 10.0, lam: float = 0.1) -> None:
+    columns = (1, 1)
+    labels = "class"
+    needs_labels = True
+    corners: Tensor
+
+    def __init__(self, K: int, mu: float = 10.0, lam: float = 0.1) -> None:
         super().__init__()
+        self.K = check_int("K", K, 2)
         self.mu = check_float("mu", mu)
         self.lam = check_float("lam", lam, 0, 1)
+        self.register_buffer("corners", torch.from_numpy(simplex(K)))
 
-    def forward(self, logits: Tensor, labels: Tensor, z: Tensor | None = None, z_old: Tensor | None = None) -> Tensor:
-        """Logits (n, K) and labels (n,); features (n, d) of the new model and of the old one, for the same samples."""
-        loss = cross_entropy(logits, labels)
-        if z is None or z_old is None:
+    def logits(self, z: Tensor) -> Tensor:
+        """Features (n, K - 1) to logits W z (n, K)."""
+        return z @ self.corners.T
+
+    def loss(self, embeddings: Sequence[Tensor], labels: Tensor | None) -> Tensor:
+        """Features, and classes with or without the features of the model before, to the mean over samples."""
+        assert labels is not None
+        (z,) = embeddings
+        classes = (labels if labels.ndim == 1 else labels[:, 0]).long()
+        loss = cross_entropy(self.logits(z), classes)
+        if labels.ndim == 1:
             return loss
-        return self.lam * loss + (1 - self.lam) * higher_order_compatibility(z, z_old, labels, self.mu)
+        return self.lam * loss + (1 - self.lam) * higher_order_compatibility(z, labels[:, 1:], classes, self.mu)
+
+
+def with_features(classes: Tensor, features: Tensor) -> Tensor:
+    """Classes (n,) and the features (n, d) of the model before as one tensor of labels (n, 1 + d): trainers pass one.
+
+    >>> with_features(torch.tensor([2, 0]), torch.full((2, 2), 0.5))
+    tensor([[2.0000, 0.5000, 0.5000],
+            [0.0000, 0.5000, 0.5000]])
+    """
+    return torch.cat([classes[:, None].to(features.dtype), features], dim=1)
 
 
 def higher_order_compatibility(z: Tensor, z_old: Tensor, labels: Tensor, mu: float = 10.0) -> Tensor:

@@ -80,7 +80,7 @@ def read_table(path: Path, name: str | None = None, split: str = "test") -> Data
         elif left and "label" in columns:
             data = Dataset(name, "pairs", pairs=[(_text(r[left]), _text(r[right]), _bit(r["label"])) for r in kept])
         elif "text" in columns and "label" in columns:
-            data = _labelled(name, columns, kept)
+            data = _labeled(name, columns, kept)
         elif left or len([column for column in columns if column not in _NOT_TEXT]) == 2:
             left, right = (left, right) if left else [column for column in columns if column not in _NOT_TEXT]
             data = Dataset(name, "bitext", pairs=[(_text(r[left]), _text(r[right]), 1.0) for r in kept])
@@ -95,7 +95,7 @@ def read_table(path: Path, name: str | None = None, split: str = "test") -> Data
     return data
 
 
-def _labelled(name: str, columns: list[str], rows: list[dict[str, Any]]) -> Dataset:
+def _labeled(name: str, columns: list[str], rows: list[dict[str, Any]]) -> Dataset:
     before = [column for column in _BEFORE_TEXT if column in columns]
     documents: dict[str, str] = {}
     labels: dict[str, str] = {}

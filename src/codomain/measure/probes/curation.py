@@ -238,7 +238,7 @@ def _medoids(U: Floats, count: int, seed: int) -> Rows:
 def _facility(U: Floats, count: int) -> Rows:
     cosines = U @ U.T
     best = np.full(len(U), -1.0, np.float32)
-    # lazily: a row's gain only shrinks as others are chosen, so one that is still ahead when made anew is the largest
+    # lazily: a row's gain only shrinks as others are chosen, so one that is still ahead when computed again is the largest
     heap = [(-float(gain), row) for row, gain in enumerate((cosines - best).sum(axis=1, dtype=np.float64))]
     heapq.heapify(heap)
     chosen: list[int] = []
@@ -271,6 +271,6 @@ def _without(values: NDArray[np.float64], cause: NDArray[np.float64]) -> NDArray
     """What a line through the cause does not explain."""
     if cause.shape != values.shape:
         raise InputError(f"every loss needs a length: there are {len(values)} losses and {cause.size} lengths.")
-    centred = cause - cause.mean()
-    slope = centred @ values / max(float(centred @ centred), 1e-12)
-    return np.asarray(values - slope * centred)
+    centered = cause - cause.mean()
+    slope = centered @ values / max(float(centered @ centered), 1e-12)
+    return np.asarray(values - slope * centered)

@@ -20,7 +20,7 @@ from codomain.measure.probes.perturbations import DEFAULT, Perturbation
 from codomain.measure.space.neighbors import unit_rows
 from codomain.vectors import Floats, Rows
 
-Decision = Literal["neighbours", "centroid", "logistic"]
+Decision = Literal["neighbors", "centroid", "logistic"]
 
 _FOLDS = 5
 _NEAR = 10
@@ -50,14 +50,14 @@ def flip_rate(
     texts: Sequence[str],
     y: Sequence[Any] | None = None,
     perturbations: Sequence[Perturbation] = DEFAULT,
-    decision: Decision = "neighbours",
+    decision: Decision = "neighbors",
     space: int | None = None,
     strengths: Sequence[int] = (1,),
     seed: int = 0,
 ) -> list[Flip]:
     """Edit each text and see whether what is decided from its vector changes.
 
-    "neighbours": the nearest other text, with the share of the ten nearest that stay. "centroid" and "logistic" predict the
+    "neighbors": the nearest other text, with the share of the ten nearest that stay. "centroid" and "logistic" predict the
     label y by the nearest class mean or by logistic regression, in `space` principal components if given; they are fitted on
     four fifths of the texts and asked about the rest, never about a text that they have seen.
 
@@ -70,15 +70,15 @@ def flip_rate(
     Raises InputError for too few texts, a missing label or an unknown decision, MissingExtra without scikit-learn for
     "logistic".
     """
-    if decision not in ("neighbours", "centroid", "logistic"):
-        raise InputError(f"the decision is 'neighbours', 'centroid' or 'logistic', not {decision!r}.")
+    if decision not in ("neighbors", "centroid", "logistic"):
+        raise InputError(f"the decision is 'neighbors', 'centroid' or 'logistic', not {decision!r}.")
     texts = [*texts]
-    least = 3 if decision == "neighbours" else 2 * _FOLDS
+    least = 3 if decision == "neighbors" else 2 * _FOLDS
     if len(texts) < least:
         raise InputError(f"{len(texts)} texts are too few: {least} at least.")
     X = unit_rows(encoder.encode_documents(texts))
-    judge: _Neighbours | _Classifier
-    judge = _Neighbours(X) if decision == "neighbours" else _Classifier(X, _labels(y, texts), decision, space, seed)
+    judge: _Neighbors | _Classifier
+    judge = _Neighbors(X) if decision == "neighbors" else _Classifier(X, _labels(y, texts), decision, space, seed)
     return [
         _flipped(encoder, texts, X, judge, perturbation, strength, seed)
         for perturbation in perturbations
@@ -90,7 +90,7 @@ def _flipped(
     encoder: Encoder,
     texts: list[str],
     X: Floats,
-    judge: _Neighbours | _Classifier,
+    judge: _Neighbors | _Classifier,
     perturbation: Perturbation,
     strength: int,
     seed: int,
@@ -119,7 +119,7 @@ def _flipped(
     )
 
 
-class _Neighbours:
+class _Neighbors:
     """The decision is the nearest other text."""
 
     def __init__(self, X: Floats) -> None:

@@ -1,4 +1,4 @@
-"""Would another encoder find the same things? Likeness of two spaces as a whole, and of what they retrieve.
+"""Would another encoder find the same things? Similarity of two spaces as a whole, and of what they retrieve.
 
 "Beyond Benchmarks: Evaluating Embedding Model Similarity for Retrieval Augmented Generation Systems" (2024): the two
 disagree, and it is the second that users see.
@@ -86,7 +86,7 @@ def rank_similarity(A: Ranked, B: Ranked, k: int) -> NDArray[np.float64]:
     return np.asarray((same * weight).sum(axis=(1, 2)) / harmonic[common])
 
 
-class Likeness(NamedTuple):
+class Similarity(NamedTuple):
     """Two encoders: debiased CKA, and by k the mean Jaccard and rank similarity of what they retrieve."""
 
     first: str
@@ -99,7 +99,7 @@ class Likeness(NamedTuple):
 class Agreement(NamedTuple):
     """All pairs of encoders, and the rows (2 * encoders - 1, 4) of their tree, as scipy's `dendrogram` draws it."""
 
-    pairs: list[Likeness]
+    pairs: list[Similarity]
     tree: NDArray[np.float64]
 
 
@@ -136,7 +136,7 @@ def agreement(
         a, b = names[i], names[j]
         jaccard = {k: float(jaccard_at_k(ranked[a], ranked[b], k).mean()) for k in ks}
         rank = {k: float(rank_similarity(ranked[a], ranked[b], k).mean()) for k in ks}
-        pairs.append(Likeness(a, b, cka(vectors[a], vectors[b]), jaccard, rank))
+        pairs.append(Similarity(a, b, cka(vectors[a], vectors[b]), jaccard, rank))
         apart[i, j] = apart[j, i] = 1 - jaccard[ks[-1]]
     return Agreement(pairs, np.asarray(linkage(squareform(apart), "average")))
 

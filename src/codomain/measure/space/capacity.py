@@ -73,7 +73,7 @@ def critical_n(dim: int, k: int = 2, start: int = 0, tries: int = 2, most: int =
     From `start` documents (or the k + 1 that the case needs) one more at a time, until `tries` seeds in a row fail. It is a
     best case: no text stands in the way.
 
-    >>> critical_n(2)  # on a circle a query lies between two neighbours
+    >>> critical_n(2)  # on a circle a query lies between two neighbors
     3
 
     Raises InputError as `free_embedding_test`.

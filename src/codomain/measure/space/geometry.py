@@ -10,7 +10,7 @@ import numpy as np
 from codomain.errors import InputError
 from codomain.index.diagnostics import lid
 from codomain.index.flat import Flat
-from codomain.transform.dimension import neighbour_distances, twonn
+from codomain.transform.dimension import neighbor_distances, twonn
 from codomain.vectors import Floats, as_float32
 
 _LEFT_OUT = 0.1
@@ -24,7 +24,7 @@ def intrinsic_dimension(
     method: Literal["twonn", "mle"] = "twonn",
     sample: int = 5_000,
     seed: int = 0,
-    neighbours: int = 10,
+    neighbors: int = 10,
 ) -> float:
     """How many dimensions vectors (n, d) vary in, near each of them; at most `sample` rows are looked at.
 
@@ -46,17 +46,17 @@ def intrinsic_dimension(
     X = np.unique(as_float32(X), axis=0)
     if len(X) > sample:
         X = X[np.sort(np.random.default_rng(seed).choice(len(X), sample, replace=False))]
-    k = neighbours
+    k = neighbors
     if len(X) <= k:
         return math.nan
-    T = neighbour_distances(X, k)
+    T = neighbor_distances(X, k)
     # 1/m(x) = 1/(k-1) sum_{j<k} ln T_k(x) / T_j(x)
     inverse = float(np.log(T[:, -1:] / T[:, :-1]).sum(axis=1).mean() / (k - 1))
     return 1 / inverse if inverse > 0 else math.inf
 
 
 def local_dimension(
-    X: Floats, method: Literal["twonn", "mle"] = "twonn", neighbours: int = 128, sample: int = 1_000, seed: int = 0
+    X: Floats, method: Literal["twonn", "mle"] = "twonn", neighbors: int = 128, sample: int = 1_000, seed: int = 0
 ) -> Floats:
     """The dimension (s,) around each of at most `sample` rows of (n, d), from its nearest neighbours alone.
 
@@ -74,7 +74,7 @@ def local_dimension(
     # about their mean: far from zero, float32 products would not tell near rows apart
     X = (X - X.mean(axis=0, dtype=np.float64)).astype(np.float32)
     if method == "mle":
-        return lid(X, neighbours, sample, seed)
+        return lid(X, neighbors, sample, seed)
     if method != "twonn":
         raise InputError(f"there is no method {method!r} for the local dimension: take 'twonn' or 'mle'.")
     if len(X) < 3:
@@ -82,7 +82,7 @@ def local_dimension(
     rows = np.arange(len(X))
     if len(rows) > sample:
         rows = np.sort(np.random.default_rng(seed).choice(len(rows), sample, replace=False))
-    near = Flat("l2").build(X).search(X[rows], min(neighbours + 1, len(X))).rows
+    near = Flat("l2").build(X).search(X[rows], min(neighbors + 1, len(X))).rows
     found = [_fitted_twonn(X[block]) for block in np.array_split(near, math.ceil(len(near) / _BLOCK))]
     dimensions = np.concatenate(found)
     return np.asarray(dimensions[np.isfinite(dimensions)], np.float32)
@@ -90,9 +90,9 @@ def local_dimension(
 
 def _fitted_twonn(clouds: Floats) -> np.ndarray:
     """TwoNN's dimension (b,) of each cloud of (b, n, d), by the slope of a line through 0 without the largest ratios."""
-    centred = clouds - clouds.mean(axis=1, keepdims=True, dtype=np.float64)
-    half = np.einsum("bnd,bnd->bn", centred, centred) / 2
-    apart = half[:, :, None] + half[:, None] - centred @ centred.transpose(0, 2, 1)  # half the squared distances
+    centered = clouds - clouds.mean(axis=1, keepdims=True, dtype=np.float64)
+    half = np.einsum("bnd,bnd->bn", centered, centered) / 2
+    apart = half[:, :, None] + half[:, None] - centered @ centered.transpose(0, 2, 1)  # half the squared distances
     n = clouds.shape[1]
     apart[:, np.arange(n), np.arange(n)] = np.inf
     first, second = np.sqrt(2 * np.partition(apart, 1, axis=2)[:, :, :2].clip(0)).transpose(2, 0, 1)
@@ -121,8 +121,8 @@ def isoscore(X: Floats, debiased: bool = False) -> float:
     """
     X = _rows(X).astype(np.float64)
     d = X.shape[1]
-    centred = X - X.mean(axis=0)
-    variances = np.linalg.eigvalsh(centred.T @ centred).clip(0)
+    centered = X - X.mean(axis=0)
+    variances = np.linalg.eigvalsh(centered.T @ centered).clip(0)
     size = float(np.linalg.norm(variances))
     if size == 0 or d == 1:
         return float(size > 0)
@@ -155,8 +155,8 @@ def effective_rank(X: Floats) -> float:
     0 for vectors that do not vary.
     """
     X = _rows(X).astype(np.float64)
-    centred = X - X.mean(axis=0)
-    variances = np.linalg.eigvalsh(centred.T @ centred).clip(0)
+    centered = X - X.mean(axis=0)
+    variances = np.linalg.eigvalsh(centered.T @ centered).clip(0)
     shares = variances / variances.sum() if variances.any() else variances
     shares = shares[shares > 0]
     return float(np.exp(-(shares * np.log(shares)).sum())) if len(shares) else 0.0

@@ -34,7 +34,7 @@ def graph(X: Floats, m: int = 16, ef_construction: int = 128, ef_search: int = 6
 
 
 def local_dimensions(X: Floats, Q: Floats, k: int = 100) -> NDArray[np.float32]:
-    """The local dimension (q,) of (n, d) around each query, by the distances to its k nearest; NaN where none is told.
+    """The local dimension (q,) of (n, d) around each query, by the distances to its k nearest; NaN where there is none.
 
     >>> line = np.linspace(0, 1, 2000, dtype=np.float32)[:, None] * np.ones((1, 8), np.float32)
     >>> local_dimensions(line, line[500:501], 50).round()

@@ -61,7 +61,7 @@ class Hubness(NamedTuple):
     antihubs: float
 
 
-def hubness(neighbours: NDArray[np.integer], n: int) -> Hubness:
+def hubness(neighbors: NDArray[np.integer], n: int) -> Hubness:
     """Hubness from the rows (q, k) that are nearest to each of q rows, among n.
 
     "Hubs in Space: Popular Nearest Neighbors in High-Dimensional Data" (2010). Skewness is 0 where all rows are found
@@ -70,7 +70,7 @@ def hubness(neighbours: NDArray[np.integer], n: int) -> Hubness:
     >>> hubness(np.array([[1], [0], [1], [1]]), 4).antihubs
     0.5
     """
-    counts = np.bincount(np.asarray(neighbours).ravel(), minlength=n).astype(np.float64)
+    counts = np.bincount(np.asarray(neighbors).ravel(), minlength=n).astype(np.float64)
     apart = counts - counts.mean()
     spread = counts.std()
     skewness = float((apart**3).mean() / spread**3) if spread > 0 else 0.0

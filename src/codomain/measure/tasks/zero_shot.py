@@ -19,7 +19,7 @@ _BEST = 300
 """One of so many documents has to be about a class, or the corpus has nothing of it; of many classes, half an even share."""
 _PAIRS = 20_000
 _FEW = 100
-_NEIGHBOURS = 20
+_NEIGHBORS = 20
 """Of the local outlier factor: scikit-learn's default."""
 
 
@@ -210,6 +210,6 @@ def _inliers(vectors: Floats, rows: NDArray[np.intp]) -> NDArray[np.intp]:
         from sklearn.neighbors import LocalOutlierFactor
     except ImportError:
         raise MissingExtra('outliers="lof"', "measure") from None
-    factor = LocalOutlierFactor(n_neighbors=min(_NEIGHBOURS, len(rows) - 1), metric="cosine")
+    factor = LocalOutlierFactor(n_neighbors=min(_NEIGHBORS, len(rows) - 1), metric="cosine")
     inside = factor.fit_predict(vectors) == 1
     return rows[inside] if inside.any() else rows

@@ -123,8 +123,8 @@ def _step(
     length, r = float(np.linalg.norm(q)), float(np.linalg.norm(start))
     if not length or not r:
         return None  # a zero vector has no direction
-    near = corrections.search(q, RULE.neighbours, None, branch.synced, branch.stored)
-    others = near.scores[0][(near.rows[0] >= 0) & (near.rows[0] != rows[best])][: RULE.neighbours - 1]
+    near = corrections.search(q, RULE.neighbors, None, branch.synced, branch.stored)
+    others = near.scores[0][(near.rows[0] >= 0) & (near.rows[0] != rows[best])][: RULE.neighbors - 1]
     # p = softmax(kappa s), s as cosines whatever the lengths: kappa is meant for unit vectors
     s = RULE.kappa * corrections.space.cosines(np.append(others, own[best]).astype(np.float64), length, r)
     p = np.exp(s - s.max())

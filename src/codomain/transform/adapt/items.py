@@ -74,7 +74,7 @@ class OnlineItems:
         explore: float = 0.0,
         clip: float = 20.0,
         anchor: float = 1e-3,
-        neighbours: int = 64,
+        neighbors: int = 64,
         repel: float = 0.0,
         seed: int = 0,
     ) -> None:
@@ -84,7 +84,7 @@ class OnlineItems:
             self.explore = check_float("explore", explore, 0, 1)
             self.clip = check_float("clip", clip, 1)
             self.anchor = check_float("anchor", anchor)
-            self.neighbours = check_int("neighbours", neighbours, 2)
+            self.neighbors = check_int("neighbors", neighbors, 2)
             self.repel = check_float("repel", repel)
             self.seed = check_int("seed", seed, 0)
         except ValueError as error:
@@ -175,7 +175,7 @@ class OnlineItems:
         return np.asarray(np.linalg.norm(self.theta - self.start, axis=1), np.float32)
 
     def replay(self, events: int | None = None) -> Floats:
-        """The vectors (n, d) after the first `events` of the journal, computed anew from the start; None: after all."""
+        """The vectors (n, d) after the first `events` of the journal, recomputed from the start; None: after all."""
         stop = self.events if events is None else events
         if not 0 <= stop <= self.events:
             raise InputError(f"the journal has {self.events} entries, so {stop} cannot be replayed.")
@@ -230,8 +230,8 @@ class OnlineItems:
         """The nearest items, best first, and their softmax; a chosen item is always among them."""
         rows = np.flatnonzero(alive)
         scores = theta[rows] @ q
-        if len(rows) > self.neighbours:
-            nearest = np.argpartition(-scores, self.neighbours - 1)[: self.neighbours]
+        if len(rows) > self.neighbors:
+            nearest = np.argpartition(-scores, self.neighbors - 1)[: self.neighbors]
             if chosen is not None and chosen not in rows[nearest]:
                 nearest[-1] = np.searchsorted(rows, chosen)
             rows, scores = rows[nearest], scores[nearest]

@@ -29,7 +29,7 @@ def kmeans(X: Floats, k: int, seed: int, start: Floats | None = None) -> Floats:
     return np.asarray(means.centroids, np.float32)
 
 
-def centred_gram(C: Floats) -> Doubles:
+def centered_gram(C: Floats) -> Doubles:
     """S = H N(C) N(C)^T H with H = I - 11^T / k: who is near whom, free of what all have in common."""
     S = unit(C.astype(np.float64))
     S = S @ S.T
@@ -37,17 +37,17 @@ def centred_gram(C: Floats) -> Doubles:
     return np.asarray(S - S.mean(axis=1, keepdims=True))
 
 
-def likeness(A: Floats, B: Floats) -> float:
+def similarity(A: Floats, B: Floats) -> float:
     """The correlation of two centred Grams over pairs of different rows: 1 for A and B that a rotation makes equal.
 
     >>> A = np.float32([[1, 0], [0, 1], [-1, 0], [0.6, 0.8]])
-    >>> round(likeness(A, A @ np.float32([[0, 1], [-1, 0]])), 3)
+    >>> round(similarity(A, A @ np.float32([[0, 1], [-1, 0]])), 3)
     1.0
     """
     if len(A) < 3:
         return 0.0
     upper = np.triu_indices(len(A), 1)
-    SA, SB = centred_gram(A)[upper], centred_gram(B)[upper]
+    SA, SB = centered_gram(A)[upper], centered_gram(B)[upper]
     size = float(SA.std() * SB.std())
     return float(((SA - SA.mean()) * (SB - SB.mean())).mean()) / size if size > 0 else 0.0
 
@@ -88,14 +88,14 @@ def match(SA: Doubles, SB: Doubles, starts: int, rng: np.random.Generator) -> tu
 
 def knn_targets(moved: Floats, y_keys: Floats, y: Floats, k: int) -> tuple[NDArray[np.int64], Floats]:
     """For each row of `moved` the mean of the `k` rows of y whose keys have the highest inner product; all rows have one."""
-    rows = neighbours(moved, y_keys, k)
+    rows = neighbors(moved, y_keys, k)
     return np.arange(len(moved)), _means(rows, y)
 
 
 def mutual_targets(moved: Floats, y_keys: Floats, y: Floats, k: int) -> tuple[NDArray[np.int64], Floats]:
     """As `knn_targets`, over neighbours that count the row among their own `k` nearest; rows without any are left out."""
-    rows = neighbours(moved, y_keys, k)
-    back = neighbours(y_keys, moved, min(len(moved), k))
+    rows = neighbors(moved, y_keys, k)
+    back = neighbors(y_keys, moved, min(len(moved), k))
     known = np.zeros((len(moved), len(y)), bool)
     known[back.ravel(), np.repeat(np.arange(len(y)), back.shape[1])] = True
     both = np.take_along_axis(known, rows, axis=1)
@@ -141,7 +141,7 @@ def sinkhorn(scores: Doubles, eps: float, iterations: int = 100) -> Doubles:
     return np.asarray(np.exp(S + f + g))
 
 
-def neighbours(Q: Floats, X: Floats, k: int) -> NDArray[np.int64]:
+def neighbors(Q: Floats, X: Floats, k: int) -> NDArray[np.int64]:
     """The `k` rows of X with the highest inner product for each row of Q, best first (len(Q), k)."""
     import faiss
 
@@ -152,7 +152,7 @@ def neighbours(Q: Floats, X: Floats, k: int) -> NDArray[np.int64]:
 
 def mutual_nearest(A: Floats, B: Floats) -> NDArray[np.int64]:
     """Pairs (2, p) of rows that are each other's nearest, the closest pair first."""
-    to, back = neighbours(A, B, 1)[:, 0], neighbours(B, A, 1)[:, 0]
+    to, back = neighbors(A, B, 1)[:, 0], neighbors(B, A, 1)[:, 0]
     rows = np.flatnonzero(back[to] == np.arange(len(A)))
     scores = np.einsum("nd,nd->n", A[rows], B[to[rows]])
     rows = rows[np.argsort(-scores, kind="stable")]

@@ -33,6 +33,8 @@ class Relative(Estimator):
     True
     """
 
+    first_parameters: ClassVar[dict[str, str]] = {"center": "centre"}
+
     name = "relative"
     takes: ClassVar[tuple[Kind, ...]] = ("dense",)
     gives: ClassVar[Kind] = "dense"
@@ -48,14 +50,14 @@ class Relative(Estimator):
         self,
         anchors: int | Literal["all"] = 768,
         choice: Literal["random", "kmeans", "farthest"] = "random",
-        centre: bool = True,
+        center: bool = True,
         whiten: bool = False,
         sparse_top: int | None = None,
         seed: int = 0,
     ) -> None:
         self.anchors = anchors
         self.choice = choice
-        self.centre = centre
+        self.center = center
         self.whiten = whiten
         self.sparse_top = sparse_top
         self.seed = seed
@@ -78,7 +80,7 @@ class Relative(Estimator):
         if self.anchors != "all" and self.anchors < len(X):
             rows = _CHOICES[self.choice](X, int(self.anchors), np.random.default_rng(self.seed))
         chosen = X[rows].astype(np.float64)
-        mean = chosen.mean(axis=0) if self.centre else np.zeros(X.shape[1])
+        mean = chosen.mean(axis=0) if self.center else np.zeros(X.shape[1])
         A = unit(chosen - mean)
         self.rows_ = rows.astype(np.int64)
         self.mean_, self.anchors_ = mean.astype(np.float32), A.astype(np.float32)

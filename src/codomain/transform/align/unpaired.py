@@ -11,12 +11,12 @@ from codomain.stage import check_int
 from codomain.transform.align.maps import Doubles, Map, orthogonal, unit
 from codomain.transform.align.matching import (
     TARGETS,
-    centred_gram,
+    centered_gram,
     kmeans,
     knn_targets,
-    likeness,
     match,
     mutual_nearest,
+    similarity,
 )
 from codomain.transform.estimator import Estimator, VectorError
 from codomain.vectors import Floats, Kind
@@ -103,6 +103,8 @@ class UnpairedAlign(Estimator):
     Raises VectorError for too few rows, seeds that are not rows, or where `transform` has no accepted map.
     """
 
+    first_parameters: ClassVar[dict[str, str]] = {"neighbors": "neighbours"}
+
     name = "unpaired_align"
     takes: ClassVar[tuple[Kind, ...]] = ("dense",)
     gives: ClassVar[Kind] = "dense"
@@ -137,13 +139,13 @@ class UnpairedAlign(Estimator):
         self,
         runs: int = 30,
         clusters: int | Literal["auto"] = "auto",
-        neighbours: int = 50,
+        neighbors: int = 50,
         match: Literal["knn", "mutual", "sinkhorn"] = "knn",
         seed: int = 0,
     ) -> None:
         self.runs = runs
         self.clusters = clusters
-        self.neighbours = neighbours
+        self.neighbors = neighbors
         self.match = match
         self.seed = seed
 
@@ -152,7 +154,7 @@ class UnpairedAlign(Estimator):
         check_int("runs", self.runs, 2)
         if self.clusters != "auto":
             check_int("clusters", self.clusters, 3)
-        check_int("neighbours", self.neighbours)
+        check_int("neighbors", self.neighbors)
         if self.match not in TARGETS:
             raise ValueError(f"needs a match out of {', '.join(TARGETS)}, not {self.match!r}")
         check_int("seed", self.seed, 0)
@@ -257,7 +259,7 @@ class UnpairedAlign(Estimator):
             [kmeans(side[_some(len(side), _SAMPLE, rng)], k, int(rng.integers(2**31))) for _ in range(self.runs)]
             for side in sides
         ]
-        grams = [[centred_gram(C) for C in of] for of in centroids]
+        grams = [[centered_gram(C) for C in of] for of in centroids]
         found = []
         for i, SA in enumerate(grams[0]):
             for j, SB in enumerate(grams[1]):
@@ -299,7 +301,7 @@ class UnpairedAlign(Estimator):
 
     def _near(self, rows: int) -> int:
         # of few rows, fewer: fifty of the 2,500 verses are two in a hundred
-        return min(self.neighbours, max(1, rows // 20))
+        return min(self.neighbors, max(1, rows // 20))
 
     def _pairs(self, seeds: Any, X: Floats, y: Floats) -> NDArray[np.int64]:
         """The seeds as (2, s); raises VectorError for what is not rows of X and of y, or a single one."""
@@ -345,7 +347,7 @@ def _agree(A: Floats, U: Floats, V: Floats) -> float:
 def _likeness(sides: CloudPair, W: Floats) -> float:
     """How alike the pairs lie to each other within each side that W makes each other's nearest."""
     a, b = mutual_nearest(_moved(sides.A, W), sides.B)[:, :_SHAPE]
-    return likeness(sides.A[a], sides.B[b])
+    return similarity(sides.A[a], sides.B[b])
 
 
 def _some(n: int, most: int, rng: np.random.Generator) -> NDArray[np.int64]:

@@ -2,5 +2,7 @@
 
 adapter.py      low-rank adapters: in-batch and mined negatives, early stopping
 adversarial.py  the adversarial translator between two spaces
+checkpoint.py   the state of an interrupted training
+loop.py         the one training loop
 recurrent.py    recurrent binary codes
 """

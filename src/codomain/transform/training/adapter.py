@@ -11,6 +11,7 @@ from torch.nn.functional import cross_entropy, normalize
 
 from codomain.transform.adapt.low_rank import ALPHAS, residual
 from codomain.transform.align.maps import Doubles
+from codomain.transform.training.loop import Loop, Update, seeded
 from codomain.vectors import Floats
 
 if TYPE_CHECKING:
@@ -104,34 +105,29 @@ def _learnt(
     """Weights of both sides after the epoch that was best on the pairs `stop`."""
     Q, D, right, known = pairs
     queries, documents = torch.from_numpy(Q), torch.from_numpy(D)
-    with torch.random.fork_rng():
-        torch.manual_seed(adapter.seed)
+    with seeded(adapter.seed):
         f = Residual(Q.shape[1], adapter.rank, adapter.dropout)
         g = Residual(Q.shape[1], adapter.rank, adapter.dropout) if adapter.side == "both" else nn.Identity()
-        parameters = [*f.parameters(), *g.parameters()]
-        optimizer = torch.optim.AdamW(parameters, lr=adapter.lr, weight_decay=_WEIGHT_DECAY)
-        best, kept, waited = -1.0, _snapshot(f, g), 0
-        for _ in range(adapter.epochs):
-            f.eval(), g.eval()
+        sides = nn.ModuleList([f, g])
+
+        def batches(epoch: int) -> list[tuple[np.ndarray, np.ndarray]]:
+            sides.eval()
             with torch.no_grad():
-                negatives = _mined(f(queries[learn]), g(documents), [known[i] for i in learn], adapter.negatives, rng)
-            f.train(), g.train()
-            for batch in _batches(len(learn), adapter.batch_size, rng):
-                rows = learn[batch]
-                optimizer.zero_grad()
-                loss = _infonce(f(queries[rows]), g, documents, right[rows], negatives[batch], [known[i] for i in rows])
-                loss.backward()  # type: ignore[no-untyped-call]
-                optimizer.step()
-            f.eval(), g.eval()
-            with torch.no_grad():
-                score = float(_reciprocal_ranks(f(queries[stop]), g(documents), right[stop]).mean())
-            if score > best:
-                best, kept, waited = score, _snapshot(f, g), 0
-            else:
-                waited += 1
-                if waited == _PATIENCE:
-                    break
-    return kept
+                mined = _mined(f(queries[learn]), g(documents), [known[i] for i in learn], adapter.negatives, rng)
+            return [(learn[some], mined[some]) for some in _batches(len(learn), adapter.batch_size, rng)]
+
+        def loss(batch: tuple[np.ndarray, np.ndarray]) -> Tensor:
+            rows, mined = batch
+            return _infonce(f(queries[rows]), g, documents, right[rows], mined, [known[i] for i in rows])
+
+        def reciprocal_rank() -> float:
+            return float(_reciprocal_ranks(f(queries[stop]), g(documents), right[stop]).mean())
+
+        optimizer = torch.optim.AdamW(sides.parameters(), lr=adapter.lr, weight_decay=_WEIGHT_DECAY)
+        Loop(
+            sides, [Update(loss, optimizer)], batches, adapter.epochs, validate=reciprocal_rank, patience=_PATIENCE
+        ).run()
+    return _snapshot(f, g)
 
 
 def _split(pairs: np.ndarray, right: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

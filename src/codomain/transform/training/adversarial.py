@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
+from codomain.transform.training.loop import Loop, Update, seeded
 from codomain.vectors import Floats
 
 if TYPE_CHECKING:
@@ -62,23 +63,37 @@ def train(settings: AdversarialTranslator, X: Floats, Y: Floats) -> Floats:
     """The weights, as one vector, of a translator between unit vectors X (n, d) and Y (m, d')."""
     sides = torch.from_numpy(X), torch.from_numpy(Y)
     dims = X.shape[1], Y.shape[1]
-    with torch.random.fork_rng():
-        torch.manual_seed(settings.seed)
-        net = Translator(dims, settings.width, settings.dropout)
-        judges = nn.ModuleList(mlp(d, settings.width, 1, _JUDGES, 0.0) for d in (*dims, settings.width))
-        learns = torch.optim.Adam(net.parameters(), settings.lr, betas=_BETAS)
-        judging = torch.optim.Adam(judges.parameters(), settings.judge_lr, betas=_BETAS)
-        batches = zip(*(_batches(side, settings.batch_size) for side in sides), strict=True)
-        for _, real in zip(range(settings.steps), batches, strict=False):
-            z = [net.latent(real[s], s) for s in (0, 1)]
-            moved = [net.out(z[1], 0), net.out(z[0], 1)]  # moved[t] is in the space t, from the other
-            judging.zero_grad()
-            _judged(judges, real, moved, z).backward()  # type: ignore[no-untyped-call]
-            judging.step()
-            learns.zero_grad()
-            _translated(net, judges, real, moved, z).backward()  # type: ignore[no-untyped-call]
-            learns.step()
-    return np.asarray(parameters_to_vector(net.parameters()).detach().numpy(), np.float32)
+    with seeded(settings.seed):
+        game = _Game(
+            Translator(dims, settings.width, settings.dropout),
+            nn.ModuleList(mlp(d, settings.width, 1, _JUDGES, 0.0) for d in (*dims, settings.width)),
+        )
+        updates = [
+            Update(game.judged, torch.optim.Adam(game.judges.parameters(), settings.judge_lr, betas=_BETAS)),
+            Update(game.translated, torch.optim.Adam(game.net.parameters(), settings.lr, betas=_BETAS)),
+        ]
+        pairs = zip(*(_batches(side, settings.batch_size) for side in sides), strict=True)
+        # the sides differ in length, so there are no epochs: a step each
+        Loop(game, updates, lambda step: [next(pairs)], settings.steps).run()
+    return np.asarray(parameters_to_vector(game.net.parameters()).detach().numpy(), np.float32)
+
+
+class _Game(nn.Module):
+    """The translator and its discriminators; `judged` moves a batch, `translated` goes on with what it moved."""
+
+    def __init__(self, net: Translator, judges: nn.ModuleList) -> None:
+        super().__init__()
+        self.net, self.judges = net, judges
+
+    def judged(self, real: tuple[Tensor, ...]) -> Tensor:
+        """The loss of the discriminators."""
+        self._z = [self.net.latent(real[s], s) for s in (0, 1)]
+        self._moved = [self.net.out(self._z[1], 0), self.net.out(self._z[0], 1)]  # moved[t] is in the space t
+        return _judged(self.judges, real, self._moved, self._z)
+
+    def translated(self, real: tuple[Tensor, ...]) -> Tensor:
+        """The loss of the translator, against discriminators that have just learned."""
+        return _translated(self.net, self.judges, real, self._moved, self._z)
 
 
 def translate(weights: Floats, dims: tuple[int, int], width: int, X: Floats) -> Floats:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,7 @@ from torch.nn.functional import normalize
 from codomain.codecs.codec import Codec
 from codomain.errors import InputError
 from codomain.stage import check_int
+from codomain.transform.training.loop import Loop, Update, seeded
 from codomain.vectors import Floats, as_float32
 
 _BATCH = 512
@@ -156,21 +158,24 @@ def train(
         raise InputError(f"pairs of shape {np.shape(pairs)} do not go with vectors of shape {X.shape}: give one a row.")
     rows, noise = torch.from_numpy(_unit(X)), _NOISE / X.shape[1] ** 0.5
     others = None if pairs is None else torch.from_numpy(as_float32(pairs, dim=X.shape[1], what="pairs"))
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    falls = max(1, round(0.6 * epochs)) / max(epochs, 1)
+    with seeded(seed):
         network = _Network(X.shape[1], dim or X.shape[1], bits, hidden)
+
+        def batches(epoch: int) -> Sequence[Tensor]:
+            return torch.randperm(len(rows)).chunk(max(1, len(rows) // _BATCH))
+
+        def loss(batch: Tensor) -> Tensor:
+            x = rows[batch]
+            other = others[batch] if others is not None else x + torch.randn_like(x) * noise
+            codes = network(torch.cat([x, normalize(other, dim=1)]))
+            return _infonce(*normalize(codes, dim=1).chunk(2))
+
         optimizer = torch.optim.SGD(network.parameters(), _RATE, _MOMENTUM, weight_decay=_DECAY)
-        decay = torch.optim.lr_scheduler.MultiStepLR(optimizer, [max(1, round(0.6 * epochs))])
-        for _ in range(epochs):
-            for batch in torch.randperm(len(rows)).chunk(max(1, len(rows) // _BATCH)):
-                x = rows[batch]
-                other = others[batch] if others is not None else x + torch.randn_like(x) * noise
-                codes = network(torch.cat([x, normalize(other, dim=1)]))
-                optimizer.zero_grad()
-                _infonce(*normalize(codes, dim=1).chunk(2)).backward()  # type: ignore[no-untyped-call]
-                optimizer.step()
-            decay.step()
-        return RecurrentNetwork(network.eval().layers())
+        Loop(
+            network, [Update(loss, optimizer)], batches, epochs, lambda step, done: 0.1 if done >= falls else 1.0
+        ).run()
+    return RecurrentNetwork(network.layers())
 
 
 def _infonce(a: Tensor, b: Tensor) -> Tensor:
