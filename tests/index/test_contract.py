@@ -119,7 +119,7 @@ def case(request, monkeypatch):
     # so small a collection would always be scanned: make the graphs and lists work
     monkeypatch.setattr("codomain.index.faiss_index.FaissIndex._trivial", 0)
     monkeypatch.setattr("codomain.index.filtered.filtered._LEAST", 1000)
-    monkeypatch.setattr("codomain.index.filtered.planner.Costs.scan", lambda self, allowed: float("inf"))
+    monkeypatch.setattr("codomain.index.filtered.planner.QueryCosts.scan", lambda self, allowed: float("inf"))
     return Case(*request.param)
 
 

@@ -52,7 +52,7 @@ def test_a_plain_selector_loses_what_the_planner_keeps(monkeypatch, index):
     """The reason for all of this: at the same ef a filtered walk finds less, most so far from the query."""
     mask = far_from(QUERIES, 0.2)
     plain = HNSW(m=16, ef_construction=64).build(VECTORS)
-    monkeypatch.setattr("codomain.index.filtered.planner.Costs.scan", lambda self, allowed: float("inf"))
+    monkeypatch.setattr("codomain.index.filtered.planner.QueryCosts.scan", lambda self, allowed: float("inf"))
     monkeypatch.setattr(HNSW, "_efforts", lambda self, allowed, k: {"graph": 64})
     plain._trivial = 0
     walked = recall(plain.search(QUERIES, 10, mask), mask)
