@@ -89,3 +89,19 @@ def test_every_module_can_be_imported_first():
     run = subprocess.run([sys.executable, "-c", script, *light], capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
     assert run.stdout == ""
+
+
+TORCH = ("encode/modules", "encode/lm", "transform/training", "learn")
+
+
+def test_torch_is_imported_at_the_top_of_few_rooms_only():
+    for path in SOURCE.rglob("*.py"):
+        room = path.relative_to(SOURCE).as_posix()
+        if room.startswith(TORCH):
+            continue
+        for node in ast.parse(path.read_text()).body:
+            imported = [alias.name for alias in getattr(node, "names", [])] if isinstance(node, ast.Import) else []
+            imported += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            assert not any(
+                name.split(".")[0] in ("torch", "transformers", "sentence_transformers") for name in imported
+            ), room
