@@ -20,21 +20,9 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol, Self
 
-from codomain.store.backend.groups import (
-    Blocks,
-    Branches,
-    Bridges,
-    Checks,
-    Corrections,
-    Documents,
-    Fields,
-    History,
-    Journal,
-    MediaFiles,
-    Meta,
-    Rows,
-    Sources,
-)
+from codomain.store.backend.documents import Documents, Fields, MediaFiles, Rows, Sources
+from codomain.store.backend.records import Checks, History, Meta
+from codomain.store.backend.vectors import Blocks, Branches, Bridges, Corrections, Journal
 
 
 class Backend(Protocol):

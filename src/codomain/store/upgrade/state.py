@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
-from codomain.store.backend.groups import Meta
+from codomain.store.backend.records import Meta
 
 Mode = Literal["bridge", "reembed"]
 
