@@ -18,7 +18,7 @@ import numpy as np
 from codomain.errors import StoreError
 from codomain.items import Item
 from codomain.plan import Branch, encode
-from codomain.read.situate import situate
+from codomain.read.situated import situate
 from codomain.store.passages import items_of
 from codomain.vectors import Ragged, Rows
 

@@ -19,7 +19,7 @@ from codomain.kinds import Modality
 from codomain.plan import EncodedOnce, encode, modalities_of
 from codomain.progress import Progress, counter
 from codomain.read.record import ODD_NAME, Record, content_id, flatten
-from codomain.read.situate import situate
+from codomain.read.situated import situate
 from codomain.read.text.chunks import Chunk, chunk
 from codomain.store.feedback.journal import attach, detach
 from codomain.store.media import add_media

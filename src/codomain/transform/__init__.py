@@ -18,33 +18,32 @@ training/       what PyTorch fits
 files.py        fitted transforms as files, and `fitted(path)`
 """
 
-from codomain.transform.align.unpaired import UnpairedAlign
-from codomain.transform.autoencoder import Autoencoder
-from codomain.transform.band import SpectralBand
-from codomain.transform.product import OPQ, PQ
-from codomain.transform.project import KernelPCA, RandomProjection
-from codomain.transform.quantize import Binary, Float8, Float16, Int2, Int4, Int8, QuantileBins
-from codomain.transform.recurrent import RecurrentBinary
-from codomain.transform.reduce import PCA, SVD, Normalize, Truncate
+from __future__ import annotations
 
-__all__ = [
-    "OPQ",
-    "PCA",
-    "PQ",
-    "SVD",
-    "Autoencoder",
-    "Binary",
-    "Float8",
-    "Float16",
-    "Int2",
-    "Int4",
-    "Int8",
-    "KernelPCA",
-    "Normalize",
-    "QuantileBins",
-    "RandomProjection",
-    "RecurrentBinary",
-    "SpectralBand",
-    "Truncate",
-    "UnpairedAlign",
-]  # fmt: skip
+from codomain.lazy import exports
+
+_HOMES = {
+    "Autoencoder": "codomain.transform.autoencoder",
+    "Binary": "codomain.transform.quantize",
+    "Float16": "codomain.transform.quantize",
+    "Float8": "codomain.transform.quantize",
+    "Int2": "codomain.transform.quantize",
+    "Int4": "codomain.transform.quantize",
+    "Int8": "codomain.transform.quantize",
+    "KernelPCA": "codomain.transform.project",
+    "Normalize": "codomain.transform.reduce",
+    "OPQ": "codomain.transform.product",
+    "PCA": "codomain.transform.reduce",
+    "PQ": "codomain.transform.product",
+    "QuantileBins": "codomain.transform.quantize",
+    "RandomProjection": "codomain.transform.project",
+    "RecurrentBinary": "codomain.transform.recurrent",
+    "SVD": "codomain.transform.reduce",
+    "SpectralBand": "codomain.transform.band",
+    "Truncate": "codomain.transform.reduce",
+    "UnpairedAlign": "codomain.transform.align.unpaired",
+}
+
+__all__ = list(_HOMES)
+
+__getattr__, __dir__ = exports(__name__, _HOMES)

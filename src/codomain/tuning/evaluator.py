@@ -22,7 +22,7 @@ from codomain.measure.metrics.retrieval import per_query
 from codomain.measure.threads import threads
 from codomain.plan import Branch, branches, first_dense, plan, run
 from codomain.progress import Progress
-from codomain.read.situate import situate
+from codomain.read.situated import situate
 from codomain.retriever import InMemoryRows
 from codomain.stage import Stage
 from codomain.store.branch import MOST_TO_FIT

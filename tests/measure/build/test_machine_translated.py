@@ -5,7 +5,16 @@ import pytest
 
 from codomain.errors import InputError
 from codomain.measure import Dataset
-from codomain.measure.build.machine_translated import check_translations, equal_error, in_language, length, numbers, protected, translate_collection, untranslated
+from codomain.measure.build.machine_translated import (
+    check_translations,
+    equal_error,
+    in_language,
+    length,
+    numbers,
+    protected,
+    translate_collection,
+    untranslated,
+)
 
 WORDS = {
     "the": "de",

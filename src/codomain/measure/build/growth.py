@@ -16,9 +16,9 @@ import numpy as np
 from codomain.errors import InputError
 from codomain.measure.data.datasets import Dataset
 from codomain.measure.data.encoded import encoded
-from codomain.measure.tasks.evaluation import measured
 from codomain.measure.data.runs import Run
 from codomain.measure.metrics.significance import Comparison, compare, lower_bound
+from codomain.measure.tasks.evaluation import measured
 from codomain.pipeline import Pipeline, pipeline
 from codomain.plan import branches
 from codomain.retriever import Retriever

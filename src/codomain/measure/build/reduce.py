@@ -13,8 +13,8 @@ import numpy as np
 
 from codomain.errors import InputError
 from codomain.measure.data.datasets import Dataset
-from codomain.measure.metrics.retrieval import spearman
 from codomain.measure.data.runs import Run
+from codomain.measure.metrics.retrieval import spearman
 from codomain.measure.metrics.significance import Values
 
 Scores = Mapping[str, Mapping[str, float]]

@@ -70,7 +70,10 @@ def synthetic(
             f"no document has a {source} that could be a query: give queries, or a callable that writes them."
         )
     qrels = {id: {id: 1} for id in texts}
-    cut = [Item(text, one.media) if isinstance(one, Item) else text for text, one in zip(passages, corpus.passages, strict=True)]
+    cut = [
+        Item(text, one.media) if isinstance(one, Item) else text
+        for text, one in zip(passages, corpus.passages, strict=True)
+    ]
     return replace(corpus, passages=cut), Questions(texts, qrels, "synthetic")
 
 
