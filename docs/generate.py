@@ -18,7 +18,7 @@ sys.path.append(str(Path(__file__).parents[1]))
 
 from codomain.measure.papers import MEANINGS, Paper, load
 from codomain.registry import _BUILT_IN, aliases, stage_class
-from docs import reference_pages
+from docs import peers_chart, reference_pages
 from proofs.lib.page import page
 
 DOCS = Path(__file__).parent
@@ -159,6 +159,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "reference/index.md": lambda: _page(reference_pages.reference()),
     **{f"reference/{room}.md": partial(_of, reference_pages.reference_of, room) for room in reference_pages.ROOMS},
     "reference/cli.md": lambda: _page(reference_pages.cli()),
+    "peers.svg": peers_chart.svg,
     "../src/codomain/__init__.pyi": stub,
     "../ARCHITECTURE.md": architecture,
 }
