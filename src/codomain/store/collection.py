@@ -247,7 +247,7 @@ class Collection(CollectionState):
         return forget(self, entries)
 
     def replay_feedback(self) -> int:
-        """Make all shadows anew from the journal, on the documents that are there now; how many updates that took."""
+        """Recompute all shadows from the journal, on the documents that are there now; how many updates that took."""
         from codomain.store.feedback.api import replay
 
         return replay(self)
@@ -304,7 +304,7 @@ class Collection(CollectionState):
         return begin(self, to, mode, sample, floor, seed, progress).reports
 
     def continue_upgrade(self, progress: Progress | None = None) -> None:
-        """Embed what the upgrade has left, then answer with the new vectors alone; goes on where it was broken off."""
+        """Embed what the upgrade has left, then answer with the new vectors alone; continues where it was interrupted."""
         from codomain.store.upgrade.steps import resume
 
         resume(self, progress)

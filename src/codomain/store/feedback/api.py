@@ -64,7 +64,7 @@ def replay(collection: Collection) -> int:
     with collection.held():
         with collection.writing() as db:
             if collection.moving:
-                raise StoreError(f"an upgrade of {collection.folder} is under way: its end makes all shadows anew.")
+                raise StoreError(f"an upgrade of {collection.folder} is under way: its end recomputes all shadows.")
             journal.forget_shadows(db)
         collection.changed()
         return catch_up(collection)

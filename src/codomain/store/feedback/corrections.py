@@ -179,4 +179,4 @@ def faults(db: sqlite3.Connection) -> Iterator[str]:
             yield f"there are {count} {what}."
     damaged = sum(zlib.crc32(data) != crc for crc, data in db.execute("SELECT checksum, data FROM shadows"))
     if damaged:
-        yield f"{damaged} shadows are damaged: codomain feedback --replay makes them anew."
+        yield f"{damaged} shadows are damaged: codomain feedback --replay recomputes them."
