@@ -1,12 +1,14 @@
 # make demo   a fresh machine to search results: light core only
 # make test   the whole test suite, with the extras it needs
+# make lint | docs | dist | proofs | mutants | bench: see CONTRIBUTING.md
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt
 export HF_HUB_OFFLINE ?= 1
+export NO_MKDOCS_2_WARNING ?= 1
 
-.PHONY: demo test lint docs proofs mutants bench clean
+.PHONY: demo test lint docs dist proofs mutants bench clean
 
 demo: $(VENV)/core
 	$(BIN)/codomain demo --into .demo
@@ -21,9 +23,19 @@ lint: $(VENV)/test
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python docs/generate.py --check
+	$(BIN)/mkdocs build --strict --quiet
 
+# the generated pages, then the site into site/: open site/index.html, or mkdocs serve
 docs: $(VENV)/test
 	$(BIN)/python docs/generate.py
+	$(BIN)/mkdocs build --strict --quiet
+
+# wheel and sdist into dist/; the wheel alone, in an empty environment, runs the demo and a search
+dist: $(VENV)/dist
+	rm -rf dist
+	$(BIN)/python -m build
+	$(BIN)/twine check --strict dist/*
+	$(BIN)/python tests/dist/wheel_alone.py dist/*.whl
 
 # every proof of proofs/register.toml against what is expected of it; what has passed is not run again until something changes
 # make proofs FRESH=1   all of them again          make proofs QUICK=1   8 minutes of them, others at every commit
@@ -50,7 +62,11 @@ $(VENV)/core: $(VENV)/python pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/test: $(VENV)/core
-	$(PIP) --editable '.[learn,measure,engines,files,parquet,test]'
+	$(PIP) --editable '.[learn,measure,engines,files,parquet,test,docs]'
+	touch $@
+
+$(VENV)/dist: $(VENV)/python pyproject.toml constraints.txt
+	$(PIP) --editable '.[dist]'
 	touch $@
 
 $(VENV)/bench: $(VENV)/test
@@ -58,4 +74,4 @@ $(VENV)/bench: $(VENV)/test
 	touch $@
 
 clean:
-	rm -rf $(VENV) .demo
+	rm -rf $(VENV) .demo dist site

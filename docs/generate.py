@@ -1,46 +1,28 @@
 """Write the generated pages of the documentation from the code, or with --check fail when they are stale.
 
-python docs/generate.py [--check]        docs/papers.md, docs/proofs.md, docs/reference/{stages,python,cli}.md and the stub of the package
+python docs/generate.py [--check]        docs/papers.md, docs/proofs.md, docs/catalog, docs/reference,
+                                         ARCHITECTURE.md and the stub of the package
 """
 
 from __future__ import annotations
 
 import ast
 import importlib
-import importlib.util
-import inspect
 import re
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from types import ModuleType
-from typing import Any
 
 sys.path.append(str(Path(__file__).parents[1]))
 
-from codomain.errors import CodomainError
-from codomain.kinds import in_words
 from codomain.measure.papers import MEANINGS, Paper, load
 from codomain.registry import _BUILT_IN, aliases, stage_class
-from codomain.stage import Stage
+from docs import peers_chart, reference_pages
 from proofs.lib.page import page
 
 DOCS = Path(__file__).parent
 NOTE = "<!-- Written by docs/generate.py: edit the code, not this page. -->\n"
-PUBLIC = (
-    "read",
-    "store",
-    "retriever",
-    "measure",
-    "tuning",
-    "diagnosis",
-    "vectors",
-    "pipeline",
-    "stage",
-    "registry",
-    "errors",
-)
-"""The modules of the Python reference; the stages have a page of their own."""
 
 
 def papers() -> str:
@@ -99,118 +81,6 @@ def _components(paper: Paper) -> str:
 def proofs() -> str:
     """The register of proofs with what the recorded run found."""
     return _page(page())
-
-
-def stages() -> str:
-    """Every stage of the registry that can be imported, by what it gives."""
-    lines = [
-        "# Stages",
-        "",
-        "A pipeline joins stages with `>>`: an encoder, transforms, an index, rankers. See [pipelines](../pipelines.md)."
-        if (DOCS / "pipelines.md").is_file()
-        else "A pipeline joins stages with `>>`: an encoder, transforms, an index, rankers.",
-    ]
-    known: list[type[Stage]] = []
-    for name in sorted(_BUILT_IN["stage"]):
-        try:
-            known.append(stage_class(name))
-        except (CodomainError, ImportError, KeyError):
-            continue  # a stage whose module is not there yet
-    for cls in known:
-        signature = inspect.signature(cls)
-        plain = [p.replace(annotation=inspect.Parameter.empty) for p in signature.parameters.values()]
-        usage = str(signature.replace(parameters=plain, return_annotation=inspect.Signature.empty))
-        takes = in_words(*cls.takes, *cls.modalities)
-        lines += ["", f"## `{cls.name}{usage}`", "", f"Takes {takes}, gives {in_words(cls.gives)}."]
-        if cls.papers:
-            numbers = ", ".join(map(str, cls.papers))
-            lines[-1] += f" Papers: {numbers}."
-        lines += ["", _docstring(cls)]
-    return _page(lines)
-
-
-def python() -> str:
-    """Every public function and class of the public modules, from its docstring."""
-    lines = ["# Python", "", "What `import codomain as cd` and its modules offer."]
-    for name in PUBLIC:
-        if importlib.util.find_spec(f"codomain.{name}") is None:
-            continue
-        module = importlib.import_module(f"codomain.{name}")
-        lines += ["", f"## `codomain.{name}`", "", _docstring(module)]
-        for label, thing in _public(module):
-            lines += ["", f"### `{label}{_signature(thing)}`", "", _docstring(thing)]
-            if inspect.isclass(thing):
-                lines += _methods(thing)
-    return _page(lines)
-
-
-def _public(module: ModuleType) -> Iterator[tuple[str, Any]]:
-    """What a module exports, or else defines itself, in the order of the source."""
-    home = module.__name__
-    if hasattr(module, "__all__"):
-        names = list(module.__all__)
-    else:
-        names = [n for n, thing in vars(module).items() if getattr(thing, "__module__", "") == home]
-    for name in names:
-        thing = getattr(module, name)
-        if not name.startswith("_") and (inspect.isclass(thing) or inspect.isfunction(thing)):
-            yield name, thing
-
-
-def _methods(cls: type) -> list[str]:
-    lines: list[str] = []
-    for name, member in vars(cls).items():
-        function = getattr(member, "fget", None) or getattr(member, "__func__", member)
-        if name.startswith("_") or not inspect.isfunction(function) or not function.__doc__:
-            continue
-        shown = "" if isinstance(member, property) else _signature(function)
-        lines += ["", f"**`{name}{shown}`** {_docstring(function)}"]
-    return lines
-
-
-def _signature(thing: Any) -> str:
-    try:
-        text = str(inspect.signature(thing))
-    except (TypeError, ValueError):
-        return ""
-    text = re.sub(r"^\((self|cls)(, )?", "(", text)
-    text = re.sub(r"<([\w. ]+?)( object)? at 0x[0-9a-f]+>", r"<\1>", text)
-    text = re.sub(r"ForwardRef\(('[^']*')[^)]*\)", r"\1", text)
-    return re.sub(r"(: |-> )'([^']*)'", r"\1\2", text)  # annotations are kept as strings
-
-
-def _docstring(thing: Any) -> str:
-    """A docstring with its examples fenced."""
-    out: list[str] = []
-    inside = False
-    for line in (inspect.getdoc(thing) or "").splitlines():
-        if line.startswith(">>>") and not inside:
-            out += ([""] if out and out[-1].strip() else []) + ["```python"]
-            inside = True
-        elif inside and not line.strip():
-            out.append("```")
-            inside = False
-        out.append(line)
-    return "\n".join(out + (["```"] if inside else [])).strip()
-
-
-def cli() -> str:
-    """The help of every command, as the command line prints it."""
-    import typer
-
-    from codomain.cli.app import app
-
-    lines = ["# Command line", ""]
-    root = typer.main.get_command(app)
-
-    def describe(command: Any, path: str) -> None:
-        context = command.context_class(command, info_name=path, terminal_width=100, max_content_width=100)
-        lines.extend([f"## `{path}`", "", "```text", command.get_help(context).rstrip(), "```", ""])
-        for name, part in sorted(getattr(command, "commands", {}).items()):
-            describe(part, f"{path} {name}")
-
-    describe(root, "codomain")
-    return _page(lines)
 
 
 def stub() -> str:
@@ -277,12 +147,19 @@ def contents(folder: Path) -> dict[str, str]:
     return found
 
 
+def _of(make: Callable[[str], list[str]], name: str) -> str:
+    return _page(make(name))
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "papers.md": papers,
     "proofs.md": proofs,
-    "reference/stages.md": stages,
-    "reference/python.md": python,
-    "reference/cli.md": cli,
+    "catalog/index.md": lambda: _page(reference_pages.catalog()),
+    **{f"catalog/{kind}.md": partial(_of, reference_pages.catalog_of, kind) for kind in reference_pages.CATALOG},
+    "reference/index.md": lambda: _page(reference_pages.reference()),
+    **{f"reference/{room}.md": partial(_of, reference_pages.reference_of, room) for room in reference_pages.ROOMS},
+    "reference/cli.md": lambda: _page(reference_pages.cli()),
+    "peers.svg": peers_chart.svg,
     "../src/codomain/__init__.pyi": stub,
     "../ARCHITECTURE.md": architecture,
 }

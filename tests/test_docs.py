@@ -36,7 +36,7 @@ def test_no_page_shows_an_address_in_memory():
         assert " at 0x" not in make(), name
 
 
-LEARN = ("README.md", "encode.md", "learn.md", "pipeline.md")
+LEARN = ("README.md", "encode.md", "extend.md", "learn.md", "pipeline.md")
 PAGES = [
     pytest.param(page, marks=[pytest.mark.needs_learn] if page.name in LEARN else [], id=page.name)
     for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))

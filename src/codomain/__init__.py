@@ -8,7 +8,7 @@ Every stage is an attribute: `cd.static() >> cd.hnsw(m=32)`. Names are imported 
 
 cli/           one file a command
 testing/       contract checks of stages
-diagnosis/     what is the matter with a collection
+diagnosis/     what limits a collection: vectors and texts, measured
 tuning/        which pipeline is best
 learn/         data to better encoders
 measure/       is it good?

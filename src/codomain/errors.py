@@ -37,7 +37,7 @@ class StoreError(CodomainError):
 
 
 class MissingExtra(CodomainError):
-    """A stage needs packages that are not installed.
+    """A stage needs packages that are not installed. codomain is, so that pip adds the packages of the extra alone.
 
     >>> str(MissingExtra("minilm()", "learn"))
     "minilm() needs packages that are not installed: run pip install 'codomain[learn]'."

@@ -12,7 +12,7 @@ MODALITIES: tuple[Modality, ...] = get_args(Modality)
 
 WORDS: dict[str, str] = {
     "dense": "dense vectors",
-    "codes": "quantised codes",
+    "codes": "quantized codes",
     "packed": "packed bits",
     "sparse": "sparse vectors",
     "multi": "many vectors per item",

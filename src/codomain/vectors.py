@@ -103,6 +103,8 @@ def top_k(scores: Floats, rows: Rows, k: int) -> tuple[Rows, Floats]:
     >>> top_k(np.array([0.1, 0.9, 0.9], np.float32), np.array([5, 9, 6]), k=2)[0]
     array([6, 9])
     """
+    if k == 0:
+        return rows[:0], scores[:0]
     if len(scores) > k:
         # everything above the k-th score, then the lowest rows among those that tie with it
         threshold = np.partition(scores, len(scores) - k)[len(scores) - k]

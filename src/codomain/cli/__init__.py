@@ -22,6 +22,7 @@ tune.py       codomain tune: the best pipeline for one's data
 upgrade.py    codomain upgrade: another encoder or pipeline
 vectors.py    codomain vectors: files of word vectors
 verify.py     codomain verify: every fault of a collection
+plugins.py    commands of other packages
 opening.py    open a collection, or create it
 progress.py   progress bars
 """

@@ -29,9 +29,11 @@ from codomain.cli import (
     vectors,
     verify,
 )
+from codomain.cli.plugins import Commands
 
 app = typer.Typer(
     name="codomain",
+    cls=Commands,
     help="The whole life of an embedding: index, search and measure your own documents.",
     no_args_is_help=True,
     add_completion=False,

@@ -9,7 +9,7 @@ import typer
 
 
 def compact(name: Annotated[Path, typer.Argument(help="The collection.", metavar="NAME")]) -> None:
-    """Rewrite the database without deleted rows and build the indexes anew."""
+    """Rewrite the database without deleted rows and rebuild the indexes."""
     import codomain as cd
 
     with cd.open(name) as collection:
@@ -18,5 +18,5 @@ def compact(name: Annotated[Path, typer.Argument(help="The collection.", metavar
         after = collection.info()
     saved = (before["database_bytes"] + before["index_bytes"] - after["database_bytes"] - after["index_bytes"]) / 1e6
     # an index that was missing and is there again takes room
-    told = f"{saved:,.1f} MB given back" if saved >= 0 else f"indexes built anew take {-saved:,.1f} MB more"
+    told = f"{saved:,.1f} MB freed" if saved >= 0 else f"rebuilt indexes take {-saved:,.1f} MB more"
     typer.echo(f"{name}: {before['deleted_rows']:,} deleted rows dropped, {told}.")

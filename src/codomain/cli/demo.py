@@ -15,9 +15,9 @@ SEARCHES = (
 
 
 def demo(
-    into: Annotated[
-        Path, typer.Option("--into", "-i", help="Where to make the collection; made anew each time.")
-    ] = Path("codomain-demo"),
+    into: Annotated[Path, typer.Option("--into", "-i", help="Where to make the collection; remade each time.")] = Path(
+        "codomain-demo"
+    ),
 ) -> None:
     """Index 10,000 descriptions of Debian packages, run three searches, and time every step."""
     import shutil

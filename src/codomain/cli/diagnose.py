@@ -1,4 +1,4 @@
-"""codomain diagnose: what is the matter with a collection's vectors and texts."""
+"""codomain diagnose: measurements of a collection's vectors and texts, with advice."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ def feedback(
         list[int] | None, typer.Option("--forget", help="Take back an entry of the journal; may be repeated.")
     ] = None,
     forget_all: Annotated[bool, typer.Option("--forget-all", help="Take back the whole journal.")] = False,
-    replay: Annotated[bool, typer.Option("--replay", help="Make the moved vectors anew from the journal.")] = False,
+    replay: Annotated[bool, typer.Option("--replay", help="Recompute the corrected vectors from the journal.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the journal as JSON lines.")] = False,
 ) -> None:
     """Move documents towards queries that they were right for, away from others; with NAME alone, show the journal."""

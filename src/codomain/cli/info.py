@@ -26,7 +26,7 @@ def info(
     settings = ", ".join(f"{key} {value}" for key, value in facts["settings"].items())
     typer.echo(f"pipeline   {facts['pipeline']}")
     typer.echo(f"documents  {facts['documents']:,} in {facts['chunks']:,} chunks from {facts['sources']:,} files")
-    typer.echo(f"deleted    {facts['deleted_rows']:,} rows (codomain compact gives back their room)")
+    typer.echo(f"deleted    {facts['deleted_rows']:,} rows (codomain compact frees their space)")
     typer.echo(f"settings   {settings}")
     typer.echo(f"size       {_megabytes(facts['database_bytes'])} database, {_megabytes(facts['index_bytes'])} indexes")
     for branch in facts["branches"]:

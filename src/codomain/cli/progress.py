@@ -1,4 +1,4 @@
-"""Progress bars on standard error, with a rate and the remaining time; silent where nobody watches."""
+"""Progress bars on standard error, with a rate and the remaining time; silent where standard error is no terminal."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ def search(
         bool, typer.Option("--explain", "-e", help="Show the rank and score of every branch, the plan and its cost.")
     ] = False,
     feedback: Annotated[
-        bool, typer.Option("--feedback/--no-feedback", help="Whether what codomain feedback was told counts.")
+        bool, typer.Option("--feedback/--no-feedback", help="Whether to search the vectors that feedback corrected.")
     ] = True,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line and hit.")] = False,
 ) -> None:

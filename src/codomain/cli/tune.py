@@ -77,7 +77,7 @@ def tune(
         raise InputError("--first-lines goes with --synthetic.")
     if not (synthetic or fidelity) and is_collection and (queries is None or qrels is None):
         raise InputError(
-            "queries and their judgements are needed: give --queries and --qrels, or --synthetic or --fidelity, which do without."
+            "queries and their judgements are needed: give --queries and --qrels, or --synthetic or --fidelity, which do not need them."
         )
     options: dict[str, Any] = {
         "encoders": encoders or (),

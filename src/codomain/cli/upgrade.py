@@ -40,7 +40,7 @@ def upgrade(
     drop_old: Annotated[bool, typer.Option("--drop-old", help="Forget the vectors of the pipeline before.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
 ) -> None:
-    """Move a collection to another encoder or pipeline without a pause; with NAME alone, tell how far that is."""
+    """Move a collection to another encoder or pipeline without a pause; with NAME alone, report its progress."""
     import codomain as cd
     from codomain.cli.progress import bars
     from codomain.errors import InputError
@@ -117,7 +117,7 @@ def _print_bridge(report: dict[str, Any]) -> None:
     interval = f"{report['ratio_low']:.2f} to {report['ratio_high']:.2f}"
     typer.echo(
         f"  old space {report['old_ndcg@10']:.3f}   through the bridge {report['ndcg@10']:.3f}   "
-        f"all embedded anew {report['new_ndcg@10']:.3f}"
+        f"all re-encoded {report['new_ndcg@10']:.3f}"
     )
     typer.echo(
         f"  the bridge keeps {report['ratio_to_old']:.2f} ({interval}) of the old, {report['ratio_to_new']:.2f} of the new; "

@@ -30,7 +30,7 @@ def drift(subject: Subject, other: Subject) -> Section:
         "depth_q",
         "how deep it lies: Q of the depth test",
         test.value,
-        ".5: as deep as these",
+        "0.5: as deep as these",
         low=test.low,
         high=test.high,
     )
@@ -48,7 +48,7 @@ def drift(subject: Subject, other: Subject) -> Section:
         found.missing = f"whether a classifier tells them apart: {error}"
         return found
     apart = found.add(
-        "other_auc", "a classifier tells them apart (AUC)", told.value, ".5: not at all", low=told.low, high=told.high
+        "other_auc", "a classifier tells them apart (AUC)", told.value, "0.5: not at all", low=told.low, high=told.high
     )
     where = "further out" if depth.value < 0.5 else "nearer the centre"
     if apart.value > 0.6 or (test.p < 0.01 and abs(depth.value - 0.5) > 0.05):

@@ -319,7 +319,7 @@ class StoredBranch:
     def index_faults(self) -> Iterator[str]:
         """A sentence for each index folder whose files are not what was written; they are rebuilt by `reindex`."""
         for fault in self.index_files.faults():
-            yield f"{self.plan.name}: the index is damaged and not used ({fault}); codomain reindex builds it anew."
+            yield f"{self.plan.name}: the index is damaged and not used ({fault}); codomain reindex rebuilds it."
 
     def info(self) -> dict[str, Any]:
         """The branch's state in plain values; call after `sync`."""

@@ -363,7 +363,7 @@ class Collection:
         return begin(self, to, mode, sample, floor, seed, progress).reports
 
     def continue_upgrade(self, progress: Progress | None = None) -> None:
-        """Embed what the upgrade has left, then answer with the new vectors alone; goes on where it was interrupted."""
+        """Embed what the upgrade has left, then answer with the new vectors alone; continues where it was interrupted."""
         from codomain.store.upgrade.steps import resume
 
         resume(self, progress)

@@ -68,7 +68,7 @@ def no_dearer(one: Outcome, other: Outcome) -> bool:
 
 
 def frontier(outcomes: Sequence[Outcome], level: float = _LEVEL) -> list[Outcome]:
-    """The raw frontier without what chance explains: a point stays if it beats each kept one that costs no more.
+    """The raw frontier without differences that are not significant: a point stays if it beats each kept one that costs no more.
 
     By a one-sided paired t-test, corrected for the number of all trials: points of the raw frontier are the largest of many
     values, and copies of one pipeline would leave several of them otherwise. The cheapest stays in any case.

@@ -1,4 +1,4 @@
-"""Which pipeline is best on these documents and queries: every one is tried, and what chance explains is left out."""
+"""Which pipeline is best on these documents and queries: every one is tried, and differences that are not significant are dropped."""
 
 from __future__ import annotations
 
@@ -197,9 +197,9 @@ def _confirmed(
     shown: set[str],
     deadline: float | None,
 ) -> tuple[list[Outcome], bool]:
-    """Outcomes with what a collection takes: the recommended one in any case, others that are shown while there is time.
+    """Outcomes with storage and latency of a collection: the recommended one in any case, others that are shown while there is time.
 
-    What a collection takes may change what is recommended: then that is timed, too. And whether somebody broke it off.
+    They may change what is recommended: then that is timed, too. And whether the run was interrupted.
     """
     times: dict[str, tuple[float, float]] = {}
     try:
@@ -236,7 +236,7 @@ def _questions(
         return corpus, Questions(queries, {}, "fidelity")
     if queries is None or qrels is None:
         raise InputError(
-            "queries and their judgements are needed, or mode='synthetic' or 'fidelity', which do without."
+            "queries and their judgements are needed, or mode='synthetic' or 'fidelity', which do not need them."
         )
     return corpus, usable(queries, qrels, corpus)
 

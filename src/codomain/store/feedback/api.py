@@ -60,7 +60,9 @@ def replay(collection: Collection) -> int:
     with collection.held():
         with collection.writing() as backend:
             if collection.upgrading:
-                raise StoreError(f"an upgrade of {collection.folder} is under way: its end makes all shadows anew.")
+                raise StoreError(
+                    f"an upgrade of {collection.folder} is under way: its end recomputes all corrected vectors."
+                )
             backend.corrections.forget()
         collection.state.changed()
         return catch_up(collection)

@@ -105,4 +105,4 @@ class Filters:
     def faults(self) -> Iterator[str]:
         """A sentence for damaged columns."""
         for fault in self.index_files.faults():
-            yield f"the columns of the metadata are damaged and not used ({fault}); codomain reindex builds them anew."
+            yield f"the columns of the metadata are damaged and not used ({fault}); codomain reindex rebuilds them."

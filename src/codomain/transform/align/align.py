@@ -96,7 +96,7 @@ class Align(Estimator):
         if self.method != "auto" and self.method not in methods:
             raise VectorError(
                 f"{self} needs vectors of equal dimensions, but they have {new.shape[1]} and {old.shape[1]}: "
-                'method="procrustes" does without.'
+                'method="procrustes" does not need them.'
             )
         self.unit_ = bool(np.allclose(np.linalg.norm(old, axis=1), 1, atol=1e-3))
         chosen = self._choose(methods, new, old) if self.method == "auto" else self.method
