@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property, partial
 from itertools import count
 from pathlib import Path
@@ -32,6 +32,8 @@ _FILE = "index.faiss"
 _PROBE = 2_000
 """Rows that the cost of a scan is measured on."""
 SCAN = "exact scan"
+_TIES = 16
+"""Rows that FAISS is asked for beyond k, to see whether the k-th ties with others."""
 _ALIGNED = 64
 
 
@@ -210,7 +212,16 @@ class FaissIndex(IndexStage):
     def _near(self, queries: Floats, k: int, allowed: Allowed, way: Way) -> Hits:
         """FAISS's own search, among the allowed rows only."""
         chosen = None if allowed.everything else selector(allowed.mask)
-        return self._hits(*self._index.search(queries, k, params=self._effort(chosen, way.effort)))
+        effort = self._effort(chosen, way.effort)
+
+        def found(some: Floats, depth: int) -> Hits:
+            return self._hits(*self._index.search(some, depth, params=effort))
+
+        return by_row(found, queries, k, self._deepest(k, allowed.matches))
+
+    def _deepest(self, k: int, matches: int) -> int:
+        """How many rows FAISS is asked for at most when the k-th ties with others."""
+        return matches
 
     def _hits(self, distances: np.ndarray, found: np.ndarray) -> Hits:
         scores = -distances if self.metric == "l2" else distances
@@ -313,6 +324,26 @@ def selector(mask: np.ndarray) -> Any:
     import faiss
 
     return faiss.IDSelectorBitmap(np.packbits(mask, bitorder="little"))
+
+
+def by_row(found: Callable[[Any, int], Hits], queries: Any, k: int, most: int) -> Hits:
+    """The k best of each query as FAISS finds them, the lower row first among equal scores.
+
+    FAISS scores each row by itself, so equal rows have equal scores, but of those that tie it returns any. So it is asked
+    for more, until the last is not as good as the k-th or there are `most`.
+    """
+    hits = Hits.empty(len(queries), k)
+    left, depth = np.arange(len(queries)), min(k + _TIES, most)
+    while len(left):
+        rows, scores = found(queries[left], depth)
+        if (scores[:, 1:] == scores[:, :-1]).any():
+            order = np.lexsort((rows, -scores), axis=1)
+            rows, scores = np.take_along_axis(rows, order, axis=1), np.take_along_axis(scores, order, axis=1)
+        hits.rows[left], hits.scores[left] = rows[:, :k], scores[:, :k]
+        tied = (rows[:, -1] >= 0) & (scores[:, -1] == scores[:, k - 1])
+        left = left[tied & (depth < most)]
+        depth = min(4 * depth, most)
+    return hits
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:

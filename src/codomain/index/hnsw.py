@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from codomain.codecs.codec import Codec
-from codomain.index.faiss_index import FaissIndex, calibrate, scalar_storage, selector
+from codomain.index.faiss_index import FaissIndex, by_row, calibrate, scalar_storage, selector
 from codomain.index.filtered.planner import Allowed, QueryCosts, Way, milliseconds
+from codomain.index.rescore import are_merged
 from codomain.index.scan import Metric, scan
 from codomain.registry import stage
 from codomain.stage import check_int
@@ -89,16 +90,32 @@ class HNSW(FaissIndex):
     def _near(self, queries: Floats, k: int, allowed: Allowed, way: Way) -> Hits:
         record(scored=len(queries) * way.effort)  # a lower bound: FAISS does not say how many it looked at
         if self.codec.kind != "binary":
-            return super()._near(queries, k, allowed, way)
-        depth = min(k if self.metric == "hamming" else 4 * k, allowed.matches)
+            hits = super()._near(queries, k, allowed, way)
+            return self._as_scanned(queries, hits) if are_merged() else hits
         bits = np.packbits(queries > 0, axis=1)  # queries come centred
         chosen = None if allowed.everything else selector(allowed.mask)
-        _, found = self._index.search(bits, depth, params=self._effort(chosen, max(way.effort, depth)))
-        hits = Hits.empty(len(queries), k)
-        for i, candidates in enumerate(found.astype(np.int64)):
-            best = self._exact(queries[i : i + 1], k, np.sort(candidates[candidates >= 0]))
+        wanted = min(k if self.metric == "hamming" else 4 * k, allowed.matches)
+        effort = self._effort(chosen, max(way.effort, wanted))
+
+        def found(some: np.ndarray, depth: int) -> Hits:
+            distances, rows = self._index.search(some, depth, params=effort)
+            return Hits(rows.astype(np.int64), np.where(rows < 0, -np.inf, -distances).astype(np.float32))
+
+        near = by_row(found, bits, wanted, self._deepest(wanted, allowed.matches))
+        if self.metric == "hamming":
+            return near
+        return self._as_scanned(queries, near, k)
+
+    def _as_scanned(self, queries: Floats, found: Hits, k: int | None = None) -> Hits:
+        """The k best of some rows for each query with the scores that a scan gives."""
+        hits = Hits.empty(len(queries), found.rows.shape[1] if k is None else k)
+        for i, rows in enumerate(found.rows):
+            best = self._exact(queries[i : i + 1], hits.rows.shape[1], np.sort(rows[rows >= 0]))
             hits.rows[i], hits.scores[i] = best.rows[0], best.scores[0]
         return hits
+
+    def _deepest(self, k: int, matches: int) -> int:
+        return min(max(k, _EF_MOST), matches)
 
     def _exact(self, queries: Floats, k: int, rows: Rows | None) -> Hits:
         if rows is not None and not len(rows):
@@ -108,9 +125,10 @@ class HNSW(FaissIndex):
             return scan(queries, codes, codec, "ip", None, k, rows, self._longest)
         if rows is not None:
             codes = codes[rows]
-        metric: Metric = "ip" if self.metric == "cosine" and codec.kind != "binary" else self.metric
+        unit = self.metric == "cosine" and codec.kind != "binary"
+        metric: Metric = "ip" if unit else self.metric
         norms = codec.squared_norms(codes) if metric in ("l2", "cosine") else None
-        hits = scan(queries, codes, codec, metric, norms, k, None)
+        hits = scan(queries, codes, codec, metric, norms, k, None, 1.0 if unit else None)
         return hits if rows is None else Hits(np.where(hits.rows >= 0, rows[hits.rows], -1), hits.scores)
 
     def _stored_codes(self) -> tuple[np.ndarray, Codec]:

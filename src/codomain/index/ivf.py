@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from codomain.index.faiss_index import FaissIndex, calibrate, scalar_storage, selector
+from codomain.index.faiss_index import FaissIndex, by_row, calibrate, scalar_storage, selector
 from codomain.index.filtered.planner import Allowed, Way
 from codomain.index.kmeans import centroids
 from codomain.index.scan import Metric
@@ -102,7 +102,11 @@ class IVF(FaissIndex):
         mask = np.zeros(self._stored, bool)
         mask[slice(None) if rows is None else rows] = True
         parameters = faiss.SearchParametersIVF(sel=selector(mask), nprobe=self._index.nlist)
-        return self._hits(*self._index.search(queries, k, params=parameters))
+
+        def found(some: Floats, depth: int) -> Hits:
+            return self._hits(*self._index.search(some, depth, params=parameters))
+
+        return by_row(found, queries, k, int(mask.sum()))
 
 
 @stage("ivfpq", takes=["dense", "codes"], gives="hits")

@@ -9,7 +9,9 @@ each pair by itself: equal rows have equal scores, and equal scores go by row.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cached_property
 from typing import NamedTuple
 
@@ -21,6 +23,27 @@ from codomain.vectors import Floats, Hits, Rows
 _PAIRS = 1024
 """Pairs scored at a time: what they are widened to stays in the cache."""
 _GROUP = 64
+
+
+_merging: ContextVar[bool] = ContextVar("merging", default=False)
+
+
+@contextmanager
+def to_be_merged() -> Iterator[None]:
+    """Inside, scans give every hit the score of its pair: what several of them find can be merged, equal rows are equal.
+
+    Alone, a scan needs that only where a product leaves the order open.
+    """
+    token = _merging.set(True)
+    try:
+        yield
+    finally:
+        _merging.reset(token)
+
+
+def are_merged() -> bool:
+    """Whether the hits of this search are merged with those of another."""
+    return _merging.get()
 
 
 class Candidates(NamedTuple):

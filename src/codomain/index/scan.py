@@ -14,7 +14,7 @@ from codomain.codecs.codebooks import table_rows
 from codomain.codecs.codec import Codec, QueryForm
 from codomain.errors import InputError
 from codomain.index._kernels import float16_scan as half
-from codomain.index.rescore import Candidates, PairScorer, best_places, rescored
+from codomain.index.rescore import Candidates, PairScorer, are_merged, best_places, rescored
 from codomain.stage import Stage
 from codomain.vectors import Floats, Hits, Rows, top_k
 
@@ -67,14 +67,12 @@ def scan(
     k: int,
     rows: Rows | None,
     longest: float | None = None,
-    every: bool = False,
 ) -> Hits:
     """The k best rows (all, or the sorted `rows`) of each query (q, d) over codes (n, width); exact, ties by lower row.
 
     The order is the same whatever k, the other queries and the other rows are (`rescore`).
     `norms` (n,) are the squared lengths of what the codes stand for; only cosine and l2 read them. `longest`, the length
-    of the longest row, lets inner products with float16 rows be found in one pass. With `every`, scores are to be merged
-    with those of another scan.
+    of the longest row, lets inner products with float16 rows be found in one pass.
     """
     n = len(codes) if rows is None else len(rows)
     hits = Hits.empty(len(queries), k)
@@ -106,7 +104,7 @@ def scan(
         slack = scorer.doubt(lengths)
         chosen = [_chosen(*one, k) for one in zip(queries[part], scores, slack.tolist(), strict=True)]
         candidates = [Candidates(p if rows is None else rows[p], s[p]) for p, s in zip(chosen, scores, strict=True)]
-        hits.rows[part], hits.scores[part] = rescored(scorer, codes, k, candidates, slack, every=every)
+        hits.rows[part], hits.scores[part] = rescored(scorer, codes, k, candidates, slack, every=are_merged())
     return hits
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from codomain import __version__
 from codomain.contracts import Index
 from codomain.errors import CodomainError, StoreError
+from codomain.index.rescore import to_be_merged
 from codomain.items import Item
 from codomain.plan import Branch
 from codomain.registry import stage_class
@@ -265,17 +266,22 @@ class StoredBranch:
 
     def stored(self, queries: Any, k: int, allow: Array | None) -> Hits:
         """The k best rows over index and tail, as they are stored."""
-        parts = []
-        if self.index is not None and self.covered:
-            inside = None if allow is None else allow[: self.covered]
-            parts.append(self.index.search(queries, k, inside))
+        index = self.index if self.covered else None
+        if index is not None and self.tail is not None:
+            with to_be_merged():
+                return merge_hits([index.search(queries, k, self._inside(allow)), self._newer(queries, k, allow)], k)
         if self.tail is not None:
-            inside = None if allow is None else allow[self.covered :]
-            hits = self.tail.search(queries, k, inside)
-            parts.append(Hits(np.where(hits.rows >= 0, hits.rows + self.covered, -1), hits.scores))
-        if not parts:
-            return Hits.empty(len(queries), k)
-        return parts[0] if len(parts) == 1 else merge_hits(parts, k)
+            return self._newer(queries, k, allow)
+        return Hits.empty(len(queries), k) if index is None else index.search(queries, k, self._inside(allow))
+
+    def _inside(self, allow: Array | None) -> Array | None:
+        return None if allow is None else allow[: self.covered]
+
+    def _newer(self, queries: Any, k: int, allow: Array | None) -> Hits:
+        """The k best rows of the tail."""
+        assert self.tail is not None
+        hits = self.tail.search(queries, k, None if allow is None else allow[self.covered :])
+        return Hits(np.where(hits.rows >= 0, hits.rows + self.covered, -1), hits.scores)
 
     def reindex(self, rows: int, epoch: int) -> bool:
         """Write an index that covers all rows; False when there is one already. Call after `sync`."""

@@ -21,7 +21,7 @@ from codomain.index.scan import Metric
 from codomain.registry import stage
 from codomain.stage import check_float
 from codomain.trace import record
-from codomain.vectors import Floats, Hits, Packed, merge_hits
+from codomain.vectors import Floats, Hits, Packed
 
 _SHARES = (1.0, 0.7, 0.5, 0.3, 0.2, 0.1, 0.05, 0.02)
 """Selectivities at which efforts are measured; below the last a scan of the matches is all that is needed."""
@@ -127,9 +127,9 @@ class Filtered(HNSW):
     def _beside(self, hits: Hits, query: Floats, rows: np.ndarray) -> Hits:
         """Hits of a walk with those among some rows: to rows amid many near-duplicates no edge may lead."""
         k = hits.rows.shape[1]
-        fresh = rows[(rows[:, None] != hits.rows[0]).all(axis=1)]
-        record(scored=len(fresh))
-        return merge_hits([hits, self._exact(query, k, fresh)], k)
+        record(scored=len(rows))
+        # all by the same scan: equal scores then are equal, whichever way a row was found
+        return self._exact(query, k, np.union1d(hits.rows[hits.rows >= 0], rows))
 
     def _efforts(self, allowed: Allowed, k: int, local: float | None = None) -> dict[str, int]:
         if not self._table:

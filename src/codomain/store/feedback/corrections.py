@@ -5,12 +5,14 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from codomain.codecs.codec import Codec
 from codomain.index.array_files import GrowableArray
+from codomain.index.rescore import PairScorer, to_be_merged
+from codomain.index.scan import Metric, scan
 from codomain.store.backend import Backend
 from codomain.vectors import Floats, Hits, Rows, as_float32, merge_hits, top_k
 
@@ -44,15 +46,21 @@ class ScoringSpace:
             # of signs x = +-unit: minus the bits that differ = (<sign q, x / unit> - d) / 2; of a corrected row, what lies between
             signs = np.where(queries > 0, 1, -1).astype(np.float32)
             return np.asarray((signs @ (vectors / self.unit).T - len(self.unit)) / 2, np.float32)
-        scores = queries @ vectors.T
-        if self.metric == "ip":
-            return np.asarray(scores)
-        squares = np.einsum("ij,ij->i", vectors, vectors)
-        lengths = np.einsum("ij,ij->i", queries, queries)
-        if self.metric == "cosine":
-            product = np.sqrt(lengths)[:, None] * np.sqrt(squares)
-            return np.asarray(np.divide(scores, product, out=np.zeros_like(scores), where=product > 0))
-        return np.asarray(np.minimum(2 * scores - squares - lengths[:, None], 0))
+        owners = np.repeat(np.arange(len(queries)), len(vectors))
+        pairs = PairScorer(queries, Codec("float32", vectors.shape[1]), self.metric)
+        return pairs.scores(owners, np.tile(vectors, (len(queries), 1))).reshape(len(queries), len(vectors))
+
+    def best(self, queries: Floats, vectors: Floats, places: Rows, k: int) -> Hits:
+        """The k best of some places among vectors (n, d) for each query."""
+        if self.metric in ("ip", "cosine", "l2"):
+            codec = Codec("float32", vectors.shape[1])
+            norms = None if self.metric == "ip" else codec.squared_norms(vectors)
+            return scan(queries, vectors, codec, cast(Metric, self.metric), norms, k, places)
+        hits = Hits.empty(len(queries), k)
+        for i, scores in enumerate(self.scores(queries, vectors)):
+            best, best_scores = top_k(scores[places], places, k)
+            hits.rows[i, : len(best)], hits.scores[i, : len(best)] = best, best_scores
+        return hits
 
     def cosines(self, scores: Array, length: float, r: float) -> Array:
         """Scores of a query of this length as cosines, with rows of the length r; for l2 but for a constant."""
@@ -108,13 +116,15 @@ class CorrectedVectors:
             return stored(queries, k, allow)
         assert self._vectors is not None
         rows, vectors = np.fromiter(self._places, np.int64, len(self)), self._vectors.array
+        if (rows[1:] < rows[:-1]).any():
+            order = np.argsort(rows)
+            rows, vectors = rows[order], vectors[order]
         inside = rows < total if allow is None else allow[np.minimum(rows, len(allow) - 1)] & (rows < len(allow))
-        own = Hits.empty(len(queries), k)
         asked = as_float32(queries, dim=vectors.shape[1], what="queries")
-        for i, scores in enumerate(self.space.scores(asked, vectors)):  # all: copying some would cost as much
-            best, best_scores = top_k(scores[inside], rows[inside], k)
-            own.rows[i, : len(best)], own.scores[i, : len(best)] = best, best_scores
-        return merge_hits([self._others(queries, k, allow, rows, total, stored), own], k)
+        with to_be_merged():
+            own = self.space.best(asked, vectors, np.flatnonzero(inside), k)
+            own = Hits(np.where(own.rows >= 0, rows[own.rows], -1), own.scores)
+            return merge_hits([self._others(queries, k, allow, rows, total, stored), own], k)
 
     def _others(self, queries: Floats, k: int, allow: Array | None, rows: Rows, total: int, stored: Stored) -> Hits:
         """The k best rows that are not corrected."""

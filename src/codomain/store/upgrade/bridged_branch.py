@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from codomain.index.rescore import to_be_merged
 from codomain.plan import Branch
 from codomain.store.branch import StoredBranch
 from codomain.store.upgrade.bridge import Bridge
@@ -47,6 +48,13 @@ class BridgedBranch:
 
     def search(self, queries: Any, k: int, allow: np.ndarray[Any, Any] | None, feedback: bool = True) -> Hits:
         """The k best rows of both spaces, with scores of the new one."""
+        with to_be_merged():
+            parts = self._parts(queries, k, allow, feedback)
+        if not parts:
+            return Hits.empty(len(queries), k)
+        return parts[0] if len(parts) == 1 else merge_hits(parts, k)
+
+    def _parts(self, queries: Any, k: int, allow: np.ndarray[Any, Any] | None, feedback: bool) -> list[Hits]:
         parts = []
         if self._moved:
             parts.append(self.new.search(queries, k, None if allow is None else allow[: self._moved], feedback))
@@ -59,6 +67,4 @@ class BridgedBranch:
             hits = self.old.search(bridge.queries(queries), k, allow, feedback, prepared=bridge.space == "stored")
             scores = np.where(hits.rows >= 0, bridge.scale * hits.scores + bridge.shift, -np.inf)
             parts.append(Hits(hits.rows, scores.astype(np.float32)))
-        if not parts:
-            return Hits.empty(len(queries), k)
-        return parts[0] if len(parts) == 1 else merge_hits(parts, k)
+        return parts
