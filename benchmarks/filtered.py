@@ -105,8 +105,8 @@ class Ours:
         where = parse_where(f.where)
 
         def run(query: np.ndarray) -> np.ndarray:
-            self.collection.filters._known.clear()  # every query evaluates its filter
-            return self.branch.index.search(query, K, self.collection.filters.mask(where)).rows[0]
+            self.collection.state.filters._known.clear()  # every query evaluates its filter
+            return self.branch.index.search(query, K, self.collection.state.filters.mask(where)).rows[0]
 
         return run
 

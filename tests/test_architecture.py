@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -33,7 +34,27 @@ def test_a_folder_names_its_files_a_line_each(folder):
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.relative_to(SOURCE.parent).as_posix())
 def test_a_folder_can_be_surveyed(folder):
     files = [path for path in folder.glob("*.py") if path.name != "__init__.py"]
-    assert len(files) <= MOST_FILES or folder.name in ("cli", "store")
+    assert len(files) <= MOST_FILES or folder.name == "cli"
+
+
+SQLITE = SOURCE / "store" / "sqlite"
+STATEMENT = re.compile(
+    r"\.execute(many|script)?\(|\b(SELECT .+ FROM|INSERT (OR \w+ )?INTO|UPDATE \w+ SET|DELETE FROM|PRAGMA) "
+)
+
+
+def test_sql_stands_in_the_sqlite_backend_only():
+    assert any(STATEMENT.search(path.read_text()) for path in SQLITE.glob("*.py"))
+    for path in SOURCE.rglob("*.py"):
+        if SQLITE not in path.parents:
+            text = path.read_text()
+            assert STATEMENT.search(text) is None, path
+            assert re.search(r"^\s*(import|from) sqlite3", text, re.M) is None, path
+
+
+def test_a_collection_speaks_to_the_contract_and_not_to_sqlite():
+    users = {path for path in SOURCE.rglob("*.py") if "codomain.store.sqlite" in path.read_text()}
+    assert {path for path in users if SQLITE not in path.parents} == {SOURCE / "store" / "backend" / "choose.py"}
 
 
 def test_every_file_says_in_one_line_what_it_is_for():
@@ -68,3 +89,19 @@ def test_every_module_can_be_imported_first():
     run = subprocess.run([sys.executable, "-c", script, *light], capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
     assert run.stdout == ""
+
+
+TORCH = ("encode/modules", "encode/lm", "transform/training", "learn")
+
+
+def test_torch_is_imported_at_the_top_of_few_rooms_only():
+    for path in SOURCE.rglob("*.py"):
+        room = path.relative_to(SOURCE).as_posix()
+        if room.startswith(TORCH):
+            continue
+        for node in ast.parse(path.read_text()).body:
+            imported = [alias.name for alias in getattr(node, "names", [])] if isinstance(node, ast.Import) else []
+            imported += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            assert not any(
+                name.split(".")[0] in ("torch", "transformers", "sentence_transformers") for name in imported
+            ), room

@@ -126,12 +126,12 @@ def test_tune_compares_pipelines_on_images(tmp_path):
 def test_media_in_a_damaged_database_are_named(tmp_path):
     with cd.create(tmp_path / "c", PIPE) as c:
         c.add([{"id": "x", "media": IMAGES["red0"]}])
-        with c.writing() as db:
-            (data,) = db.execute("SELECT data FROM media").fetchone()
-            db.execute("UPDATE media SET data = ?", [data[:-1] + bytes([data[-1] ^ 1])])
+        with c.writing() as backend:
+            (data,) = backend.db.execute("SELECT data FROM media").fetchone()
+            backend.db.execute("UPDATE media SET data = ?", [data[:-1] + bytes([data[-1] ^ 1])])
         assert any("image of the document 'x' is not what was stored" in fault for fault in c.verify())
-        with c.writing() as db:
-            db.execute("UPDATE media SET document = 99")
+        with c.writing() as backend:
+            backend.db.execute("UPDATE media SET document = 99")
         assert any("document 99 that is not there" in fault for fault in c.verify())
 
 

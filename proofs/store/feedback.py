@@ -92,11 +92,11 @@ def main() -> list[Claim]:
             )
             with tempfile.TemporaryDirectory() as folder, cd.create(f"{folder}/c", "looked_up() >> flat()") as c:
                 c.add({"id": str(book), "text": str(verse)} for book, verse in enumerate(described))
-                stored = c.db.execute("SELECT * FROM blocks").fetchall()
+                stored = c.backend.db.execute("SELECT * FROM blocks").fetchall()
                 served = told(c, stream, books[stream], judged)
                 lines.setdefault(name, []).append((*shares(c, held_out, books[held_out], True), served))
                 off = shares(c, held_out, books[held_out], False)
-                untouched &= c.db.execute("SELECT * FROM blocks").fetchall() == stored and c.verify() == []
+                untouched &= c.backend.db.execute("SELECT * FROM blocks").fetchall() == stored and c.verify() == []
         lines.setdefault("off", []).append((*off, float(right.mean())))
     print(
         f"{len(described)} documents, {len(stream):,} told of, {len(held_out):,} held out, mean of {len(SEEDS)} draws"

@@ -106,7 +106,7 @@ def moved(old: str, new: str, data: Dataset) -> tuple[float, list[float], dict[s
             if mark == 100:
                 c.continue_upgrade()
             found.append(quality(c, data))
-        for branch in (*c.branches, *c.others):
+        for branch in (*c.branches, *c.state.others):
             encoder = branch.plan.stages[0]
             (encoder if isinstance(encoder, Remembered) else encoder.encoder).keep()
     return before, found, report

@@ -190,9 +190,9 @@ def test_a_read_only_collection_is_searched_but_not_changed(run: Run, notes: Pat
 
 def test_a_database_opened_for_reading_refuses_to_write(notes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import codomain as cd
-    from codomain.store import schema
+    from codomain.store.sqlite import connection
 
-    monkeypatch.setattr(schema, "_MODES", ("mode=ro",))
+    monkeypatch.setattr(connection, "_MODES", ("mode=ro",))
     with cd.open(notes) as collection:
         assert collection.search("fox", k=1)
         with pytest.raises(cd.CodomainError, match="read-only"):
@@ -202,9 +202,9 @@ def test_a_database_opened_for_reading_refuses_to_write(notes: Path, monkeypatch
 def test_a_locked_collection_is_searched_and_a_writer_waits_then_says_so(
     run: Run, notes: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from codomain.store import schema
+    from codomain.store.sqlite import connection
 
-    monkeypatch.setattr(schema, "BUSY_SECONDS", 0.2)
+    monkeypatch.setattr(connection, "BUSY_SECONDS", 0.2)
     other = sqlite3.connect(notes / "collection.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     assert run("search", "notes", "fox")[0] == 0

@@ -42,7 +42,10 @@ UNTOUCHED = {"annotation", "returns", "decorator_list", "type_params"}
 
 @dataclass(frozen=True)
 class Mutant:
-    """One change: the file below the root, its place in the file's list, the lines, the function, and what becomes what."""
+    """One change: the file below the root, its place in the file's list, the lines, the function, and what becomes what.
+
+    `at_import`: the line runs when the module is imported. `compiled`: numba compiles the function.
+    """
 
     file: str
     number: int
@@ -50,6 +53,7 @@ class Mutant:
     last: int
     function: str
     at_import: bool
+    compiled: bool
     change: str
 
     @property
@@ -65,6 +69,7 @@ Change = tuple[ast.AST, Callable[[], ast.AST | None]]
 def mutants(root: Path, file: str) -> list[Mutant]:
     """Every change of a file; changes of a function that read alike are numbered."""
     tree = ast.parse((root / file).read_text(encoding="utf-8"))
+    compiled = {top.name for top in tree.body if isinstance(top, ast.FunctionDef) and is_compiled(top)}
     found, seen = [], Counter[str]()
     for number, (node, make, function, at_import) in enumerate(_changes(tree)):
         changed = make()
@@ -72,8 +77,14 @@ def mutants(root: Path, file: str) -> list[Mutant]:
         seen[f"{function}: {words}"] += 1
         if (count := seen[f"{function}: {words}"]) > 1:
             words += f" ({count})"
-        found.append(Mutant(file, number, node.lineno, node.end_lineno or node.lineno, function, at_import, words))
+        inside, lines = function.split(".")[0] in compiled, (node.lineno, node.end_lineno or node.lineno)
+        found.append(Mutant(file, number, *lines, function, at_import, inside, words))
     return found
+
+
+def is_compiled(function: ast.FunctionDef) -> bool:
+    """Whether numba compiles it, so that its lines are never seen to run."""
+    return any("njit" in ast.unparse(one) or "intrinsic" in ast.unparse(one) for one in function.decorator_list)
 
 
 def mutated(root: Path, mutant: Mutant) -> ast.Module:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import sys
 import threading
 import time
@@ -11,6 +12,7 @@ from types import FrameType
 from typing import Any
 
 import pytest
+from tests.mutants.mutate import is_compiled
 
 
 class Reach:
@@ -55,6 +57,32 @@ class Reach:
             return inside
 
         return inside
+
+
+def lines_that_lead_to(root: Path, files: list[str], function: str) -> dict[str, set[int]]:
+    """Lines, by path, that call a function by its name, or one that is compiled and calls it: no tracer sees those inside."""
+    uses = [(str(root / file), use) for file in files for use in _uses((root / file).read_text(encoding="utf-8"))]
+    names, lines = {function.split(".")[0]}, dict[str, set[int]]()
+    while True:
+        found = [(path, line, inside) for path, (name, line, inside) in uses if name in names]
+        compiled = {inside for _, _, inside in found if inside} - names
+        if not compiled:
+            break
+        names |= compiled
+    for path, line, inside in found:
+        if not inside:
+            lines.setdefault(path, set()).add(line)
+    return lines
+
+
+def _uses(source: str) -> Iterator[tuple[str, int, str]]:
+    """The names that functions use: name, line, and the compiled function around, if it is one."""
+    for top in ast.parse(source).body:
+        compiled = top.name if isinstance(top, ast.FunctionDef) and is_compiled(top) else ""
+        for node in ast.walk(top):
+            name = getattr(node, "id", getattr(node, "attr", ""))
+            if name and isinstance(top, ast.FunctionDef | ast.ClassDef):
+                yield name, node.lineno, compiled
 
 
 class Chosen:

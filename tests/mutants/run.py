@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 import tomllib
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.machinery import SourceFileLoader
@@ -32,9 +33,9 @@ sys.path[:0] = [str(ROOT / "src"), str(ROOT)]
 
 import pytest
 from tests.mutants.mutate import Mutant, mutants, mutated
-from tests.mutants.reach import Chosen, Reach, files_of, own_files
+from tests.mutants.reach import Chosen, Reach, files_of, lines_that_lead_to, own_files
 
-SECONDS, MORE = 15.0, 90.0
+SECONDS, MORE = 10.0, 30.0
 """Seconds of tests that a change is run by, and those that a survivor of them is run by in addition."""
 QUIET = [
     "-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist", "--hypothesis-seed=0",
@@ -92,18 +93,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 @dataclass(frozen=True)
 class Reached:
-    """Seconds and lines of each test, and the modules that the tests imported."""
+    """Seconds and lines of each test, the modules that the tests imported, and the room's files."""
 
     tests: dict[str, tuple[float, dict[str, list[int]]]]
     modules: list[str]
+    files: list[str]
 
     def of(self, mutant: Mutant) -> tuple[list[str], list[str]]:
         """The tests to run a change by, and those that a survivor is run by in addition; the fast ones first."""
         path = str(ROOT / mutant.file)
-        lines = {*range(mutant.first, mutant.last + 1)}
-        reaching = [(t, name) for name, (t, found) in self.tests.items() if lines & {*found.get(path, ())}]
-        if mutant.at_import:
-            reaching = [(t, name) for name, (t, found) in self.tests.items() if path in found]
+        wanted = {path: {*range(mutant.first, mutant.last + 1)}}
+        if mutant.compiled:
+            wanted = lines_that_lead_to(ROOT, self.files, mutant.function)
+        reaching = [
+            (t, name)
+            for name, (t, found) in self.tests.items()
+            if (mutant.at_import and path in found)
+            or any(lines & {*found.get(file, ())} for file, lines in wanted.items())
+        ]
         names, more, seconds = [], [], 0.0
         for t, name in sorted(reaching):
             seconds += t
@@ -139,11 +146,13 @@ def reached(room: Room, folder: Path) -> Reached | None:
     if found["failed"] or not found["tests"]:
         print(f"the tests fail without any change: {', '.join(found['failed'][:9])}", file=sys.stderr)
         return None
-    return Reached({name: tuple(one) for name, one in found["tests"].items()}, found["modules"])
+    tests = {name: tuple(one) for name, one in found["tests"].items()}
+    return Reached(tests, found["modules"], own_files(ROOT, room.sources))
 
 
 def _preload(modules: list[str]) -> None:
     """Import what the tests import from elsewhere, once for all processes. numba stays out: it reads its settings then."""
+    warnings.simplefilter("ignore")  # of modules that are imported by a name that is going away
     for name in modules:
         if name.split(".")[0] not in {
             "codomain",

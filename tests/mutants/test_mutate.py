@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.mutants.mutate import mutants, mutated
+from tests.mutants.reach import lines_that_lead_to
 
 SOURCE = '''"""A module."""
 
@@ -102,6 +103,18 @@ def test_a_change_keeps_its_name_when_lines_move(module):
 
 def test_what_imports_run_is_known(module):
     assert [one.change for one in mutants(module, "m.py") if one.at_import] == ["3 -> 4", "9 -> 10"]
+
+
+def test_what_is_compiled_is_reached_by_the_lines_that_call_it(tmp_path):
+    (tmp_path / "kernels.py").write_text(
+        "from numba import njit\n\n\n@njit(cache=True)\ndef one(x):\n    return x + 1\n\n\n@njit\ndef two(x):\n    return one(x)\n"
+    )
+    (tmp_path / "stage.py").write_text(
+        "import kernels\n\n\ndef search(x):\n    if x:\n        return kernels.two(x)\n    return 0\n"
+    )
+    assert {one.compiled for one in mutants(tmp_path, "kernels.py")} == {True}
+    for name in ("one", "two"):
+        assert lines_that_lead_to(tmp_path, ["kernels.py", "stage.py"], name) == {str(tmp_path / "stage.py"): {6}}
 
 
 def test_survivors_fail_the_run_until_they_are_argued(tmp_path):

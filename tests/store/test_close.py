@@ -28,8 +28,14 @@ CALLS: dict[str, Callable[[Collection], Any]] = {
     "search": lambda c: c.search("fox", where="n >= 0", explain=True),
     "search_many": lambda c: c.search_many(["fox", "whale"]),
     "texts": lambda c: c.texts(ROW),
+    "items": lambda c: c.items(ROW),
     "vectors": lambda c: c.vectors(ROW),
     "get": lambda c: c.get("a"),
+    "live_rows": lambda c: c.live_rows(),
+    "row_ids": lambda c: c.row_ids(),
+    "chunks_where": lambda c: c.chunks_where("n = 1"),
+    "log": lambda c: c.log("looked at"),
+    "history": lambda c: c.history(),
     "feedback": lambda c: c.feedback("fox", good="a", bad="b"),
     "feedback_journal": lambda c: c.feedback_journal(),
     "replay_feedback": lambda c: c.replay_feedback(),
@@ -54,7 +60,7 @@ BACKGROUND: dict[str, Callable[[Collection], Any]] = {
 }
 """What works with a connection of its own."""
 
-_PLUMBING = {"close", "check_open", "held", "snapshot", "writing", "changed", "fit_if_ready"}
+_PLUMBING = {"close", "check_open", "held", "snapshot", "writing", "fit_if_ready"}
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +113,7 @@ def test_closing_twice_does_nothing_more(collection: Collection) -> None:
 
 def test_closing_in_the_midst_of_an_own_step_is_told_and_writes_nothing(collection: Collection) -> None:
     with pytest.raises(StoreError, match="is closed"):
-        collection.upgrade(OTHER, progress=lambda _: collection.close())
+        collection.upgrade(OTHER, progress=lambda *_: collection.close())
     with cd.open(collection.folder) as again:
         assert again.info()["upgrade"] is None and again.verify() == []
 
@@ -123,14 +129,14 @@ def test_no_statement_runs_without_the_lock_that_close_takes(collection: Collect
         if not collection.lock._is_owned():  # type: ignore[attr-defined]
             unguarded.append(statement)
 
-    collection.db.set_trace_callback(seen)
+    collection.backend.db.set_trace_callback(seen)
     for call in CALLS.values():
         call(collection)
     index_files(collection, [tmp_path])
     index_files(collection, [tmp_path])
     (tmp_path / "note.txt").unlink()
     index_files(collection, [tmp_path])
-    collection.db.set_trace_callback(None)
+    collection.backend.db.set_trace_callback(None)
     assert statements > 100 and unguarded == []
     collection.close()
 

@@ -212,7 +212,7 @@ def test_reindex_in_background_ends_with_an_index_that_covers_all(tmp_path: Path
 def test_vectors_of_another_encoder_are_refused(tmp_path: Path) -> None:
     with make(tmp_path, "hashed(64, salt='a') >> flat()") as c:
         c.add(["red fox"])
-        c.db.execute("UPDATE branches SET encoder = 'of another time'")
+        c.backend.db.execute("UPDATE branches SET encoder = 'of another time'")
     with cd.open(tmp_path / "c") as c:
         with pytest.raises(StoreError, match="cannot be mixed"):
             c.search("fox")
@@ -305,7 +305,7 @@ def test_a_database_of_something_else_is_refused(tmp_path: Path) -> None:
 
 def test_a_newer_format_is_refused(tmp_path: Path) -> None:
     with make(tmp_path, "bm25()") as c:
-        c.db.execute("UPDATE meta SET value = '99' WHERE name = 'format'")
+        c.backend.db.execute("UPDATE meta SET value = '99' WHERE name = 'format'")
     with pytest.raises(StoreError, match="format 99"):
         cd.open(tmp_path / "c")
 
@@ -423,7 +423,7 @@ def test_verify_finds(tmp_path: Path, texts: list[str], sql: str, says: str) -> 
     with make(tmp_path) as c:
         c.add(as_items(texts))
         assert c.verify() == []
-        c.db.execute(sql)
+        c.backend.db.execute(sql)
         faults = c.verify()
         assert faults
         assert any(__import__("re").search(says, fault) for fault in faults), faults

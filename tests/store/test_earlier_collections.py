@@ -43,7 +43,7 @@ def test_it_takes_documents_and_survives_compaction(earlier):
     with cd.open(folder) as collection:
         collection.add([{"id": "new", "text": "an astrolabe"}])
         assert len(collection) == told["documents"] + 1
-        if not collection.moving:
+        if not collection.upgrading:
             collection.compact()
         assert collection.verify() == []
     with cd.open(folder) as collection:
@@ -58,7 +58,7 @@ def test_an_upgrade_that_was_begun_can_be_finished_or_taken_back(tmp_path):
             archive.extractall(tmp_path / way, filter="data")
         with cd.open(tmp_path / way / "upgrading") as collection:
             getattr(collection, way)()
-            assert not collection.moving
+            assert not collection.upgrading
             assert collection.verify() == []
             assert len(collection.search("violin in the harbour", k=5)) == 5
             if way == "rollback":

@@ -65,7 +65,7 @@ def test_a_collection_may_be_changed_while_its_documents_are_read(tmp_path: Path
 
 
 def pieces(collection: cd.Collection) -> list[tuple[object, ...]]:
-    return collection.db.execute(
+    return collection.backend.db.execute(
         "SELECT d.key, d.text, d.metadata, c.start, c.stop, c.headings "
         "FROM chunks c JOIN documents d ON d.id = c.document ORDER BY d.key, c.start"
     ).fetchall()

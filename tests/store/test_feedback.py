@@ -51,7 +51,8 @@ def all_scores(c: Collection, query: str, feedback: bool = True) -> dict[str, fl
 
 def stored(c: Collection) -> list[Any]:
     return [
-        c.db.execute(f"SELECT * FROM {table}").fetchall() for table in ("documents", "chunks", "blocks", "branches")
+        c.backend.db.execute(f"SELECT * FROM {table}").fetchall()
+        for table in ("documents", "chunks", "blocks", "branches")
     ]
 
 
@@ -226,9 +227,9 @@ def test_the_best_chunk_of_a_long_document_is_meant(tmp_path: Path) -> None:
         c.add([{"id": "book", "text": "\n\n".join(chapters)}, {"id": "other", "text": "meadow"}])
         meant = c.search("violin", 1)[0].row
         c.feedback("violin", "book")
-        assert [row for (row,) in c.db.execute("SELECT row FROM shadows")] == [meant]
+        assert [row for (row,) in c.backend.db.execute("SELECT row FROM shadows")] == [meant]
         c.add([{"id": "first", "text": "cloud"}, {"id": "book", "text": "\n\n".join(chapters), "metadata": {"x": 1}}])
-        (row,) = c.db.execute("SELECT row FROM shadows").fetchone()
+        (row,) = c.backend.db.execute("SELECT row FROM shadows").fetchone()
         assert c.texts(np.array([row])) == [c.search("violin", 1)[0].text] and row != meant
 
 
@@ -239,7 +240,7 @@ def test_an_upgrade_takes_the_journal_to_the_new_space(tmp_path: Path, texts: li
         c.upgrade("hashed(96, 'new')")
         assert all_scores(c, "river stone")["d9"] > all_scores(c, "river stone", feedback=False)["d9"]  # old rows
         (number,) = c.feedback("copper", "d11")
-        assert number not in [n for (n,) in c.db.execute("SELECT entry FROM corrected")]  # it waits
+        assert number not in [n for (n,) in c.backend.db.execute("SELECT entry FROM corrected")]  # it waits
         with pytest.raises(StoreError, match="under way"):
             c.replay_feedback()
         c.continue_upgrade()
@@ -326,14 +327,17 @@ def test_a_database_of_format_2_is_brought_up_by_the_first_feedback(tmp_path: Pa
         c.compact()
         assert c.search("river stone") and c.verify() == [] and c.feedback_journal() == []
         c.feedback("river stone", "d9")
-        assert c.db.execute("SELECT value FROM meta WHERE name = 'format'").fetchone() == ("4",) and c.verify() == []
+        assert (
+            c.backend.db.execute("SELECT value FROM meta WHERE name = 'format'").fetchone() == ("4",)
+            and c.verify() == []
+        )
 
 
 def test_a_damaged_shadow_is_told_not_used_and_made_anew(tmp_path: Path, texts: list[str]) -> None:
     with made(tmp_path / "c", texts) as c:
         c.feedback("river stone", "d9")
         sound = all_scores(c, "river stone")
-        c.db.execute("UPDATE shadows SET data = zeroblob(length(data))")
+        c.backend.db.execute("UPDATE shadows SET data = zeroblob(length(data))")
     with cd.open(tmp_path / "c") as c:
         assert any("shadows are damaged" in fault for fault in c.verify())
         assert all_scores(c, "river stone") == all_scores(c, "river stone", feedback=False)
@@ -343,7 +347,7 @@ def test_a_damaged_shadow_is_told_not_used_and_made_anew(tmp_path: Path, texts: 
 
 def test_a_changed_encoder_is_refused_before_anything_is_written(tmp_path: Path, texts: list[str]) -> None:
     with made(tmp_path / "c", texts) as c:
-        c.db.execute("UPDATE branches SET encoder = 'another'")
+        c.backend.db.execute("UPDATE branches SET encoder = 'another'")
     with cd.open(tmp_path / "c") as c:
         with pytest.raises(StoreError, match="codomain upgrade"):
             c.feedback("river stone", "d9")
@@ -375,7 +379,7 @@ def test_kills_lose_no_feedback_that_was_acknowledged(tmp_path: Path, texts: lis
             assert acknowledged <= {entry["entry"] for entry in c.feedback_journal()}
             assert len(c.search("river stone", 5)) == 5
             rows = [
-                c.db.execute(
+                c.backend.db.execute(
                     "SELECT row FROM chunks c JOIN documents d ON d.id = c.document WHERE key = ?", [f"d{i}"]
                 ).fetchone()[0]
                 for i in range(150)

@@ -50,7 +50,7 @@ def journal_of(path: Path) -> tuple[dict[str, int | None], dict[str, set[int]]]:
 def check_rows(collection: cd.Collection) -> None:
     """Each stored vector is that of the text which stands at its row."""
     with collection.snapshot():
-        rows = np.array([row for (row,) in collection.db.execute("SELECT row FROM chunks ORDER BY row")])
+        rows = np.array([row for (row,) in collection.backend.db.execute("SELECT row FROM chunks ORDER BY row")])
         texts, vectors = collection.texts(rows), collection.vectors(rows)
     expected = stage_class("hashed")(64).encode_documents(texts)  # type: ignore[attr-defined,call-arg]
     cosines = np.einsum("ij,ij->i", vectors, expected) / np.linalg.norm(vectors, axis=1)

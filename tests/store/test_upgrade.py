@@ -18,7 +18,7 @@ import codomain as cd
 from codomain.errors import InputError, PipelineError, StoreError
 from codomain.registry import stage
 from codomain.stage import Stage
-from codomain.store import Collection, schema
+from codomain.store import Collection
 from codomain.store.upgrade import begin, bridge, steps
 
 WORKER = Path(__file__).with_name("upgrade_worker.py")
@@ -171,8 +171,8 @@ def test_dropping_the_old_vectors_ends_the_upgrade(tmp_path: Path, texts: list[s
         with pytest.raises(StoreError, match="--drop-old"):
             c.upgrade("hashed(64)")
         c.drop_old()
-        assert c.verify() == [] and c.others == [] and c.info()["upgrade"] is None
-        assert c.db.execute("SELECT count(*) FROM branches").fetchone() == (1,)
+        assert c.verify() == [] and c.state.others == [] and c.info()["upgrade"] is None
+        assert c.backend.db.execute("SELECT count(*) FROM branches").fetchone() == (1,)
         for wrong in (c.rollback, c.drop_old):
             with pytest.raises(StoreError, match="keeps no older vectors"):
                 wrong()
@@ -189,12 +189,15 @@ def test_indexes_that_another_process_went_back_to_are_not_cleared(
         one.upgrade("hashed(96, 'new')")
         one.continue_upgrade()
 
-        def after_a_rollback(db: Any, folder: Path) -> Any:
-            monkeypatch.setattr(steps, "writing", schema.writing)
-            one.rollback()
-            return schema.writing(db, folder)
+        backend = type(two.backend)
+        writing = backend.writing
 
-        monkeypatch.setattr(steps, "writing", after_a_rollback)
+        def after_a_rollback(self: Any) -> Any:
+            monkeypatch.setattr(backend, "writing", writing)
+            one.rollback()
+            return writing(self)
+
+        monkeypatch.setattr(backend, "writing", after_a_rollback)
         with pytest.raises(StoreError, match="keeps no older vectors"):
             two.drop_old()
         assert one.info()["branches"][0]["rows_in_index"] == len(texts)
@@ -353,6 +356,6 @@ def test_fifty_kills_on_the_way_and_it_arrives(tmp_path: Path, texts: list[str])
             assert np.mean([f"d{i}" in ids for i, ids in zip(asked, found, strict=True)]) >= 0.7
     assert killed > KILLS // 2
     with cd.open(tmp_path / "c") as c:
-        if c.moving:
+        if c.upgrading:
             c.continue_upgrade()
         assert c.verify() == [] and hit_rate(c, many) >= ALL

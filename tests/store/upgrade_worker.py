@@ -19,9 +19,9 @@ def main(folder: str) -> None:
     with cd.open(folder) as collection:
         print("begun", flush=True)
         while True:
-            if collection.moving:
+            if collection.upgrading:
                 collection.continue_upgrade(lambda rows: time.sleep(0.004))
-            if collection.move is not None and collection.move.done:
+            if collection.state.upgrade is not None and collection.state.upgrade.done:
                 collection.drop_old()
             here = str(collection.pipeline).split(" >> ")[0]
             collection.upgrade(ENCODERS[1 - ENCODERS.index(here)], floor=0.5)

@@ -26,12 +26,12 @@ def demo(
 
     import codomain as cd
     from codomain.errors import StoreError
+    from codomain.store import exists
     from codomain.store.file_sync import index_files
-    from codomain.store.schema import DATABASE
 
-    if (into / DATABASE).exists():
-        with cd.open(into) as there, there.held() as db:
-            if not db.execute("SELECT 1 FROM history WHERE event = 'demo'").fetchone():
+    if exists(into):
+        with cd.open(into) as there:
+            if all(entry.event != "demo" for entry in there.history()):
                 raise StoreError(f"{into} is a collection of somebody's: --into names another folder for the demo.")
         shutil.rmtree(into)
     started = time.perf_counter()
@@ -46,8 +46,7 @@ def demo(
     except StoreError:
         raise StoreError(f"{into} is in use: --into names another folder for the demo.") from None
     with collection, as_file(files("codomain") / "data" / "debian" / "corpus.jsonl.gz") as sample:
-        with collection.held() as db:
-            db.execute("INSERT INTO history VALUES (?, 'demo', '')", [time.time()])
+        collection.log("demo")
         step(f"made the collection {into}: {collection.pipeline}")
         report = index_files(collection, [sample])
         step(f"read, encoded and stored {report.documents.added:,} documents")

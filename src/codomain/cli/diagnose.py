@@ -33,7 +33,7 @@ def diagnose(
     from codomain.diagnosis import diagnose as measured
     from codomain.errors import InputError
     from codomain.measure.data.datasets import read_qrels, read_queries
-    from codomain.store.schema import DATABASE
+    from codomain.store import exists
 
     if qrels is not None and queries is None:
         raise InputError("--qrels judges queries: give --queries with it.")
@@ -51,7 +51,7 @@ def diagnose(
 
         def one(path: Path) -> Any:
             """A collection, open until the report is made, or a data set's name."""
-            return opened.enter_context(cd.open(path)) if (path / DATABASE).exists() else str(path)
+            return opened.enter_context(cd.open(path)) if exists(path) else str(path)
 
         report = measured(one(name), against=None if against is None else one(against), progress=progress, **options)
     if html is not None:

@@ -60,7 +60,7 @@ def feedback(
 
 
 def _waits(collection: Collection) -> str:
-    return "to count when the upgrade ends" if collection.moving else "counted from now on"
+    return "to count when the upgrade ends" if collection.upgrading else "counted from now on"
 
 
 def _enter(collection: Collection, source: Path) -> str:

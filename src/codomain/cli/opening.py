@@ -11,21 +11,20 @@ from codomain import store
 from codomain.errors import StoreError
 from codomain.read import records
 from codomain.store import Collection
-from codomain.store.schema import DATABASE
 
 
 def open_or_create(
     into: Path, paths: list[str], pipeline: str | None, settings: dict[str, Any], fields: dict[str, Any]
 ) -> Collection:
     """The collection that is there, if it is as asked for; else a new one, made only when the input can be read."""
-    if not (into / DATABASE).exists():
+    if not store.exists(into):
         # the first record tells whether the input can be read; standard input and pipes can be read only once
         again = [p for p in paths if p != "-" and (not os.path.exists(p) or os.path.isfile(p) or os.path.isdir(p))]
         next(records(again, **fields), None)
         try:
             return store.create(into, pipeline or store.DEFAULT_PIPELINE, **settings)
         except StoreError:
-            if not (into / DATABASE).exists():
+            if not store.exists(into):
                 raise
             # another process has made it in the meantime
     collection = store.open(into)

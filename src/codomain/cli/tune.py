@@ -56,9 +56,9 @@ def tune(
     """Try pipelines, and recommend the cheapest that is as good as the best; what is shared is done once."""
     import codomain as cd
     from codomain.errors import InputError
-    from codomain.store.schema import DATABASE
+    from codomain.store import exists
 
-    is_collection = (name / DATABASE).exists()
+    is_collection = exists(name)
     if apply is not None:
         if not is_collection:
             raise InputError(f"{name} is not a collection: --apply rebuilds one.")

@@ -159,6 +159,14 @@ class Codec:
         """What every value of every byte stands for, (width * 256, dimensions of a byte), where codes number codewords."""
         return None if self.codebooks is None else byte_tables(self.codebooks)
 
+    @cached_property
+    def code_length(self) -> float | None:
+        """About how long rows are that `widen` gives; None for floats, whose length their codec does not know."""
+        if self.codebooks is not None:
+            return float(np.sqrt(np.square(self.codebooks, dtype=np.float64).sum(axis=2).max(axis=1).sum()))
+        bits = self.planes or _INTEGER.get(self.kind, 0)
+        return (2**bits - 1) / 2 * float(np.sqrt(self.dim)) if bits else None
+
     @property
     def byte_dims(self) -> int:
         """Dimensions of which a byte tells values, where `byte_products` has tables of them; else 0."""
@@ -191,7 +199,7 @@ class Codec:
 
     def _read(self, codes: NDArray[Any]) -> Floats:
         """The same before the rotation, which changes no length."""
-        gain, base = self._affine()
+        gain, base = self.affine
         decoded = self.widen(codes, np.empty((len(codes), self.dim), np.float32))
         if self.kind == "float32":
             return decoded.copy()
@@ -240,7 +248,7 @@ class Codec:
 
     def query_form(self, queries: Floats) -> QueryForm:
         """Fold gain and base into queries (q, dim), so that raw codes can be scored with one matrix product."""
-        gain, base = self._affine()
+        gain, base = self.affine
         queries = queries if self.rotation is None else _rotated(queries, self.rotation)
         unit = np.ones(len(queries), np.float32)
         if self.kind in SMALL and len(queries):  # gain is near 2^120: bring large queries to one first
@@ -248,6 +256,16 @@ class Codec:
         weights = np.ascontiguousarray(queries / unit[:, None] * gain, np.float32)
         bias = np.zeros(len(queries), np.float32) if base is None else (queries @ base).astype(np.float32)
         return QueryForm(weights, unit, bias)
+
+    def rotated(self, queries: Floats) -> Floats:
+        """Queries (q, dim) as they are compared with rows before the rotation: of each the same, whatever others there are."""
+        if self._rotation64 is None:
+            return queries
+        return np.asarray(queries.astype(np.float64) @ self._rotation64, np.float32)
+
+    @cached_property
+    def _rotation64(self) -> NDArray[np.float64] | None:
+        return None if self.rotation is None else self.rotation.astype(np.float64)
 
     def byte_products(self, queries: Floats) -> tuple[Floats, Floats]:
         """What each value of each byte adds to the score of queries (q, dim): (q, width, 256), and the bias (q,)."""
@@ -322,8 +340,9 @@ class Codec:
     def _float8_shift(self) -> int:
         return round(np.log2(np.sqrt(self.dim))) if self.kind.startswith("float8") else 0
 
-    def _affine(self) -> tuple[Any, Floats | None]:
-        """Gain and base; a base of None is zero."""
+    @property
+    def affine(self) -> tuple[Any, Floats | None]:
+        """Gain and base, by which `widen` becomes what codes stand for before the rotation; a base of None is zero."""
         if self.kind in _INTEGER:
             return self.scale, self.offset
         if self.codebooks is not None:

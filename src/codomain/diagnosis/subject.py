@@ -89,8 +89,7 @@ class Subject:
                 raise InputError(
                     f"{collection.pipeline} has no encoder of dense vectors: there is nothing to diagnose."
                 )
-            listing = collection.db.execute("SELECT row FROM chunks ORDER BY row").fetchall()
-            alive = np.array([row for (row,) in listing], np.int64)
+            alive = collection.live_rows()
             codec = branch.plan.codec if branch.fitted else None
             coarse = codec is not None and codec.bits_per_vector < _COARSE * codec.dim
             transformed = branch.fitted and bool(branch.plan.transforms)

@@ -134,7 +134,10 @@ def open_arrays(folder: Path, index: str) -> tuple[Arrays, dict[str, Any]]:
         if name.endswith(".npy"):
             path = folder / name
             try:
-                arrays[name[:-4]] = np.load(path, mmap_mode="r" if path.stat().st_size > _SMALL else None)
+                array = np.load(path, mmap_mode="r" if path.stat().st_size > _SMALL else None)
+                arrays[name[:-4]] = np.asarray(
+                    array
+                )  # the same pages without numpy.memmap, whose every slice takes long
             except (ValueError, EOFError, OSError) as error:
                 raise InputError(f"{path} is damaged ({error}): rebuild the index.") from None
     return arrays, meta["settings"]

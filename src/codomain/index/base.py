@@ -40,6 +40,9 @@ class IndexStage(Stage):
     chooses_by_size: ClassVar[bool] = False
     """Whether `build` decides by the number of rows, so that growing the index in place would be a stale decision."""
 
+    nprobe: int | None = None
+    """Lists that a search reads, for an index of lists; None for others."""
+
     needs_rows: ClassVar[bool] = False
     """Whether it may read rows through what `attach` gives it."""
 

@@ -85,10 +85,9 @@ class BM25(IndexStage):
         record(queries=len(queries), plan=FilterChoice("posting lists", matches, self._stored))
         for i, query in enumerate(queries if k else ()):
             scores = self._scores(query)
-            best, best_scores = best_rows(scores if allowed is None else scores[allowed], allowed, k)
-            found = int((best_scores > 0).sum())
-            hits.rows[i, :found] = best[:found]
-            hits.scores[i, :found] = best_scores[:found]
+            rows = np.flatnonzero(scores > 0) if allowed is None else allowed[scores[allowed] > 0]
+            best, best_scores = best_rows(scores[rows], rows, k)
+            hits.rows[i, : len(best)], hits.scores[i, : len(best)] = best, best_scores
         return hits
 
     def explain(self, query: str, row: int) -> dict[str, float]:

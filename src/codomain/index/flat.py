@@ -77,7 +77,9 @@ class Flat(IndexStage):
         record(
             queries=len(queries), scored=len(queries) * matches, plan=FilterChoice("exact scan", matches, self._stored)
         )
-        return scan(queries, self._codes.array, self.codec, self.metric, self._norms.array, k, rows, self._longest)
+        return scan(
+            queries, self._codes.array, self.codec, self.metric, self._norms.array, k, rows, self._longest or None
+        )
 
     def rows(self, allow: np.ndarray | None) -> Rows | None:
         """The sorted rows that a search may give; None means all that are stored."""
@@ -125,7 +127,8 @@ class Flat(IndexStage):
         return np.zeros(0, np.float32)
 
     def _length(self, codes: np.ndarray) -> float:
-        """The length of the longest row, for the one format whose scan has a use for it."""
-        if self.codec.kind != "float16" or self.metric != "ip" or not len(codes):
+        """The length of the longest row, for the formats that leave it open and are quickly read."""
+        if self.codec.kind not in ("float16", "float32") or self.metric != "ip" or not len(codes):
             return 0.0
-        return math.sqrt(self.codec.squared_norms(codes).max())
+        squares = np.vecdot(codes, codes) if self.codec.kind == "float32" else self.codec.squared_norms(codes)
+        return math.sqrt(squares.max())

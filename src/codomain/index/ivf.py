@@ -29,6 +29,8 @@ class IVF(FaissIndex):
     later join the lists of the build.
     """
 
+    nprobe: int
+
     def __init__(self, nlist: int | Literal["auto"] = "auto", nprobe: int = 32, metric: Metric = "ip") -> None:
         super().__init__(metric)
         self.nlist: int | Literal["auto"] = _whole_or_auto("nlist", nlist, _LISTS_MOST)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import cache
 from importlib.util import find_spec
@@ -13,6 +14,7 @@ from codomain.codecs.codebooks import table_rows
 from codomain.codecs.codec import Codec, QueryForm
 from codomain.errors import InputError
 from codomain.index._kernels import float16_scan as half
+from codomain.index.rescore import Candidates, PairScorer, best_places, rescored
 from codomain.stage import Stage
 from codomain.vectors import Floats, Hits, Rows, top_k
 
@@ -40,7 +42,6 @@ _SHARED = 4
 """Dimensions of a byte from which that saves time."""
 _COMPILED = 1 << 22
 """Bytes of codes from which a compiled kernel reads the table, which takes half a second to load and saves milliseconds."""
-_GROUP = 64
 _WORD_ROWS = 1 << 14
 """Rows whose bits are compared at a time: what is counted stays in the cache."""
 
@@ -66,36 +67,81 @@ def scan(
     k: int,
     rows: Rows | None,
     longest: float | None = None,
+    every: bool = False,
 ) -> Hits:
     """The k best rows (all, or the sorted `rows`) of each query (q, d) over codes (n, width); exact, ties by lower row.
 
+    The order is the same whatever k, the other queries and the other rows are (`rescore`).
     `norms` (n,) are the squared lengths of what the codes stand for; only cosine and l2 read them. `longest`, the length
-    of the longest row, lets inner products with float16 rows be found in one pass.
+    of the longest row, lets inner products with float16 rows be found in one pass. With `every`, scores are to be merged
+    with those of another scan.
     """
     n = len(codes) if rows is None else len(rows)
     hits = Hits.empty(len(queries), k)
-    if n == 0 or k == 0:
+    if n == 0 or k == 0 or not len(queries):
         return hits
     one_pass = longest is not None and codec.kind == "float16" and metric == "ip" and len(queries) <= _FEW
     everything = rows is None or n > (_GATHER_HALF_BELOW if one_pass else _GATHER_BELOW) * len(codes)
     if one_pass and everything:
         assert longest is not None
-        for i, query in enumerate(queries):
-            best, best_scores = half.best(query, codes, rows, longest, k)
-            hits.rows[i, : len(best)] = best
-            hits.scores[i, : len(best)] = best_scores
-        return hits
+        found = [Candidates(*half.candidates(query, codes, rows, longest, k)) for query in queries]
+        return rescored(
+            PairScorer(queries, codec, metric), codes, k, found, np.zeros(len(queries), np.float32), every=True
+        )
     scored = len(codes) if everything else n
     group = max(1, _SCORES // scored)
     for start in range(0, len(queries), group):
-        part = queries[start : start + group]
-        scores = _scores(part, codes, codec, metric, norms, None if everything else rows)
-        for i, row_scores in enumerate(scores, start):
-            if rows is not None and everything:
-                row_scores = row_scores[rows]
-            best, best_scores = best_rows(row_scores, rows, k)
-            hits.rows[i, : len(best)] = best
-            hits.scores[i, : len(best)] = best_scores
+        part = slice(start, start + group)
+        scores = _scores(queries[part], codes, codec, metric, norms, None if everything else rows)
+        if rows is not None and everything:
+            scores = scores[:, rows]
+        if metric == "hamming":  # counts are exact
+            hits.rows[part], hits.scores[part] = _counted(scores, rows, k)
+            continue
+        scorer = PairScorer(queries[part], codec, metric)
+        lengths = _lengths(codec, metric, norms, longest, len(scores))
+        if lengths is None:  # those of the rows that the scores speak for
+            some = [best_places(row, k) for row in scores]
+            lengths = _lengths_of(codes, codec, metric, some if rows is None else [rows[places] for places in some])
+        slack = scorer.doubt(lengths)
+        chosen = [_chosen(*one, k) for one in zip(queries[part], scores, slack.tolist(), strict=True)]
+        candidates = [Candidates(p if rows is None else rows[p], s[p]) for p, s in zip(chosen, scores, strict=True)]
+        hits.rows[part], hits.scores[part] = rescored(scorer, codes, k, candidates, slack, every=every)
+    return hits
+
+
+def _chosen(query: Floats, scores: Floats, slack: float, k: int) -> Rows:
+    """Places of the k best scores (n,) and of all that may be as good."""
+    if not slack and not query.any():  # all rows are the same to it
+        return np.arange(min(k, len(scores)))
+    return best_places(scores, k, slack)
+
+
+def _lengths(
+    codec: Codec, metric: Metric, norms: Floats | None, longest: float | None, queries: int
+) -> np.ndarray | None:
+    """What `PairScorer.doubt` wants for each query, as far as it is known without a look at rows."""
+    if metric == "l2":
+        assert norms is not None
+        return np.full(queries, math.sqrt(norms.max()))
+    if metric == "ip" and codec.code_length is None:
+        return None if longest is None else np.full(queries, longest)
+    return np.ones(queries) if metric == "ip" or codec.code_length is None else None
+
+
+def _lengths_of(codes: np.ndarray, codec: Codec, metric: Metric, chosen: list[Rows]) -> np.ndarray:
+    """The same from some rows of each query: the length of the longest, for cosine of the shortest that is not zero."""
+    squares = [codec.squared_norms(codes[rows]) for rows in chosen]
+    if metric == "cosine":
+        return np.sqrt([some[some > 0].min(initial=np.inf) for some in squares])
+    return np.sqrt([some.max() for some in squares])
+
+
+def _counted(scores: Floats, rows: Rows | None, k: int) -> Hits:
+    hits = Hits.empty(len(scores), k)
+    for i, row in enumerate(scores):
+        best, best_scores = best_rows(row, rows, k)
+        hits.rows[i, : len(best)], hits.scores[i, : len(best)] = best, best_scores
     return hits
 
 
@@ -105,13 +151,8 @@ def best_rows(scores: Floats, rows: Rows | None, k: int) -> tuple[Rows, Floats]:
     >>> best_rows(np.float32([0.1, 0.9, 0.9]), None, 2)[0]
     array([1, 2])
     """
-    groups = len(scores) // _GROUP
-    if groups >= 4 * k:
-        # the k highest of the maxima of disjoint groups are k scores: the k-th best score is no lower than theirs
-        maxima = scores[: groups * _GROUP].reshape(_GROUP, groups).max(axis=0)
-        candidates = np.flatnonzero(scores >= np.partition(maxima, groups - k)[groups - k])
-        return top_k(scores[candidates], candidates if rows is None else rows[candidates], k)
-    return top_k(scores, np.arange(len(scores)) if rows is None else rows, k)
+    places = best_places(scores, k)
+    return top_k(scores[places], places if rows is None else rows[places], k)
 
 
 def _scores(

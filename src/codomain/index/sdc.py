@@ -58,7 +58,7 @@ class SymmetricDistance(IndexStage):
 
     def check(self, before: Sequence[Stage]) -> None:
         """Follows bit planes only."""
-        if before and before[-1].gives != "packed" and before[-1].name != "recurrent_binary":
+        if before and not getattr(before[-1], "bit_planes", False):
             raise ValueError("needs bit planes: put recurrent_binary() or binary() before it")
 
     def build(self, vectors: Packed | np.ndarray, codec: Codec | None = None) -> Self:

@@ -1,15 +1,14 @@
-"""Durable collections: a folder with one SQLite database, the only truth, and indexes built from it.
+"""Durable collections: a folder with one database, the only truth, and indexes built from it.
 
 collection.py       `Collection`: add, update, delete, search
 open_create.py      make a collection, or open one
 settings.py         how documents become chunks
 state.py            pipeline and branches of an open collection, read again when another process has changed them
-schema.py           the database: tables, opening, sentences for what SQLite says
 ingest.py           the write path
 file_sync.py        a collection that follows the files it was made from
-row_ids.py          the numbering of rows
 passages.py         what a chunk says, as encoders see it
-media.py            images and sounds of documents
+backend/            what a collection asks of its database
+sqlite/             the database in SQLite: all SQL
 branch.py           `StoredBranch`: vectors in the database, the index beside it, newer rows
 blocks.py           the stored rows of a branch
 index_files.py      index files beside the database
@@ -25,7 +24,7 @@ export.py           documents out of a collection and into another one
 
 from codomain.store.collection import Collection
 from codomain.store.hits import Hit
-from codomain.store.open_create import create, open
+from codomain.store.open_create import create, exists, open
 from codomain.store.settings import DEFAULT_PIPELINE, Settings
 
-__all__ = ["DEFAULT_PIPELINE", "Collection", "Hit", "Settings", "create", "open"]
+__all__ = ["DEFAULT_PIPELINE", "Collection", "Hit", "Settings", "create", "exists", "open"]

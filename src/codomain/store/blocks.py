@@ -1,16 +1,13 @@
 """The stored rows of one branch: blocks of vectors in the database, in whatever form the branch's index takes.
 
 Dense rows and codes are bytes of one width. Lists of vectors and sparse rows have no width: their block is a safetensors
-file of a few arrays. Rows whose vectors were dropped, because the branch's index does without, are made anew on the way.
+file of a few arrays. Rows whose vectors were dropped, because the branch's index does not need them, are recomputed on the way.
 """
 
 from __future__ import annotations
 
-import json
-import sqlite3
 import zlib
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -19,6 +16,8 @@ from codomain.errors import StoreError
 from codomain.items import Item
 from codomain.plan import Branch, encode
 from codomain.read.situated import situate
+from codomain.store.backend import Backend
+from codomain.store.backend.values import StoredBlock
 from codomain.store.passages import items_of
 from codomain.vectors import Ragged, Rows
 
@@ -51,15 +50,20 @@ def count(rows: Any) -> int:
 
 
 class Blocks:
-    """The rows of a branch's branch in the database, numbered `id` there."""
+    """The rows of a branch in the database, which is numbered `id` there."""
 
-    def __init__(self, plan: Branch, folder: Path, db: sqlite3.Connection, situated: float) -> None:
+    def __init__(self, plan: Branch, backend: Backend, situated: float) -> None:
         self.plan = plan
-        self.folder = folder
-        self.db = db
+        self.backend = backend
         self.situated = situated
         self.id: int | None = None
         self.fitted = not plan.needs_fit
+
+    @property
+    def number(self) -> int:
+        """What the branch is called in the database; call after the branch's `refresh`."""
+        assert self.id is not None
+        return self.id
 
     @property
     def keeps(self) -> bool:
@@ -72,39 +76,34 @@ class Blocks:
         return self.plan.fingerprint if self.fitted else cast(Any, self.plan.encoder).fingerprint
 
     def append(self, first: int, rows: Any) -> None:
-        """Store rows, in the form that `read` gives them, as first, first + 1, ...; inside a transaction."""
+        """Store rows, in the form in which `read` returns them, as first, first + 1, ...; inside a transaction."""
         data = _pack(rows)
-        self.db.execute(
-            "INSERT INTO blocks VALUES (?, ?, ?, ?, ?, ?, ?)",
-            [self.id, first, count(rows), self.fingerprint, not self.fitted, zlib.crc32(data), data],
-        )
+        block = StoredBlock(first, count(rows), self.fingerprint, not self.fitted, zlib.crc32(data), data)
+        self.backend.blocks.add(self.number, block)
 
     def read(self, start: int, stop: int | None = None) -> Iterator[tuple[int, Any]]:
-        """The rows from `start` on, block by block: (first row, rows). Up to `stop`, dropped rows are made anew."""
-        query = "SELECT first, count, data FROM blocks WHERE branch = ? AND first + count > ? ORDER BY first"
+        """The rows from `start` on, block by block: (first row, rows). Up to `stop`, dropped rows are recomputed."""
         expected = start
-        for first, number, data in self.db.execute(query, [self.id, start]):
+        for first, number, data in self.backend.blocks.read(self.number, start):
             if first > expected:
-                yield from self._made_anew(expected, first)
+                yield from self._recomputed(expected, first)
             yield max(first, start), part(self._unpack(data, first, number), max(0, start - first), number)
             expected = first + number
         if stop is not None and expected < stop:
-            yield from self._made_anew(expected, stop)
+            yield from self._recomputed(expected, stop)
 
     def end(self) -> int:
         """The row after the last stored one; call after the branch's `refresh`."""
-        sql = "SELECT ifnull(max(first + count), 0) FROM blocks WHERE branch = ?"
-        return int(self.db.execute(sql, [self.id]).fetchone()[0])
+        return self.backend.blocks.end(self.number)
 
     def drop(self, rows: int) -> None:
-        """Forget the vectors of the first rows, where the index does without; inside a transaction."""
+        """Forget the vectors of the first rows, where the index does not need them; inside a transaction."""
         if not self.keeps:
-            self.db.execute("DELETE FROM blocks WHERE branch = ? AND first + count <= ?", [self.id, rows])
+            self.backend.blocks.delete(self.number, below=rows)
 
     def vectors(self, rows: Rows) -> Any:
-        """Rows decoded to float32: read from the blocks that hold them, made anew where there is none."""
-        listing = self.db.execute("SELECT first, count FROM blocks WHERE branch = ? ORDER BY first", [self.id])
-        table = np.array(listing.fetchall(), np.int64).reshape(-1, 2)
+        """Rows decoded to float32: read from the blocks that hold them, recomputed where there is none."""
+        table = self.backend.blocks.spans(self.number)
         place = np.searchsorted(table[:, 0], rows, side="right") - 1
         stored = (place >= 0) & (rows < table[place].sum(axis=1)) if len(table) else np.zeros(len(rows), bool)
         if not stored.all():
@@ -114,9 +113,7 @@ class Blocks:
             parts, order = [], []
             for block in np.unique(place):
                 first, number = table[block].tolist()
-                (data,) = self.db.execute(
-                    "SELECT data FROM blocks WHERE branch = ? AND first = ?", [self.id, first]
-                ).fetchone()
+                data = self.backend.blocks.data(self.number, first)
                 inside = np.flatnonzero(place == block)
                 held = self._unpack(data, first, number)
                 chosen = rows[inside] - first
@@ -131,7 +128,7 @@ class Blocks:
         return found if codec is None else codec.decode(found)
 
     def encode(self, rows: Rows) -> Any:
-        """Rows made anew from the texts as they were made first, float32; deleted rows say nothing."""
+        """Rows recomputed from the texts as they were made first, float32; deleted rows say nothing."""
         vectors = self.encoded(rows)
         if self.fitted:
             for transform in self.plan.transforms:
@@ -139,7 +136,7 @@ class Blocks:
         return vectors
 
     def encoded(self, rows: Rows) -> Any:
-        """Rows as the encoder gives them: before the transforms, but situated in their documents."""
+        """Rows as the encoder returns them: before the transforms, but situated in their documents."""
         items, wanted, owner = self._items_around(rows)
         encoder = self.plan.encoder
         assert encoder is not None
@@ -151,20 +148,16 @@ class Blocks:
     def _items_around(self, rows: Rows) -> tuple[list[str | Item], Array | None, Array | None]:
         """Items to encode, the places of `rows` in them, and, where chunks are situated, the document of each."""
         if not self.situated or not self.plan.is_dense:
-            return items_of(self.db, rows), None, None
-        sql = (
-            "SELECT row, document FROM chunks WHERE document IN "
-            "(SELECT document FROM chunks WHERE row IN (SELECT value FROM json_each(?))) ORDER BY row"
-        )
-        owner = dict(self.db.execute(sql, [json.dumps(rows.tolist())]).fetchall())
+            return items_of(self.backend, rows), None, None
+        owner = self.backend.rows.around(rows)
         if len(set(owner.values())) == len(owner):
-            return items_of(self.db, rows), None, None
+            return items_of(self.backend, rows), None, None
         owner |= {row: -1 - row for row in rows.tolist() if row not in owner}  # deleted: documents of their own
         together = np.array(sorted(owner), np.int64)
         documents = np.array([owner[row] for row in together.tolist()])
-        return items_of(self.db, together), np.searchsorted(together, rows), documents
+        return items_of(self.backend, together), np.searchsorted(together, rows), documents
 
-    def _made_anew(self, start: int, stop: int) -> Iterator[tuple[int, Any]]:
+    def _recomputed(self, start: int, stop: int) -> Iterator[tuple[int, Any]]:
         for first in range(start, stop, _ENCODED_AT_ONCE):
             rows = np.arange(first, min(stop, first + _ENCODED_AT_ONCE))
             vectors = self.encode(rows)
@@ -173,7 +166,7 @@ class Blocks:
 
     def _unpack(self, data: bytes, first: int, number: int) -> Any:
         damaged = StoreError(
-            f"the vectors from row {first} on in {self.folder} are damaged: codomain verify shows more."
+            f"the vectors from row {first} on in {self.backend.folder} are damaged: codomain verify shows more."
         )
         if not self.plan.fixed_width:
             try:
@@ -218,13 +211,10 @@ class Blocks:
         found = np.empty((len(rows), width), dtype)
         for block in np.unique(place):
             first = int(firsts[block])
-            (rowid,) = self.db.execute(
-                "SELECT rowid FROM blocks WHERE branch = ? AND first = ?", [self.id, first]
-            ).fetchone()
-            with self.db.blobopen("blocks", "data", rowid, readonly=True) as blob:
-                for here in np.flatnonzero(place == block):
-                    blob.seek((int(rows[here]) - first) * size)
-                    found[here] = np.frombuffer(blob.read(size), dtype)
+            inside = np.flatnonzero(place == block)
+            starts = ((rows[inside] - first) * size).tolist()
+            for here, row in zip(inside, self.backend.blocks.parts(self.number, first, starts, size), strict=True):
+                found[here] = np.frombuffer(row, dtype)
         return found
 
 

@@ -6,7 +6,6 @@ The blocks in the database are the truth; `codomain.store.index_files` keeps wha
 from __future__ import annotations
 
 import hashlib
-import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
@@ -19,9 +18,9 @@ from codomain.errors import CodomainError, StoreError
 from codomain.items import Item
 from codomain.plan import Branch
 from codomain.registry import stage_class
+from codomain.store.backend import Backend
 from codomain.store.blocks import Blocks, count, joined, part
 from codomain.store.feedback.corrections import CorrectedVectors, ScoringSpace, read
-from codomain.store.feedback.journal import version
 from codomain.store.index_files import IndexFiles
 from codomain.store.passages import items_of, passages, passages_of
 from codomain.store.transform_state import dump_transforms, restore_transforms
@@ -38,23 +37,21 @@ Array = np.ndarray[Any, Any]
 class StoredBranch:
     """A branch of the pipeline at work in a collection: `sync` to the database, then `search`."""
 
-    def __init__(
-        self, plan: Branch, folder: Path, db: sqlite3.Connection, situated: float = 0, key: str | None = None
-    ) -> None:
+    def __init__(self, plan: Branch, backend: Backend, situated: float = 0, key: str | None = None) -> None:
         self.plan = plan
-        self.folder = folder
-        self.db = db
+        self.backend = backend
+        self.folder = backend.folder
         self.key = plan.identity if key is None else key  # its name in the database
-        self.index_files = IndexFiles(folder, self.key)
-        self.blocks = Blocks(plan, folder, db, situated)
+        self.index_files = IndexFiles(backend.folder, self.key)
+        self.blocks = Blocks(plan, backend, situated)
         self._checked = False
         self.forget()
 
     def forget(self) -> None:
-        """Drop index, tail and shadows; the next `sync` opens what is there then."""
+        """Drop index, tail and corrections; the next `sync` opens what is there then."""
         self.index: Any = None
         self.tail: Index | None = None
-        self.shadows = CorrectedVectors()
+        self.corrections = CorrectedVectors()
         self._opened = 0  # rows in the index as it was loaded
         self.covered = 0  # rows in the index now: a text index takes in newer rows itself
         self.synced = 0  # rows in index and tail
@@ -68,8 +65,7 @@ class StoredBranch:
     @property
     def number(self) -> int:
         """What the branch is called in other tables; call after `refresh`."""
-        assert self.blocks.id is not None
-        return self.blocks.id
+        return self.blocks.number
 
     # --- what the database knows ---------------------------------------------------------------------------------
 
@@ -77,20 +73,20 @@ class StoredBranch:
         """Enter the branch into a new collection."""
         encoder = self.plan.encoder
         fingerprint = encoder.fingerprint if encoder else self.plan.identity
-        self.db.execute("INSERT INTO branches (expression, encoder) VALUES (?, ?)", [self.key, fingerprint])
+        self.backend.branches.add(self.key, fingerprint)
         self._checked = True
 
     def refresh(self) -> None:
         """Read the branch's entry: its number, and the transforms if somebody has fitted them since."""
-        row = self.db.execute("SELECT id, state FROM branches WHERE expression = ?", [self.key]).fetchone()
-        if row is None:
+        entry = self.backend.branches.get(self.key)
+        if entry is None:
             raise StoreError(f"the collection {self.folder} does not know its own branch {self.key}.")
-        self.blocks.id = row[0]
-        if row[1] is not None and not self.fitted:
-            restore_transforms(self.plan.transforms, row[1])
+        self.blocks.id, state = entry
+        if state is not None and not self.fitted:
+            restore_transforms(self.plan.transforms, state)
             self.blocks.fitted = True
             self.forget()  # another process fitted them: what the tail holds are rows as they were before
-        elif row[1] is None:
+        elif state is None:
             self.blocks.fitted = not self.plan.needs_fit  # also after a fit whose transaction did not come through
 
     def check_encoder(self) -> None:
@@ -108,15 +104,12 @@ class StoredBranch:
     @property
     def encoder_fingerprint(self) -> str:
         """The fingerprint of the encoder that the stored vectors come from."""
-        (encoder_fingerprint,) = self.db.execute(
-            "SELECT encoder FROM branches WHERE expression = ?", [self.key]
-        ).fetchone()
-        return str(encoder_fingerprint)
+        return self.backend.branches.encoder(self.key)
 
     def fit(self, rows: int) -> bool:
         """Fit the transforms on a sample of the stored rows and write every raw row as codes; inside a transaction.
 
-        Gives False, and changes nothing, while there is nothing to fit or too little to fit it on.
+        Returns False, and changes nothing, while there is nothing to fit or too little to fit it on.
         """
         self.refresh()
         if self.fitted or rows < LEAST_TO_FIT:
@@ -125,9 +118,8 @@ class StoredBranch:
         sample = raw if len(raw) <= MOST_TO_FIT else raw[np.random.default_rng(0).choice(len(raw), MOST_TO_FIT, False)]
         self.plan.fit(sample)
         self.save_transforms()
-        listing = "SELECT first, count FROM blocks WHERE branch = ?"
-        for first, number in self.db.execute(listing, [self.blocks.id]).fetchall():
-            self.db.execute("DELETE FROM blocks WHERE branch = ? AND first = ?", [self.blocks.id, first])
+        for first, number in self.backend.blocks.spans(self.number).tolist():
+            self.backend.blocks.delete(self.number, first)
             self.append(first, raw[first : first + number])
         self.forget()
         return True
@@ -135,9 +127,7 @@ class StoredBranch:
     def save_transforms(self) -> None:
         """Put the fitted transforms into the database; inside a transaction."""
         self.blocks.fitted = True
-        self.db.execute(
-            "UPDATE branches SET state = ? WHERE id = ?", [dump_transforms(self.plan.transforms), self.blocks.id]
-        )
+        self.backend.branches.save_state(self.number, dump_transforms(self.plan.transforms))
 
     def append(self, first: int, vectors: Any) -> None:
         """Store encoder output as rows first, first + 1, ...; inside a transaction."""
@@ -147,18 +137,18 @@ class StoredBranch:
 
     def texts(self, rows: Rows) -> list[str]:
         """What the rows say."""
-        return passages_of(self.db, rows)
+        return passages_of(self.backend, rows)
 
     def items(self, rows: Rows) -> list[str | Item]:
         """What the rows say, with the media of their documents."""
-        return items_of(self.db, rows)
+        return items_of(self.backend, rows)
 
     def vectors(self, rows: Rows) -> Any:
-        """Stored vectors by row, decoded to float32; made anew where the index does without stored ones."""
+        """Stored vectors by row, decoded to float32; recomputed where the index does not need stored ones."""
         return self.blocks.vectors(rows)
 
     def encode(self, rows: Rows) -> Any:
-        """Vectors by row, made anew from the texts."""
+        """Vectors by row, recomputed from the texts."""
         self.check_encoder()
         return self.blocks.encode(rows)
 
@@ -171,8 +161,8 @@ class StoredBranch:
         if rows > self.synced:
             self._extend(rows)
         self._remove_dead()
-        if self.scores_comparable and self.shadows.seen != version(self.db):
-            self.shadows = read(self.db, self.number, self.blocks.fingerprint, self.space)
+        if self.scores_comparable and self.corrections.seen != self.backend.journal.version():
+            self.corrections = read(self.backend, self.number, self.blocks.fingerprint, self.space)
 
     def _open_index(self, rows: int, epoch: int) -> None:
         """Load the index that covers most, if it covers more than the one at hand."""
@@ -201,7 +191,7 @@ class StoredBranch:
     def _extend(self, rows: int) -> None:
         """Take in the rows that came after the index: text into the text index, vectors into an exact tail."""
         if self.plan.encoder is None:
-            self._append(passages(self.db, self.synced, rows), rows)
+            self._append(passages(self.backend, self.synced, rows), rows)
             return
         for first, codes in self.blocks.read(self.synced, rows):
             codes = part(codes, 0, rows - first)
@@ -209,7 +199,7 @@ class StoredBranch:
                 self._append(codes, first + count(codes))
             else:
                 self._extend_tail(codes)
-                self.synced = first + count(codes)  # block by block: what breaks off goes on from here
+                self.synced = first + count(codes)  # block by block: after an interruption it goes on from here
         self.synced = rows
 
     @property
@@ -219,7 +209,7 @@ class StoredBranch:
 
     @property
     def scores_comparable(self) -> bool:
-        """Whether a scan gives the scores of the index: rows beside it can be merged with its own."""
+        """Whether a scan computes the scores of the index: rows beside it can be merged with its own."""
         return self.plan.scores_comparable
 
     @property
@@ -248,12 +238,9 @@ class StoredBranch:
             self.tail.add(rows)
 
     def _remove_dead(self) -> None:
-        known = "FROM tombstones WHERE row < ?"
-        (dead_rows,) = self.db.execute(f"SELECT count(*) {known}", [self.synced]).fetchone()
-        if dead_rows == len(self.removed):
+        if self.backend.rows.count_deleted(self.synced) == len(self.removed):
             return
-        listing = self.db.execute(f"SELECT row {known} ORDER BY row", [self.synced])
-        dead = np.array([row for (row,) in listing], np.int64)
+        dead = self.backend.rows.deleted(self.synced)
         new = np.setdiff1d(dead, self.removed)
         if self.index is not None:
             self.index.remove(new[new < self.covered])
@@ -264,12 +251,12 @@ class StoredBranch:
     def search(self, queries: Any, k: int, allow: Array | None, feedback: bool = True, prepared: bool = False) -> Hits:
         """The k best rows; `queries` are texts for a text index, else encoder output (q, d).
 
-        With `feedback`, shadows answer for the rows that have one. `prepared` queries have been through the transforms.
+        With `feedback`, corrected vectors answer for the rows that have one. `prepared` queries have been through the transforms.
         """
         if not prepared:
             queries = self.prepared(queries)
-        if feedback and len(self.shadows):
-            return self.shadows.search(queries, k, allow, self.synced, self.stored)
+        if feedback and len(self.corrections):
+            return self.corrections.search(queries, k, allow, self.synced, self.stored)
         return self.stored(queries, k, allow)
 
     def prepared(self, queries: Any) -> Any:
@@ -325,7 +312,7 @@ class StoredBranch:
         return self.synced * width * dtype.itemsize <= _SCANNED_BYTES
 
     def drop_covered(self, rows: int, epoch: int) -> None:
-        """Forget stored vectors that an index on the index_files does without; inside a transaction."""
+        """Forget stored vectors that an index beside the database does not need; inside a transaction."""
         if any(covered >= rows for covered, _ in self._indexes(epoch)):
             self.blocks.drop(rows)
 
@@ -336,13 +323,10 @@ class StoredBranch:
 
     def info(self) -> dict[str, Any]:
         """The branch's state in plain values; call after `sync`."""
-        (stored,) = self.db.execute(
-            "SELECT ifnull(sum(length(data)), 0) FROM blocks WHERE branch = ?", [self.blocks.id]
-        ).fetchone()
         return {
             "expression": self.plan.name,
             "rows_in_index": self.synced if self._scanned else self._opened,
             "rows_newer": 0 if self._scanned else self.synced - self._opened,
             "fitted": self.fitted,
-            "vector_bytes": stored,
+            "vector_bytes": self.backend.blocks.total_bytes(self.number),
         }

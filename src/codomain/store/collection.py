@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -17,14 +16,16 @@ from codomain.items import Query
 from codomain.plan import PlanNode
 from codomain.progress import Progress
 from codomain.stage import Stage
-from codomain.store.branch import MOST_TO_FIT
-from codomain.store.filters.sql import to_sql
+from codomain.store.backend import Backend
+from codomain.store.backend.choose import open_backend
+from codomain.store.backend.errors import closed
+from codomain.store.backend.values import ChunkFields, Event
+from codomain.store.branch import MOST_TO_FIT, StoredBranch
 from codomain.store.filters.where import Where, parse_where
 from codomain.store.hits import Hit
 from codomain.store.passages import items_of, passages_of
-from codomain.store.row_ids import delete_documents
-from codomain.store.schema import DATABASE, closed, connect, sentences, writing
 from codomain.store.search import search_many
+from codomain.store.settings import Settings
 from codomain.store.state import CollectionState
 from codomain.text import clean
 from codomain.vectors import Floats, Rows
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Collection(CollectionState):
+class Collection:
     """Documents with their vectors and indexes: add, update, delete, search. Safe to use from several threads.
 
     >>> import codomain as cd, tempfile
@@ -48,19 +49,20 @@ class Collection(CollectionState):
     """
 
     def __init__(self, folder: Path, root: PlanNode | None = None) -> None:
+        self.folder = folder
         self.lock = threading.RLock()
         self._closed = False
-        db = connect(folder)
+        self.backend = open_backend(folder)
         try:
-            with sentences(folder):
-                super().__init__(folder, db, root)
+            with self.backend.sentences():
+                self.state = CollectionState(self.backend, root)
         except KeyError as missing:
-            db.close()
+            self.backend.close()
             raise StoreError(
-                f"{folder / DATABASE} lacks its entry {missing}: it is not a codomain collection."
+                f"{self.backend.database} lacks its entry {missing}: it is not a codomain collection."
             ) from None
         except BaseException:
-            db.close()
+            self.backend.close()
             raise
 
     def __enter__(self) -> Self:
@@ -71,9 +73,9 @@ class Collection(CollectionState):
 
     def close(self) -> None:
         """Close the database as soon as no other thread is using it; every later use raises StoreError."""
-        with self.lock:  # SQLite crashes where a statement that runs loses its connection
+        with self.lock:  # a database may crash where a statement that runs loses its connection
             self._closed = True
-            self.db.close()
+            self.backend.close()
 
     def check_open(self) -> None:
         """Raises StoreError once the collection is closed."""
@@ -81,18 +83,55 @@ class Collection(CollectionState):
             raise StoreError(closed(self.folder))
 
     @contextmanager
-    def held(self) -> Iterator[sqlite3.Connection]:
+    def held(self) -> Iterator[Backend]:
         """The database, for this thread alone; raises StoreError once the collection is closed."""
-        with self.lock, sentences(self.folder):
+        with self.lock, self.backend.sentences():
             self.check_open()
-            yield self.db
+            yield self.backend
 
     def __repr__(self) -> str:
         return f"Collection({str(self.folder)!r})"
 
     def __len__(self) -> int:
-        with self.held() as db:
-            return int(db.execute("SELECT count(*) FROM documents").fetchone()[0])
+        with self.held() as backend:
+            return backend.documents.count()
+
+    # --- what it is made of, as the last snapshot saw it --------------------------------------------------------------
+
+    @property
+    def pipeline(self) -> Pipeline:
+        """What new rows are written for."""
+        return self.state.pipeline
+
+    @property
+    def settings(self) -> Settings:
+        """How documents become chunks."""
+        return self.state.settings
+
+    @property
+    def rows(self) -> int:
+        """Rows of all chunks, deleted ones included."""
+        return self.state.rows
+
+    @property
+    def branches(self) -> list[StoredBranch]:
+        """The branches that hold every row: those of `pipeline`."""
+        return self.state.branches
+
+    @property
+    def vector_branches(self) -> list[StoredBranch]:
+        """Those of `branches` that store vectors."""
+        return self.state.vector_branches
+
+    @property
+    def first_dense(self) -> StoredBranch | None:
+        """The first of `branches` with an encoder of dense vectors; None without one."""
+        return self.state.first_dense
+
+    @property
+    def upgrading(self) -> bool:
+        """Whether an upgrade is under way."""
+        return self.state.upgrading
 
     # --- writing -------------------------------------------------------------------------------------------------
 
@@ -106,43 +145,41 @@ class Collection(CollectionState):
         """
         if isinstance(items, str | Mapping):
             raise InputError("add takes a list of documents; a single one is written [document].")
-        from codomain.store.ingest import add_records  # readers do without
+        from codomain.store.ingest import add_records  # readers do not need it
 
-        with sentences(self.folder):
+        with self.backend.sentences():
             return add_records(self, items, progress=progress)
 
     def delete(self, ids: Iterable[str]) -> int:
         """Delete documents by id; how many there were."""
         if isinstance(ids, str):
             ids = [ids]
-        return self._delete("key IN (SELECT value FROM json_each(?))", [json.dumps(list(ids))])
+        keys = list(ids)
+        return self._delete(lambda backend: [number for number, _ in backend.documents.known(keys).values()])
 
     def delete_where(self, where: str | Mapping[str, Any] | Where) -> int:
         """Delete the documents that a filter matches; how many there were."""
-        condition, parameters = to_sql(parse_where(where))
-        return self._delete(
-            f"id IN (SELECT d.id FROM documents d LEFT JOIN sources s ON s.id = d.source WHERE {condition})", parameters
-        )
+        parsed = parse_where(where)
+        return self._delete(lambda backend: backend.documents.matching(parsed))
 
-    def _delete(self, condition: str, parameters: Sequence[Any]) -> int:
+    def _delete(self, choose: Callable[[Backend], list[int]]) -> int:
         with self.held():
-            with self.writing():
-                found = [n for (n,) in self.db.execute(f"SELECT id FROM documents WHERE {condition}", parameters)]
-                delete_documents(self.db, found)
-            self.changed()
+            with self.writing() as backend:
+                found = choose(backend)
+                backend.documents.delete(found)
+            self.state.changed()
         return len(found)
 
     @contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
+    def writing(self) -> Iterator[Backend]:
         """A transaction for the branches that the database has now."""
-        with self.held(), writing(self.db, self.folder) as db:
-            if self.outdated:
-                self._read()
-            yield db
+        with self.held() as backend, backend.writing():
+            self.state.refresh()
+            yield backend
 
     def fit_if_ready(self, rows: int) -> None:
         """Fit transforms as soon as the sample that they want is there; inside a transaction."""
-        if rows >= MOST_TO_FIT and not self.moving:
+        if rows >= MOST_TO_FIT and not self.upgrading:
             for branch in self.vector_branches:
                 branch.fit(rows)
 
@@ -151,16 +188,9 @@ class Collection(CollectionState):
     @contextmanager
     def snapshot(self) -> Iterator[None]:
         """All reads inside see one state of the database, whatever other processes write."""
-        with self.held():
-            nested = self.db.in_transaction
-            if not nested:
-                self.db.execute("BEGIN")
-            try:
-                self._sync()
-                yield
-            finally:
-                if not nested and self.db.in_transaction:
-                    self.db.execute("COMMIT")
+        with self.held() as backend, backend.reading():
+            self.state.sync()
+            yield
 
     def search(
         self,
@@ -194,13 +224,13 @@ class Collection(CollectionState):
 
     def texts(self, rows: Rows) -> list[str]:
         """Passages by row."""
-        with self.held() as db:
-            return passages_of(db, rows)
+        with self.held() as backend:
+            return passages_of(backend, rows)
 
     def items(self, rows: Rows) -> list[str | Passage]:
         """Passages by row, with the media of their documents."""
-        with self.held() as db:
-            return items_of(db, rows)
+        with self.held() as backend:
+            return items_of(backend, rows)
 
     def vectors(self, rows: Rows) -> Floats:
         """Stored vectors (n, d) by row, as the first branch with a dense encoder holds them."""
@@ -212,19 +242,50 @@ class Collection(CollectionState):
 
     def get(self, id: str) -> dict[str, Any] | None:
         """A document by id: id, text, title and metadata; None when there is none."""
-        with self.held() as db:
-            sql = "SELECT key, text, title, metadata FROM documents WHERE key = ?"
-            row = db.execute(sql, [clean(id)]).fetchone()
-        return None if row is None else {"id": row[0], "text": row[1], "title": row[2], "metadata": json.loads(row[3])}
+        with self.held() as backend:
+            found = backend.documents.get(clean(id))
+        if found is None:
+            return None
+        return {"id": found.key, "text": found.text, "title": found.title, "metadata": json.loads(found.metadata)}
+
+    # --- what measurements ask, inside `snapshot` -----------------------------------------------------------------------
+
+    def live_rows(self) -> Rows:
+        """The rows (n,) that are not deleted, ascending."""
+        with self.held() as backend:
+            return backend.rows.alive()
+
+    def row_ids(self) -> list[tuple[int, str]]:
+        """Every row that is not deleted with the id of its document, ascending."""
+        with self.held() as backend:
+            return backend.rows.document_keys()
+
+    def chunks_where(self, where: str | Mapping[str, Any] | Where | None = None) -> list[ChunkFields]:
+        """Row, document number, id and metadata (as JSON) of the chunks that a filter matches, by document and row."""
+        parsed = None if where is None else parse_where(where)
+        with self.held() as backend:
+            return backend.fields.chunks_where(parsed)
+
+    # --- history --------------------------------------------------------------------------------------------------------
+
+    def history(self) -> list[Event]:
+        """What was done to the collection as a whole, the oldest first: at (seconds since 1970), event, detail."""
+        with self.held() as backend:
+            return backend.history.all()
+
+    def log(self, event: str, detail: str = "") -> None:
+        """Enter an event into the history."""
+        with self.held() as backend:
+            backend.history.add(event, detail)
 
     # --- feedback (the work is in store/feedback) ---------------------------------------------------------------------
 
     def feedback(self, query: str | Floats, good: str | Iterable[str] = (), bad: str | Iterable[str] = ()) -> list[int]:
         """Tell which documents, by id, were right or wrong for a query, a text or a vector (d,) of the encoder.
 
-        Their vectors move towards the query or away from it, in a shadow that searches use instead; stored vectors stay
-        as they are. Gives the numbers of the new entries of the journal, for `forget_feedback`. During an upgrade they are
-        entered only, and count when it ends.
+        Their vectors move towards the query or away from it, as corrected vectors that searches use instead; stored
+        vectors stay as they are. Returns the numbers of the new entries of the journal, for `forget_feedback`. During an
+        upgrade they are entered only, and count when it ends.
         "Online-Optimized RAG for Tool Use and Function Calling" (2025).
 
         Raises InputError for a document that is not there, PipelineError where the pipeline has no vectors to move.
@@ -235,10 +296,8 @@ class Collection(CollectionState):
 
     def feedback_journal(self) -> list[dict[str, Any]]:
         """All feedback in the order in which it came: entry, at, query, id, liked."""
-        from codomain.store.feedback.journal import as_json, entries
-
         with self.snapshot():
-            return [as_json(entry) for entry in entries(self.db)]
+            return [entry.as_json() for entry in self.backend.journal.entries()]
 
     def forget_feedback(self, entries: Iterable[int] | None = None) -> int:
         """Take back entries of the journal, or all of it: what is left counts as if it were all there ever was."""
@@ -247,7 +306,7 @@ class Collection(CollectionState):
         return forget(self, entries)
 
     def replay_feedback(self) -> int:
-        """Recompute all shadows from the journal, on the documents that are there now; how many updates that took."""
+        """Recompute all corrected vectors from the journal, on the documents that are there now; how many updates that took."""
         from codomain.store.feedback.api import replay
 
         return replay(self)
@@ -294,7 +353,7 @@ class Collection(CollectionState):
         vectors are found through a map fitted on a `sample` of rows, the others in the new space. With mode "reembed" the
         old pipeline answers until all rows have new vectors. The old ones are kept until `drop_old`; `rollback` goes back.
 
-        Gives what was measured of each bridge: nDCG@10 for known items through it, in the old space and in the new.
+        Returns what was measured of each bridge: nDCG@10 for known items through it, in the old space and in the new.
 
         Raises StoreError when an upgrade is under way or there is no bridge between the two, and its subclass BelowFloor,
         with the measurements as `reports`, when the bridge keeps less than `floor` of the old nDCG@10, interval included.
@@ -320,13 +379,13 @@ class Collection(CollectionState):
         rollback(self, progress)
 
     def drop_old(self) -> None:
-        """Forget the vectors of the pipeline before the upgrade; `compact` gives their room back."""
+        """Forget the vectors of the pipeline before the upgrade; `compact` frees their space."""
         from codomain.store.upgrade.steps import drop_old
 
         drop_old(self)
 
     def compact(self) -> None:
-        """Give back the room of deleted documents: rows are renumbered, vectors and database rewritten."""
+        """Free the space of deleted documents: rows are renumbered, vectors and database rewritten."""
         from codomain.store.maintenance import compact
 
         compact(self)

@@ -15,12 +15,10 @@ from codomain.progress import Progress, counter
 from codomain.read import Record, SourceFile, fingerprint
 from codomain.read.record import flatten
 from codomain.read.text.tables import rows
+from codomain.store.backend.choose import open_backend
 from codomain.store.collection import Collection
-from codomain.store.filters.sql import to_sql
 from codomain.store.filters.where import Where, parse_where
 from codomain.store.ingest import AddReport
-from codomain.store.media import digests, media_of
-from codomain.store.schema import connect, sentences
 
 _ROWS_A_GROUP = 4_096
 _TEXTS = ("id", "title", "text", "source")
@@ -35,19 +33,15 @@ def documents(collection: Collection, where: str | Mapping[str, Any] | Where | N
     They come as they are when the first is asked for; the collection may be changed meanwhile. Raises StoreError where it
     is closed before the last one.
     """
-    condition, parameters = ("1", []) if where is None else to_sql(parse_where(where))
-    sql = (
-        "SELECT d.id, d.key, d.title, d.text, d.metadata, s.path FROM documents d "
-        f"LEFT JOIN sources s ON s.id = d.source WHERE {condition} ORDER BY d.id"
-    )
+    parsed = None if where is None else parse_where(where)
     # a connection of its own: one state from the first document to the last, and nobody is kept from writing
     collection.check_open()
-    with sentences(collection.folder), closing(connect(collection.folder)) as db:
-        with_media = digests(db)
-        for number, key, title, text, metadata, source in db.execute(sql, parameters):
+    with closing(open_backend(collection.folder)) as backend, backend.reading():
+        with_media = backend.media.digests()
+        for number, key, title, text, metadata, source in backend.documents.export(parsed):
             collection.check_open()
             fields = json.loads(metadata)
-            media = {"media": media_of(db, [number])[number]} if number in with_media else {}
+            media = {"media": backend.media.of([number])[number]} if number in with_media else {}
             yield media | {
                 "id": key,
                 "title": title,
@@ -151,7 +145,7 @@ def _exported(path: Path) -> Iterator[Record]:
 
 
 def _as_exported(file: SourceFile, line: int, row: dict[str, Any], refuse: Callable[[int, str], NoReturn]) -> Record:
-    """The document of one row; refused where it is not what `documents` gives."""
+    """The document of one row; refused where it is not what `documents` returns."""
     missing = {*_TEXTS, "metadata"} - set(row)
     if missing:
         refuse(line, f"has no {min(missing)}")

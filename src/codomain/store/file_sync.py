@@ -20,8 +20,6 @@ from codomain.read import ReadFault, Record, SourceFile, expand, records
 from codomain.read.files import format_of, is_table, label
 from codomain.store.collection import Collection
 from codomain.store.ingest import AddReport, add_records
-from codomain.store.row_ids import delete_documents
-from codomain.store.schema import writing
 
 
 @dataclass
@@ -86,9 +84,8 @@ class _Reading:
 
     def changed(self, files: Iterable[SourceFile]) -> list[SourceFile]:
         """Files whose size or time differs from the last complete reading, and whose contents do, too."""
-        sql = "SELECT path, size, mtime_ns, digest FROM sources WHERE digest IS NOT NULL"
-        with self.collection.held() as db:
-            known = {path: stamp for path, *stamp in db.execute(sql)}
+        with self.collection.held() as backend:
+            known = backend.sources.complete()
         todo: list[SourceFile] = []
         touched: list[SourceFile] = []
         for file in files:
@@ -99,10 +96,8 @@ class _Reading:
             elif time != file.mtime_ns:
                 (touched if self._stamp(file) == stamp else todo).append(file)
         if touched:
-            with self.collection.held(), writing(db, self.collection.folder):
-                db.executemany(
-                    "UPDATE sources SET mtime_ns = ? WHERE path = ?", [(f.mtime_ns, f.label) for f in touched]
-                )
+            with self.collection.held() as backend, backend.writing():
+                backend.sources.set_times((file.label, file.mtime_ns) for file in touched)
         return todo
 
     def records(self, files: Iterable[SourceFile]) -> Iterator[Record]:
@@ -144,26 +139,22 @@ class _Reading:
     def acknowledge(self, _step: str = "", _done: int = 0, _total: int = 0) -> None:
         """Called when all that was read so far is on disk: enter the finished files as complete."""
         if self.finished:
-            with self.collection.held() as db:
-                with writing(db, self.collection.folder):
+            with self.collection.held() as backend:
+                with backend.writing():
                     for file, stamp, keys in self.finished:
                         self.report.removed += self._complete(file, stamp, keys)
-                self.collection.changed()
+                self.collection.state.changed()
             self.finished.clear()
         self.advance(self.bytes_read)
         self.bytes_read = 0
 
     def _complete(self, file: SourceFile, stamp: str, keys: set[str]) -> int:
         """Stamp a file and delete the documents that it no longer holds; how many those were."""
-        db = self.collection.db
-        db.execute("INSERT OR IGNORE INTO sources (path) VALUES (?)", [file.label])
-        values = [file.size, file.mtime_ns, stamp, file.label]
-        db.execute("UPDATE sources SET size = ?, mtime_ns = ?, digest = ? WHERE path = ?", values)
-        held = db.execute(
-            "SELECT d.id, d.key FROM documents d JOIN sources s ON s.id = d.source WHERE s.path = ?", [file.label]
-        )
-        gone = [number for number, key in held.fetchall() if key not in keys]
-        delete_documents(db, gone)
+        backend = self.collection.backend
+        source = backend.sources.enter([file.label])[file.label]
+        backend.sources.set_complete(file.label, file.size, file.mtime_ns, stamp)
+        gone = [number for number, key in backend.sources.documents([source]) if key not in keys]
+        backend.documents.delete(gone)
         return len(gone)
 
 
@@ -176,24 +167,17 @@ def _remove_vanished(collection: Collection, paths: Iterable[str], present: set[
     kept = tuple(os.path.join(path, "") for path in hidden)
     if not roots:
         return 0
-    with collection.held():
-        with writing(collection.db, collection.folder) as db:
-            known = db.execute("SELECT id, path FROM sources").fetchall()
+    with collection.held() as backend:
+        with backend.writing():
             gone = [
                 number
-                for number, path in known
+                for number, path in backend.sources.paths()
                 if path not in present and path.startswith(tuple(roots)) and not f"{path}/".startswith(kept)
             ]
             if not gone:
                 return 0
-            listing = [json.dumps(gone)]
-            documents = [
-                n
-                for (n,) in db.execute(
-                    "SELECT id FROM documents WHERE source IN (SELECT value FROM json_each(?))", listing
-                )
-            ]
-            delete_documents(db, documents)
-            db.execute("DELETE FROM sources WHERE id IN (SELECT value FROM json_each(?))", listing)
-        collection.changed()
+            documents = [number for number, _ in backend.sources.documents(gone)]
+            backend.documents.delete(documents)
+            backend.sources.delete(gone)
+        collection.state.changed()
     return len(documents)

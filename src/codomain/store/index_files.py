@@ -1,7 +1,7 @@
 """Index files beside the database: the folder `derived/`.
 
 Each of its folders holds one index and names the rows, the fingerprint and the epoch that it covers. It appears whole, by a
-rename, and may be deleted at any time: the rows are then searched exactly until `reindex` builds it anew.
+rename, and may be deleted at any time: the rows are then searched exactly until `reindex` rebuilds it.
 """
 
 from __future__ import annotations
@@ -134,6 +134,6 @@ def _crc(covers: dict[str, Any]) -> int:
 
 
 def _remove(folder: Path) -> None:
-    import shutil  # which a search does without
+    import shutil  # which a search does not need
 
     shutil.rmtree(folder, ignore_errors=True)

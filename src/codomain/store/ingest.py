@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -21,10 +20,9 @@ from codomain.progress import Progress, counter
 from codomain.read.record import ODD_NAME, Record, content_id, flatten
 from codomain.read.situated import situate
 from codomain.read.text.chunks import Chunk, chunk
-from codomain.store.feedback.journal import attach, detach
-from codomain.store.media import add_media
+from codomain.store.backend import Backend
+from codomain.store.backend.values import StoredChunk, StoredDocument
 from codomain.store.passages import passage
-from codomain.store.row_ids import delete_documents, next_row
 from codomain.text import clean
 
 if TYPE_CHECKING:
@@ -122,7 +120,7 @@ def add_records(collection: Collection, items: Iterable[Item], progress: Progres
     """Add or update documents by id, batch by batch; a document whose content is unchanged is left as it is."""
     report = AddReport()
     advance = counter(progress, "adding")
-    for batch in _batches(items, modalities_of(collection.root)):
+    for batch in _batches(items, modalities_of(collection.state.root)):
         records = {record.id: record for record in batch}  # of two with one id in a batch the later one counts
         with collection.held():
             _add_batch(collection, records, report)
@@ -166,55 +164,46 @@ class _Prepared:
 
 
 def _add_batch(collection: Collection, records: dict[str, Record], report: AddReport) -> None:
-    db = collection.db
-    known = _known(db, list(records))
+    known = collection.backend.documents.known(list(records))
     changed = [r for key, r in records.items() if key not in known or known[key][1] != r.digest]
     prepared = [_Prepared(r, _chunks(r, collection.settings)) for r in changed]
     written = None
     while written is None:
-        generation = collection.generation
+        generation = collection.state.generation
         encoded = _encode(collection, prepared)  # the long part, before anything is locked
         with collection.writing():
-            if collection.generation == generation:  # else another process ended an upgrade: other encoders
+            if collection.state.generation == generation:  # else another process ended an upgrade: other encoders
                 written = _write(collection, records, prepared, encoded)
     replaced, chunks = written
     report.updated += replaced
     report.added += len(prepared) - replaced
     report.unchanged += len(records) - len(prepared)
     report.chunks += chunks
-    collection.changed()
+    collection.state.changed()
 
 
 def _write(
     collection: Collection, records: dict[str, Record], prepared: Sequence[_Prepared], encoded: dict[str, Any]
 ) -> tuple[int, int]:
     """Put a batch into the database; how many documents it replaced, and how many chunks it has. Inside a transaction."""
-    db = collection.db
-    known = _known(db, list(records))
+    backend = collection.backend
+    known = backend.documents.known(list(records))
     replaced = [known[p.record.id][0] for p in prepared if p.record.id in known]
-    same_text = detach(db, {p.record.id: p.record for p in prepared})
-    delete_documents(db, replaced)
-    sources = _sources(db, records.values())
+    same_text = backend.journal.detach({p.record.id: (p.record.title, p.record.text) for p in prepared})
+    backend.documents.delete(replaced)
+    # a file seen for the first time is entered as not yet complete
+    sources = backend.sources.enter({record.source for record in records.values()} - {"", "-"})
     for key, (number, _) in known.items():
-        db.execute(
-            "UPDATE documents SET source = ?1 WHERE id = ?2 AND source IS NOT ?1",
-            [sources.get(records[key].source), number],
-        )
-    first = next_row(db)
-    row = _insert(db, prepared, sources, first)
-    attach(db, same_text)
+        backend.documents.set_source(number, sources.get(records[key].source))
+    first = backend.rows.next()
+    row = _insert(backend, prepared, sources, first)
+    backend.journal.attach(same_text)
     if row > first:
         for branch in collection.vector_branches:
             branch.refresh()
             branch.append(first, encoded[branch.plan.encoder.fingerprint])  # type: ignore[union-attr]
     collection.fit_if_ready(row)
     return len(replaced), row - first
-
-
-def _known(db: sqlite3.Connection, keys: Sequence[str]) -> dict[str, tuple[int, str]]:
-    """Document number and digest of the ids that are there already."""
-    query = "SELECT key, id, digest FROM documents WHERE key IN (SELECT value FROM json_each(?))"
-    return {key: (number, digest) for key, number, digest in db.execute(query, [json.dumps(keys)])}
 
 
 def _encode(collection: Collection, prepared: Sequence[_Prepared]) -> dict[str, Any]:
@@ -243,27 +232,21 @@ def as_passage(record: Record, chunk: Chunk) -> str | Passage:
     return Passage(text, record.media) if record.media else text
 
 
-def _insert(db: sqlite3.Connection, prepared: Sequence[_Prepared], sources: Mapping[str, int], row: int) -> int:
+def _insert(backend: Backend, prepared: Sequence[_Prepared], sources: Mapping[str, int], row: int) -> int:
     """Write documents and their chunks, the chunks as rows from `row` on; the number after the last row."""
-    (free,) = db.execute("SELECT ifnull(max(id), 0) + 1 FROM documents").fetchone()
+    free = backend.documents.next_number()
     now = time.time()
-    documents: list[tuple[Any, ...]] = []
-    chunks: list[tuple[Any, ...]] = []
+    documents: list[StoredDocument] = []
+    chunks: list[StoredChunk] = []
     for number, p in enumerate(prepared, free):
         r = p.record
-        documents.append((number, r.id, sources.get(r.source), r.title, r.text, r.fields_json, r.digest, now))
+        source = sources.get(r.source)
+        documents.append(StoredDocument(number, r.id, source, r.title, r.text, r.fields_json, r.digest, now))
         for c in p.chunks:
             headings = json.dumps(list(c.headings), ensure_ascii=False) if c.headings else None
-            chunks.append((row, number, c.start, c.end, headings))
+            chunks.append(StoredChunk(row, number, c.start, c.end, headings))
             row += 1
-    db.executemany("INSERT INTO documents VALUES (?, ?, ?, ?, ?, ?, ?, ?)", documents)
-    add_media(db, {number: p.record.media for number, p in enumerate(prepared, free)})
-    db.executemany("INSERT INTO chunks VALUES (?, ?, ?, ?, ?)", chunks)
+    backend.documents.add(documents)
+    backend.media.add({number: p.record.media for number, p in enumerate(prepared, free)})
+    backend.rows.add(chunks)
     return row
-
-
-def _sources(db: sqlite3.Connection, records: Iterable[Record]) -> dict[str, int]:
-    """The numbers of the files that records come from; a file seen for the first time is entered as not yet complete."""
-    paths = json.dumps(sorted({record.source for record in records} - {"", "-"}))
-    db.execute("INSERT OR IGNORE INTO sources (path) SELECT value FROM json_each(?)", [paths])
-    return dict(db.execute("SELECT path, id FROM sources WHERE path IN (SELECT value FROM json_each(?))", [paths]))

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
-import time
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -14,9 +12,9 @@ from codomain.pipeline import Pipeline, pipeline
 from codomain.plan import branches, plan
 from codomain.registry import require
 from codomain.stage import Stage
+from codomain.store.backend import Backend, choose
 from codomain.store.branch import StoredBranch
 from codomain.store.collection import Collection
-from codomain.store.schema import create_database
 from codomain.store.settings import DEFAULT_PIPELINE, Settings
 
 
@@ -38,13 +36,14 @@ def create(path: str | Path, pipe: str | Stage | Pipeline = DEFAULT_PIPELINE, **
         raise InputError(f"a collection has no setting {sorted(unknown)[0]!r}.")
     meta = {"pipeline": str(pipeline(pipe)), "settings": json.dumps(asdict(Settings(**settings))), "epoch": "0"}
 
-    def fill(db: sqlite3.Connection) -> None:
-        db.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
+    def fill(backend: Backend) -> None:
+        for name, value in meta.items():
+            backend.meta.set(name, value)
         for branch in branches(root):
-            StoredBranch(branch, folder, db).register()
-        db.execute("INSERT INTO history VALUES (?, 'created', ?)", [time.time(), meta["pipeline"]])
+            StoredBranch(branch, backend).register()
+        backend.history.add("created", meta["pipeline"])
 
-    create_database(folder, fill)
+    choose.create_database(folder, fill)
     return Collection(folder, root)
 
 
@@ -54,3 +53,8 @@ def open(path: str | Path) -> Collection:
     Raises StoreError when there is none, or it cannot be read.
     """
     return Collection(Path(path).absolute())
+
+
+def exists(path: str | Path) -> bool:
+    """Whether there is a collection in a folder."""
+    return choose.exists(Path(path))

@@ -3,58 +3,46 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Sequence
 
 from codomain.items import Item
-from codomain.store.media import has_media, media_of
+from codomain.store.backend import Backend
+from codomain.store.backend.values import ChunkText
 from codomain.vectors import Rows
 
 _ROWS_AT_ONCE = 4_096
 
 
-def passages(db: sqlite3.Connection, start: int, stop: int) -> list[str]:
+def passages(backend: Backend, start: int, stop: int) -> list[str]:
     """What each row from start to stop - 1 says, as encoders and text indexes see it; "" for deleted rows."""
     texts = [""] * (stop - start)
     for first in range(start, stop, _ROWS_AT_ONCE):
-        last = min(stop, first + _ROWS_AT_ONCE)
-        # each document once, however many chunks it has: a long text is costly to fetch
-        query = (
-            "SELECT id, title, text FROM documents WHERE id IN (SELECT document FROM chunks WHERE row >= ? AND row < ?)"
-        )
-        documents = {id: (title, text) for id, title, text in db.execute(query, [first, last])}
-        query = "SELECT row, document, start, stop, headings FROM chunks WHERE row >= ? AND row < ?"
-        for row, document, begin, end, headings in db.execute(query, [first, last]):
-            title, text = documents[document]
-            texts[row - start] = passage(title, json.loads(headings) if headings else (), text[begin:end])
+        for chunk in backend.rows.texts_between(first, min(stop, first + _ROWS_AT_ONCE)):
+            texts[chunk.row - start] = _passage_of(chunk)
     return texts
 
 
-def passages_of(db: sqlite3.Connection, rows: Rows) -> list[str]:
+def passages_of(backend: Backend, rows: Rows) -> list[str]:
     """What some rows say, in their order; "" for deleted rows."""
-    sql = (
-        "SELECT c.row, d.title, c.headings, substr(d.text, c.start + 1, c.stop - c.start) FROM chunks c "
-        "JOIN documents d ON d.id = c.document WHERE c.row IN (SELECT value FROM json_each(?))"
-    )
-    found = {
-        row: passage(title, json.loads(headings) if headings else (), text)
-        for row, title, headings, text in db.execute(sql, [json.dumps(rows.tolist())])
-    }
+    found = {chunk.row: _passage_of(chunk) for chunk in backend.rows.texts_of(rows)}
     return [found.get(row, "") for row in rows.tolist()]
 
 
-def items_of(db: sqlite3.Connection, rows: Rows) -> list[str | Item]:
+def items_of(backend: Backend, rows: Rows) -> list[str | Item]:
     """What some rows say, with the media of their documents where there are any; "" for deleted rows."""
-    texts = passages_of(db, rows)
-    if not has_media(db):
+    texts = passages_of(backend, rows)
+    if not backend.media.any():
         return [*texts]
-    sql = "SELECT row, document FROM chunks WHERE row IN (SELECT value FROM json_each(?))"
-    owner = dict(db.execute(sql, [json.dumps(rows.tolist())]).fetchall())
-    media = media_of(db, [*{*owner.values()}])
+    owner = backend.rows.owners(rows)
+    media = backend.media.of([*{*owner.values()}])
     return [
         Item(text, media[owner[row]]) if owner.get(row) in media else text
         for row, text in zip(rows.tolist(), texts, strict=True)
     ]
+
+
+def _passage_of(chunk: ChunkText) -> str:
+    return passage(chunk.title, json.loads(chunk.headings) if chunk.headings else (), chunk.text)
 
 
 def passage(title: str | None, headings: Sequence[str], text: str) -> str:

@@ -36,15 +36,15 @@ def search_many(
     if isinstance(queries, str):
         raise InputError("search_many takes a list of queries; a single one is for search.")
     with collection.snapshot():
-        asked = [checked_query(query) for query in as_queries(collection.root, queries)]
-        allow = None if where is None else collection.filters.mask(parse_where(where))
+        asked = [checked_query(query) for query in as_queries(collection.state.root, queries)]
+        allow = None if where is None else collection.state.filters.mask(parse_where(where))
         encoded = EncodedOnce(encode_queries)
         depth = k
         while True:
             trace = BranchScores()
             hits = _search(collection, asked, min(depth, max(collection.rows, 1)), allow, encoded, feedback, trace)
             found = [
-                best_documents(collection.db, rows, scores, k)
+                best_documents(collection.backend, rows, scores, k)
                 for rows, scores in zip(hits.rows, hits.scores, strict=True)
             ]
             # several chunks of one document count once: look deeper until k documents are there or all rows were seen
@@ -52,7 +52,7 @@ def search_many(
             if not short or depth >= collection.rows:
                 break
             depth *= 4
-        return [as_hits(collection.db, f, trace if explain else None, number) for number, f in enumerate(found)]
+        return [as_hits(collection.backend, f, trace if explain else None, number) for number, f in enumerate(found)]
 
 
 def checked_query(query: str | Item) -> str | Item:
@@ -77,10 +77,10 @@ def _search(
     trace: BranchScores,
 ) -> Hits:
     def search_branch(planned: Branch, fitting: Sequence[str | Item], depth: int) -> Hits:
-        branch = collection.searched[planned.name]
+        branch = collection.state.searched[planned.name]
         if planned.encoder is None:
             return branch.search(texts_of(fitting), depth, allow)
         branch.check_encoder()
         return branch.search(encoded(planned, fitting), depth, allow, feedback)
 
-    return run(collection.root, queries, k, search_branch, collection, trace)
+    return run(collection.state.root, queries, k, search_branch, collection, trace)

@@ -1,18 +1,16 @@
-"""The branches of an open collection, as its database has them: read anew when another process has changed that."""
+"""Pipeline and branches of an open collection, read again when another process has changed them."""
 
 from __future__ import annotations
 
 import json
-import sqlite3
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from codomain.pipeline import Pipeline, pipeline
 from codomain.plan import PlanNode, branches, plan
 from codomain.stage import Stage
+from codomain.store.backend import Backend
 from codomain.store.branch import StoredBranch
 from codomain.store.filters.masks import Filters
-from codomain.store.row_ids import next_row
 from codomain.store.settings import Settings
 from codomain.store.upgrade.roles import branch_roles
 from codomain.store.upgrade.state import UpgradeState
@@ -31,7 +29,7 @@ class CollectionState:
     """What new rows are written for."""
     settings: Settings
     """How documents become chunks."""
-    move: UpgradeState | None
+    upgrade: UpgradeState | None
     """The upgrade that is under way, or came through and keeps the old vectors."""
     generation: int
     """How often an upgrade began or ended."""
@@ -42,56 +40,55 @@ class CollectionState:
     filters: Filters
     """Masks of the rows that a filter matches."""
 
-    def __init__(self, folder: Path, db: sqlite3.Connection, root: PlanNode | None = None) -> None:
-        self.folder = folder
-        self.db = db
+    def __init__(self, backend: Backend, root: PlanNode | None = None) -> None:
+        self.backend = backend
         self.rows = 0
         self.epoch = 0
         self._encoders: dict[str, Stage] = {}  # by expression: models are slow to load
-        self._synced: tuple[int, int] | None = None  # data_version and our own count of changes, as last synced
+        self._synced: tuple[int, int] | None = None  # changes of others and our own, as last synced
         self._changes = 0
         self._read(root)
-        self.filters = Filters(folder, db)
+        self.filters = Filters(backend)
 
     def _read(self, root: PlanNode | None = None) -> None:
         """Read pipeline and branches from the database; encoders of `root` are taken over."""
         if root is not None:
             self._encoders |= {str(one.stages[0]): one.stages[0] for one in branches(root) if one.encoder is not None}
-        meta = dict(self.db.execute("SELECT name, value FROM meta"))
+        meta = self.backend.meta.all()
         self.pipeline = pipeline(meta["pipeline"])
         self.settings = Settings(**json.loads(meta["settings"]))
         self.generation = int(meta.get("generation", 0))
-        self.move = UpgradeState.read(meta)
-        self._sides = branch_roles(self.folder, self.db, self.settings.situate, meta, self._planned)
+        self.upgrade = UpgradeState.read(meta)
+        self._roles = branch_roles(self.backend, self.settings.situate, meta, self._planned)
         self._synced = None
 
     def _planned(self, expression: str) -> PlanNode:
         return plan(expression, self._encoders)
 
     @property
-    def moving(self) -> bool:
+    def upgrading(self) -> bool:
         """Whether an upgrade is under way: what it leads from stays as it is."""
-        return self.move is not None and not self.move.done
+        return self.upgrade is not None and not self.upgrade.done
 
     @property
     def root(self) -> PlanNode:
         """What searches run: during an upgrade with a bridge, the new pipeline."""
-        return self._sides.root
+        return self._roles.root
 
     @property
     def searched(self) -> dict[str, SearchedBranch]:
         """What answers for each branch of `root`, by name."""
-        return self._sides.searched
+        return self._roles.searched
 
     @property
     def branches(self) -> list[StoredBranch]:
         """The branches that hold every row: those of `pipeline`."""
-        return self._sides.written
+        return self._roles.written
 
     @property
     def others(self) -> list[StoredBranch]:
         """Branches that an upgrade fills, or has left for a rollback."""
-        return self._sides.others
+        return self._roles.others
 
     @property
     def vector_branches(self) -> list[StoredBranch]:
@@ -111,8 +108,7 @@ class CollectionState:
     @property
     def outdated(self) -> bool:
         """Whether another process has begun or ended an upgrade since; inside a transaction."""
-        row = self.db.execute("SELECT value FROM meta WHERE name = 'generation'").fetchone()
-        return (0 if row is None else int(row[0])) != self.generation
+        return int(self.backend.meta.get("generation") or 0) != self.generation
 
     def changed(self, root: PlanNode | None = None) -> None:
         """Note that this process has written; `root` is a new pipeline whose encoders are loaded already."""
@@ -120,23 +116,26 @@ class CollectionState:
         if self.outdated:
             self._read(root)
 
-    def _sync(self) -> None:
-        """Bring branches and filters up to the state that the current transaction sees."""
-        self.db.execute("SELECT 1 FROM meta LIMIT 1").fetchone()  # the snapshot begins with the first read
-        (seen,) = self.db.execute("PRAGMA data_version").fetchone()
-        if (seen, self._changes) == self._synced:
-            return
+    def refresh(self) -> None:
+        """Read pipeline and branches again if another process has changed them; inside a transaction."""
         if self.outdated:
             self._read()
-        (epoch,) = self.db.execute("SELECT value FROM meta WHERE name = 'epoch'").fetchone()
-        if int(epoch) != self.epoch:
+
+    def sync(self) -> None:
+        """Bring branches and filters up to the state that the current transaction sees."""
+        seen = self.backend.changes()
+        if (seen, self._changes) == self._synced:
+            return
+        self.refresh()
+        epoch = int(self.backend.meta.get("epoch") or 0)
+        if epoch != self.epoch:
             for branch in (*self.branches, *self.others):
                 branch.forget()
-            self.epoch = int(epoch)
-        self.rows = next_row(self.db)
+            self.epoch = epoch
+        self.rows = self.backend.rows.next()
         for branch in (*self.branches, *self.others):
             branch.refresh()
-        for searched in self._sides.searched.values():
+        for searched in self.searched.values():
             searched.sync(self.rows, self.epoch)
         self.filters.sync(self.rows, self.epoch)
         self._synced = (seen, self._changes)

@@ -24,6 +24,8 @@ class Estimator(Stage):
     """
 
     needs_fit: ClassVar[bool] = True
+    bit_planes: ClassVar[bool] = False
+    """Whether its codes are packed bit planes, which are compared by popcounts."""
     _fitted: ClassVar[tuple[str, ...]] = ()
 
     n_features_in_: int

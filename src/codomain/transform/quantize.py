@@ -226,6 +226,8 @@ class Binary(Quantizer):
     array([[160]], dtype=uint8)
     """
 
+    bit_planes: ClassVar[bool] = True
+
     _fitted = ("center_", "spread_")
 
     def __init__(self, center: bool | Literal["median"] = True) -> None:

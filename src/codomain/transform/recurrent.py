@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 
 from codomain.codecs.codec import GAUSSIAN_STEP, Codec
@@ -26,6 +28,8 @@ class RecurrentBinary(Quantizer):
            [ 1.7,  0.9],
            [-0.6,  0.9]], dtype=float32)
     """
+
+    bit_planes: ClassVar[bool] = True
 
     _fitted = ("step_", "rotation_")
 

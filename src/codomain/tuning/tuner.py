@@ -136,7 +136,7 @@ class _Task:
     ) -> _Task:
         """The task that `tune` is given."""
         collection = on if isinstance(on, Collection) else None
-        if collection is not None and collection.moving:
+        if collection is not None and collection.upgrading:
             raise InputError(
                 f"{collection.folder} is between two pipelines: codomain upgrade --continue or --rollback comes first."
             )
@@ -230,7 +230,7 @@ def _questions(
     if queries is None and isinstance(on, Dataset):
         queries, qrels = on.queries, on.qrels
     if queries is not None:
-        modalities = modalities_of(on.root) if isinstance(on, Collection) else MODALITIES
+        modalities = modalities_of(on.state.root) if isinstance(on, Collection) else MODALITIES
         queries = {id: q if isinstance(q, str) else as_item(q, modalities) for id, q in queries.items()}
     if mode == "fidelity" and queries is not None:
         return corpus, Questions(queries, {}, "fidelity")

@@ -1,10 +1,10 @@
 """Filters by columns: the same rows as a plain reading gives, with rows newer than the columns and without deleted ones."""
 
 import json
-import sqlite3
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,13 +18,10 @@ from codomain.trace import collect
 
 def masks(where: Where, documents: list[dict[str, Any]], chunks: list[int]) -> tuple[list[bool], list[bool]]:
     """What the columns match, and what a plain reading does."""
-    db = sqlite3.connect(":memory:")
-    db.execute("CREATE TABLE documents (id INTEGER, metadata TEXT)")
-    db.execute("CREATE TABLE chunks (row INTEGER, document INTEGER)")
-    db.executemany("INSERT INTO documents VALUES (?, ?)", [(n, json.dumps(d)) for n, d in enumerate(documents)])
     owner = [chunk % len(documents) for chunk in chunks]
-    db.executemany("INSERT INTO chunks VALUES (?, ?)", enumerate(owner))
-    found = Columns().build(db, len(owner)).mask(where).tolist()
+    owners = np.array(sorted((document, row) for row, document in enumerate(owner)))
+    stored = [(number, json.dumps(fields)) for number, fields in enumerate(documents)]
+    found = Columns().build(owners, stored, len(owner)).mask(where).tolist()
     return found, [matches(where, documents[document]) for document in owner]
 
 
@@ -56,12 +53,7 @@ def test_a_field_may_begin_like_one_of_the_documents_own() -> None:
 
 
 def test_what_no_column_holds_exactly_is_left_to_the_database() -> None:
-    db = sqlite3.connect(":memory:")
-    db.execute("CREATE TABLE documents (id INTEGER, metadata TEXT)")
-    db.execute("CREATE TABLE chunks (row INTEGER, document INTEGER)")
-    db.execute("INSERT INTO documents VALUES (1, ?)", [json.dumps({"big": 2**53 + 1, "small": 7})])
-    db.execute("INSERT INTO chunks VALUES (0, 1)")
-    columns = Columns().build(db, 1)
+    columns = Columns().build(np.array([[1, 0]]), [(1, json.dumps({"big": 2**53 + 1, "small": 7}))], 1)
     assert columns.mask(Compare("small", "==", 7)).tolist() == [True]
     for beyond in (Compare("big", "==", 1), Compare("small", "<", 2**53 + 1), Compare("_id", "==", "a")):
         with pytest.raises(NotInColumns):
@@ -147,4 +139,4 @@ def test_damaged_columns_are_told_of_and_not_used(notes: Any) -> None:
 
 
 def test_a_filter_printed_and_read_is_one_entry(notes: Any) -> None:
-    assert notes.filters.mask(parse_where("n>3")) is notes.filters.mask(parse_where({"n": {"$gt": 3}}))
+    assert notes.state.filters.mask(parse_where("n>3")) is notes.state.filters.mask(parse_where({"n": {"$gt": 3}}))

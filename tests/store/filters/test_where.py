@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from codomain.errors import WhereError
-from codomain.store.filters.sql import to_sql
 from codomain.store.filters.where import And, Compare, IsNull, Not, Or, Where, parse_where
+from codomain.store.sqlite.filters import to_sql
 
 FIELDS = ["year", "tags", "draft", "section", "odd name", "a.b", "in"]
 scalars = st.one_of(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numkong
 import numpy as np
 
-from codomain.vectors import Floats, Rows, top_k
+from codomain.vectors import Floats, Rows
 
 _RESIDUAL = np.float32(2048)
 _ROUNDING = np.float32(1e-5)
@@ -25,8 +25,9 @@ def products(queries: Floats, rows: np.ndarray) -> Floats:
     return scores
 
 
-def best(query: Floats, codes: np.ndarray, allowed: Rows | None, longest: float, k: int) -> tuple[Rows, Floats]:
-    """The k best rows of one query (d,) over codes (n, d), all or the sorted `allowed`, and their exact scores.
+def candidates(query: Floats, codes: np.ndarray, allowed: Rows | None, longest: float, k: int) -> tuple[Rows, Floats]:
+    """The rows that may be among the k best of one query (d,) over codes (n, d), all or the sorted `allowed`; about what
+    they score.
 
     `longest` is at least the length of the longest row.
     """
@@ -34,14 +35,12 @@ def best(query: Floats, codes: np.ndarray, allowed: Rows | None, longest: float,
     coarse = _dots(high, codes)[0]
     if allowed is not None:
         coarse = coarse[allowed]
-    candidates = np.arange(len(coarse))
+    found = np.arange(len(coarse))
     if len(coarse) > k:
         error = longest * (np.linalg.norm(low) / _RESIDUAL + _ROUNDING * np.linalg.norm(high.astype(np.float32)))
         least = np.partition(coarse, len(coarse) - k)[len(coarse) - k]
-        candidates = np.flatnonzero(coarse >= least - 2 * error)
-    rows = candidates if allowed is None else allowed[candidates]
-    exact = codes[rows].astype(np.float32) @ (query / unit[0]) * unit[0]
-    return top_k(exact, rows, k)
+        found = np.flatnonzero(coarse >= least - 2 * error)
+    return found if allowed is None else allowed[found], coarse[found] * unit[0]
 
 
 def _split(queries: Floats) -> tuple[np.ndarray, np.ndarray, Floats]:

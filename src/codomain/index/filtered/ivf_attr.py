@@ -46,6 +46,8 @@ class IVFAttr(IndexStage):
     array([[1, 3]])
     """
 
+    nprobe: int
+
     def __init__(
         self,
         nlist: int | Literal["auto"] = "auto",

@@ -96,7 +96,7 @@ class Coarse:
 
     def early(self, queries: Ragged, k: int, allow: Rows | None, share: float) -> Hits | None:
         """The same after the first `share` of the lists, unreported; None where the index has no lists to stop between."""
-        lists = getattr(self.index, "nprobe", None)
+        lists = self.index.nprobe
         if lists is None:
             return None
         first = copy.copy(self.index)  # the same contents, fewer probes

@@ -76,7 +76,7 @@ class MultiVector(IndexStage):
             raise ValueError(f"needs dtype to be 'float16' or 'float32', not {dtype!r}")
         if not isinstance(fde, tuple | list) or len(fde) != 3:
             raise ValueError(f"needs fde to be (k_sim, d_proj, repetitions), not {fde!r}")
-        if ann is not None and not ("dense" in getattr(ann, "takes", ()) and getattr(ann, "gives", None) == "hits"):
+        if ann is not None and not (isinstance(ann, IndexStage) and "dense" in ann.takes):
             raise ValueError(f"needs ann to be an index of dense vectors such as ivf(), not {ann!r}")
         check_where(store)
         self.candidates = candidates
@@ -265,7 +265,7 @@ class MultiVector(IndexStage):
     def _candidates(self, queries: Ragged, depth: int, count: int, allowed: Rows | None) -> Iterator[Hits]:
         """What the coarse stage gives for each query; reading the first `count` has begun when it is given."""
         assert self._coarse is not None
-        lists_remain = self.store == "disk" and getattr(self._coarse.index, "nprobe", None) is not None
+        lists_remain = self.store == "disk" and self._coarse.index.nprobe is not None
         found = None if lists_remain else self._coarse.search(queries, depth, allowed)
         for i in range(len(queries.lengths)):
             if found is not None:

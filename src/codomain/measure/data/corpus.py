@@ -49,9 +49,7 @@ class Corpus:
         """A collection's chunks as its branches get them; raises InputError for an empty one."""
         with collection.snapshot():
             passages = collection.items(np.arange(collection.rows))
-            owners = collection.db.execute(
-                "SELECT c.row, d.key FROM chunks c JOIN documents d ON d.id = c.document ORDER BY c.row"
-            ).fetchall()
+            owners = collection.row_ids()
         if not owners:
             raise InputError(f"{collection.folder} is empty: there is nothing to compare pipelines on.")
         numbers: dict[str, int] = {}

@@ -132,18 +132,10 @@ class _Documents:
     def __init__(self, collection: Collection, where: str | None) -> None:
         import json
 
-        from codomain.store.filters.sql import to_sql
-        from codomain.store.filters.where import parse_where
-
-        condition, parameters = ("1", []) if where is None else to_sql(parse_where(where))
-        sql = (
-            "SELECT c.row, d.id, d.key, d.metadata FROM chunks c JOIN documents d ON d.id = c.document "
-            f"LEFT JOIN sources s ON s.id = d.source WHERE {condition} ORDER BY d.id, c.row"
-        )
         self._collection = collection
         with collection.snapshot():
             self._branch = _dense(collection)
-            found = collection.db.execute(sql, parameters).fetchall()
+            found = collection.chunks_where(where)
             if not found:
                 raise InputError(
                     f"{collection.folder} has no documents to label{' that the filter matches' if where else ''}."

@@ -1,7 +1,6 @@
 """Feedback: what users liked and disliked, in a journal, and the corrected vectors that follow from it.
 
-api.py          what a user does: give, look up, take back
-journal.py      the journal in the database
+api.py          what a user does: enter verdicts, take them back
 replay.py       from the journal to corrected vectors
 corrections.py  `CorrectedVectors`: searched in the place of the stored ones, which stay as they are
 """

@@ -1,17 +1,14 @@
-"""What a collection's user does: say what was right, look the journal up, take something back."""
+"""What a collection's user does: say what was right or wrong, take something back."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from codomain.errors import InputError, PipelineError, StoreError
-from codomain.store.feedback import journal
 from codomain.store.feedback.replay import catch_up, correctable
-from codomain.store.schema import bring_up_to_date
 from codomain.store.search import checked_text
 from codomain.text import clean
 from codomain.vectors import Floats, as_float32
@@ -21,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def give(collection: Collection, query: str | Floats, good: str | Iterable[str], bad: str | Iterable[str]) -> list[int]:
-    """Enter verdicts into the journal and let the shadows follow; the numbers of the entries.
+    """Enter verdicts into the journal and update the corrected vectors; the numbers of the entries.
 
     Raises InputError for a document that is not there or is both, PipelineError where there are no vectors to correct.
     """
@@ -33,40 +30,41 @@ def give(collection: Collection, query: str | Floats, good: str | Iterable[str],
         raise InputError("feedback needs the id of a document that was good or bad.")
     with collection.held():
         text, vector, encoder = _asked(collection, query)
-        with collection.writing() as db:
-            if journal.version(db) is None:
-                bring_up_to_date(db)
-            sql = "SELECT key, id FROM documents WHERE key IN (SELECT value FROM json_each(?))"
-            known = dict(db.execute(sql, [json.dumps([*liked, *disliked])]))
+        with collection.writing() as backend:
+            if backend.journal.version() is None:
+                backend.migrate()
+            known = {key: number for key, (number, _) in backend.documents.known([*liked, *disliked]).items()}
             for key in (*liked, *disliked):
                 if key not in known:
                     raise InputError(f"there is no document {key!r} in {collection.folder} to give feedback on.")
             verdicts = {known[key]: True for key in liked} | {known[key]: False for key in disliked}
-            numbers = journal.enter(db, verdicts, text, vector, encoder)
-        collection.changed()
+            numbers = backend.journal.enter(verdicts, text, vector, encoder)
+        collection.state.changed()
         catch_up(collection)
     return numbers
 
 
 def forget(collection: Collection, entries: Iterable[int] | None) -> int:
-    """Strike entries, None: all, and make the shadows anew from the others; how many there were."""
+    """Strike entries, None: all, and recompute the corrected vectors from the others; how many there were."""
     numbers = None if entries is None else [int(number) for number in entries]
     with collection.held():
-        with collection.writing() as db:
-            struck = journal.strike(db, numbers)
-        collection.changed()
+        with collection.writing() as backend:
+            struck = backend.journal.strike(numbers)
+        collection.state.changed()
         catch_up(collection)
     return struck
 
 
 def replay(collection: Collection) -> int:
-    """Make all shadows anew from the journal; how many updates that took. Raises StoreError during an upgrade."""
+    """Recompute all corrected vectors from the journal; how many updates that took. Raises StoreError during an upgrade."""
     with collection.held():
-        with collection.writing() as db:
-            if collection.moving:
-                raise StoreError(f"an upgrade of {collection.folder} is under way: its end recomputes all shadows.")
-            journal.forget_shadows(db)
-        collection.changed()
+        with collection.writing() as backend:
+            if collection.upgrading:
+                raise StoreError(
+                    f"an upgrade of {collection.folder} is under way: its end recomputes all corrected vectors."
+                )
+            backend.corrections.forget()
+        collection.state.changed()
         return catch_up(collection)
 
 
@@ -80,7 +78,7 @@ def _asked(collection: Collection, query: str | Floats) -> tuple[str | None, Flo
         branches = correctable(collection)
         if not branches:
             raise PipelineError(f"{collection.pipeline} has no index of vectors that feedback could correct.")
-        for branch in branches if not collection.moving else ():
+        for branch in branches if not collection.upgrading else ():
             branch.check_encoder()  # before anything is written
         if isinstance(query, str):
             return checked_text(query), None, None

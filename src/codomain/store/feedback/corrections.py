@@ -1,10 +1,9 @@
-"""Shadows: vectors of some rows after feedback, searched in the place of the stored ones."""
+"""Corrected vectors: those of some rows after feedback, searched in the place of the stored ones."""
 
 from __future__ import annotations
 
-import sqlite3
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,11 +11,11 @@ import numpy as np
 
 from codomain.codecs.codec import Codec
 from codomain.index.array_files import GrowableArray
-from codomain.store.feedback.journal import version
+from codomain.store.backend import Backend
 from codomain.vectors import Floats, Hits, Rows, as_float32, merge_hits, top_k
 
 _FEW = 64
-"""Shadows up to which an index is asked for that many hits more, rather than for hits among all other rows."""
+"""Corrected rows up to which an index is asked for that many hits more, rather than for hits among all other rows."""
 
 Array = np.ndarray[Any, Any]
 
@@ -39,10 +38,10 @@ class ScoringSpace:
         return cls(metric, codec.decode(np.full((1, codec.width), 255, np.uint8))[0])
 
     def scores(self, queries: Floats, vectors: Floats) -> Floats:
-        """Scores (q, n) as the index would give them to rows that stand for the vectors (n, d)."""
+        """Scores (q, n) as the index would score rows that stand for the vectors (n, d)."""
         if self.metric == "hamming":
             assert self.unit is not None
-            # of signs x = +-unit: minus the bits that differ = (<sign q, x / unit> - d) / 2; of a shadow, what lies between
+            # of signs x = +-unit: minus the bits that differ = (<sign q, x / unit> - d) / 2; of a corrected row, what lies between
             signs = np.where(queries > 0, 1, -1).astype(np.float32)
             return np.asarray((signs @ (vectors / self.unit).T - len(self.unit)) / 2, np.float32)
         scores = queries @ vectors.T
@@ -65,12 +64,12 @@ class ScoringSpace:
 
 
 class CorrectedVectors:
-    """The shadows of one branch: rows (m,) and vectors (m, d), in the space in which its rows are scored.
+    """The corrected vectors of one branch: rows (m,) and vectors (m, d), in the space in which its rows are scored.
 
-    >>> shadows = CorrectedVectors(ScoringSpace(), 1)
-    >>> shadows.put(3, np.float32([0, 2]))
+    >>> corrections = CorrectedVectors(ScoringSpace(), 1)
+    >>> corrections.put(3, np.float32([0, 2]))
     >>> stored = lambda queries, k, allow: Hits.from_lists([[3, 1]], [[1.0, 0.5]], k)
-    >>> shadows.search(np.float32([[1, 0]]), 2, None, 4, stored).rows
+    >>> corrections.search(np.float32([[1, 0]]), 2, None, 4, stored).rows
     array([[1, 3]])
     """
 
@@ -84,7 +83,7 @@ class CorrectedVectors:
         return len(self._places)
 
     def put(self, row: int, vector: Floats) -> None:
-        """Set the shadow of a row."""
+        """Set the corrected vector of a row."""
         if row in self._places:
             assert self._vectors is not None
             self._vectors.array[self._places[row]] = vector
@@ -95,7 +94,7 @@ class CorrectedVectors:
         self._vectors.append(vector[None])
 
     def over(self, rows: Rows, vectors: Floats) -> Floats:
-        """The vectors (n, d) of rows, where a row has a shadow that one."""
+        """The vectors (n, d) of rows, corrected where there is a correction."""
         vectors = vectors.copy()
         for i, row in enumerate(rows.tolist()):
             if row in self._places:
@@ -104,7 +103,7 @@ class CorrectedVectors:
         return vectors
 
     def search(self, queries: Floats, k: int, allow: Array | None, total: int, stored: Stored) -> Hits:
-        """The k best of `total` rows: shadows scored exactly, the other rows as `stored` finds them."""
+        """The k best of `total` rows: corrected rows scored exactly, the other rows as `stored` finds them."""
         if not len(self):
             return stored(queries, k, allow)
         assert self._vectors is not None
@@ -118,13 +117,13 @@ class CorrectedVectors:
         return merge_hits([self._others(queries, k, allow, rows, total, stored), own], k)
 
     def _others(self, queries: Floats, k: int, allow: Array | None, rows: Rows, total: int, stored: Stored) -> Hits:
-        """The k best rows that have no shadow."""
+        """The k best rows that are not corrected."""
         if allow is None:
             hits = stored(queries, min(k + min(len(rows), _FEW), max(total, 1)), None)
-            shadowed = np.isin(hits.rows, rows)
-            complete = ((hits.rows >= 0) & ~shadowed).sum(axis=1) >= k
+            corrected = np.isin(hits.rows, rows)
+            complete = ((hits.rows >= 0) & ~corrected).sum(axis=1) >= k
             if (complete | (hits.rows < 0).any(axis=1) | (hits.rows.shape[1] >= total)).all():
-                return Hits(np.where(shadowed, -1, hits.rows), np.where(shadowed, -np.inf, hits.scores))
+                return Hits(np.where(corrected, -1, hits.rows), np.where(corrected, -np.inf, hits.scores))
             allow = np.ones(total, bool)
         else:
             allow = allow.copy()
@@ -132,51 +131,24 @@ class CorrectedVectors:
         return stored(queries, k, allow)
 
 
-def read(db: sqlite3.Connection, branch: int, fingerprint: str, space: ScoringSpace) -> CorrectedVectors:
-    """The shadows of a branch, none where they belong to another space; for a damaged one the stored row answers."""
-    shadows = CorrectedVectors(space, version(db))
-    if shadows.seen is None or reach(db, branch, fingerprint) is None:
-        return shadows
-    sql = "SELECT row, checksum, data FROM shadows WHERE branch = ? ORDER BY row"
-    for row, checksum, data in db.execute(sql, [branch]):
+def read(backend: Backend, branch: int, fingerprint: str, space: ScoringSpace) -> CorrectedVectors:
+    """Those of a branch, none where they belong to another space; for a damaged one the stored row answers."""
+    corrections = CorrectedVectors(space, backend.journal.version())
+    if corrections.seen is None or reach(backend, branch, fingerprint) is None:
+        return corrections
+    for row, checksum, data in backend.corrections.read(branch):
         if zlib.crc32(data) == checksum:
-            shadows.put(row, np.frombuffer(data, np.float32))
-    return shadows
+            corrections.put(row, np.frombuffer(data, np.float32))
+    return corrections
 
 
-def write(db: sqlite3.Connection, branch: int, row: int, vector: Floats) -> None:
-    """Put the shadow of a row into the database; inside a transaction."""
+def write(backend: Backend, branch: int, row: int, vector: Floats) -> None:
+    """Put the corrected vector of a row into the database; inside a transaction."""
     data = np.ascontiguousarray(vector, np.float32).tobytes()
-    db.execute("INSERT OR REPLACE INTO shadows VALUES (?, ?, ?, ?)", [branch, row, zlib.crc32(data), data])
+    backend.corrections.write(branch, row, zlib.crc32(data), data)
 
 
-def reach(db: sqlite3.Connection, branch: int, fingerprint: str) -> int | None:
-    """The last entry of the journal that is in the shadows of a branch; None where there are none of this space."""
-    row = db.execute("SELECT fingerprint, entry FROM corrected WHERE branch = ?", [branch]).fetchone()
-    return None if row is None or row[0] != fingerprint else int(row[1])
-
-
-def faults(db: sqlite3.Connection) -> Iterator[str]:
-    """A sentence for each kind of damage in journal and shadows."""
-    if version(db) is None:
-        return
-    for sql, what in (
-        (
-            "SELECT count(*) FROM feedback WHERE document NOT IN (SELECT id FROM documents)",
-            "entries of feedback on no document",
-        ),
-        (
-            "SELECT count(*) FROM shadows WHERE row NOT IN (SELECT row FROM chunks)",
-            "shadows of rows that are not there",
-        ),
-        (
-            "SELECT count(*) FROM shadows WHERE branch NOT IN (SELECT id FROM branches)",
-            "shadows that belong to no branch",
-        ),
-    ):
-        (count,) = db.execute(sql).fetchone()
-        if count:
-            yield f"there are {count} {what}."
-    damaged = sum(zlib.crc32(data) != crc for crc, data in db.execute("SELECT checksum, data FROM shadows"))
-    if damaged:
-        yield f"{damaged} shadows are damaged: codomain feedback --replay recomputes them."
+def reach(backend: Backend, branch: int, fingerprint: str) -> int | None:
+    """The last entry of the journal that a branch has taken in; None where it has none of this space."""
+    found = backend.corrections.reach(branch)
+    return None if found is None or found[0] != fingerprint else found[1]

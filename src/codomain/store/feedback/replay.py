@@ -1,4 +1,4 @@
-"""From the journal to shadows: each entry moves a row of its document towards its query, or away from it.
+"""From the journal to corrected vectors: each entry moves a row of its document towards its query, or away from it.
 
 The update is that of `codomain.transform.adapt.items.OnlineItems`, in the paper's cheaper form that moves only the item that was tried.
 """
@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from codomain.store.backend.values import Entry
 from codomain.store.feedback.corrections import CorrectedVectors, reach, read, write
-from codomain.store.feedback.journal import Entry, entries, forget_shadows, touch, version
 from codomain.transform.adapt.items import OnlineItems, coefficients
 from codomain.vectors import Floats, as_float32
 
@@ -21,19 +21,19 @@ if TYPE_CHECKING:
 _AT_ONCE = 64
 
 RULE = OnlineItems(repel=0.25)
-"""The steps of proofs/transform/online_items.py; a dislike takes back a quarter of what a like gives, by proofs/store/feedback.py."""
+"""The steps of proofs/transform/online_items.py; a dislike weighs a quarter of a like, by proofs/store/feedback.py."""
 
 Queries = dict[int, Floats]
 """Vectors of queries by the number of their entry."""
 
 
 def correctable(collection: Collection) -> list[StoredBranch]:
-    """Branches whose rows may have shadows: those whose scores a scan gives, too."""
+    """Branches whose rows may be corrected: those whose scores a scan computes, too."""
     return [branch for branch in collection.vector_branches if branch.scores_comparable]
 
 
 def catch_up(collection: Collection) -> int:
-    """Bring the shadows of every branch up to the journal, a transaction a batch; how many updates that took.
+    """Bring the corrected vectors of every branch up to the journal, a transaction a batch; how many updates that took.
 
     Nothing is done while an upgrade is under way: when it ends there may be another space.
     """
@@ -41,27 +41,27 @@ def catch_up(collection: Collection) -> int:
     while True:
         with collection.held():
             with collection.snapshot():
-                generation = collection.generation
+                generation = collection.state.generation
                 waiting = _waiting(collection)
                 queries = _encoded(collection, waiting)  # the long part, before others are kept from writing
             if not waiting:
                 return updates
-            with collection.writing() as db:
-                if collection.generation == generation:
+            with collection.writing() as backend:
+                if collection.state.generation == generation:
                     with collection.snapshot():
                         updates += sum(_apply(branch, waiting, queries) for branch in correctable(collection))
-                    touch(db)
-            collection.changed()
+                    backend.journal.touch()
+            collection.state.changed()
 
 
 def _waiting(collection: Collection) -> dict[int, Entry]:
     """The next entries, by number, that some branch has not taken in yet."""
     found: dict[int, Entry] = {}
-    if version(collection.db) is None or collection.moving:
+    if collection.backend.journal.version() is None or collection.upgrading:
         return found
     for branch in correctable(collection):
-        done = reach(collection.db, branch.number, branch.blocks.fingerprint) or 0
-        found |= {entry.number: entry for entry in entries(collection.db, done, _AT_ONCE)}
+        done = reach(collection.backend, branch.number, branch.blocks.fingerprint) or 0
+        found |= {entry.number: entry for entry in collection.backend.journal.entries(done, _AT_ONCE)}
     return found
 
 
@@ -84,52 +84,53 @@ def _encoded(collection: Collection, waiting: dict[int, Entry]) -> dict[str, Que
 
 
 def _apply(branch: StoredBranch, waiting: dict[int, Entry], queries: dict[str, Queries]) -> int:
-    """Take entries into the shadows of a branch, up to the first that is not among `waiting`; how many moved a row."""
-    db, number, fingerprint = branch.db, branch.number, branch.blocks.fingerprint
-    done = reach(db, number, fingerprint)
+    """Take entries into the corrected vectors of a branch, up to the first that is not among `waiting`; how many moved a row."""
+    backend, number, fingerprint = branch.backend, branch.number, branch.blocks.fingerprint
+    done = reach(backend, number, fingerprint)
     if done is None:  # none yet, or those of another space
-        forget_shadows(db, number)
+        backend.corrections.forget(number)
         done = 0
-    shadows = read(db, number, fingerprint, branch.space)
+    corrections = read(backend, number, fingerprint, branch.space)
     moved: dict[int, Floats] = {}
     updates = 0
     by_number = queries[branch.plan.encoder.fingerprint]  # type: ignore[union-attr]
-    for entry in list(entries(db, done, _AT_ONCE)):
+    for entry in list(backend.journal.entries(done, _AT_ONCE)):
         if entry.number not in waiting:
             break
         done = entry.number
-        if done in by_number and (step := _step(branch, shadows, by_number[done], entry)) is not None:
+        if done in by_number and (step := _step(branch, corrections, by_number[done], entry)) is not None:
             row, vector = step
-            shadows.put(row, vector)
+            corrections.put(row, vector)
             moved[row] = vector
             updates += 1
     for row, vector in moved.items():
-        write(db, number, row, vector)
-    db.execute("INSERT OR REPLACE INTO corrected VALUES (?, ?, ?)", [number, fingerprint, done])
+        write(backend, number, row, vector)
+    backend.corrections.set_reach(number, fingerprint, done)
     return updates
 
 
-def _step(branch: StoredBranch, shadows: CorrectedVectors, query: Floats, entry: Entry) -> tuple[int, Floats] | None:
+def _step(
+    branch: StoredBranch, corrections: CorrectedVectors, query: Floats, entry: Entry
+) -> tuple[int, Floats] | None:
     """The row of the entry's document that is nearest to the query, and its vector after the update."""
-    listing = branch.db.execute("SELECT row FROM chunks WHERE document = ? ORDER BY row", [entry.document])
-    rows = np.array([row for (row,) in listing], np.int64)
+    rows = branch.backend.rows.of(entry.document)
     q = branch.prepared(query[None])
     start = branch.vectors(rows)
-    theta = shadows.over(rows, start)
-    own = shadows.space.scores(q, theta)[0]
+    theta = corrections.over(rows, start)
+    own = corrections.space.scores(q, theta)[0]
     best = int(own.argmax())
     start, theta = start[best], theta[best]
     length, r = float(np.linalg.norm(q)), float(np.linalg.norm(start))
     if not length or not r:
         return None  # a zero vector has no direction
-    near = shadows.search(q, RULE.neighbors, None, branch.synced, branch.stored)
+    near = corrections.search(q, RULE.neighbors, None, branch.synced, branch.stored)
     others = near.scores[0][(near.rows[0] >= 0) & (near.rows[0] != rows[best])][: RULE.neighbors - 1]
     # p = softmax(kappa s), s as cosines whatever the lengths: kappa is meant for unit vectors
-    s = RULE.kappa * shadows.space.cosines(np.append(others, own[best]).astype(np.float64), length, r)
+    s = RULE.kappa * corrections.space.cosines(np.append(others, own[best]).astype(np.float64), length, r)
     p = np.exp(s - s.max())
     p /= p.sum()
     w = min(1 / max(float(p[-1]), 1e-12), RULE.clip)
     g = coefficients(p, len(p) - 1, 1.0 if entry.liked else -RULE.repel, w)[-1]
-    towards = q[0] - theta if shadows.space.metric == "l2" else q[0] * (r / length)
+    towards = q[0] - theta if corrections.space.metric == "l2" else q[0] * (r / length)
     # theta -= lr (g q + anchor (theta - theta_0))
     return int(rows[best]), np.asarray(theta - RULE.lr * (g * towards + RULE.anchor * (theta - start)), np.float32)

@@ -2,7 +2,6 @@
 
 where.py    the syntax tree, from an expression or from the dict that vector databases use
 parser.py   the expression form: tokens, then recursive descent
-sql.py      the tree as parameterized SQL
 columns.py  metadata by column: for each field its sorted values with their rows
 masks.py    the rows that a filter allows, from columns where they reach, from the database for the rest
 """

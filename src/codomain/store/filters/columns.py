@@ -8,9 +8,8 @@ Transformer-based Embedding Vectors" (2025), whose point is that what a filter m
 from __future__ import annotations
 
 import json
-import sqlite3
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -62,25 +61,24 @@ class _Held(NamedTuple):
 
 
 class Columns:
-    """The fields of the rows 0 .. rows - 1; `mask(where)` gives what a filter matches. Saved and opened like an index."""
+    """The fields of the rows 0 .. rows - 1; `mask(where)` returns what a filter matches. Saved and opened like an index."""
 
     def __init__(self) -> None:
         self.rows = 0
         self._fields: dict[str, dict[str, Any]] = {}
         self._arrays: dict[str, np.ndarray[Any, Any]] = {}
 
-    def build(self, db: sqlite3.Connection, rows: int) -> Self:
-        """Read the metadata of all documents."""
+    def build(self, owners: np.ndarray[Any, Any], metadata: Iterable[tuple[int, str]], rows: int) -> Self:
+        """Take in `metadata`, numbers and JSON objects of documents; `owners` (n, 2): document and row, in order."""
         self.rows = rows
-        listing = db.execute("SELECT document, row FROM chunks WHERE row < ? ORDER BY document, row", [rows])
-        owner, row = np.array(listing.fetchall(), np.int64).reshape(-1, 2).T
+        owner, row = owners.T
         documents, starts = np.unique(owner, return_index=True)
         place = {document: i for i, document in enumerate(documents.tolist())}
         fields: dict[str, _Held] = {}
         inexact: set[str] = set()
-        for document, metadata in db.execute("SELECT id, metadata FROM documents"):
-            if metadata != "{}" and document in place:
-                for name, value in json.loads(metadata).items():
+        for document, stored in metadata:
+            if stored != "{}" and document in place:
+                for name, value in json.loads(stored).items():
                     held = fields.setdefault(name, _Held([], [], [], [], [], []))
                     if value is not None and not _hold(held, value, place[document]):
                         inexact.add(name)

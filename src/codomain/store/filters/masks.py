@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-import sqlite3
 from collections import OrderedDict
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from codomain import __version__
 from codomain.errors import CodomainError
-from codomain.store.filters.sql import to_sql
+from codomain.store.backend import Backend
 from codomain.store.filters.where import Where
 from codomain.store.index_files import IndexFiles
 from codomain.trace import FilterChoice, collect, record
 
-if TYPE_CHECKING:  # a search without a filter does without
+if TYPE_CHECKING:  # a search without a filter does not need them
     from codomain.store.filters.columns import Columns, Mask
 
 _REMEMBERED = 16
@@ -27,9 +25,9 @@ _REMEMBERED = 16
 class Filters:
     """Masks of a collection's rows; call `sync` whenever the database may have changed."""
 
-    def __init__(self, folder: Path, db: sqlite3.Connection) -> None:
-        self.db = db
-        self.index_files = IndexFiles(folder, "columns")
+    def __init__(self, backend: Backend) -> None:
+        self.backend = backend
+        self.index_files = IndexFiles(backend.folder, "columns")
         self._fingerprint = hashlib.sha256(f"columns 2 {__version__}".encode()).hexdigest()
         self._known: OrderedDict[str, Mask] = OrderedDict()
         self._columns: Columns | None = None
@@ -68,16 +66,9 @@ class Filters:
             covered = 0
         if covered < self._rows:
             way = "columns and database" if covered else "database"
-            condition, parameters = to_sql(where)
-            sql = (
-                "SELECT c.row FROM chunks c JOIN documents d ON d.id = c.document "
-                f"LEFT JOIN sources s ON s.id = d.source WHERE c.row >= ? AND {condition}"
-            )
-            found = self.db.execute(sql, [covered, *parameters])
-            mask[np.fromiter((row for (row,) in found), np.int64)] = True
+            mask[self.backend.fields.rows_where(where, covered)] = True
         if covered:
-            dead = self.db.execute("SELECT row FROM tombstones WHERE row < ?", [covered])
-            mask[np.fromiter((row for (row,) in dead), np.int64)] = False
+            mask[self.backend.rows.deleted(covered)] = False
         record(plan=FilterChoice(f"filter by {way}", int(mask.sum()), self._rows))
         return mask
 
@@ -106,7 +97,9 @@ class Filters:
         damaged = self.index_files.drop_damaged()
         if not damaged and any(covered == rows for covered, _ in self.index_files.usable(self._fingerprint, epoch)):
             return False
-        self.index_files.publish(Columns().build(self.db, rows), rows, self._fingerprint, epoch)
+        fields = self.backend.fields
+        columns = Columns().build(fields.rows_by_document(rows), fields.metadata(), rows)
+        self.index_files.publish(columns, rows, self._fingerprint, epoch)
         return True
 
     def faults(self) -> Iterator[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +17,6 @@ from codomain.store.blocks import joined
 from codomain.store.branch import LEAST_TO_FIT, MOST_TO_FIT, StoredBranch
 from codomain.store.maintenance import fit_waiting
 from codomain.store.passages import passages_of
-from codomain.store.schema import bring_up_to_date, writing
 from codomain.store.upgrade.bridge import Bridge, Sample, Side, fit, question
 from codomain.store.upgrade.roles import recorded, stored_dim
 from codomain.store.upgrade.state import Mode, UpgradeState, next_generation
@@ -77,44 +75,45 @@ def begin(
             wanted = target(collection.pipeline, to)
             root = _planned(wanted)
             keys = _keys(collection, root)
-            if wanted == collection.pipeline and all(key in collection.keys.values() for key in keys.values()):
+            if wanted == collection.pipeline and all(key in collection.state.keys.values() for key in keys.values()):
                 raise StoreError(f"the pipeline of {collection.folder} is {wanted} already.")
             replacements = _replacements(collection, root, keys)
             dims = {b.key: stored_dim(b) for b in collection.vector_branches if b.key not in keys.values()}
             measured = [_prepare(collection, r, mode, sample, seed, progress) for r in replacements]
         reports = [report for report in measured if report is not None]
         _check_floor(reports, floor)
-        move = UpgradeState(str(collection.pipeline), str(wanted), mode, False, keys, collection.keys, dims, reports)
-        with writing(collection.db, collection.folder) as db:
-            if collection.outdated:
+        source_keys = collection.state.keys
+        upgrade = UpgradeState(str(collection.pipeline), str(wanted), mode, False, keys, source_keys, dims, reports)
+        backend = collection.backend
+        with backend.writing():
+            if collection.state.outdated:
                 raise StoreError(f"another process upgrades {collection.folder} already.")
-            bring_up_to_date(db)
+            backend.migrate()
             for r in replacements:
                 r.new.register()
                 r.new.refresh()
                 if r.fitted:
                     r.new.save_transforms()
                 if r.bridge is not None and r.old is not None:
-                    row = (r.new.blocks.id, r.old.blocks.id, r.bridge.dump())
-                    db.execute("INSERT INTO bridges VALUES (?, ?, ?)", row)
-            move.write(db)
-            next_generation(db)
-            db.execute("INSERT INTO history VALUES (?, 'upgrading', ?)", [time.time(), f"to {wanted}"])
-        collection.changed(root)
-    return move
+                    backend.bridges.add(r.new.number, r.old.number, r.bridge.dump())
+            upgrade.write(backend.meta)
+            next_generation(backend.meta)
+            backend.history.add("upgrading", f"to {wanted}")
+        collection.state.changed(root)
+    return upgrade
 
 
 def _refuse_another(collection: Collection) -> None:
-    move = collection.move
-    if move is None:
+    upgrade = collection.state.upgrade
+    if upgrade is None:
         return
-    if move.done:
+    if upgrade.done:
         raise StoreError(
-            f"{collection.folder} still keeps the vectors of {move.source}: "
+            f"{collection.folder} still keeps the vectors of {upgrade.source}: "
             "codomain upgrade --drop-old forgets them, --rollback goes back to them."
         )
     raise StoreError(
-        f"{collection.folder} is on its way to {move.target} already: codomain upgrade --continue or --rollback first."
+        f"{collection.folder} is on its way to {upgrade.target} already: codomain upgrade --continue or --rollback first."
     )
 
 
@@ -156,9 +155,7 @@ def _replacements(collection: Collection, root: PlanNode, keys: dict[str, str]) 
     for planned in branches(root):
         dense = planned.is_dense
         if keys[planned.identity] not in there:
-            branch = StoredBranch(
-                planned, collection.folder, collection.db, collection.settings.situate, keys[planned.identity]
-            )
+            branch = StoredBranch(planned, collection.backend, collection.settings.situate, keys[planned.identity])
             across = old[min(place, len(old) - 1)] if dense and old else None
             across = None if across is None else recorded(across, collection.settings.situate)
             found.append(_Replacement(branch, across))
@@ -188,7 +185,7 @@ def _prepare(
             advance(len(rows[start : start + _AT_ONCE]))
         return joined(parts)
 
-    live = np.array([row for (row,) in collection.db.execute("SELECT row FROM chunks ORDER BY row")], np.int64)
+    live = collection.backend.rows.alive()
     fits = new.plan.needs_fit and len(live) >= LEAST_TO_FIT
     bridges = mode == "bridge" and r.old is not None and len(live) > 0
     if not fits and not bridges:
@@ -215,7 +212,7 @@ def _some(rows: np.ndarray, size: int, seed: int) -> np.ndarray:
 def _sample(collection: Collection, r: _Replacement, rows: Rows, fresh: Any) -> Sample:
     new, old = r.new, r.old
     assert old is not None and new.plan.encoder is not None and old.plan.encoder is not None
-    questions = [question(text) for text in passages_of(collection.db, rows)]
+    questions = [question(text) for text in passages_of(collection.backend, rows)]
     asked = np.flatnonzero([bool(text) for text in questions])
     texts = [questions[i] for i in asked]
     stored = old.blocks.vectors(rows)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from typing import Any
 
 import numpy as np
@@ -16,10 +15,9 @@ from codomain.vectors import Hits, merge_hits
 class BridgedBranch:
     """Like a `Branch` to whoever searches it: `sync`, then `search` with queries of the new encoder."""
 
-    def __init__(self, new: StoredBranch, old: StoredBranch, db: sqlite3.Connection) -> None:
+    def __init__(self, new: StoredBranch, old: StoredBranch) -> None:
         self.new = new
         self.old = old
-        self.db = db
         self._bridge: Bridge | None = None
         self._moved = 0
         self._rows = 0
@@ -45,9 +43,7 @@ class BridgedBranch:
         self._moved, self._rows = min(self.new.blocks.end(), rows), rows
         self.new.sync(self._moved, epoch)
         if self._bridge is None:
-            sql = "SELECT state FROM bridges WHERE new = ? AND old = ?"
-            (state,) = self.db.execute(sql, [self.new.blocks.id, self.old.blocks.id]).fetchone()
-            self._bridge = Bridge.parse(state)
+            self._bridge = Bridge.parse(self.new.backend.bridges.get(self.new.number, self.old.number))
 
     def search(self, queries: Any, k: int, allow: np.ndarray[Any, Any] | None, feedback: bool = True) -> Hits:
         """The k best rows of both spaces, with scores of the new one."""

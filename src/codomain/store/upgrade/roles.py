@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from codomain.encode.frozen import FrozenEncoder
 from codomain.plan import Branch, PlanNode, branches
+from codomain.store.backend import Backend
 from codomain.store.branch import StoredBranch
 from codomain.store.upgrade.state import UpgradeState
 
@@ -35,38 +34,34 @@ class BranchRoles:
 
 
 def branch_roles(
-    folder: Path, db: sqlite3.Connection, situated: float, meta: dict[str, str], plan: Callable[[str], PlanNode]
+    backend: Backend, situated: float, meta: dict[str, str], plan: Callable[[str], PlanNode]
 ) -> BranchRoles:
-    """The branches that the table `meta` speaks of; `plan` makes the tree of an expression."""
+    """The branches that the entries `meta` name; `plan` makes the tree of an expression."""
 
     def stored(root: PlanNode, keys: dict[str, str]) -> list[StoredBranch]:
-        return [StoredBranch(branch, folder, db, situated, keys.get(branch.identity)) for branch in branches(root)]
+        return [StoredBranch(branch, backend, situated, keys.get(branch.identity)) for branch in branches(root)]
 
     root = plan(meta["pipeline"])
     written = stored(root, json.loads(meta.get("keys", "{}")))
-    move = UpgradeState.read(meta)
-    if move is None:
+    upgrade = UpgradeState.read(meta)
+    if upgrade is None:
         return BranchRoles(root, {branch.plan.name: branch for branch in written}, written, [])
     by_key = {branch.key: branch for branch in written}
-    other_root = plan(move.source if move.done else move.target)
-    far = stored(other_root, move.source_keys if move.done else move.keys)
+    other_root = plan(upgrade.source if upgrade.done else upgrade.target)
+    far = stored(other_root, upgrade.source_keys if upgrade.done else upgrade.keys)
     others = [branch for branch in far if branch.key not in by_key]
-    for branch in others if move.done else written:
-        if branch.key in move.dims:
-            record(branch, move.dims[branch.key])
-    if move.done or move.mode == "reembed":
+    for branch in others if upgrade.done else written:
+        if branch.key in upgrade.dims:
+            record(branch, upgrade.dims[branch.key])
+    if upgrade.done or upgrade.mode == "reembed":
         return BranchRoles(root, {branch.plan.name: branch for branch in written}, written, others)
     from codomain.store.upgrade.bridged_branch import BridgedBranch
 
-    sql = (
-        "SELECT n.expression, o.expression FROM bridges b "
-        "JOIN branches n ON n.id = b.new JOIN branches o ON o.id = b.old"
-    )
-    old = dict(db.execute(sql))
+    old = backend.bridges.pairs()
     searched: dict[str, SearchedBranch] = {}
     for branch in far:
         if branch.key in old:
-            searched[branch.plan.name] = BridgedBranch(branch, by_key[old[branch.key]], db)
+            searched[branch.plan.name] = BridgedBranch(branch, by_key[old[branch.key]])
         else:
             searched[branch.plan.name] = by_key.get(branch.key, branch)
     return BranchRoles(other_root, searched, written, others)
@@ -80,7 +75,7 @@ def record(branch: StoredBranch, dim: int) -> None:
 
 def recorded(branch: StoredBranch, situated: float) -> StoredBranch:
     """The same branch, answering without its encoder."""
-    copy = StoredBranch(Branch(branch.plan.stages), branch.folder, branch.db, situated, branch.key)
+    copy = StoredBranch(Branch(branch.plan.stages), branch.backend, situated, branch.key)
     copy.refresh()
     record(copy, stored_dim(branch))
     return copy
@@ -91,9 +86,8 @@ def stored_dim(branch: StoredBranch) -> int:
     transforms = branch.plan.transforms
     if transforms and hasattr(transforms[0], "n_features_in_"):
         return int(transforms[0].n_features_in_)
-    sql = "SELECT length(data) / count FROM blocks WHERE branch = ? AND count > 0 LIMIT 1"
-    row = branch.db.execute(sql, [branch.blocks.id]).fetchone()
-    if row is not None and branch.plan.kind == "dense" and not transforms:
-        return int(row[0]) // 4
+    row_bytes = branch.backend.blocks.row_bytes(branch.number)
+    if row_bytes is not None and branch.plan.kind == "dense" and not transforms:
+        return row_bytes // 4
     assert branch.plan.encoder is not None
     return branch.plan.encoder.dim

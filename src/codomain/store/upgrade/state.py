@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
+
+from codomain.store.backend.records import Meta
 
 Mode = Literal["bridge", "reembed"]
 
@@ -20,28 +21,27 @@ class UpgradeState:
     mode: Mode
     done: bool = False
     keys: dict[str, str] = field(default_factory=dict)
-    """The target's branches: by their expression, the name that they have in the table `branches`."""
+    """The target's branches: by their expression, the name that they have in the database."""
     source_keys: dict[str, str] = field(default_factory=dict)
     dims: dict[str, int] = field(default_factory=dict)
-    """Dimensions of the source's encoders by name in `branches`: old rows are searched without asking those."""
+    """Dimensions of the source's encoders by the name of the branch in the database: old rows are searched without asking those."""
     reports: list[dict[str, Any]] = field(default_factory=list)
     """What was measured of each bridge before it was used (`codomain.store.upgrade.bridge`)."""
 
     @classmethod
     def read(cls, meta: dict[str, str]) -> UpgradeState | None:
-        """The upgrade that the table `meta` speaks of, if any."""
+        """The upgrade that the entries `meta` name, if any."""
         return cls(**json.loads(meta["upgrade"])) if "upgrade" in meta else None
 
-    def write(self, db: sqlite3.Connection) -> None:
+    def write(self, meta: Meta) -> None:
         """Put the record into the database; inside a transaction."""
-        db.execute("INSERT OR REPLACE INTO meta VALUES ('upgrade', ?)", [json.dumps(asdict(self))])
+        meta.set("upgrade", json.dumps(asdict(self)))
 
     def finished(self) -> UpgradeState:
         """The same after the cut-over."""
         return replace(self, done=True)
 
 
-def next_generation(db: sqlite3.Connection) -> None:
-    """Tell every process that has the collection open to look at its pipeline anew; inside a transaction."""
-    db.execute("INSERT OR IGNORE INTO meta VALUES ('generation', '0')")
-    db.execute("UPDATE meta SET value = CAST(value AS INTEGER) + 1 WHERE name = 'generation'")
+def next_generation(meta: Meta) -> None:
+    """Tell every process that has the collection open to read its pipeline again; inside a transaction."""
+    meta.count_up("generation")

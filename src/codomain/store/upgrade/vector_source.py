@@ -10,7 +10,7 @@ from codomain.store.branch import StoredBranch
 from codomain.vectors import Rows
 
 _PRECISE = ("float32", "float16", "float8_e4m3", "float8_e5m2", "int8")
-"""Formats that are near enough to what the encoder gave for other transforms to be made from them."""
+"""Formats that are near enough to what the encoder returned for other transforms to be made from them."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class VectorSource:
         return self.other is not None
 
     def vectors(self, rows: Rows) -> Any:
-        """What the encoder gives for the rows, situated, before the transforms."""
+        """What the encoder returns for the rows, situated, before the transforms."""
         return self.branch.blocks.encoded(rows) if self.other is None else self.other.blocks.vectors(rows)
 
 

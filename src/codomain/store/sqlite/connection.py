@@ -1,8 +1,4 @@
-"""The database of a collection: its tables, how it is opened, and sentences for what SQLite may say.
-
-`collection.db` is the only truth. Rows are numbered 0, 1, 2, ... in the order of adding and never reused: a chunk's row
-is its position in every index. A deleted chunk leaves its number behind in `tombstones`.
-"""
+"""Make the database of a collection, open it, and turn what SQLite says into sentences."""
 
 from __future__ import annotations
 
@@ -13,76 +9,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from codomain.errors import StoreError
+from codomain.store.backend.errors import closed, in_use, missing, taken
+from codomain.store.sqlite.schema import DATABASE, FORMAT, make_tables
 
-FORMAT = 4
-DATABASE = "collection.db"
 BUSY_SECONDS = 20.0
 _UNFINISHED = f"{DATABASE}.new"
 _MODES = ("mode=rw", "mode=ro", "mode=ro&immutable=1")
 
-_SCHEMA = """
-CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE sources (
-    id INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE,
-    size INTEGER, mtime_ns INTEGER, digest TEXT          -- null until every document of the source is in
-);
-CREATE TABLE documents (
-    id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, source INTEGER REFERENCES sources,
-    title TEXT, text TEXT NOT NULL, metadata TEXT NOT NULL, digest TEXT NOT NULL, added REAL NOT NULL
-);
-CREATE INDEX documents_by_source ON documents (source);
-CREATE TABLE chunks (
-    row INTEGER PRIMARY KEY, document INTEGER NOT NULL REFERENCES documents,
-    start INTEGER NOT NULL, stop INTEGER NOT NULL, headings TEXT
-);
-CREATE INDEX chunks_by_document ON chunks (document);
-CREATE TABLE tombstones (row INTEGER PRIMARY KEY);
-CREATE TABLE branches (
-    id INTEGER PRIMARY KEY, expression TEXT NOT NULL UNIQUE, encoder TEXT NOT NULL,
-    state BLOB                                           -- the fitted transforms as safetensors; null until fitted
-);
-CREATE TABLE blocks (
-    branch INTEGER NOT NULL REFERENCES branches, first INTEGER NOT NULL, count INTEGER NOT NULL,
-    fingerprint TEXT NOT NULL, raw INTEGER NOT NULL,     -- raw: float32 straight from the encoder, before the fit
-    checksum INTEGER NOT NULL, data BLOB NOT NULL,
-    PRIMARY KEY (branch, first)
-);
-CREATE TABLE history (at REAL NOT NULL, event TEXT NOT NULL, detail TEXT NOT NULL);
-"""
 
-_ADDED_IN_2 = """
-CREATE TABLE IF NOT EXISTS bridges (
-    new INTEGER PRIMARY KEY REFERENCES branches, old INTEGER NOT NULL REFERENCES branches,
-    state BLOB NOT NULL                                  -- codomain.store.bridge
-);
-"""
-
-_ADDED_IN_3 = """
-CREATE TABLE IF NOT EXISTS feedback (                    -- the journal (codomain.store.feedback), in order
-    id INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, document INTEGER NOT NULL REFERENCES documents,
-    liked INTEGER NOT NULL, query TEXT, vector BLOB, encoder TEXT    -- a text, or a vector of that encoder
-);
-CREATE INDEX IF NOT EXISTS feedback_by_document ON feedback (document);
-CREATE TABLE IF NOT EXISTS shadows (                     -- vectors after feedback, searched in the place of those in blocks
-    branch INTEGER NOT NULL REFERENCES branches, row INTEGER NOT NULL, checksum INTEGER NOT NULL, data BLOB NOT NULL,
-    PRIMARY KEY (branch, row)
-);
-CREATE TABLE IF NOT EXISTS corrected (                   -- the last entry that a branch has in its shadows, and their space
-    branch INTEGER PRIMARY KEY REFERENCES branches, fingerprint TEXT NOT NULL, entry INTEGER NOT NULL
-);
-"""
-
-
-_ADDED_IN_4 = """
-CREATE TABLE IF NOT EXISTS media (                       -- images, sounds, ... of documents, in their order
-    document INTEGER NOT NULL REFERENCES documents, position INTEGER NOT NULL, modality TEXT NOT NULL,
-    form TEXT NOT NULL, digest TEXT NOT NULL, data BLOB NOT NULL,        -- form: npy, or file
-    PRIMARY KEY (document, position)
-);
-"""
-
-
-def create_database(folder: Path, fill: Callable[[sqlite3.Connection], None]) -> None:
+def create(folder: Path, fill: Callable[[sqlite3.Connection], None]) -> None:
     """Make the folder and a database in it that `fill` has filled; it appears whole or not at all.
 
     Raises StoreError when there is a collection already, another process was quicker, or the folder holds other files.
@@ -93,16 +28,15 @@ def create_database(folder: Path, fill: Callable[[sqlite3.Connection], None]) ->
     except OSError as error:
         raise StoreError(f"cannot create the collection {folder}: {error.strerror or error}.") from None
     if DATABASE in there:
-        raise StoreError(f"there is a collection at {folder} already.")
+        raise StoreError(taken(folder))
     if any(not name.startswith(_UNFINISHED) for name in there):  # those are left from a creation that was killed
-        raise StoreError(f"{folder} is in use: a collection needs a folder of its own.")
+        raise StoreError(in_use(folder))
     temporary = folder / f"{_UNFINISHED}{os.urandom(16).hex()}"
     try:
         with sentences(folder):
             db = sqlite3.connect(temporary, isolation_level=None)
             try:
-                db.executescript(_SCHEMA + _ADDED_IN_2 + _ADDED_IN_3 + _ADDED_IN_4)
-                db.execute("INSERT INTO meta VALUES ('format', ?)", [str(FORMAT)])
+                make_tables(db)
                 fill(db)
                 db.execute("PRAGMA journal_mode = WAL")
             finally:
@@ -117,7 +51,7 @@ def _publish(temporary: Path, folder: Path) -> None:
     try:
         os.link(temporary, folder / DATABASE)
     except FileExistsError:
-        raise StoreError(f"there is a collection at {folder} already.") from None
+        raise StoreError(taken(folder)) from None
     except OSError:  # a file system without hard links
         temporary.rename(folder / DATABASE)
 
@@ -129,7 +63,7 @@ def connect(folder: Path) -> sqlite3.Connection:
     """
     path = folder / DATABASE
     if not path.exists():
-        raise StoreError(f"there is no collection at {folder}: codomain index FILES --into {folder} makes one.")
+        raise StoreError(missing(folder))
     with sentences(folder):
         db = _open(path)
         try:
@@ -145,13 +79,6 @@ def connect(folder: Path) -> sqlite3.Connection:
         found = "an unknown format" if row is None else f"format {row[0]}"
         raise StoreError(f"the collection {folder} has {found}; this version of codomain reads up to format {FORMAT}.")
     return db
-
-
-def bring_up_to_date(db: sqlite3.Connection) -> None:
-    """Give an older database what upgrades, feedback and media need; inside a transaction. Readers do without it."""
-    for statement in filter(str.strip, (_ADDED_IN_2 + _ADDED_IN_3 + _ADDED_IN_4).split(";")):
-        db.execute(statement)
-    db.execute("UPDATE meta SET value = ? WHERE name = 'format'", [str(FORMAT)])
 
 
 def _open(path: Path) -> sqlite3.Connection:
@@ -182,11 +109,6 @@ def sentences(folder: Path) -> Iterator[None]:
         raise StoreError(_sentence(folder, error)) from error
 
 
-def closed(folder: Path) -> str:
-    """The sentence for a collection that was closed."""
-    return f"the collection {folder} is closed: open it again to use it."
-
-
 def _sentence(folder: Path, error: sqlite3.Error) -> str:
     if isinstance(error, sqlite3.ProgrammingError) and "closed database" in str(error):
         return closed(folder)
@@ -206,17 +128,3 @@ def _sentence(folder: Path, error: sqlite3.Error) -> str:
     if "no such table" in str(error) or "no such column" in str(error):
         return f"{folder / DATABASE} is a SQLite database but not a codomain collection."
     return f"the database of {folder} says: {error}."
-
-
-@contextmanager
-def writing(db: sqlite3.Connection, folder: Path) -> Iterator[sqlite3.Connection]:
-    """One transaction that is written whole or not at all; waits for another writer, then gives up with a sentence."""
-    with sentences(folder):
-        db.execute("BEGIN IMMEDIATE")
-        try:
-            yield db
-            db.execute("COMMIT")
-        except BaseException:
-            if db.in_transaction:
-                db.execute("ROLLBACK")
-            raise

@@ -1,0 +1,200 @@
+"""What a backend does with documents, their rows, metadata, sources and media; documents and sources have numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from codomain.items import Media
+from codomain.store.backend.values import (
+    ChunkFields,
+    ChunkHit,
+    ChunkText,
+    ExportedDocument,
+    StoredChunk,
+    StoredDocument,
+)
+from codomain.store.filters.where import Where
+from codomain.vectors import Rows as RowNumbers
+
+
+class Documents(Protocol):
+    """Documents with their metadata."""
+
+    def count(self) -> int:
+        """How many there are."""
+        ...
+
+    def get(self, key: str) -> StoredDocument | None:
+        """One document by id; None when there is none."""
+        ...
+
+    def known(self, keys: Sequence[str]) -> dict[str, tuple[int, str]]:
+        """Number and digest of those ids that are there."""
+        ...
+
+    def matching(self, where: Where) -> list[int]:
+        """Numbers of the documents that a filter matches."""
+        ...
+
+    def export(self, where: Where | None) -> Iterator[ExportedDocument]:
+        """All documents, or those that a filter matches, by number, one by one."""
+        ...
+
+    def all(self) -> Iterator[StoredDocument]:
+        """All documents, one by one."""
+        ...
+
+    def next_number(self) -> int:
+        """The number that the next document gets."""
+        ...
+
+    def add(self, documents: Iterable[StoredDocument]) -> None:
+        """Store documents; inside a transaction."""
+        ...
+
+    def set_source(self, number: int, source: int | None) -> None:
+        """Say which source a document comes from; inside a transaction."""
+        ...
+
+    def delete(self, numbers: Sequence[int]) -> None:
+        """Delete documents with their chunks, media and feedback, and mark their rows as deleted; inside a transaction."""
+        ...
+
+
+class Rows(Protocol):
+    """Chunks of documents by row, and deleted rows."""
+
+    def count(self) -> int:
+        """How many chunks there are."""
+        ...
+
+    def next(self) -> int:
+        """The row that the next chunk gets: so many there are, deleted ones included."""
+        ...
+
+    def add(self, chunks: Iterable[StoredChunk]) -> None:
+        """Store chunks; inside a transaction."""
+        ...
+
+    def alive(self) -> RowNumbers:
+        """The rows (n,) that are not deleted, ascending."""
+        ...
+
+    def deleted(self, stop: int | None = None) -> RowNumbers:
+        """The deleted rows (n,) below `stop`, ascending."""
+        ...
+
+    def count_deleted(self, stop: int | None = None) -> int:
+        """How many rows below `stop` are deleted."""
+        ...
+
+    def of(self, document: int) -> RowNumbers:
+        """The rows (n,) of a document, ascending."""
+        ...
+
+    def owners(self, rows: RowNumbers) -> dict[int, int]:
+        """The document of each row that is there."""
+        ...
+
+    def around(self, rows: RowNumbers) -> dict[int, int]:
+        """The documents of these rows, by each of their rows."""
+        ...
+
+    def document_keys(self) -> list[tuple[int, str]]:
+        """Every row with the id of its document, ascending."""
+        ...
+
+    def texts_between(self, start: int, stop: int) -> Iterator[ChunkText]:
+        """The chunks from `start` to `stop` - 1, in any order."""
+        ...
+
+    def texts_of(self, rows: RowNumbers) -> Iterator[ChunkText]:
+        """The chunks of these rows, in any order."""
+        ...
+
+    def hits(self, rows: Sequence[int]) -> dict[int, ChunkHit]:
+        """What a search shows, by row."""
+        ...
+
+    def renumber(self, alive: RowNumbers) -> None:
+        """Number these rows, which are all that are not deleted, 0, 1, 2, ...; inside a transaction."""
+        ...
+
+
+class Fields(Protocol):
+    """Metadata, and the rows that filters match."""
+
+    def rows_where(self, where: Where, start: int = 0) -> RowNumbers:
+        """The rows (n,) from `start` on whose document a filter matches."""
+        ...
+
+    def chunks_where(self, where: Where | None) -> list[ChunkFields]:
+        """The chunks of all documents, or of those that a filter matches, by document and row."""
+        ...
+
+    def rows_by_document(self, stop: int) -> np.ndarray[Any, Any]:
+        """Document and row (n, 2) of the chunks below `stop`, by document and row."""
+        ...
+
+    def metadata(self) -> Iterator[tuple[int, str]]:
+        """Number and metadata of every document, as a JSON object."""
+        ...
+
+
+class Sources(Protocol):
+    """The files that documents come from. One is complete once all its documents are stored."""
+
+    def count(self) -> int:
+        """How many there are."""
+        ...
+
+    def enter(self, paths: Iterable[str]) -> dict[str, int]:
+        """Number of each path; one seen for the first time is entered as not complete. Inside a transaction."""
+        ...
+
+    def complete(self) -> dict[str, tuple[int, int, str]]:
+        """Size, time in nanoseconds and stamp of the complete sources, by path."""
+        ...
+
+    def set_times(self, times: Iterable[tuple[str, int]]) -> None:
+        """Write new times of sources; inside a transaction."""
+        ...
+
+    def set_complete(self, path: str, size: int, time: int, stamp: str) -> None:
+        """Enter a source as complete; inside a transaction."""
+        ...
+
+    def paths(self) -> list[tuple[int, str]]:
+        """Number and path of every source."""
+        ...
+
+    def documents(self, numbers: Sequence[int]) -> list[tuple[int, str]]:
+        """Number and id of the documents of these sources."""
+        ...
+
+    def delete(self, numbers: Sequence[int]) -> None:
+        """Forget sources that have no documents any more; inside a transaction."""
+        ...
+
+
+class MediaFiles(Protocol):
+    """Images and sounds of documents."""
+
+    def add(self, media: Mapping[int, Sequence[Media]]) -> None:
+        """Store the media of documents by number; inside a transaction."""
+        ...
+
+    def of(self, documents: Sequence[int]) -> dict[int, tuple[Media, ...]]:
+        """The media of documents by number, in their order; documents without any are left out."""
+        ...
+
+    def any(self) -> bool:
+        """Whether there may be media."""
+        ...
+
+    def digests(self) -> dict[int, list[str]]:
+        """The digests of all media by document."""
+        ...

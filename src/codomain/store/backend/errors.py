@@ -1,0 +1,25 @@
+"""Sentences that every backend says alike."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def closed(folder: Path) -> str:
+    """The sentence for a collection that was closed."""
+    return f"the collection {folder} is closed: open it again to use it."
+
+
+def missing(folder: Path) -> str:
+    """The sentence for a folder without a collection."""
+    return f"there is no collection at {folder}: codomain index FILES --into {folder} makes one."
+
+
+def taken(folder: Path) -> str:
+    """The sentence for a new collection where there is one."""
+    return f"there is a collection at {folder} already."
+
+
+def in_use(folder: Path) -> str:
+    """The sentence for a new collection among other files."""
+    return f"{folder} is in use: a collection needs a folder of its own."

@@ -1,0 +1,157 @@
+"""The database of a collection, as the collection sees it.
+
+What a backend promises:
+
+- **Isolation.** All reads inside one `reading()` or `writing()` see one state of the database. There is one writer at a
+  time, in any process; readers do not wait for it, and it does not wait for them.
+- **Durability.** When `writing()` has ended without an error, what was written is on disk and outlasts the process and the
+  machine. A transaction that fails or is killed has written nothing.
+- **Numbers.** Rows are numbered 0, 1, 2, ... in the order of adding. A number is not used again until `rows.renumber`.
+- **Threads.** A backend may be used from any thread, by one at a time: the collection holds a lock.
+
+What is said to be done "inside a transaction" is called inside `writing()`. Each backend raises StoreError, with a
+sentence for the user, inside `sentences()`, `reading()` and `writing()`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Protocol, Self
+
+from codomain.store.backend.documents import Documents, Fields, MediaFiles, Rows, Sources
+from codomain.store.backend.records import Checks, History, Meta
+from codomain.store.backend.vectors import Blocks, Branches, Bridges, Corrections, Journal
+
+
+class Backend(Protocol):
+    """An open database of one collection."""
+
+    folder: Path
+    """The collection's folder: indexes are written beside the database, and sentences name it."""
+
+    @property
+    def database(self) -> str:
+        """What sentences call the database."""
+        ...
+
+    # --- the life of a database -------------------------------------------------------------------------------------
+
+    @classmethod
+    def exists(cls, folder: Path) -> bool:
+        """Whether a folder has a database of this backend."""
+        ...
+
+    @classmethod
+    def create(cls, folder: Path, fill: Callable[[Self], None]) -> None:
+        """Make a database that `fill` has filled, which appears whole or not at all; StoreError where it cannot be."""
+        ...
+
+    @classmethod
+    def open(cls, folder: Path) -> Self:
+        """Open the database of a folder; StoreError when it is missing, damaged or of a newer version."""
+        ...
+
+    def close(self) -> None:
+        """End every use of this connection; may be called again."""
+        ...
+
+    # --- transactions -------------------------------------------------------------------------------------------------
+
+    def sentences(self) -> AbstractContextManager[None]:
+        """Turn the database's own errors inside into StoreError."""
+        ...
+
+    def reading(self) -> AbstractContextManager[None]:
+        """One state of the database for all reads inside; inside another transaction, that one's."""
+        ...
+
+    def writing(self) -> AbstractContextManager[None]:
+        """One transaction, written whole or not at all; waits for another writer, then raises StoreError."""
+        ...
+
+    def changes(self) -> int:
+        """A number that differs once another connection has written; inside `reading()`, of the state that it sees."""
+        ...
+
+    # --- maintenance --------------------------------------------------------------------------------------------------
+
+    def migrate(self) -> None:
+        """Bring the tables of an older format up to date; inside a transaction. Readers do not need it."""
+        ...
+
+    def shrink(self) -> None:
+        """Return the space of what was deleted to the file system; outside any transaction."""
+        ...
+
+    def bytes(self) -> int:
+        """What the database takes on disk."""
+        ...
+
+    # --- what is in it, by topic --------------------------------------------------------------------------------------
+
+    @property
+    def meta(self) -> Meta:
+        """Single entries by name."""
+        ...
+
+    @property
+    def history(self) -> History:
+        """What was done to the collection as a whole."""
+        ...
+
+    @property
+    def documents(self) -> Documents:
+        """Documents with their metadata."""
+        ...
+
+    @property
+    def rows(self) -> Rows:
+        """Chunks of documents by row, and deleted rows."""
+        ...
+
+    @property
+    def fields(self) -> Fields:
+        """Metadata, and the rows that filters match."""
+        ...
+
+    @property
+    def sources(self) -> Sources:
+        """The files that documents come from."""
+        ...
+
+    @property
+    def media(self) -> MediaFiles:
+        """Images and sounds of documents."""
+        ...
+
+    @property
+    def branches(self) -> Branches:
+        """The branches of pipelines."""
+        ...
+
+    @property
+    def blocks(self) -> Blocks:
+        """Vectors of branches."""
+        ...
+
+    @property
+    def bridges(self) -> Bridges:
+        """Maps between the branches of an upgrade."""
+        ...
+
+    @property
+    def journal(self) -> Journal:
+        """The journal of feedback."""
+        ...
+
+    @property
+    def corrections(self) -> Corrections:
+        """Vectors after feedback."""
+        ...
+
+    @property
+    def checks(self) -> Checks:
+        """What is wrong in the database."""
+        ...

@@ -1,0 +1,16 @@
+"""Collections in SQLite: one file `collection.db` in write-ahead mode. All SQL is here.
+
+backend.py      `SqliteBackend`: transactions, and the groups of the contract
+connection.py   make and open the database, and sentences for what SQLite says
+schema.py       the tables, and those that later formats added
+meta.py         single entries, history
+documents.py    documents
+rows.py         chunks by row, deleted rows, new numbers
+fields.py       metadata, and the rows that filters match
+filters.py      a filter as parameterized SQL
+sources.py      the files that documents come from
+media.py        images and sounds of documents
+vectors.py      branches, blocks of vectors, bridges
+feedback.py     the journal and the corrected vectors
+checks.py       what is wrong in the database
+"""

@@ -1,0 +1,108 @@
+"""A collection's database in SQLite."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Self
+
+from codomain.store.sqlite import connection
+from codomain.store.sqlite.checks import SqliteChecks
+from codomain.store.sqlite.documents import SqliteDocuments
+from codomain.store.sqlite.feedback import SqliteCorrections, SqliteJournal
+from codomain.store.sqlite.fields import SqliteFields
+from codomain.store.sqlite.media import SqliteMedia
+from codomain.store.sqlite.meta import SqliteHistory, SqliteMeta
+from codomain.store.sqlite.rows import SqliteRows
+from codomain.store.sqlite.schema import DATABASE, bring_up_to_date
+from codomain.store.sqlite.sources import SqliteSources
+from codomain.store.sqlite.vectors import SqliteBlocks, SqliteBranches, SqliteBridges
+
+
+class SqliteBackend:
+    """A connection to the database of one collection; `codomain.store.backend.Backend` says what it promises."""
+
+    def __init__(self, folder: Path, db: sqlite3.Connection) -> None:
+        self.folder = folder
+        self.db = db
+        self.database = str(folder / DATABASE)
+        self.meta = SqliteMeta(db)
+        self.history = SqliteHistory(db)
+        self.documents = SqliteDocuments(db)
+        self.rows = SqliteRows(db)
+        self.fields = SqliteFields(db)
+        self.sources = SqliteSources(db)
+        self.media = SqliteMedia(db)
+        self.branches = SqliteBranches(db)
+        self.blocks = SqliteBlocks(db)
+        self.bridges = SqliteBridges(db)
+        self.journal = SqliteJournal(db)
+        self.corrections = SqliteCorrections(db)
+        self.checks = SqliteChecks(db)
+
+    @classmethod
+    def exists(cls, folder: Path) -> bool:
+        return (folder / DATABASE).exists()
+
+    @classmethod
+    def create(cls, folder: Path, fill: Callable[[Self], None]) -> None:
+        connection.create(folder, lambda db: fill(cls(folder, db)))
+
+    @classmethod
+    def open(cls, folder: Path) -> Self:
+        return cls(folder, connection.connect(folder))
+
+    def close(self) -> None:
+        self.db.close()
+
+    @contextmanager
+    def sentences(self) -> Iterator[None]:
+        with connection.sentences(self.folder):
+            yield
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        with connection.sentences(self.folder):
+            nested = self.db.in_transaction
+            if not nested:
+                self.db.execute("BEGIN")
+            try:
+                yield
+            finally:
+                if not nested and self.db.in_transaction:
+                    self.db.execute("COMMIT")
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        with connection.sentences(self.folder):
+            self.db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self.db.execute("COMMIT")
+            except BaseException:
+                if self.db.in_transaction:
+                    self.db.execute("ROLLBACK")
+                raise
+
+    def changes(self) -> int:
+        self.db.execute("SELECT 1 FROM meta LIMIT 1").fetchone()  # the snapshot begins with the first read
+        return int(self.db.execute("PRAGMA data_version").fetchone()[0])
+
+    def migrate(self) -> None:
+        bring_up_to_date(self.db)
+
+    def shrink(self) -> None:
+        self.db.execute("VACUUM")
+        self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def bytes(self) -> int:
+        return _size(self.folder / DATABASE) + _size(self.folder / f"{DATABASE}-wal")
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0  # not there, or replaced a moment ago

@@ -1,0 +1,66 @@
+"""Documents with their metadata."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+
+from codomain.store.backend.values import ExportedDocument, StoredDocument
+from codomain.store.filters.where import Where
+from codomain.store.sqlite.feedback import forget_documents
+from codomain.store.sqlite.filters import to_sql
+from codomain.store.sqlite.media import has_media
+from codomain.store.sqlite.schema import LISTED, Tables
+
+_COLUMNS = "id, key, source, title, text, metadata, digest, added"
+
+
+class SqliteDocuments(Tables):
+    """The table `documents`."""
+
+    def count(self) -> int:
+        return int(self.db.execute("SELECT count(*) FROM documents").fetchone()[0])
+
+    def get(self, key: str) -> StoredDocument | None:
+        row = self.db.execute(f"SELECT {_COLUMNS} FROM documents WHERE key = ?", [key]).fetchone()
+        return None if row is None else StoredDocument(*row)
+
+    def known(self, keys: Sequence[str]) -> dict[str, tuple[int, str]]:
+        query = f"SELECT key, id, digest FROM documents WHERE key IN ({LISTED})"
+        return {key: (number, digest) for key, number, digest in self.db.execute(query, [json.dumps(list(keys))])}
+
+    def matching(self, where: Where) -> list[int]:
+        condition, parameters = to_sql(where)
+        sql = f"SELECT d.id FROM documents d LEFT JOIN sources s ON s.id = d.source WHERE {condition}"
+        return [number for (number,) in self.db.execute(sql, parameters)]
+
+    def export(self, where: Where | None) -> Iterator[ExportedDocument]:
+        condition, parameters = ("1", []) if where is None else to_sql(where)
+        sql = (
+            "SELECT d.id, d.key, d.title, d.text, d.metadata, s.path FROM documents d "
+            f"LEFT JOIN sources s ON s.id = d.source WHERE {condition} ORDER BY d.id"
+        )
+        return map(ExportedDocument._make, self.db.execute(sql, parameters))
+
+    def all(self) -> Iterator[StoredDocument]:
+        return map(StoredDocument._make, self.db.execute(f"SELECT {_COLUMNS} FROM documents"))
+
+    def next_number(self) -> int:
+        return int(self.db.execute("SELECT ifnull(max(id), 0) + 1 FROM documents").fetchone()[0])
+
+    def add(self, documents: Iterable[StoredDocument]) -> None:
+        self.db.executemany("INSERT INTO documents VALUES (?, ?, ?, ?, ?, ?, ?, ?)", documents)
+
+    def set_source(self, number: int, source: int | None) -> None:
+        self.db.execute("UPDATE documents SET source = ?1 WHERE id = ?2 AND source IS NOT ?1", [source, number])
+
+    def delete(self, numbers: Sequence[int]) -> None:
+        if not numbers:
+            return
+        listing = [json.dumps(list(numbers))]
+        forget_documents(self.db, listing)
+        self.db.execute(f"INSERT INTO tombstones SELECT row FROM chunks WHERE document IN ({LISTED})", listing)
+        self.db.execute(f"DELETE FROM chunks WHERE document IN ({LISTED})", listing)
+        if has_media(self.db):
+            self.db.execute(f"DELETE FROM media WHERE document IN ({LISTED})", listing)
+        self.db.execute(f"DELETE FROM documents WHERE id IN ({LISTED})", listing)

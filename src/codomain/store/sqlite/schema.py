@@ -1,0 +1,95 @@
+"""The tables of a collection, and those that later formats added.
+
+`collection.db` is the only truth. Rows are numbered 0, 1, 2, ... in the order of adding and never reused: a chunk's row
+is its position in every index. A deleted chunk leaves its number behind in `tombstones`.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+DATABASE = "collection.db"
+FORMAT = 4
+LISTED = "SELECT value FROM json_each(?)"
+"""The values of a parameter that is a JSON list."""
+
+_SCHEMA = """
+CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE sources (
+    id INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE,
+    size INTEGER, mtime_ns INTEGER, digest TEXT          -- null until every document of the source is in
+);
+CREATE TABLE documents (
+    id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, source INTEGER REFERENCES sources,
+    title TEXT, text TEXT NOT NULL, metadata TEXT NOT NULL, digest TEXT NOT NULL, added REAL NOT NULL
+);
+CREATE INDEX documents_by_source ON documents (source);
+CREATE TABLE chunks (
+    row INTEGER PRIMARY KEY, document INTEGER NOT NULL REFERENCES documents,
+    start INTEGER NOT NULL, stop INTEGER NOT NULL, headings TEXT
+);
+CREATE INDEX chunks_by_document ON chunks (document);
+CREATE TABLE tombstones (row INTEGER PRIMARY KEY);
+CREATE TABLE branches (
+    id INTEGER PRIMARY KEY, expression TEXT NOT NULL UNIQUE, encoder TEXT NOT NULL,
+    state BLOB                                           -- the fitted transforms as safetensors; null until fitted
+);
+CREATE TABLE blocks (
+    branch INTEGER NOT NULL REFERENCES branches, first INTEGER NOT NULL, count INTEGER NOT NULL,
+    fingerprint TEXT NOT NULL, raw INTEGER NOT NULL,     -- raw: float32 straight from the encoder, before the fit
+    checksum INTEGER NOT NULL, data BLOB NOT NULL,
+    PRIMARY KEY (branch, first)
+);
+CREATE TABLE history (at REAL NOT NULL, event TEXT NOT NULL, detail TEXT NOT NULL);
+"""
+
+_ADDED_IN_2 = """
+CREATE TABLE IF NOT EXISTS bridges (
+    new INTEGER PRIMARY KEY REFERENCES branches, old INTEGER NOT NULL REFERENCES branches,
+    state BLOB NOT NULL                                  -- codomain.store.upgrade.bridge
+);
+"""
+
+_ADDED_IN_3 = """
+CREATE TABLE IF NOT EXISTS feedback (                    -- the journal (codomain.store.feedback), in order
+    id INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, document INTEGER NOT NULL REFERENCES documents,
+    liked INTEGER NOT NULL, query TEXT, vector BLOB, encoder TEXT    -- a text, or a vector of that encoder
+);
+CREATE INDEX IF NOT EXISTS feedback_by_document ON feedback (document);
+CREATE TABLE IF NOT EXISTS shadows (                     -- vectors after feedback, searched in the place of those in blocks
+    branch INTEGER NOT NULL REFERENCES branches, row INTEGER NOT NULL, checksum INTEGER NOT NULL, data BLOB NOT NULL,
+    PRIMARY KEY (branch, row)
+);
+CREATE TABLE IF NOT EXISTS corrected (                   -- the last entry that a branch has in its shadows, and their space
+    branch INTEGER PRIMARY KEY REFERENCES branches, fingerprint TEXT NOT NULL, entry INTEGER NOT NULL
+);
+"""
+
+
+_ADDED_IN_4 = """
+CREATE TABLE IF NOT EXISTS media (                       -- images, sounds, ... of documents, in their order
+    document INTEGER NOT NULL REFERENCES documents, position INTEGER NOT NULL, modality TEXT NOT NULL,
+    form TEXT NOT NULL, digest TEXT NOT NULL, data BLOB NOT NULL,        -- form: npy, or file
+    PRIMARY KEY (document, position)
+);
+"""
+
+
+class Tables:
+    """Some tables of an open database."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self.db = db
+
+
+def make_tables(db: sqlite3.Connection) -> None:
+    """Make all tables in an empty database."""
+    db.executescript(_SCHEMA + _ADDED_IN_2 + _ADDED_IN_3 + _ADDED_IN_4)
+    db.execute("INSERT INTO meta VALUES ('format', ?)", [str(FORMAT)])
+
+
+def bring_up_to_date(db: sqlite3.Connection) -> None:
+    """Add to an older database what upgrades, feedback and media need; inside a transaction. Readers do not need it."""
+    for statement in filter(str.strip, (_ADDED_IN_2 + _ADDED_IN_3 + _ADDED_IN_4).split(";")):
+        db.execute(statement)
+    db.execute("UPDATE meta SET value = ? WHERE name = 'format'", [str(FORMAT)])

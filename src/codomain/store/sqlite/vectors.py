@@ -1,0 +1,113 @@
+"""Branches of pipelines, their vectors in blocks, and the bridges of an upgrade."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+
+from codomain.store.backend.values import StoredBlock
+from codomain.store.sqlite.feedback import forget_corrections
+from codomain.store.sqlite.schema import Tables
+
+
+class SqliteBranches(Tables):
+    """The table `branches`."""
+
+    def add(self, expression: str, encoder: str) -> None:
+        self.db.execute("INSERT INTO branches (expression, encoder) VALUES (?, ?)", [expression, encoder])
+
+    def get(self, expression: str) -> tuple[int, bytes | None] | None:
+        row: tuple[int, bytes | None] | None = self.db.execute(
+            "SELECT id, state FROM branches WHERE expression = ?", [expression]
+        ).fetchone()
+        return row
+
+    def encoder(self, expression: str) -> str:
+        (found,) = self.db.execute("SELECT encoder FROM branches WHERE expression = ?", [expression]).fetchone()
+        return str(found)
+
+    def expressions(self) -> list[str]:
+        return [expression for (expression,) in self.db.execute("SELECT expression FROM branches")]
+
+    def save_state(self, number: int, state: bytes) -> None:
+        self.db.execute("UPDATE branches SET state = ? WHERE id = ?", [state, number])
+
+    def delete(self, number: int) -> None:
+        forget_corrections(self.db, number)
+        for table, column in (("blocks", "branch"), ("bridges", "new"), ("bridges", "old"), ("branches", "id")):
+            self.db.execute(f"DELETE FROM {table} WHERE {column} = ?", [number])
+
+
+class SqliteBlocks(Tables):
+    """The table `blocks`."""
+
+    def add(self, branch: int, block: StoredBlock) -> None:
+        self.db.execute("INSERT INTO blocks VALUES (?, ?, ?, ?, ?, ?, ?)", [branch, *block])
+
+    def spans(self, branch: int) -> np.ndarray[Any, Any]:
+        listing = self.db.execute("SELECT first, count FROM blocks WHERE branch = ? ORDER BY first", [branch])
+        return np.array(listing.fetchall(), np.int64).reshape(-1, 2)
+
+    def end(self, branch: int) -> int:
+        sql = "SELECT ifnull(max(first + count), 0) FROM blocks WHERE branch = ?"
+        return int(self.db.execute(sql, [branch]).fetchone()[0])
+
+    def read(self, branch: int, start: int) -> Iterator[tuple[int, int, bytes]]:
+        query = "SELECT first, count, data FROM blocks WHERE branch = ? AND first + count > ? ORDER BY first"
+        return self.db.execute(query, [branch, start])
+
+    def all(self, branch: int) -> Iterator[StoredBlock]:
+        query = "SELECT first, count, fingerprint, raw, checksum, data FROM blocks WHERE branch = ? ORDER BY first"
+        for first, count, fingerprint, raw, checksum, data in self.db.execute(query, [branch]):
+            yield StoredBlock(first, count, fingerprint, bool(raw), checksum, data)
+
+    def data(self, branch: int, first: int) -> bytes:
+        found: bytes
+        (found,) = self.db.execute("SELECT data FROM blocks WHERE branch = ? AND first = ?", [branch, first]).fetchone()
+        return found
+
+    def parts(self, branch: int, first: int, starts: Iterable[int], size: int) -> Iterator[bytes]:
+        sql = "SELECT rowid FROM blocks WHERE branch = ? AND first = ?"
+        (rowid,) = self.db.execute(sql, [branch, first]).fetchone()
+        with self.db.blobopen("blocks", "data", rowid, readonly=True) as blob:
+            for start in starts:
+                blob.seek(start)
+                yield blob.read(size)
+
+    def row_bytes(self, branch: int) -> int | None:
+        sql = "SELECT length(data) / count FROM blocks WHERE branch = ? AND count > 0 LIMIT 1"
+        row = self.db.execute(sql, [branch]).fetchone()
+        return None if row is None else int(row[0])
+
+    def total_bytes(self, branch: int) -> int:
+        sql = "SELECT ifnull(sum(length(data)), 0) FROM blocks WHERE branch = ?"
+        return int(self.db.execute(sql, [branch]).fetchone()[0])
+
+    def delete(self, branch: int, first: int | None = None, below: int | None = None) -> None:
+        chosen, parameters = "branch = ?", [branch]
+        if first is not None:
+            chosen, parameters = f"{chosen} AND first = ?", [*parameters, first]
+        if below is not None:
+            chosen, parameters = f"{chosen} AND first + count <= ?", [*parameters, below]
+        self.db.execute(f"DELETE FROM blocks WHERE {chosen}", parameters)
+
+
+class SqliteBridges(Tables):
+    """The table `bridges`, which is there once an upgrade has begun."""
+
+    def add(self, new: int, old: int, state: bytes) -> None:
+        self.db.execute("INSERT INTO bridges VALUES (?, ?, ?)", [new, old, state])
+
+    def get(self, new: int, old: int) -> bytes:
+        state: bytes
+        (state,) = self.db.execute("SELECT state FROM bridges WHERE new = ? AND old = ?", [new, old]).fetchone()
+        return state
+
+    def pairs(self) -> dict[str, str]:
+        sql = (
+            "SELECT n.expression, o.expression FROM bridges b "
+            "JOIN branches n ON n.id = b.new JOIN branches o ON o.id = b.old"
+        )
+        return dict(self.db.execute(sql))
