@@ -25,7 +25,7 @@ lint: $(VENV)/test
 	$(BIN)/python docs/generate.py --check
 	$(BIN)/mkdocs build --strict --quiet
 
-# the generated pages, then the site into site/: open site/index.html, or mkdocs serve
+# the generated pages, then the site into site/ (search needs a server: .venv/bin/mkdocs serve)
 docs: $(VENV)/test
 	$(BIN)/python docs/generate.py
 	$(BIN)/mkdocs build --strict --quiet

@@ -2,6 +2,7 @@
 
 import ast
 import gzip
+import importlib
 import importlib.util
 import re
 from pathlib import Path
@@ -89,3 +90,47 @@ def test_the_samples_of_a_page_run_as_printed(page, tmp_path, monkeypatch, own_s
             signature(distil_static).bind(*arguments, **{k.arg: ast.literal_eval(k.value) for k in call.keywords})
             continue
         run(block, names)
+
+
+WRITTEN = [ROOT / "README.md"] + [
+    page
+    for page in sorted((ROOT / "docs").rglob("*.md"))
+    if page.relative_to(ROOT / "docs").as_posix() not in generate.PAGES
+]
+"""The pages that are written by hand."""
+
+
+def named(page: Path) -> set[str]:
+    """Dotted names of codomain in code spans of a page."""
+    return set(re.findall(r"`(codomain(?:\.\w+)+)", page.read_text(encoding="utf-8")))
+
+
+def exists(name: str) -> bool:
+    """Whether a dotted name is a module, or an attribute of one, or of a class of one."""
+    parts = name.split(".")
+    for length in range(len(parts), 0, -1):
+        try:
+            thing = importlib.import_module(".".join(parts[:length]))
+        except ImportError:
+            continue
+        for part in parts[length:]:
+            if not hasattr(thing, part):
+                return False
+            thing = getattr(thing, part)
+        return True
+    return False
+
+
+ENTRY_POINTS = {f"codomain.{role}s" for role in (*stages.ROLES, "command")}
+
+
+@pytest.mark.needs_learn
+@pytest.mark.parametrize("page", WRITTEN, ids=lambda path: path.name)
+def test_the_names_of_a_page_exist(page):
+    assert [name for name in sorted(named(page) - ENTRY_POINTS) if not exists(name)] == []
+
+
+@pytest.mark.parametrize("page", WRITTEN, ids=lambda path: path.name)
+def test_figures_are_written_in_one_form(page):
+    found = re.findall(r"(?<![\w.)\]/'\"*])\.\d+", page.read_text(encoding="utf-8"))
+    assert found == [], "0.816, not .816"
