@@ -49,7 +49,7 @@ class Paper:
         return "measured" if self.verdict else "planned"
 
 
-def load(path: str | Path = REGISTER) -> list[Paper]:
+def load(path: str | Path | None = None) -> list[Paper]:
     """The papers by number.
 
     >>> next(paper.components for paper in load() if paper.number == 92)
@@ -58,7 +58,7 @@ def load(path: str | Path = REGISTER) -> list[Paper]:
     Raises InputError, naming the paper, for a register that is not what `validate` asks.
     """
     try:
-        entries = tomllib.loads(Path(path).read_text(encoding="utf-8")).get("paper", [])
+        entries = tomllib.loads(Path(path or REGISTER).read_text(encoding="utf-8")).get("paper", [])
     except (OSError, ValueError) as error:
         raise InputError(f"{path} cannot be read: {error}.") from None
     papers = [_paper(entry) for entry in entries]
