@@ -11,10 +11,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 
 from codomain.progress import Progress
 from codomain.registry import stage
 from codomain.stage import Stage
+
+# one profile for all property tests: how long an example takes depends on the machine and its load, and says nothing
+settings.register_profile("codomain", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("codomain")
 
 
 @stage("hashed", modalities=["text"], gives="dense")

@@ -34,7 +34,7 @@ TEXTS = 800
 def measured(
     name: str, encoder: MiniLMEncoder, texts: list[str], labels: list[str] | None, edits: str
 ) -> dict[str, Flip]:
-    decision = "neighbours" if labels is None else "logistic"
+    decision = "neighbors" if labels is None else "logistic"
     chosen = [one for one in DEFAULT if one.name in edits.split()]
     found = flip_rate(encoder, texts, labels, chosen, decision)
     print(f"{name}: {len(texts)} texts, {'the nearest text' if labels is None else f'{len({*labels})} classes'}")

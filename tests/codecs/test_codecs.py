@@ -147,7 +147,7 @@ def test_codebooks_of_other_shapes_are_refused():
 
 
 @given(arrays(np.float32, (3, 5), elements=st.floats(-1e4, 1e4, width=32)), st.sampled_from(KINDS))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_decoding_is_stable(vectors, kind):
     one = codec(kind, 5)
     codes = one.encode(vectors)

@@ -158,7 +158,7 @@ def test_explanation_adds_up_to_the_score():
 
 
 @given(st.text())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_spans_are_the_terms_and_lie_on_their_words(text):
     analyzer = Analyzer()
     spans = analyzer.spans(text)

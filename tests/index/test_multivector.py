@@ -48,7 +48,7 @@ DOCUMENTS, MORE, QUERIES = lists(400, 0), lists(60, 1), lists(6, 2, most=6)
 SLOW = slow(QUERIES, Ragged.join([DOCUMENTS, MORE]))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.lists(st.integers(0, 4), max_size=5),
     st.lists(st.integers(0, 4), max_size=7),

@@ -115,7 +115,7 @@ def test_grows_the_tree_that_the_slow_version_grows(seed, dims):
 
 
 @given(st.integers(1, 60), st.integers(1, 10), st.integers(0, 1000))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_every_node_holds_the_statistics_of_its_rows(n, dims, seed):
     X = np.random.default_rng(seed).integers(-3, 4, (n, dims)).astype(np.float32)  # many equal rows
     tree = Tree(dims, PRIOR)

@@ -72,7 +72,7 @@ def check(index, vectors, k=5, allow=None, allowed=None, floor=0.9):
 
 
 @given(st.lists(st.sets(st.integers(0, 1 << 40), max_size=20), min_size=1, max_size=20))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_packed_lists_are_read_back(sets):
     lists = graph.NeighborLists(
         np.cumsum([0, *(len(s) for s in sets)]), np.array([row for s in sets for row in sorted(s)], np.int64)
@@ -82,7 +82,6 @@ def test_packed_lists_are_read_back(sets):
 
 
 @given(st.lists(st.integers(-5, 5), min_size=1, max_size=40), st.data())
-@settings(deadline=None)
 def test_selection_is_that_of_a_sort(values, data):
     nth = data.draw(st.integers(1, len(values)))
     assert walk.nth_highest(np.float32(values), len(values), nth) == sorted(values)[-nth]

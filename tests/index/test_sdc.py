@@ -41,7 +41,7 @@ def values(levels: np.ndarray, bits: int) -> np.ndarray:
 
 
 @given(st.integers(1, 4), st.integers(1, 200), st.integers(0, 2**32))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_counting_bits_gives_the_inner_product_of_the_values(bits, dim, seed):
     rng = np.random.default_rng(seed)
     levels = rng.integers(0, 2**bits, (9, dim))

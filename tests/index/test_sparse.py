@@ -126,7 +126,7 @@ def test_finds_what_the_formula_says_and_keeps_doing_so_as_it_changes(weighting,
 
 
 @given(st.integers(0, 30), st.integers(0, 12), st.integers(0, 1000), st.booleans())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_signed_vectors_give_all_the_rows_there_are_in_the_order_of_their_scores(n, k, seed, filtered):
     case = Case("dot").build(vectors(n, seed, 0.1, signed=True))
     mask = np.random.default_rng(seed).random(n) < 0.5
@@ -135,7 +135,7 @@ def test_signed_vectors_give_all_the_rows_there_are_in_the_order_of_their_scores
 
 
 @given(st.integers(0, 25), st.integers(0, 25), st.integers(0, 99))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_lists_hold_the_vectors_and_two_join_as_one(n, m, seed):
     one, two = vectors(n, seed, 0.1, signed=True), vectors(m, seed + 1, 0.02, dim=DIM)
     both = vstack([one, two]).tocsr()

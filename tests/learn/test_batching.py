@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from codomain.learn.batching.no_duplicates import NoDuplicates
@@ -25,7 +25,6 @@ def test_an_epoch_is_a_draw_of_the_seeds_generator():
 CODES = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), max_size=40)
 
 
-@settings(deadline=None)
 @given(CODES, st.integers(1, 7))
 def test_no_batch_has_an_item_in_two_rows_and_no_row_is_lost(pairs, size):
     codes = np.array(pairs, int).reshape(-1, 2)
@@ -37,7 +36,6 @@ def test_no_batch_has_an_item_in_two_rows_and_no_row_is_lost(pairs, size):
     assert sorted(row for batch in batches for row in batch.tolist()) == list(range(len(codes)))
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, 5), max_size=40), st.integers(1, 7))
 def test_a_row_goes_into_the_first_batch_with_room_after_those_with_its_item(items, size):
     codes, expected = np.array(items, int)[:, None], []

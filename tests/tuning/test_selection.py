@@ -64,7 +64,7 @@ def test_equal_values_are_a_tie_and_not_a_win() -> None:
     assert beaten_by(values, [values.copy()], 0.005, 0.05) is None
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(st.tuples(st.integers(0, 4), st.integers(1, 4), st.sampled_from([1.0, 2.0, 4.0])), min_size=1, max_size=12)
 )

@@ -340,13 +340,13 @@ def slow_edits(a: str, b: str) -> int:
     return best
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.text("abc", max_size=5), st.lists(st.text("abc", max_size=5), min_size=1, max_size=4))
 def test_edits_are_those_of_the_recursion(word, others):
     assert edits(word, others).tolist() == [slow_edits(word, other) for other in others]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.text(max_size=30))
 def test_every_text_has_a_unit_vector(tmp_path_factory, key):
     path = tmp_path_factory.getbasetemp() / "any-text"

@@ -63,7 +63,7 @@ def test_ngrams_are_those_of_the_definition(dim, saturate, strip):
 
 
 @given(st.lists(st.text(max_size=40), max_size=6))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_any_text_has_a_vector_that_does_not_depend_on_its_company(texts):
     encoder = CharNGramEncoder(512)
     together = encoder.encode_documents(texts)

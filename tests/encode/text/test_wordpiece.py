@@ -52,7 +52,7 @@ def test_odd_texts_side_by_side_are_cut_as_the_reference_cuts_them():
     assert split(*fast.ids(odd)) == [expected(text) for text in odd]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.text(max_size=40) | st.text(alphabet="abcdez -'.#[]\t\x01é", max_size=40), min_size=1, max_size=6))
 def test_any_texts_are_cut_as_the_reference_cuts_them(texts):
     assert split(*fast.ids(texts)) == [expected(text) for text in texts]

@@ -83,7 +83,7 @@ def test_what_cannot_match_is_not_read(tmp_path):
     assert summaries.sum() <= len(summaries) / 2  # sections sit in few lists: the others are known without reading
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.lists(st.tuples(st.integers(-3, 3), st.sampled_from([0, 1, 2**62, -(2**62)])), max_size=30),
     st.lists(st.integers(0, 30), max_size=4),

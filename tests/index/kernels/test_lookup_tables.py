@@ -16,7 +16,7 @@ X, QUERIES = (RNG.standard_normal((n, DIM)).astype(np.float32) + np.float32(0.2)
 
 
 @given(st.integers(0, 9), st.integers(0, 130), st.integers(0, 2**32))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_the_kernel_adds_up_what_indexing_gives(n, width, seed):
     lookups = pytest.importorskip("codomain.index._kernels.lookup_tables", reason="needs codomain[engines]")
     rng = np.random.default_rng(seed)

@@ -20,7 +20,7 @@ def filed(request, tmp_path_factory):
     return MappedStore(path), rows
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.integers(0, 2_999), max_size=50))
 def test_rows_are_those_of_the_file(filed, rows):
     store, whole = filed

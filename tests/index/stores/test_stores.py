@@ -51,7 +51,7 @@ def test_any_rows_in_any_order_with_any_prefetch_are_those_in_memory(folder, dty
     assert len(disk) == len(ram)
     rows = st.lists(st.integers(0, len(ram) - 1), max_size=60).map(lambda r: np.array(r, np.int64))
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(rows, st.one_of(st.none(), rows))
     def check(wanted, guessed):
         if guessed is not None:

@@ -73,7 +73,7 @@ IDS = (
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.dictionaries(IDS, st.lists(st.tuples(IDS, st.floats(-10, 10, width=32)), min_size=1, max_size=4), max_size=4))
 def test_a_run_survives_its_file(tmp_path_factory, rankings):
     path = tmp_path_factory.mktemp("run") / "run.trec"

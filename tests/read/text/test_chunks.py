@@ -43,14 +43,14 @@ def check(text: str, chunks: list) -> None:
     assert [c.start for c in chunks] == sorted(c.start for c in chunks)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(PROSE | PIECES, st.integers(1, 30), st.integers(0, 10), st.booleans())
 def test_every_character_is_in_a_chunk_and_offsets_are_exact(text, size, overlap, markdown):
     chunks = chunk(Record("", text, markdown=markdown), size, min(overlap, size - 1))
     check(text, chunks)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(text=PROSE | PIECES, size=st.integers(2, 30), overlap=st.integers(0, 1), markdown=st.booleans())
 def test_with_a_tokenizer_no_chunk_is_longer_than_asked(letters, text, size, overlap, markdown):
     chunks = chunk(Record("", text, markdown=markdown), size, overlap, letters)

@@ -25,7 +25,7 @@ def masks(where: Where, documents: list[dict[str, Any]], chunks: list[int]) -> t
     return found, [matches(where, documents[document]) for document in owner]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(filters, st.lists(metadata, min_size=1, max_size=6), st.lists(st.integers(0, 5), min_size=1, max_size=9))
 def test_columns_agree_with_a_plain_reading(where: Where, documents: list[dict[str, Any]], chunks: list[int]) -> None:
     try:
@@ -35,7 +35,7 @@ def test_columns_agree_with_a_plain_reading(where: Where, documents: list[dict[s
     assert found == expected
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     meeting_filters,
     st.lists(meeting_metadata, min_size=1, max_size=6),

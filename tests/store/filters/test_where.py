@@ -126,13 +126,13 @@ def agrees(where: Where, documents: list[dict[str, Any]]) -> None:
     assert found == {number for number, fields in enumerate(documents) if matches(where, fields)}
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(filters, st.lists(metadata, min_size=1, max_size=5))
 def test_sql_agrees_with_a_plain_reading(where: Where, documents: list[dict[str, Any]]) -> None:
     agrees(where, documents)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(meeting_filters, st.lists(meeting_metadata, min_size=1, max_size=5))
 def test_sql_agrees_where_values_are_of_the_kind_that_is_asked_for(
     where: Where, documents: list[dict[str, Any]]

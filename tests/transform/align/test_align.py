@@ -95,7 +95,7 @@ def test_zero_rows_say_nothing_and_stay_zero():
 
 
 @pytest.mark.parametrize("method", ["auto", "procrustes", "lowrank", "ridge"])
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     n=st.sampled_from([1, 2, 3, 5, 20, 120]),
     dims=st.sampled_from([(12, 12), (12, 7), (7, 12), (1, 1)]),
