@@ -64,11 +64,11 @@ def main() -> list[Claim]:
     cluster = told(f"one cluster of {one.sum():,} verses against the others", depth_test(V[~one], V[one]))
     half = rng.permutation(len(V))
     F, rest = V[half[:4500]], V[half[4500:]]
-    centre = rest[np.argsort(-depth(F, rest))[:1000]]
+    center = rest[np.argsort(-depth(F, rest))[:1000]]
     print("the 1,000 verses of one half that lie deepest in the other half:")
-    paper = told("as the paper tests, one-sided", depth_test(F, centre, "outlying"))
-    both = told("two-sided", depth_test(F, centre))
-    opinion = classifier_test(F, centre)
+    paper = told("as the paper tests, one-sided", depth_test(F, center, "outlying"))
+    both = told("two-sided", depth_test(F, center))
+    opinion = classifier_test(F, center)
     print(f"  a classifier: AUC {opinion.value:.3f} [{opinion.low:.3f}, {opinion.high:.3f}]")
     return [
         at_least("halves of one corpus differ at p < .05, least of three sizes", min(rates.values()), 0.02),

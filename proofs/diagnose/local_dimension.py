@@ -46,7 +46,7 @@ def clouds() -> list[Claim]:
     print(f"{'dimensions':>11} {'TwoNN':>7} {'MLE, 20':>8} {'mean local':>11}")
     for d in (2, 5, 10, 20, 50):
         X = np.float32(rng.standard_normal((2000, d)) @ basis[:d])
-        two, mle = intrinsic_dimension(X), intrinsic_dimension(X, "mle", neighbours=20)
+        two, mle = intrinsic_dimension(X), intrinsic_dimension(X, "mle", neighbors=20)
         print(f"{d:11} {two:7.2f} {mle:8.2f} {local_dimension(X, sample=500).mean():11.2f}")
         if d <= 10:
             near = max(near, abs(two / d - 1))

@@ -25,7 +25,7 @@ def main() -> list[Claim]:
 
     X = np.float32(np.random.default_rng(0).standard_normal((400, 6)))
     X = X[np.lexsort(X.T[::-1])]
-    ours = local_dimension(X, neighbours=60)
+    ours = local_dimension(X, neighbors=60)
     theirs = []
     for x in X:
         cloud = X[np.argsort(((X - x) ** 2).sum(axis=1))[:61]]

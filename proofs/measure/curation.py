@@ -42,7 +42,7 @@ from codomain.measure.probes.curation import (
 from codomain.measure.space.neighbors import unit_rows
 from proofs.lib.claims import Claim, above, at_least, below
 from proofs.lib.files import table
-from proofs.lib.labelled import agnews, newsgroups
+from proofs.lib.labeled import agnews, newsgroups
 from proofs.lib.prove import prove
 
 REPEATS = 20

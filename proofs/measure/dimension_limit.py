@@ -70,7 +70,7 @@ def main() -> list[Claim]:
         difference = better.against(worse, "R@2")
         apart = difference.low > 0 and difference.p < 0.001
         claims.append(shown(f"{words}, R@2, p below .001", apart, str(difference)))
-    space = Space(["minilm()"], reduce=["", "truncate(192)"], quantise=["", "int8()"], fusions=["", "fuse({}, bm25())"])
+    space = Space(["minilm()"], reduce=["", "truncate(192)"], quantize=["", "int8()"], fusions=["", "fuse({}, bm25())"])
     tuned = cd.tune(data, space=space, confirm=False)
     claims.append(
         shown("tune recommends BM25 or a fusion with it", "bm25" in str(tuned.recommended), str(tuned.recommended))

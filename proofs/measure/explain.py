@@ -28,7 +28,7 @@ from codomain.measure.data.encoded import encoded
 from codomain.measure.probes.explain import concept_vector, explain
 from codomain.measure.space.neighbors import unit_rows
 from proofs.lib.claims import Claim, at_least
-from proofs.lib.labelled import newsgroups, sst2
+from proofs.lib.labeled import newsgroups, sst2
 from proofs.lib.prove import prove
 
 

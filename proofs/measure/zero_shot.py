@@ -34,7 +34,7 @@ from codomain.measure.data.encoded import encoded
 from codomain.measure.metrics.classification import Score, accuracy, f1_difference, macro_f1
 from codomain.measure.tasks.zero_shot import LabelCentroidClassifier
 from proofs.lib.claims import Claim, above, at_least, below, shown
-from proofs.lib.labelled import Labelled, agnews, banking77, newsgroups
+from proofs.lib.labeled import Labelled, agnews, banking77, newsgroups
 from proofs.lib.prove import prove
 
 AGNEWS = {

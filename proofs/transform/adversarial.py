@@ -36,8 +36,8 @@ def mixture() -> tuple[np.ndarray, ...]:
     """Unit vectors of five clusters on a circle: 1,000 turned, 1,000 others, and 200 in both forms."""
     rng = np.random.default_rng(0)
     angles = np.array([0, 0.5, 1.3, 2.6, 4.2])
-    centres = np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    x = centres[rng.choice(5, 2200, p=[0.35, 0.25, 0.2, 0.12, 0.08])] + 0.1 * rng.standard_normal((2200, 2))
+    centers = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    x = centers[rng.choice(5, 2200, p=[0.35, 0.25, 0.2, 0.12, 0.08])] + 0.1 * rng.standard_normal((2200, 2))
     x = np.float32(x / np.linalg.norm(x, axis=1, keepdims=True))
     R = np.linalg.qr(rng.standard_normal((2, 2)))[0].astype(np.float32)
     return x[:1000] @ R, x[1000:2000], x[2000:] @ R, x[2000:]

@@ -25,7 +25,7 @@ from proofs.lib.claims import Claim, above, at_least
 from proofs.lib.prove import prove
 from proofs.lib.verses import ASKED, INDEXED, first_hits, verses
 
-FORMS = {"relative, not centred": {"centre": False}, "relative": {}, "relative, whitened": {"whiten": True}}
+FORMS = {"relative, not centred": {"center": False}, "relative": {}, "relative, whitened": {"whiten": True}}
 
 
 def main() -> list[Claim]:
