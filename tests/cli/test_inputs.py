@@ -20,7 +20,7 @@ def codomain(*arguments: str | bytes, stdin: bytes = b"", **options: object) -> 
         [sys.executable, "-c", "from codomain.cli import main; main()", *arguments],
         input=stdin,
         capture_output=True,
-        timeout=60,
+        timeout=600,
         check=False,
         **options,  # type: ignore[call-overload]
     )

@@ -102,7 +102,7 @@ def test_ctrl_c_prints_the_frontier_so_far(run: Run) -> None:
             assert process.poll() is None, process.stderr.read() if process.stderr else ""
             time.sleep(0.02)
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=600)
     assert process.returncode == 130, err
     assert "Recommended is" in out and "It was interrupted" in out
     assert json.loads(Path("notes/tune/tune.json").read_text())["recommended"]

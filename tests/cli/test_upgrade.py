@@ -70,7 +70,7 @@ def test_in_the_background(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert run("index", "real.jsonl", "--into", "real", "--pipeline", "static() >> flat()")[0] == 0
     code, out, _ = run("upgrade", "real", "--to", "float16() >> flat()", "--background")
     assert code == 0 and "upgrade.log" in out
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 600
     while not (state := json.loads(run("upgrade", "real", "--json")[1])["upgrade"])["done"]:
         assert time.monotonic() < deadline, (tmp_path / "real" / "upgrade.log").read_text()
         time.sleep(0.2)

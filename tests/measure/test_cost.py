@@ -73,7 +73,7 @@ def test_bills_of_what_cannot_be_are_refused() -> None:
 
 def test_waiting_takes_time_but_no_processor() -> None:
     measured = measure_cost(lambda: time.sleep(0.2))
-    assert 0.2 <= measured.seconds < 1 and measured.cpu_seconds < 0.1
+    assert measured.seconds >= 0.2 and measured.cpu_seconds < 0.1
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="only Linux tells its memory in /proc")

@@ -365,8 +365,8 @@ def test_kills_lose_no_feedback_that_was_acknowledged(tmp_path: Path, texts: lis
         worker = subprocess.Popen(
             [sys.executable, str(WORKER), str(folder), str(journal), str(kill)], stderr=subprocess.PIPE
         )
-        deadline = time.monotonic() + 30
-        while (not journal.exists() or journal.stat().st_size == before) and time.monotonic() < deadline:
+        deadline = time.monotonic() + 600
+        while b"\n" not in _since(journal, before) and time.monotonic() < deadline:
             time.sleep(0.005)
         time.sleep(rng.uniform(0, 0.3))
         worker.send_signal(signal.SIGKILL)
@@ -385,4 +385,9 @@ def test_kills_lose_no_feedback_that_was_acknowledged(tmp_path: Path, texts: lis
                 for i in range(150)
             ]
             assert (c.vectors(np.array(rows)) == plain).all()
-    assert len(acknowledged) > KILLS
+    assert len(acknowledged) >= KILLS
+
+
+def _since(journal: Path, before: int) -> bytes:
+    """What a worker has written to its journal since it had `before` bytes."""
+    return journal.read_bytes()[before:] if journal.exists() else b""

@@ -28,7 +28,7 @@ def start(*arguments: object) -> subprocess.Popen[str]:
 
 def finish(process: subprocess.Popen[str]) -> dict[str, int]:
     """What a process counted; fails with what it said if it did not come to its end."""
-    output, errors = process.communicate(timeout=120)
+    output, errors = process.communicate(timeout=600)
     assert process.returncode == 0, errors
     counts: dict[str, int] = json.loads(output.splitlines()[-1])
     return counts

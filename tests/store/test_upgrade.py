@@ -286,7 +286,7 @@ def test_every_open_collection_follows(tmp_path: Path, texts: list[str]) -> None
         one.upgrade("hashed(96, 'new')")
         two.add({"id": f"d{i}", "text": texts[i]} for i in range(100, 150))
         assert embedded(two) == 0
-        one.continue_upgrade_in_background().result(timeout=60)
+        one.continue_upgrade_in_background().result(timeout=600)
         two.add({"id": f"d{i}", "text": texts[i]} for i in range(150, 200))  # to what it is now, not to what it was
         for c in (one, two):
             assert hit_rate(c, texts) >= ALL and str(c.pipeline) == NEW and c.verify() == []

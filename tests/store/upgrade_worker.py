@@ -20,7 +20,7 @@ def main(folder: str) -> None:
         print("begun", flush=True)
         while True:
             if collection.upgrading:
-                collection.continue_upgrade(lambda rows: time.sleep(0.004))
+                collection.continue_upgrade(lambda *_: time.sleep(0.004))
             if collection.state.upgrade is not None and collection.state.upgrade.done:
                 collection.drop_old()
             here = str(collection.pipeline).split(" >> ")[0]
