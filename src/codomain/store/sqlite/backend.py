@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Self
 
@@ -57,10 +57,8 @@ class SqliteBackend:
     def close(self) -> None:
         self.db.close()
 
-    @contextmanager
-    def sentences(self) -> Iterator[None]:
-        with connection.sentences(self.folder):
-            yield
+    def sentences(self) -> AbstractContextManager[None]:
+        return connection.sentences(self.folder)
 
     @contextmanager
     def reading(self) -> Iterator[None]:
