@@ -8,7 +8,7 @@ directions: mean |cos| below .2 in every layer; (4) topics are clearer in the co
 silhouette of the newsgroups in the last layer; (5) a post whose words are shuffled keeps its context part: it is
 the nearest of all 256 to the original's for 90 of 100.
 
-    CODOMAIN_DATA=... python proofs/diagnose/position_context.py
+    CODOMAIN_DATA=... python proofs/diagnosis/position_context.py
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ On Cranfield, SciFact and NPL one half of the queries chooses, the other half ju
  5. the latency that is reported is that of the collection once it is rebuilt, within a quarter;
  6. on LIMIT, which vectors cannot answer, a lexical or hybrid pipeline is recommended.
 
-    CODOMAIN_DATA=... python proofs/tune/tune.py [1 2 ...]
+    CODOMAIN_DATA=... python proofs/tuning/tune.py [1 2 ...]
 """
 
 from __future__ import annotations

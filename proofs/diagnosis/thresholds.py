@@ -8,7 +8,7 @@ better than right first hits from wrong ones: an AUC higher by .15 at least on b
 overlap of relevant and random pairs falls as accuracy rises: Spearman -.6 or less on both sets. The paper also says that isotropy does
 not go with accuracy: IsoScore's correlation is printed, and (4) it is weaker than the overlap's on both sets.
 
-    CODOMAIN_DATA=... python proofs/diagnose/thresholds.py
+    CODOMAIN_DATA=... python proofs/diagnosis/thresholds.py
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ unrelated Gaussian vectors alike (above .1 for 2,000 of 384 dimensions, above .5
 either way); (2) the paper's message in one pair: L6 and its own 64 principal components have a debiased CKA above .9 and share
 less than .6 (Jaccard) of the ten nearest; (3) what is retrieved agrees less than the spaces do, for every pair.
 
-    CODOMAIN_DATA=... python proofs/diagnose/agreement.py
+    CODOMAIN_DATA=... python proofs/diagnosis/agreement.py
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ real ones, against the pipeline that is chosen on real ones. What is claimed, be
  - the choice loses less than .03 nDCG@10 against the choice on judgements, on two of the three sets at least;
  - it beats float32 search by MiniLM, what people take without measuring, on two of the three sets at least.
 
-    CODOMAIN_DATA=... python proofs/tune/synthetic_queries.py
+    CODOMAIN_DATA=... python proofs/tuning/synthetic_queries.py
 """
 
 from __future__ import annotations

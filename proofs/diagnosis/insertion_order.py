@@ -8,7 +8,7 @@ Claim, set before the first run: recall@10 of the fifth of the queries with the 
 that of the fifth with the highest, at m=8. Another, that adding rows cluster by cluster costs half a point at a starved m=4, did
 not hold; at m=4 it is rising local dimension that costs recall, as in the paper, and nothing does at m=16. Orders are printed.
 
-    CODOMAIN_DATA=... python proofs/diagnose/insertion_order.py
+    CODOMAIN_DATA=... python proofs/diagnosis/insertion_order.py
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """TwoNN on each neighbourhood of a cloud, beside the same by scikit-dimension.
 
-Paper 162: "Less is More: Local Intrinsic Dimensions of Contextual Language Models" (2025); proofs/diagnose/local_dimension.py has
+Paper 162: "Less is More: Local Intrinsic Dimensions of Contextual Language Models" (2025); proofs/diagnosis/local_dimension.py has
 what the paper claims. Claim: on 400 Gaussian rows of 6 dimensions, neighbourhoods of 60, the two agree to .001.
 
-    pip install scikit-dimension; python proofs/diagnose/local_dimension_peer.py
+    pip install scikit-dimension; python proofs/diagnosis/local_dimension_peer.py
 """
 
 from __future__ import annotations

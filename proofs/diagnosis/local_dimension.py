@@ -3,7 +3,7 @@
 Paper 162: "Less is More: Local Intrinsic Dimensions of Contextual Language Models" (2025).
 
 First, Gaussian clouds of 2 to 50 dimensions turned into 384: estimates within 5 % up to 10 dimensions by TwoNN, too low from 20 on
-by both TwoNN and maximum likelihood, as is known of both. proofs/diagnose/local_dimension_peer.py compares with scikit-dimension.
+by both TwoNN and maximum likelihood, as is known of both. proofs/diagnosis/local_dimension_peer.py compares with scikit-dimension.
 Then MiniLM with a linear head is fine-tuned on 160 film reviews of SST-5 for 10 epochs (AdamW, 1e-4, batches of 32), which
 over-fits; after each epoch the loss on 300 other reviews, and the mean local dimension of 800 of their token vectors among all
 of them in the last layer, L = 128 neighbours, the same tokens each time. Two seeds.
@@ -11,7 +11,7 @@ of them in the last layer, L = 128 neighbours, the same tokens each time. Two se
 Claims of the fine-tune, set before the run, after the paper: (1) at the epoch of the least validation loss the mean local dimension lies below that of
 the start; (2) at the end, over-fitted, it has risen from there. Both for both seeds.
 
-    CODOMAIN_DATA=... python proofs/diagnose/local_dimension.py
+    CODOMAIN_DATA=... python proofs/diagnosis/local_dimension.py
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ edits that keep the meaning (a typo, capitals) flip the sentiment of less than 1
 of less than half, though they reverse it: the vector misses most. A fourth, that shuffled words flip less than 15 % of the intents
 of 800 questions to a bank, did not hold: they flip 22 %, as many as a typo does.
 
-    CODOMAIN_DATA=... python proofs/diagnose/flip_rate.py
+    CODOMAIN_DATA=... python proofs/diagnosis/flip_rate.py
 """
 
 from __future__ import annotations

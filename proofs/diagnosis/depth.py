@@ -11,7 +11,7 @@ Two more were set before the first run and did not hold then. The largest of eig
 expected outside the others, and lies deeper: depth sees that a part is different, not always that it is further out. A classifier
 was expected to tell the collapsed generator with an AUC above .9; its penalty was since chosen on other corpora.
 
-    CODOMAIN_DATA=... python proofs/diagnose/depth.py
+    CODOMAIN_DATA=... python proofs/diagnosis/depth.py
 """
 
 from __future__ import annotations
