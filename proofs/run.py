@@ -3,7 +3,7 @@
 
     python proofs/run.py [--fresh] [--quick MINUTES] [--record] [name ...]
 
-A name is that of a proof or of a room: `index`, `index/tiered`, "tune/tune 2". --quick runs what fits into the minutes, another
+A name is that of a proof or of a room: `index`, `index/tiered`, "tuning/tune 2". --quick runs what fits into the minutes, another
 choice at every commit. --record writes proofs/last_run.toml from what is kept and runs nothing.
 """
 

@@ -33,7 +33,7 @@ class Entry:
 
     @property
     def name(self) -> str:
-        """Room and script, then the arguments: "index/tiered", "tune/tune 2"."""
+        """Room and script, then the arguments: "index/tiered", "tuning/tune 2"."""
         return " ".join([self.script.removeprefix("proofs/").removesuffix(".py"), *self.arguments])
 
     def lacks(self) -> str:

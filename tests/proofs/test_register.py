@@ -29,7 +29,7 @@ def test_every_proof_ends_in_the_same_way():
 
 
 def test_an_entry_is_found_by_script_and_arguments():
-    assert register.find(ROOT / "proofs/tuning/tune.py", ["2"]).name == "tune/tune 2"
+    assert register.find(ROOT / "proofs/tuning/tune.py", ["2"]).name == "tuning/tune 2"
     assert register.find(ROOT / "proofs/tuning/tune.py", ["7"]) is None
 
 
