@@ -39,7 +39,7 @@ from codomain.measure.probes.curation import (
     select_diverse,
     source_purity,
 )
-from codomain.measure.space.neighbors import unit_rows
+from codomain.vectors import unit_rows
 from proofs.lib.claims import Claim, above, at_least, below
 from proofs.lib.files import table
 from proofs.lib.labeled import agnews, newsgroups

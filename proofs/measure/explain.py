@@ -26,7 +26,7 @@ sys.path.append(str(Path(__file__).parents[2]))
 import codomain as cd
 from codomain.measure.data.encoded import encoded
 from codomain.measure.probes.explain import concept_vector, explain
-from codomain.measure.space.neighbors import unit_rows
+from codomain.vectors import unit_rows
 from proofs.lib.claims import Claim, at_least
 from proofs.lib.labeled import newsgroups, sst2
 from proofs.lib.prove import prove

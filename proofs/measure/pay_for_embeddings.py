@@ -31,8 +31,7 @@ from codomain.measure.cost import CostModel, break_even, rerank_by_cosine
 from codomain.measure.data.datasets import Dataset
 from codomain.measure.data.encoded import encoded
 from codomain.measure.data.runs import Run
-from codomain.measure.space.neighbors import unit_rows
-from codomain.vectors import Hits
+from codomain.vectors import Hits, unit_rows
 from proofs.lib.claims import Claim, above, at_least
 from proofs.lib.prove import prove
 

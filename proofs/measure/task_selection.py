@@ -36,9 +36,9 @@ from codomain.measure.build.reduce import borda, rank_agreement, reduce_pool, se
 from codomain.measure.data.datasets import Dataset
 from codomain.measure.data.encoded import encoded
 from codomain.measure.metrics.retrieval import spearman
-from codomain.measure.space.neighbors import unit_rows
 from codomain.measure.tasks.bitext import bitext
 from codomain.measure.tasks.vector_tasks import clusters, cosine_of_pairs, linear_probe, ranked
+from codomain.vectors import unit_rows
 from proofs.lib.claims import Claim, at_least
 from proofs.lib.e5 import E5
 from proofs.lib.prove import prove

@@ -26,7 +26,7 @@ sys.path.append(str(Path(__file__).parents[2]))
 from codomain.measure.metrics.significance import compare as paired
 from codomain.measure.space.compression import compare
 from codomain.transform import SpectralBand
-from codomain.transform.reduce import unit_rows
+from codomain.vectors import unit_rows
 from proofs.lib.claims import Claim, above
 from proofs.lib.prove import prove
 from proofs.lib.verses import verses

@@ -158,6 +158,18 @@ def as_float32(vectors: Any, *, dim: int | None = None, what: str = "vectors") -
     return array
 
 
+def unit_rows(X: Any) -> Floats:
+    """Rows (n, d) scaled to length one; zero rows stay zero. Raises InputError for what is no table of finite numbers.
+
+    >>> unit_rows(np.float32([[3, 4], [0, 0]]))
+    array([[0.6, 0.8],
+           [0. , 0. ]], dtype=float32)
+    """
+    X = as_float32(X)
+    norms = np.sqrt(np.einsum("ij,ij->i", X, X))[:, None]
+    return np.asarray(X / np.where(norms > 0, norms, 1), np.float32)
+
+
 def as_ragged(vectors: Any, *, dim: int | None = None, what: str = "vectors") -> Ragged:
     """Check lists of vectors and give them with float32 values; float16 values stay as they are.
 

@@ -12,8 +12,8 @@ from codomain.measure.metrics.significance import interval
 from codomain.measure.space.agreement import cka, jaccard_at_k, rank_similarity
 from codomain.measure.space.drift import classifier_test, depth_test
 from codomain.measure.space.geometry import isoscore, mean_cosine
-from codomain.measure.space.neighbors import nearest, unit_rows
-from codomain.vectors import Floats
+from codomain.measure.space.neighbors import nearest
+from codomain.vectors import Floats, unit_rows
 
 _ROWS = 2_000
 """Of each side: p-values shrink with more, and say no more."""

@@ -14,9 +14,8 @@ from codomain.items import texts_of
 from codomain.measure.data.corpus import Corpus, usable
 from codomain.measure.data.datasets import Dataset, Qrels
 from codomain.measure.data.encoded import encoded
-from codomain.measure.space.neighbors import unit_rows
 from codomain.pipeline import pipeline
-from codomain.vectors import Floats, Rows
+from codomain.vectors import Floats, Rows, unit_rows
 
 if TYPE_CHECKING:
     from codomain.store import Collection

@@ -113,7 +113,7 @@ def rerank_by_cosine(hits: Hits, queries: Floats, X: Floats, k: int | None = Non
 
     Raises InputError for a weight outside of 0 to 1 or sides that do not fit.
     """
-    from codomain.measure.space.neighbors import unit_rows
+    from codomain.vectors import unit_rows
 
     if not 0 <= mix <= 1 or len(queries) != len(hits.rows):
         raise InputError(

@@ -10,7 +10,7 @@ from codomain.registry import stage
 from codomain.stage import check_int
 from codomain.transform.dimension import auto_dimension
 from codomain.transform.estimator import Estimator
-from codomain.vectors import Floats
+from codomain.vectors import Floats, unit_rows
 
 
 @stage("normalize", takes=["dense"], gives="dense")
@@ -158,12 +158,6 @@ def principal(moments: np.ndarray, kept: int | slice) -> tuple[np.ndarray, Float
     peak = np.abs(components).argmax(axis=1)
     components = components * np.sign(components[np.arange(len(components)), peak])[:, None]
     return values[::-1][band], np.asarray(components, np.float32, order="C")
-
-
-def unit_rows(X: Floats) -> Floats:
-    """Rows (n, d) scaled to length one; zero rows stay zero."""
-    norms = np.sqrt(np.einsum("ij,ij->i", X, X))[:, None]
-    return np.asarray(X / np.where(norms > 0, norms, 1), np.float32)
 
 
 def _at_most(wanted: object, dim: int | None) -> int:

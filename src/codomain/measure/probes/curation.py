@@ -12,8 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from codomain.errors import InputError
 from codomain.measure.metrics.retrieval import spearman
-from codomain.measure.space.neighbors import nearest, unit_rows
-from codomain.vectors import Floats, Rows
+from codomain.measure.space.neighbors import nearest
+from codomain.vectors import Floats, Rows, unit_rows
 
 _ITERATIONS = 20
 _BLOCK = 2_000

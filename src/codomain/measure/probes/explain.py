@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codomain.errors import InputError
-from codomain.measure.space.neighbors import unit_rows
-from codomain.vectors import Floats, Rows
+from codomain.vectors import Floats, Rows, unit_rows
 
 _WORD = re.compile(r"[^\W\d_][\w'-]*[^\W_]")
 _PRIOR = 1_000.0

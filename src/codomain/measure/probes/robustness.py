@@ -17,8 +17,7 @@ from codomain.contracts import Encoder
 from codomain.errors import InputError, MissingExtra
 from codomain.index.flat import Flat
 from codomain.measure.probes.perturbations import DEFAULT, Perturbation
-from codomain.measure.space.neighbors import unit_rows
-from codomain.vectors import Floats, Rows
+from codomain.vectors import Floats, Rows, unit_rows
 
 Decision = Literal["neighbors", "centroid", "logistic"]
 

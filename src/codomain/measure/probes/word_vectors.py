@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from codomain.errors import InputError
 from codomain.measure.metrics.retrieval import spearman
 from codomain.measure.probes.curation import kmeans
-from codomain.measure.space.neighbors import unit_rows
-from codomain.vectors import Floats
+from codomain.vectors import Floats, unit_rows
 
 Words = Any
 """Where vectors of words come from: a `codomain.vectorfiles.VectorFile`, a dict from word to vector (d,), or an encoder."""

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from codomain.errors import InputError
 from codomain.index.flat import Flat
-from codomain.measure.space.neighbors import nearest, unit_rows
-from codomain.vectors import Floats, as_float32
+from codomain.measure.space.neighbors import nearest
+from codomain.vectors import Floats, as_float32, unit_rows
 
 Ranked = NDArray[np.integer]
 """Rows (q, k), the best first."""

@@ -15,8 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codomain.errors import InputError, MissingExtra
-from codomain.measure.space.neighbors import unit_rows
-from codomain.vectors import Floats, as_float32
+from codomain.vectors import Floats, as_float32, unit_rows
 
 Distance = Literal["cosine", "chord"]
 Alternative = Literal["two-sided", "outlying"]

@@ -11,21 +11,9 @@ from numpy.typing import NDArray
 
 from codomain.errors import InputError
 from codomain.index.flat import Flat
-from codomain.vectors import Floats, Hits, as_float32
+from codomain.vectors import Floats, Hits, unit_rows
 
 _BLOCK = 2_000
-
-
-def unit_rows(X: Floats) -> Floats:
-    """Rows (n, d) of unit length; zero rows stay zero.
-
-    >>> unit_rows(np.float32([[3, 4], [0, 0]]))
-    array([[0.6, 0.8],
-           [0. , 0. ]], dtype=float32)
-    """
-    X = as_float32(X)
-    lengths = np.linalg.norm(X, axis=1, keepdims=True)
-    return np.asarray(X / np.where(lengths > 0, lengths, 1), np.float32)
 
 
 def nearest(X: Floats, k: int, rows: NDArray[np.integer] | None = None) -> Hits:

@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 
 from codomain.errors import InputError
 from codomain.index.flat import Flat
-from codomain.measure.space.neighbors import unit_rows
-from codomain.vectors import Floats
+from codomain.vectors import Floats, unit_rows
 
 Target = Literal["f1"] | tuple[Literal["precision", "recall"], float]
 Values = NDArray[np.float64]

@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from codomain.errors import InputError
-from codomain.measure.space.neighbors import unit_rows
-from codomain.vectors import Floats, Rows
+from codomain.vectors import Floats, Rows, unit_rows
 
 _BLOCK = 1_000
 

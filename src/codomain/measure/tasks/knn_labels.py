@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from codomain.errors import InputError
 from codomain.index.flat import Flat
-from codomain.measure.space.neighbors import unit_rows
-from codomain.vectors import Floats
+from codomain.vectors import Floats, unit_rows
 
 
 class KNNLabels:

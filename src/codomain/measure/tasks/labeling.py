@@ -13,10 +13,9 @@ from numpy.typing import NDArray
 
 from codomain.errors import InputError
 from codomain.measure.metrics.classification import Score, accuracy, macro_f1
-from codomain.measure.space.neighbors import unit_rows
 from codomain.measure.tasks.knn_labels import KNNLabels
 from codomain.measure.tasks.zero_shot import LabelCentroidClassifier
-from codomain.vectors import Floats
+from codomain.vectors import Floats, unit_rows
 
 if TYPE_CHECKING:
     from codomain.store import Collection

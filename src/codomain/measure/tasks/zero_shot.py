@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codomain.errors import InputError, MissingExtra
-from codomain.measure.space.neighbors import unit_rows
-from codomain.vectors import Floats, as_float32
+from codomain.vectors import Floats, as_float32, unit_rows
 
 _SHARE = 0.02
 _NOISE = 0.99

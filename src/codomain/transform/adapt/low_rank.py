@@ -11,8 +11,7 @@ from codomain.errors import MissingExtra
 from codomain.stage import check_float, check_int
 from codomain.transform.align.align import paired
 from codomain.transform.estimator import Estimator, VectorError
-from codomain.transform.reduce import unit_rows
-from codomain.vectors import Floats, Kind
+from codomain.vectors import Floats, Kind, unit_rows
 
 if TYPE_CHECKING:
     from codomain.transform.training.adapter import PairSplit

@@ -10,8 +10,7 @@ import numpy as np
 from codomain.errors import MissingExtra
 from codomain.stage import check_float, check_int
 from codomain.transform.estimator import Estimator, VectorError
-from codomain.transform.reduce import unit_rows
-from codomain.vectors import Floats, Kind
+from codomain.vectors import Floats, Kind, unit_rows
 
 
 class AdversarialTranslator(Estimator):
