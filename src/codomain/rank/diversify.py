@@ -60,7 +60,7 @@ class Diversify(Stage):
             gain = self.balance * relevance - (1 - self.balance) * nearest
             gain[order] = -np.inf
             best = int(np.argmax(gain))
-            likeness = unit @ unit[best]
+            likeness = np.vecdot(unit, unit[best])  # row by row: to equal documents it is equal
             nearest = likeness if not order else np.maximum(nearest, likeness)
             order.append(best)
         return order
