@@ -9,7 +9,7 @@ each pair by itself: equal rows have equal scores, and equal scores go by row.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cached_property
@@ -184,6 +184,25 @@ def _decide(
         order = np.lexsort((rows[part], -scores[part]))
         some.places[near], some.scores[near] = places[part][order], scores[part][order]
         start += count
+
+
+def settled(scores: Floats, rows: Rows, k: int, slack: float, again: Callable[[Rows], Floats]) -> tuple[Rows, Floats]:
+    """Places and scores of the k best of one query's scores (n,), best first, ties by lower row.
+
+    Of those that are no farther apart than `slack` each is scored again by itself: `again` gives the scores of places.
+    Without slack, scores are as they should be.
+
+    >>> settled(np.float32([1, 3, 2.999]), np.array([0, 1, 2]), 2, 0.01, lambda places: np.float32([3, 3]))[0]
+    array([1, 2])
+    """
+    places = best_places(scores, k, slack)
+    places = places[np.lexsort((rows[places], -scores[places]))]
+    values, near = scores[places], _close(scores[places], slack)
+    if slack and len(near):
+        alone = again(places[near])
+        order = np.lexsort((rows[places[near]], -alone))
+        places[near], values[near] = places[near][order], alone[order]
+    return places[:k], values[:k]
 
 
 def best_places(scores: Floats, k: int, slack: float = 0.0) -> Rows:

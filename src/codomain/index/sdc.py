@@ -15,6 +15,7 @@ from codomain.errors import InputError, MissingExtra
 from codomain.index._kernels.tiles import LANES, Tiles
 from codomain.index.array_files import GrowableArray, codec_arrays, open_arrays, save_arrays, saved_codec
 from codomain.index.base import IndexStage
+from codomain.index.rescore import PairScorer
 from codomain.index.scan import Metric, check_metric, codes_of
 from codomain.registry import stage
 from codomain.stage import Stage, check_int
@@ -178,20 +179,10 @@ class SymmetricDistance(IndexStage):
 
     def _scores(self, queries: Floats, near: Rows) -> Floats:
         """Scores (q, depth) of float32 queries against what the codes of the rows `near` (q, depth) stand for."""
-        weights, unit, bias = self.codec.query_form(queries)
-        lengths = np.linalg.norm(queries, axis=1)
-        scores = np.empty(near.size, np.float32)
-        wide = np.empty((_PAIRS, self.codec.dim), np.float32)
+        pairs, scores = PairScorer(queries, self.codec, self.metric), np.empty(near.size, np.float32)
         for start in range(0, near.size, _PAIRS):
-            pairs = np.arange(start, min(start + _PAIRS, near.size))
-            asked = pairs // near.shape[1]
-            codes = self._codes(near.ravel()[pairs])
-            block = self.codec.widen(codes, wide[: len(pairs)])
-            products = np.einsum("ij,ij->i", block, weights[asked]) * unit[asked] + bias[asked]
-            if self.metric == "cosine":
-                both = lengths[asked] * np.sqrt(self.codec.squared_norms(codes))
-                products = np.divide(products, both, out=np.zeros_like(products), where=both > 0)
-            scores[pairs] = products
+            part = np.arange(start, min(start + _PAIRS, near.size))
+            scores[part] = pairs.scores(part // near.shape[1], self._codes(near.ravel()[part]))
         return scores.reshape(near.shape)
 
     def _pack(self, codes: np.ndarray) -> np.ndarray:

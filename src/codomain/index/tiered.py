@@ -13,6 +13,7 @@ from codomain.contracts import FineStore, RowReader
 from codomain.errors import InputError
 from codomain.index.array_files import GrowableArray, codec_arrays, open_arrays, part_folder, save_arrays, saved_codec
 from codomain.index.base import IndexStage
+from codomain.index.rescore import PairScorer
 from codomain.index.scan import check_metric, codes_of
 from codomain.index.stores.mapped import MappedStore
 from codomain.index.stores.stores import RamStore, SourceStore
@@ -248,13 +249,8 @@ class Tiered(IndexStage):
         return self._form.encode(vectors)  # clips what float16 cannot hold
 
     def _scores(self, query: Floats, vectors: Floats) -> Floats:
-        if self.metric == "l2":
-            return np.asarray(-np.square(vectors - query).sum(axis=1))
-        scores: Floats = vectors @ query
-        if self.metric == "cosine":
-            lengths = np.linalg.norm(vectors, axis=1) * np.linalg.norm(query)
-            return np.asarray(np.divide(scores, lengths, out=np.zeros_like(scores), where=lengths > 0))
-        return scores
+        pairs = PairScorer(query[None], Codec("float32", self._dim), self.metric)
+        return pairs.scores(np.zeros(len(vectors), np.int64), vectors)
 
     def _stores(self) -> list[tuple[int, FineStore]]:
         """Stores with the first row that each holds."""

@@ -60,7 +60,7 @@ class Diversify(Stage):
             gain = self.balance * relevance - (1 - self.balance) * nearest
             gain[order] = -np.inf
             best = int(np.argmax(gain))
-            similarity = unit @ unit[best]
+            similarity = np.vecdot(unit, unit[best])  # row by row: to equal documents it is equal
             nearest = similarity if not order else np.maximum(nearest, similarity)
             order.append(best)
         return order

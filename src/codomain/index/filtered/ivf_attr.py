@@ -235,7 +235,7 @@ class IVFAttr(IndexStage):
     def _scores(self, query: Floats, vectors: Floats) -> Floats:
         if self.metric == "l2":
             return np.asarray(-np.square(vectors - query).sum(axis=1))
-        scores = vectors @ query
+        scores = np.vecdot(vectors, query)  # each row by itself: equal rows have equal scores
         if self.metric == "cosine":
             scores /= max(float(np.linalg.norm(query)), 1e-30)
         return np.asarray(scores, np.float32)

@@ -15,7 +15,9 @@ from codomain.index.auto import Auto
 from codomain.index.base import IndexStage
 from codomain.index.multi.candidates import inside
 from codomain.index.multi.prefix import farthest_first, padded
+from codomain.index.multi.scoring import rounding
 from codomain.index.multi.token_vectors import TokenLists, Where, as_queries, check_where
+from codomain.index.rescore import settled
 from codomain.index.scan import best_rows
 from codomain.registry import stage
 from codomain.stage import check_int
@@ -113,7 +115,7 @@ class Cascade(IndexStage):
                 vectors = np.concatenate([vectors, self._slab(g, best)], axis=1)
                 record(scored=len(best))
                 scores = _scores(query[:asked], vectors)
-                chosen, scores = top_k(scores, np.arange(len(best)), min(kept[g], len(best)))
+                chosen, scores = _best(query[:asked], vectors, scores, best, min(kept[g], len(best)))
                 best, vectors = best[chosen], vectors[chosen]
             order, scores = top_k(scores, best, k)
             hits.rows[i, : len(order)], hits.scores[i, : len(order)] = order, scores
@@ -225,6 +227,15 @@ def _scores(query: Floats, documents: Floats) -> Floats:
     n, compared, dim = documents.shape
     products = (query @ documents.reshape(-1, dim).T).reshape(len(query), n, compared)
     return np.asarray(products.max(axis=2).sum(axis=0), np.float32)
+
+
+def _best(query: Floats, documents: Floats, scores: Floats, rows: Rows, k: int) -> tuple[Rows, Floats]:
+    """Places of the k best scores (n,) and the scores; documents that a product could not tell apart are scored alone."""
+
+    def alone(places: Rows) -> Floats:
+        return np.concatenate([_scores(query, documents[i : i + 1]) for i in places])
+
+    return settled(scores, rows, k, rounding(scores, documents.shape[2]), alone)
 
 
 def _checked(steps: Any) -> tuple[tuple[int, int, int], ...]:

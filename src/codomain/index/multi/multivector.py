@@ -17,13 +17,13 @@ from codomain.index.base import IndexStage
 from codomain.index.multi.candidate_selection import SAMPLE, CandidateChoice, choose
 from codomain.index.multi.candidates import Coarse, Encoding, Pooled
 from codomain.index.multi.fde import FDE, LARGEST_K_SIM
-from codomain.index.multi.scoring import maxsim
+from codomain.index.multi.scoring import maxsim, rounding
 from codomain.index.multi.token_vectors import TokenLists, Where, as_queries, check_where, stored
-from codomain.index.scan import best_rows
+from codomain.index.rescore import settled
 from codomain.registry import stage
 from codomain.stage import Stage, check_float, check_int
 from codomain.trace import record
-from codomain.vectors import Floats, Hits, Ragged, Rows, allowed_rows, as_ragged, top_k
+from codomain.vectors import Floats, Hits, Ragged, Rows, allowed_rows, as_ragged
 
 _EXACT = 1 << 22
 """Numbers of all documents together up to which the score itself takes a few milliseconds: no candidates are chosen."""
@@ -146,7 +146,8 @@ class MultiVector(IndexStage):
         count = min(self.rerank or depth, depth)
         for i, found in enumerate(self._candidates(queries, depth, count, allowed)):
             scored = found.rows[0, :count]
-            best, best_scores = top_k(self._scores(queries.take(np.array([i])), scored)[0], scored, k)
+            query = queries.take(np.array([i]))
+            best, best_scores = self._best(query, self._scores(query, scored)[0], scored, k)
             if count < k:  # the others in the order of the coarse stage, none above one whose score is known
                 best = np.concatenate([best, found.rows[0, count:k]])
                 rest = np.minimum(found.scores[0, count:k], best_scores[-1])
@@ -250,9 +251,21 @@ class MultiVector(IndexStage):
         for first in range(0, len(queries.lengths), group):
             asked = queries.take(np.arange(first, min(first + group, len(queries.lengths))))
             for i, row_scores in enumerate(self._scores(asked, rows), first):
-                best, best_scores = best_rows(row_scores, rows, k)
+                query = asked.take(np.array([i - first]))
+                best, best_scores = self._best(query, row_scores, rows, k)
                 hits.rows[i, : len(best)], hits.scores[i, : len(best)] = best, best_scores
         return hits
+
+    def _best(self, query: Ragged, scores: Floats, rows: Rows, k: int) -> tuple[Rows, Floats]:
+        """The k best rows by scores (n,) and their scores; those that a product could not tell apart are scored alone."""
+
+        def alone(places: Rows) -> Floats:
+            documents = self._lists.fetch(rows[places])
+            each = (documents.take(np.array([i])) for i in range(len(places)))
+            return np.array([maxsim(query, one, self.anchor)[0, 0] for one in each], np.float32)
+
+        places, best_scores = settled(scores, rows, k, rounding(scores, self._lists.dim), alone)
+        return rows[places], best_scores
 
     def _scores(self, queries: Ragged, rows: Rows) -> Floats:
         """MaxSim (q, n), some thousand vectors at a time: they are widened and multiplied while they are in the cache."""

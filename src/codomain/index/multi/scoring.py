@@ -9,6 +9,8 @@ loop in compiled code was no faster, half-precision kernels twice as slow as wid
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from codomain.vectors import Floats, Ragged
@@ -33,6 +35,14 @@ def maxsim(queries: Ragged, documents: Ragged, anchor: float = 0.0) -> Floats:
     if anchor:
         scores += anchor * queries.lengths[:, None] * (pooled(queries) @ pooled(documents).T)
     return scores
+
+
+def rounding(scores: Floats, dim: int) -> float:
+    """How far apart scores (n,) of equal documents can be that come out of one matrix product, for the best of them.
+
+    The products of a query's vectors with the best documents are not many times smaller than with themselves.
+    """
+    return 8 * (4 + math.sqrt(dim)) * 2.0**-24 * float(np.abs(scores).max(initial=0))
 
 
 def pooled(vectors: Ragged) -> Floats:

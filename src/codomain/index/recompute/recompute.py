@@ -284,7 +284,9 @@ class Recompute(IndexStage):
         """Exact scores of all of some rows."""
         scores = np.empty((len(queries), len(rows)), np.float32)
         for start in range(0, len(rows), _FEW):
-            scores[:, start : start + _FEW] = queries @ self._vectors(rows[start : start + _FEW]).T
+            vectors = self._vectors(rows[start : start + _FEW])
+            for query, own in zip(queries, scores, strict=True):  # each row by itself: equal rows have equal scores
+                own[start : start + _FEW] = np.vecdot(vectors, query)
         record(scored=scores.size)
         return [(rows, row_scores) for row_scores in scores]
 

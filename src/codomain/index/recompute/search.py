@@ -99,7 +99,7 @@ def finish(walks: list[Walk], effort: Effort, wanted: int, fetch: Fetch) -> None
         wishes = np.unique(np.concatenate([one.pending for one in active]))
         vectors = fetch(wishes)
         for one in active:
-            one.absorb(vectors[np.searchsorted(wishes, one.pending)] @ one.query)
+            one.absorb(np.vecdot(vectors[np.searchsorted(wishes, one.pending)], one.query))
             one.advance(effort)
             if not len(one.pending) and len(one.exact[0]) < wanted:
                 one.fill(wanted)
@@ -116,4 +116,7 @@ def by_codes(
         near.append(np.sort(rows[np.argpartition(-guess, depth - 1)[:depth]]))
     wishes = np.unique(np.concatenate(near))
     vectors = fetch(wishes)
-    return [(some, vectors[np.searchsorted(wishes, some)] @ query) for some, query in zip(near, queries, strict=True)]
+    return [
+        (some, np.vecdot(vectors[np.searchsorted(wishes, some)], query))
+        for some, query in zip(near, queries, strict=True)
+    ]
