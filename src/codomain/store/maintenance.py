@@ -66,6 +66,7 @@ def compact(collection: Collection) -> None:
             for branch in (*collection.branches, *collection.state.others):
                 if branch.plan.encoder is not None:
                     branch.refresh()
+                    branch.settle()
                     _rewrite_blocks(backend, branch, live)
             backend.rows.renumber(live)
             backend.meta.count_up("epoch")

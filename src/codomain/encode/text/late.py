@@ -11,7 +11,6 @@ from codomain.encode.text.transformer import CHUNK, SentenceTransformerStage, mi
 from codomain.progress import Progress, counter
 from codomain.registry import stage
 from codomain.stage import check_float, check_int
-from codomain.text import clean
 
 if TYPE_CHECKING:
     import numpy as np
@@ -87,8 +86,9 @@ class LateEncoder(SentenceTransformerStage):
         advance = counter(progress, "encoding", len(texts))
         for start in range(0, len(texts), CHUNK):
             stop = min(start + CHUNK, len(texts))
-            rows = [i for i in range(start, stop) if clean(texts[i]).strip()]
-            for row, tokens in zip(rows, self._tokens([clean(texts[i]) for i in rows], role), strict=True):
+            read = {i: self._read(texts[i]) for i in range(start, stop)}
+            rows = [i for i, text in read.items() if text.strip()]
+            for row, tokens in zip(rows, self._tokens([read[i] for i in rows], role), strict=True):
                 lengths[row] = len(tokens)
                 parts.append(_unit(tokens).astype(dtype))
             advance(stop - start)

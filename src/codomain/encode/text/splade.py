@@ -10,11 +10,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from codomain.encode.text.encoder import ReadsText
 from codomain.encode.text.transformer import vocabulary_of
 from codomain.errors import InputError, MissingExtra
 from codomain.progress import Progress, counter
 from codomain.registry import stage
-from codomain.stage import Stage, check_int
+from codomain.stage import check_int
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -24,7 +25,7 @@ _CHUNK = 1024
 
 
 @stage("splade", modalities=["text"], gives="sparse")
-class SpladeEncoder(Stage):
+class SpladeEncoder(ReadsText):
     """Any sparse encoder of sentence-transformers, by local folder or by its name on the Hugging Face hub.
 
     "SPLADE v2: Sparse Lexical and Expansion Model for Information Retrieval" (2021). Vectors are `csr_array` float32
@@ -98,7 +99,7 @@ class SpladeEncoder(Stage):
         digest.update(self._vocabulary.encode())
         modules = [f"{type(module).__name__} {getattr(module, 'get_config_dict', dict)()}" for module in self._model]
         settings = [modules, self._model.max_seq_length, self._model.prompts, self._active]
-        digest.update(json.dumps(settings, sort_keys=True, default=str).encode())
+        digest.update(self._stamped(json.dumps(settings, sort_keys=True, default=str)).encode())
         return digest.hexdigest()
 
     def encode_documents(self, texts: Sequence[str], progress: Progress | None = None) -> csr_array:
@@ -120,7 +121,7 @@ class SpladeEncoder(Stage):
         parts = []
         advance = counter(progress, "encoding", len(texts))
         for start in range(0, len(texts), _CHUNK):
-            chunk = texts[start : start + _CHUNK]
+            chunk = [self._read(text) for text in texts[start : start + _CHUNK]]
             full = [i for i, text in enumerate(chunk) if text.strip()]
             rows, columns = np.zeros(0, np.int64), np.zeros(0, np.int64)
             values = np.zeros(0, np.float32)

@@ -15,7 +15,6 @@ from codomain.errors import InputError, MissingExtra
 from codomain.progress import Progress, counter
 from codomain.registry import stage
 from codomain.stage import check_int
-from codomain.text import clean
 
 if TYPE_CHECKING:
     from codomain.vectors import Floats
@@ -80,7 +79,7 @@ class SentenceTransformerStage(TextEncoder):
             digest.update(f"{name} {array.dtype} {tuple(array.shape)}".encode())
             digest.update(array.flatten().view(dtype=_bytes_type()).numpy().data)
         digest.update(self._vocabulary.encode())
-        digest.update(json.dumps(self._settings()).encode())
+        digest.update(self._stamped(json.dumps(self._settings())).encode())
         return digest.hexdigest()
 
     def _settings(self) -> list[Any]:
@@ -113,11 +112,12 @@ class _Pooled(SentenceTransformerStage):
         advance = counter(progress, "encoding", len(texts))
         for start in range(0, len(texts), CHUNK):
             stop = min(start + CHUNK, len(texts))
-            rows = [i for i in range(start, stop) if clean(texts[i]).strip()]
+            read = {i: self._read(texts[i]) for i in range(start, stop)}
+            rows = [i for i, text in read.items() if text.strip()]
             if rows:
                 # sentence-transformers sorts by length, so that a batch pads little
                 vectors = self._model.encode(
-                    [clean(texts[i]) for i in rows], prompt=prompt, batch_size=self.batch_size, show_progress_bar=False
+                    [read[i] for i in rows], prompt=prompt, batch_size=self.batch_size, show_progress_bar=False
                 )
                 vectors = np.nan_to_num(np.asarray(vectors, np.float32)[:, : self.dim])
                 out[rows] = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
