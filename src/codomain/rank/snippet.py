@@ -30,7 +30,12 @@ def snippet(
     places = [(start, end, term) for term, start, end in analyzer.spans(text) if term in wanted]
     start, stop = _window(text, places, width)
     shown, offset = _one_line(text[start:stop])
-    marks = [(offset[a - start], offset[b - start]) for a, b, _ in places if a >= start and b <= stop]
+    marks: list[tuple[int, int]] = []
+    for a, b in sorted((a - start, b - start) for a, b, _ in places if a >= start and b <= stop):
+        if marks and offset[a] < marks[-1][1]:  # pairs of letters overlap
+            marks[-1] = (marks[-1][0], max(marks[-1][1], offset[b]))
+        else:
+            marks.append((offset[a], offset[b]))
     before = "... " if start > 0 else ""
     after = " ..." if stop < len(text) else ""
     return before + shown + after, [(a + len(before), b + len(before)) for a, b in marks]
