@@ -23,6 +23,15 @@ _PRESENTATION = re.compile(
 """Ligatures, presentation forms of Arabic and Hebrew, full-width and half-width forms."""
 
 
+def nfc(text: str) -> str:
+    """Text in Unicode's form NFC, in which filters compare: one code point for a letter with its accent.
+
+    >>> nfc("e\u0301") == "\u00e9"
+    True
+    """
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
+
+
 def clean(text: str) -> str:
     """Text that every store takes: NUL becomes a space, half of a surrogate pair a question mark.
 
@@ -37,15 +46,6 @@ def clean(text: str) -> str:
         except UnicodeEncodeError:
             text = text.encode("utf-8", "replace").decode()
     return text
-
-
-def nfc(text: str) -> str:
-    """Text in Unicode's form NFC, its case and all else as they are: how values of filters are compared.
-
-    >>> nfc("re\u0301sume\u0301") == "r\u00e9sum\u00e9"
-    True
-    """
-    return text if text.isascii() else unicodedata.normalize("NFC", text)
 
 
 def for_encoders(text: str) -> str:

@@ -35,6 +35,10 @@ class Documents(Protocol):
         """Number and digest of those ids that are there."""
         ...
 
+    def contents(self, keys: Sequence[str]) -> dict[str, StoredDocument]:
+        """Those documents, by id, that are there."""
+        ...
+
     def matching(self, where: Where) -> list[int]:
         """Numbers of the documents that a filter matches."""
         ...
@@ -127,8 +131,20 @@ class Rows(Protocol):
 class Fields(Protocol):
     """Metadata, and the rows that filters match."""
 
-    def rows_where(self, where: Where, start: int = 0) -> RowNumbers:
-        """The rows (n,) from `start` on whose document a filter matches."""
+    def rows_where(self, where: Where, start: int = 0, changed_since: int | None = None) -> RowNumbers:
+        """The rows (n,) from `start` on whose document a filter matches; those below too whose metadata is of a later version."""
+        ...
+
+    def change(self, fields: Sequence[tuple[int, str, str]]) -> None:
+        """Give documents, by number, other metadata and its digest, under a new version of the metadata; inside a transaction."""
+        ...
+
+    def version(self) -> int:
+        """How often metadata of documents was changed."""
+        ...
+
+    def changed_since(self, version: int) -> RowNumbers:
+        """The rows (n,) of documents whose metadata was changed later; until the rows are renumbered."""
         ...
 
     def chunks_where(self, where: Where | None) -> list[ChunkFields]:
