@@ -3,5 +3,6 @@
 documents.py     files that are one document each: plain text, Markdown, HTML, PDF, Word
 front_matter.py  the settings at the top of a Markdown file
 tables.py        files of many rows: JSON lines, CSV, Parquet, plain lines
+headings.py      the headings of Markdown
 chunks.py        a record cut into pieces with exact offsets and headings
 """

@@ -12,13 +12,13 @@ from typing import Any, NamedTuple
 from codomain.errors import InputError, MissingExtra
 from codomain.read.files import OnFault, ReadFault, SourceFile, label, reader, unreadable
 from codomain.read.text.front_matter import front_matter
+from codomain.read.text.headings import title as heading
 from codomain.registry import lookup
 
 _BLOCKS = re.compile(
     "p|div|section|article|header|footer|main|aside|nav|ul|ol|li|dl|dt|dd|table|tr|blockquote|pre|figure|figcaption|h[1-6]|br|hr"
 )
 _DROPPED = ("script", "style", "noscript", "template", "svg")
-_TITLE = re.compile(r"^#[ \t]+(.+?)[ \t]*#*[ \t]*$", re.MULTILINE)
 
 
 class Document(NamedTuple):
@@ -63,10 +63,9 @@ def read_text(file: SourceFile, on_bad: OnFault | None) -> Document:
 
 @reader("markdown", suffixes=(".md", ".markdown"))
 def read_markdown(file: SourceFile, on_bad: OnFault | None) -> Document:
-    """Markdown with its front matter; the title is that of the front matter, else the first heading."""
+    """Markdown with its front matter; the title is that of the front matter, else the first heading of the first level."""
     fields, text = front_matter(_decoded(file, on_bad))
-    heading = _TITLE.search(text)
-    title = fields.pop("title", None) or (heading.group(1) if heading else None)
+    title = fields.pop("title", None) or heading(text)
     return Document(text, None if title is None else str(title), True, fields)
 
 
