@@ -22,9 +22,9 @@ from codomain.read.metadata import ODD_NAME, flatten
 from codomain.read.record import Record, content_id
 from codomain.read.situated import situate
 from codomain.read.text.chunks import Chunk, chunk
+from codomain.read.text.passage import passage
 from codomain.store.backend import Backend
 from codomain.store.backend.values import StoredChunk, StoredDocument
-from codomain.store.passages import passage
 from codomain.text import clean
 
 if TYPE_CHECKING:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import lru_cache
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from codomain.errors import InputError
 from codomain.read.record import Record
+from codomain.read.text.fitting import Limit, Span, cut_again, estimate, fitted, is_dense
 from codomain.read.text.headings import Outline
+from codomain.read.text.passage import passage
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -30,12 +32,20 @@ class Chunk(NamedTuple):
     position: int
 
 
-def chunk(record: Record | str, size: int = 256, overlap: int = 32, tokenizer: Tokenizer | None = None) -> list[Chunk]:
+def chunk(
+    record: Record | str,
+    size: int = 256,
+    overlap: int = 32,
+    tokenizer: Tokenizer | None = None,
+    limits: Sequence[Limit] = (),
+) -> list[Chunk]:
     """Cut a document into chunks of at most `size` tokens, at the best boundary (section, paragraph, sentence, word).
 
     With a tokenizer tokens are counted exactly. Without one, the default and much faster, four characters are taken for
-    a token (one, outside ASCII), and a chunk may come out somewhat longer. Neighbours share up to `overlap` tokens.
-    Every character but white space is in some chunk. Blank text has no chunks.
+    a token (one, outside ASCII; code, tables and addresses are counted by words and marks), and a chunk may come out
+    somewhat longer. Neighbours share up to `overlap` tokens. Every character but white space is in some chunk. Blank text
+    has no chunks. What `limits` count, encoders in a collection for instance, is the chunk under its title and headings:
+    a chunk that is too long for one of them is cut again.
 
     >>> [piece.text for piece in chunk("One sentence here. Another one there.", size=6, overlap=0)]
     ['One sentence here.', 'Another one there.']
@@ -54,15 +64,40 @@ def chunk(record: Record | str, size: int = 256, overlap: int = 32, tokenizer: T
     else:
         splitter, longest = _splitter_for(text, size, overlap, tokenizer, record.markdown)
         pieces = _split(text, splitter, longest)
-    if not record.markdown:
+    outline = Outline(text) if record.markdown else None
+    dense = [span for span in pieces if is_dense(text[span[0] : span[1]])] if tokenizer is None else []
+    if dense or limits:
+        recut = partial(_measured, overlap=overlap / size, markdown=record.markdown)
+        if dense:
+            pieces = cut_again(text, pieces, dense, [Limit(size, estimate)], recut)
+        if limits:
+            pieces = fitted(text, pieces, limits, partial(_passages, record, outline), recut)
+    return _chunks(text, outline, pieces)
+
+
+def _chunks(text: str, outline: Outline | None, pieces: Sequence[Span]) -> list[Chunk]:
+    if outline is None:
         return [Chunk(text[a:b], a, b, [], i) for i, (a, b) in enumerate(pieces)]
-    outline = Outline(text)
     chunks, seen = [], 0
     for i, (a, b) in enumerate(pieces):
         # what a chunk repeats of the one before it does not decide where it stands
         chunks.append(Chunk(text[a:b], a, b, outline.above(max(a, seen), b), i))
         seen = b
     return chunks
+
+
+def _passages(record: Record, outline: Outline | None, pieces: Sequence[Span]) -> list[str]:
+    """What encoders see of pieces."""
+    return [passage(record.title, piece.headings, piece.text) for piece in _chunks(record.text, outline, pieces)]
+
+
+def _measured(text: str, measure: Callable[[str], int], capacity: int, overlap: float, markdown: bool) -> list[Span]:
+    """Spans that measure at most `capacity`; neighbours share that part of it."""
+    from semantic_text_splitter import MarkdownSplitter, TextSplitter
+
+    kind = MarkdownSplitter if markdown else TextSplitter
+    splitter = kind.from_callback(measure, capacity, min(int(overlap * capacity), capacity - 1))
+    return _split(text, splitter, len(text))
 
 
 def _fits(text: str, size: int, tokenizer: Tokenizer | None) -> bool:
