@@ -80,15 +80,16 @@ class LateEncoder(SentenceTransformerStage):
 
         from codomain.vectors import Ragged
 
+        texts = [self._read(text) for text in texts]
+        self._warn_of_cuts(texts, role)
         dtype = self.dtype if role == "document" else "float32"
         parts = [np.zeros((0, self.dim), dtype)]
         lengths = np.zeros(len(texts), np.int64)
         advance = counter(progress, "encoding", len(texts))
         for start in range(0, len(texts), CHUNK):
             stop = min(start + CHUNK, len(texts))
-            read = {i: self._read(texts[i]) for i in range(start, stop)}
-            rows = [i for i, text in read.items() if text.strip()]
-            for row, tokens in zip(rows, self._tokens([read[i] for i in rows], role), strict=True):
+            rows = [i for i in range(start, stop) if texts[i].strip()]
+            for row, tokens in zip(rows, self._tokens([texts[i] for i in rows], role), strict=True):
                 lengths[row] = len(tokens)
                 parts.append(_unit(tokens).astype(dtype))
             advance(stop - start)
