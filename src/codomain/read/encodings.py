@@ -15,16 +15,34 @@ _MARKS = (
 
 _AS_BROWSERS = {
     **dict.fromkeys(
-        "ansi_x3.4-1968 ascii cp819 ibm819 iso-8859-1 iso8859-1 iso88591 iso_8859-1 l1 latin1 latin-1 us-ascii x-cp1252".split(),
+        [
+            "ansi_x3.4-1968",
+            "ascii",
+            "cp819",
+            "ibm819",
+            "iso-8859-1",
+            "iso8859-1",
+            "iso88591",
+            "iso_8859-1",
+            "l1",
+            "latin1",
+            "latin-1",
+            "us-ascii",
+            "x-cp1252",
+        ],
         "cp1252",
     ),
-    **dict.fromkeys("iso-8859-9 iso8859-9 iso88599 latin5 l5 x-cp1254".split(), "cp1254"),
-    **dict.fromkeys("iso-8859-11 tis-620 dos-874".split(), "cp874"),
-    **dict.fromkeys("gb2312 gb_2312-80 gbk chinese csgb2312 x-gbk".split(), "gb18030"),
-    **dict.fromkeys("shift_jis shift-jis sjis x-sjis ms_kanji windows-31j".split(), "cp932"),
-    **dict.fromkeys("euc-kr korean ks_c_5601-1987 ks_c_5601-1989 ksc5601 ksc_5601 windows-949".split(), "cp949"),
-    **dict.fromkeys("big5 big5-hkscs cn-big5 x-x-big5".split(), "big5hkscs"),
-    **dict.fromkeys("utf-16 utf-16le utf-16be unicode ucs-2".split(), "utf-8"),  # a page that says so in ASCII is none
+    **dict.fromkeys(["iso-8859-9", "iso8859-9", "iso88599", "latin5", "l5", "x-cp1254"], "cp1254"),
+    **dict.fromkeys(["iso-8859-11", "tis-620", "dos-874"], "cp874"),
+    **dict.fromkeys(["gb2312", "gb_2312-80", "gbk", "chinese", "csgb2312", "x-gbk"], "gb18030"),
+    **dict.fromkeys(["shift_jis", "shift-jis", "sjis", "x-sjis", "ms_kanji", "windows-31j"], "cp932"),
+    **dict.fromkeys(
+        ["euc-kr", "korean", "ks_c_5601-1987", "ks_c_5601-1989", "ksc5601", "ksc_5601", "windows-949"], "cp949"
+    ),
+    **dict.fromkeys(["big5", "big5-hkscs", "cn-big5", "x-x-big5"], "big5hkscs"),
+    **dict.fromkeys(
+        ["utf-16", "utf-16le", "utf-16be", "unicode", "ucs-2"], "utf-8"
+    ),  # a page that says so in ASCII is none
     "x-user-defined": "cp1252",
     "x-mac-roman": "mac_roman",
     "x-mac-cyrillic": "mac_cyrillic",

@@ -48,13 +48,14 @@ FORMATS = {
     ".ipynb": "ipynb",
     **dict.fromkeys((".eml", ".mht", ".mhtml"), "eml"),
     **dict.fromkeys((".mbox", ".mbx"), "mbox"),
-    **dict.fromkeys((".man", ".mdoc", *(f".{section}" for section in range(1, 10)), ".1p", ".3p", ".3pm", ".3ssl"), "man"),
+    **dict.fromkeys((".man", ".mdoc"), "man"),
 }
 """What a suffix says about a file; every other file is read as plain text."""
 
-TABLES = frozenset(
-    {"jsonl", "json", "csv", "tsv", "parquet", "arrow", "xlsx", "ods", "mbox", "sql", "lines"}
-)
+_SECTION = re.compile(r"\.[1-9][a-z]{0,10}", re.ASCII)
+"""Suffixes of manual pages; a file with one that is none is read as text."""
+
+TABLES = frozenset({"jsonl", "json", "csv", "tsv", "parquet", "arrow", "xlsx", "ods", "mbox", "sql", "lines"})
 """codomain's own formats that hold many records in one file; readers that plugins register say so themselves."""
 
 RAGGED = frozenset({"jsonl", "json", "xlsx", "ods", "mbox", ""})
@@ -72,7 +73,13 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def reader(
-    name: str, *, suffixes: Iterable[str] = (), rows: bool = False, what: str = "", extra: str = "files", whole: Any = None
+    name: str,
+    *,
+    suffixes: Iterable[str] = (),
+    rows: bool = False,
+    what: str = "",
+    extra: str = "files",
+    whole: Any = None,
 ) -> Callable[[F], F]:
     """Register what reads a format: one document a file, or with `rows` many.
 
@@ -198,6 +205,8 @@ def format_of(path: str | Path) -> str:
     suffix = path.suffix.lower()
     if suffix in PACKED:
         suffix = Path(path.stem).suffix.lower()
+    if _SECTION.fullmatch(suffix):
+        return "man"
     return FORMATS.get(suffix) or _format_by_suffix().get(suffix, "text")
 
 
@@ -252,7 +261,9 @@ def expand(
         for file in found:
             if file.path == "-" or file.path not in seen:
                 seen.add(file.path)
-                yield replace(file, delimiter=delimiter or "", encoding=encoding or "") if delimiter or encoding else file
+                yield (
+                    replace(file, delimiter=delimiter or "", encoding=encoding or "") if delimiter or encoding else file
+                )
 
 
 def _walk(folder: Path, format: str | None, on_bad: OnFault | None, selection: Selection) -> Iterator[SourceFile]:

@@ -59,15 +59,8 @@ def open_unpacked(path: str, label: str) -> IO[bytes]:
     if not is_packed(path):
         return open(path, "rb")
     suffix = os.path.splitext(path)[1].lower()
-    opened: Any
-    if suffix == ".gz":
-        opened = gzip.open(path)
-    elif suffix == ".bz2":
-        opened = bz2.open(path)
-    elif suffix == ".zst":
-        opened = _zstd(label).open(path)
-    else:
-        opened = lzma.open(path)
+    kind = {".gz": gzip.GzipFile, ".bz2": bz2.BZ2File}.get(suffix, lzma.LZMAFile)
+    opened = _zstd(label).ZstdFile(path) if suffix == ".zst" else kind(path)
     return cast(IO[bytes], io.BufferedReader(_Bounded(opened, path, label), _BUFFER))  # their own lines are slow
 
 

@@ -43,7 +43,9 @@ def parse(xml: bytes | IO[bytes]) -> Any:
     """The root of an XML document; entities stay as they are, and nothing else is loaded."""
     from lxml import etree
 
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, remove_comments=True)
+    parser = etree.XMLParser(
+        resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, remove_comments=True
+    )
     if isinstance(xml, bytes):
         return etree.fromstring(xml, parser)
     return etree.parse(xml, parser).getroot()

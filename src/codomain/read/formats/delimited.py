@@ -21,7 +21,6 @@ _SEPARATOR = re.compile(r'"?sep=(.)"?[\r\n]*', re.IGNORECASE)
 _RETURN = re.compile(r"(?<=\r)(?!\n)")
 
 
-
 @reader("csv", suffixes=(".csv",), rows=True, what="a CSV file")
 def read_csv(file: SourceFile, broken: Broken, on_bad: OnFault | None = None) -> Iterator[Row]:
     """Cells between commas, semicolons, tabs or bars; the first line has their names."""
@@ -108,7 +107,7 @@ class _Lines:
         return list(self._next)
 
     def _take(self, line: str) -> None:
-        if "\r" in line and not line.endswith("\r\n") or line.count("\r") > 1:
+        if ("\r" in line and not line.endswith("\r\n")) or line.count("\r") > 1:
             self._next.extend(part for part in _RETURN.split(line) if part)
         else:
             self._next.append(line)

@@ -14,18 +14,78 @@ from codomain.read.files import OnFault, SourceFile, reader
 from codomain.read.limits import limit, over
 from codomain.read.text.documents import Document, as_text, raw_bytes
 
-_DROPPED = frozenset("script style noscript noframes template svg iframe object canvas audio video head".split())
-_PREFORMATTED = frozenset("pre listing xmp plaintext".split())
+_DROPPED = frozenset(
+    [
+        "script",
+        "style",
+        "noscript",
+        "noframes",
+        "template",
+        "svg",
+        "iframe",
+        "object",
+        "canvas",
+        "audio",
+        "video",
+        "head",
+    ]
+)
+_PREFORMATTED = frozenset(["pre", "listing", "xmp", "plaintext"])
 _NOTHING, _SPACE, _CELL, _LINE, _PARAGRAPH = range(5)
 _GAPS = ("", " ", "\t", "\n", "\n\n")
 _APART = {
-    **dict.fromkeys("td th".split(), _CELL),
-    **dict.fromkeys("button label input select textarea output meter progress rt rp".split(), _SPACE),
-    **dict.fromkeys("br li dt dd tr option optgroup legend summary caption".split(), _LINE),
+    **dict.fromkeys(["td", "th"], _CELL),
     **dict.fromkeys(
-        "p div section article header footer main aside nav ul ol dl menu dir table thead tbody tfoot blockquote figure "
-        "figcaption h1 h2 h3 h4 h5 h6 hr address form fieldset dialog details hgroup search center body html frameset frame "
-        "pre listing xmp plaintext".split(),
+        ["button", "label", "input", "select", "textarea", "output", "meter", "progress", "rt", "rp"], _SPACE
+    ),
+    **dict.fromkeys(["br", "li", "dt", "dd", "tr", "option", "optgroup", "legend", "summary", "caption"], _LINE),
+    **dict.fromkeys(
+        [
+            "p",
+            "div",
+            "section",
+            "article",
+            "header",
+            "footer",
+            "main",
+            "aside",
+            "nav",
+            "ul",
+            "ol",
+            "dl",
+            "menu",
+            "dir",
+            "table",
+            "thead",
+            "tbody",
+            "tfoot",
+            "blockquote",
+            "figure",
+            "figcaption",
+            "h1",
+            "h2",
+            "h3",
+            "h4",
+            "h5",
+            "h6",
+            "hr",
+            "address",
+            "form",
+            "fieldset",
+            "dialog",
+            "details",
+            "hgroup",
+            "search",
+            "center",
+            "body",
+            "html",
+            "frameset",
+            "frame",
+            "pre",
+            "listing",
+            "xmp",
+            "plaintext",
+        ],
         _PARAGRAPH,
     ),
 }
@@ -37,7 +97,9 @@ _LOOKS_MARKED = re.compile(r"^ {0,3}(#{1,6}(\s|$)|`{3}|~{3}|=+[ \t]*$|-+[ \t]*$)
 _META = re.compile(rb"<meta\s[^>]{0,500}?charset\s*=\s*[\"']?\s*([\w.:-]+)", re.IGNORECASE)
 _XML = re.compile(rb"\s*<\?xml[^>]{0,200}?encoding\s*=\s*[\"']([\w.:-]+)", re.IGNORECASE)
 _XHTML = re.compile(r"\s*<\?xml|\s*<!DOCTYPE[^>]{0,200}XHTML", re.IGNORECASE)
-_SELF_CLOSED = re.compile(r"<(a|b|div|em|i|iframe|p|script|span|strong|style|td|textarea|th|title)(\s[^<>]*)?/>", re.IGNORECASE)
+_SELF_CLOSED = re.compile(
+    r"<(a|b|div|em|i|iframe|p|script|span|strong|style|td|textarea|th|title)(\s[^<>]*)?/>", re.IGNORECASE
+)
 
 
 @reader("html", suffixes=(".html", ".htm", ".xhtml", ".xht", ".shtml"), what="a web page")

@@ -62,9 +62,7 @@ def _list_inside(whole: dict[str, Any]) -> str | None:
     """The name of the one field that is a list of objects, where the object has no text itself."""
     if any(isinstance(whole.get(name), str) for name in TEXT_FIELDS):
         return None
-    lists = [
-        name for name, value in whole.items() if isinstance(value, list) and value and isinstance(value[0], dict)
-    ]
+    lists = [name for name, value in whole.items() if isinstance(value, list) and value and isinstance(value[0], dict)]
     return lists[0] if len(lists) == 1 else None
 
 

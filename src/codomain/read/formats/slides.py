@@ -52,4 +52,6 @@ def _chart(chart: Any) -> Iterator[str]:
     for plot in chart.plots:
         names = [str(category) for category in plot.categories]
         for series in plot.series:
-            yield "\t".join([str(series.name or ""), *(f"{n}: {v}" for n, v in zip(names, series.values, strict=False))])
+            yield "\t".join(
+                [str(series.name or ""), *(f"{n}: {v}" for n, v in zip(names, series.values, strict=False))]
+            )

@@ -85,7 +85,19 @@ def _paragraph(element: Any, levels: dict[str, int]) -> str:
 
 
 _SKIPPED = frozenset(
-    "pPr rPr del moveFrom Fallback delText instrText fldData footnoteReference endnoteReference commentReference".split()
+    [
+        "pPr",
+        "rPr",
+        "del",
+        "moveFrom",
+        "Fallback",
+        "delText",
+        "instrText",
+        "fldData",
+        "footnoteReference",
+        "endnoteReference",
+        "commentReference",
+    ]
 )
 _SPELLED = {"tab": "\t", "br": "\n", "cr": "\n", "noBreakHyphen": "-", "softHyphen": "\u00ad", "ptab": "\t"}
 
