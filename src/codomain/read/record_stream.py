@@ -9,7 +9,8 @@ from typing import Any
 from codomain.errors import InputError, MissingExtra
 from codomain.read.fields import Chosen, Fields, rest, value, words
 from codomain.read.files import RAGGED, WORKBOOKS, OnFault, ReadFault, SourceFile, expand, formats, is_table
-from codomain.read.record import Record, content_id, flatten, plain_names
+from codomain.read.metadata import flatten, plain_names
+from codomain.read.record import Record, content_id
 from codomain.read.text.documents import BinaryFile, document
 from codomain.read.text.tables import NoTable, rows
 from codomain.read.values import typed

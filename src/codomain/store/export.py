@@ -13,16 +13,15 @@ from codomain.errors import InputError, MissingExtra
 from codomain.items import Item, from_json, to_json
 from codomain.progress import Progress, counter
 from codomain.read import Record, SourceFile, fingerprint
-from codomain.read.record import flatten
+from codomain.read.metadata import flatten
 from codomain.read.text.tables import rows
 from codomain.store.backend.choose import open_backend
 from codomain.store.collection import Collection
 from codomain.store.filters.where import Where, parse_where
-from codomain.store.ingest import AddReport
+from codomain.store.ingest import AddReport, has_headings
 
 _ROWS_A_GROUP = 4_096
 _TEXTS = ("id", "title", "text", "source")
-_WITH_HEADINGS = ("markdown", "html", "docx")
 
 
 def documents(collection: Collection, where: str | Mapping[str, Any] | Where | None = None) -> Iterator[dict[str, Any]]:
@@ -48,14 +47,8 @@ def documents(collection: Collection, where: str | Mapping[str, Any] | Where | N
                 "text": text,
                 "metadata": fields,
                 "source": source,
-                "markdown": _has_headings(key, fields),
+                "markdown": has_headings(key, fields),
             }
-
-
-def _has_headings(key: str, metadata: Mapping[str, Any]) -> bool:
-    """Whether a document was a file of a format with Markdown headings, which its chunks follow."""
-    name = metadata.get("name")
-    return metadata.get("type") in _WITH_HEADINGS and isinstance(name, str) and os.path.basename(key) == name
 
 
 def export_jsonl(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,7 +18,9 @@ from codomain.items import Media, as_item
 from codomain.kinds import Modality
 from codomain.plan import EncodedOnce, encode, modalities_of
 from codomain.progress import Progress, counter
-from codomain.read.record import ODD_NAME, Record, content_id, flatten
+from codomain.read.metadata import ODD_NAME, flatten
+from codomain.read.files import HEADED
+from codomain.read.record import Record, content_id
 from codomain.read.situated import situate
 from codomain.read.text.chunks import Chunk, chunk
 from codomain.store.backend import Backend
@@ -43,6 +46,8 @@ class AddReport:
     updated: int = 0
     unchanged: int = 0
     chunks: int = 0
+    not_encoded: int = 0
+    """Of the updated ones, those whose title, text and media were there already: they keep their vectors."""
 
     @property
     def documents(self) -> int:
@@ -164,26 +169,57 @@ class _Prepared:
 
 
 def _add_batch(collection: Collection, records: dict[str, Record], report: AddReport) -> None:
-    known = collection.backend.documents.known(list(records))
+    backend = collection.backend
+    known = backend.documents.known(list(records))
     changed = [r for key, r in records.items() if key not in known or known[key][1] != r.digest]
-    prepared = [_Prepared(r, _chunks(r, collection.settings)) for r in changed]
     written = None
     while written is None:
         generation = collection.state.generation
+        kept = _with_contents_kept(backend, changed)
+        prepared = [_Prepared(r, _chunks(r, collection.settings)) for r in changed if r.id not in kept]
         encoded = _encode(collection, prepared)  # the long part, before anything is locked
         with collection.writing():
-            if collection.state.generation == generation:  # else another process ended an upgrade: other encoders
-                written = _write(collection, records, prepared, encoded)
+            # else another process ended an upgrade: other encoders; or it wrote one of the documents
+            if collection.state.generation == generation and _with_contents_kept(backend, changed) == kept:
+                written = _write(collection, records, kept, prepared, encoded)
     replaced, chunks = written
-    report.updated += replaced
+    report.updated += replaced + len(kept)
+    report.not_encoded += len(kept)
     report.added += len(prepared) - replaced
-    report.unchanged += len(records) - len(prepared)
+    report.unchanged += len(records) - len(changed)
     report.chunks += chunks
     collection.state.changed()
 
 
+def _with_contents_kept(backend: Backend, records: Sequence[Record]) -> set[str]:
+    """The ids of those records whose title, text, media and headings are stored already: only other fields differ."""
+    stored = backend.documents.contents([record.id for record in records])
+    if not stored:
+        return set()
+    media = backend.media.of([found.number for found in stored.values()]) if backend.media.any() else {}
+    kept = set()
+    for record in records:
+        there = stored.get(record.id)
+        if there is not None and (there.title, there.text) == (record.title, record.text):
+            beside = [medium.digest for medium in media.get(there.number, ())]
+            headings = has_headings(record.id, json.loads(there.metadata))
+            if beside == [medium.digest for medium in record.media] and headings == record.markdown:
+                kept.add(record.id)
+    return kept
+
+
+def has_headings(id: str, metadata: Mapping[str, Any]) -> bool:
+    """Whether a stored document was a file of a format with Markdown headings, which its chunks follow."""
+    name = metadata.get("name")
+    return metadata.get("type") in HEADED and isinstance(name, str) and os.path.basename(id) == name
+
+
 def _write(
-    collection: Collection, records: dict[str, Record], prepared: Sequence[_Prepared], encoded: dict[str, Any]
+    collection: Collection,
+    records: dict[str, Record],
+    kept: set[str],
+    prepared: Sequence[_Prepared],
+    encoded: dict[str, Any],
 ) -> tuple[int, int]:
     """Put a batch into the database; how many documents it replaced, and how many chunks it has. Inside a transaction."""
     backend = collection.backend
@@ -195,6 +231,7 @@ def _write(
     sources = backend.sources.enter({record.source for record in records.values()} - {"", "-"})
     for key, (number, _) in known.items():
         backend.documents.set_source(number, sources.get(records[key].source))
+    backend.fields.change([(known[key][0], records[key].fields_json, records[key].digest) for key in kept])
     first = backend.rows.next()
     row = _insert(backend, prepared, sources, first)
     backend.journal.attach(same_text)

@@ -35,6 +35,10 @@ class Documents(Protocol):
         """Number and digest of those ids that are there."""
         ...
 
+    def contents(self, keys: Sequence[str]) -> dict[str, StoredDocument]:
+        """Those documents, by id, that are there."""
+        ...
+
     def matching(self, where: Where) -> list[int]:
         """Numbers of the documents that a filter matches."""
         ...
@@ -57,6 +61,10 @@ class Documents(Protocol):
 
     def set_source(self, number: int, source: int | None) -> None:
         """Say which source a document comes from; inside a transaction."""
+        ...
+
+    def rename(self, number: int, key: str) -> None:
+        """Give a document another id, which none has; inside a transaction."""
         ...
 
     def delete(self, numbers: Sequence[int]) -> None:
@@ -127,8 +135,20 @@ class Rows(Protocol):
 class Fields(Protocol):
     """Metadata, and the rows that filters match."""
 
-    def rows_where(self, where: Where, start: int = 0) -> RowNumbers:
-        """The rows (n,) from `start` on whose document a filter matches."""
+    def rows_where(self, where: Where, start: int = 0, changed_since: int | None = None) -> RowNumbers:
+        """The rows (n,) from `start` on whose document a filter matches; those below too whose metadata is of a later version."""
+        ...
+
+    def change(self, fields: Sequence[tuple[int, str, str]]) -> None:
+        """Give documents, by number, other metadata and its digest, under a new version of the metadata; inside a transaction."""
+        ...
+
+    def version(self) -> int:
+        """How often metadata of documents was changed."""
+        ...
+
+    def changed_since(self, version: int) -> RowNumbers:
+        """The rows (n,) of documents whose metadata was changed later; until the rows are renumbered."""
         ...
 
     def chunks_where(self, where: Where | None) -> list[ChunkFields]:
@@ -167,6 +187,14 @@ class Sources(Protocol):
         """Enter a source as complete; inside a transaction."""
         ...
 
+    def rename(self, path: str, new: str, time: int) -> int | None:
+        """Write another path and time of a source; its number, None where the other path is there. Inside a transaction."""
+        ...
+
+    def forget(self, paths: Iterable[str]) -> None:
+        """Enter sources as not complete, so that they are read again; inside a transaction."""
+        ...
+
     def paths(self) -> list[tuple[int, str]]:
         """Number and path of every source."""
         ...
@@ -177,6 +205,26 @@ class Sources(Protocol):
 
     def delete(self, numbers: Sequence[int]) -> None:
         """Forget sources that have no documents any more; inside a transaction."""
+        ...
+
+
+class Exclusions(Protocol):
+    """Ids of documents of files that were deleted by hand."""
+
+    def all(self) -> dict[str, str]:
+        """The ids, with the paths of their sources."""
+        ...
+
+    def exclude(self, numbers: Sequence[int]) -> None:
+        """Remember those of these documents that come from a file; inside a transaction."""
+        ...
+
+    def remove(self, keys: Iterable[str]) -> None:
+        """Forget ids; inside a transaction."""
+        ...
+
+    def rename(self, source: str, new: str) -> None:
+        """Follow a source that is called otherwise now; inside a transaction."""
         ...
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import OrderedDict
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,9 +29,10 @@ class Filters:
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
         self.index_files = IndexFiles(backend.folder, "columns")
-        self._fingerprint = hashlib.sha256(f"columns 2 {__version__}".encode()).hexdigest()
+        self._fingerprint = hashlib.sha256(f"columns 3 {__version__}".encode()).hexdigest()
         self._known: OrderedDict[str, Mask] = OrderedDict()
         self._columns: Columns | None = None
+        self._columns_from: Path | None = None
         self._opened: tuple[int, int] | None = None
         self._rows = self._epoch = 0
 
@@ -64,9 +66,12 @@ class Filters:
                 mask[:covered] = columns.mask(where)
         except NotInColumns:
             covered = 0
-        if covered < self._rows:
+        changed = self.backend.fields.changed_since(columns.version) if columns is not None and covered else ()
+        if covered < self._rows or len(changed):
             way = "columns and database" if covered else "database"
-            mask[self.backend.fields.rows_where(where, covered)] = True
+            mask[changed] = False
+            since = columns.version if columns is not None and len(changed) else None
+            mask[self.backend.fields.rows_where(where, covered, since)] = True
         if covered:
             mask[self.backend.rows.deleted(covered)] = False
         record(plan=FilterChoice(f"filter by {way}", int(mask.sum()), self._rows))
@@ -79,15 +84,15 @@ class Filters:
         if self._opened != (self._rows, self._epoch):
             self._opened = (self._rows, self._epoch)
             for covered, path in self.index_files.usable(self._fingerprint, self._epoch):
-                if self._columns is not None and self._columns.rows == covered:
+                if path == self._columns_from:  # not only as many rows: a renumbering may leave their number as it was
                     return self._columns
                 if covered <= self._rows:
                     try:
-                        self._columns = Columns().load(path)
+                        self._columns, self._columns_from = Columns().load(path), path
                         return self._columns
                     except (CodomainError, OSError):
                         continue  # damaged or just replaced: the next, or the database
-            self._columns = None
+            self._columns = self._columns_from = None
         return self._columns
 
     def reindex(self, rows: int, epoch: int) -> bool:
@@ -95,10 +100,11 @@ class Filters:
         from codomain.store.filters.columns import Columns
 
         damaged = self.index_files.drop_damaged()
-        if not damaged and any(covered == rows for covered, _ in self.index_files.usable(self._fingerprint, epoch)):
+        self._opened = None
+        there, fields = self._open(), self.backend.fields
+        if not damaged and there is not None and there.rows == rows and not len(fields.changed_since(there.version)):
             return False
-        fields = self.backend.fields
-        columns = Columns().build(fields.rows_by_document(rows), fields.metadata(), rows)
+        columns = Columns().build(fields.rows_by_document(rows), fields.metadata(), rows, fields.version())
         self.index_files.publish(columns, rows, self._fingerprint, epoch)
         return True
 

@@ -10,7 +10,7 @@ from codomain.store.filters.where import Where
 from codomain.store.sqlite.feedback import forget_documents
 from codomain.store.sqlite.filters import to_sql
 from codomain.store.sqlite.media import has_media
-from codomain.store.sqlite.schema import LISTED, Tables
+from codomain.store.sqlite.schema import LISTED, Tables, has_table
 
 _COLUMNS = "id, key, source, title, text, metadata, digest, added"
 
@@ -28,6 +28,10 @@ class SqliteDocuments(Tables):
     def known(self, keys: Sequence[str]) -> dict[str, tuple[int, str]]:
         query = f"SELECT key, id, digest FROM documents WHERE key IN ({LISTED})"
         return {key: (number, digest) for key, number, digest in self.db.execute(query, [json.dumps(list(keys))])}
+
+    def contents(self, keys: Sequence[str]) -> dict[str, StoredDocument]:
+        sql = f"SELECT {_COLUMNS} FROM documents WHERE key IN ({LISTED})"
+        return {row[1]: StoredDocument(*row) for row in self.db.execute(sql, [json.dumps(list(keys))])}
 
     def matching(self, where: Where) -> list[int]:
         condition, parameters = to_sql(where)
@@ -54,11 +58,16 @@ class SqliteDocuments(Tables):
     def set_source(self, number: int, source: int | None) -> None:
         self.db.execute("UPDATE documents SET source = ?1 WHERE id = ?2 AND source IS NOT ?1", [source, number])
 
+    def rename(self, number: int, key: str) -> None:
+        self.db.execute("UPDATE documents SET key = ? WHERE id = ?", [key, number])
+
     def delete(self, numbers: Sequence[int]) -> None:
         if not numbers:
             return
         listing = [json.dumps(list(numbers))]
         forget_documents(self.db, listing)
+        if has_table(self.db, "changed"):
+            self.db.execute(f"DELETE FROM changed WHERE document IN ({LISTED})", listing)
         self.db.execute(f"INSERT INTO tombstones SELECT row FROM chunks WHERE document IN ({LISTED})", listing)
         self.db.execute(f"DELETE FROM chunks WHERE document IN ({LISTED})", listing)
         if has_media(self.db):

@@ -9,7 +9,7 @@ import numpy as np
 
 from codomain.store.backend.values import ChunkHit, ChunkText, StoredChunk
 from codomain.store.sqlite.feedback import renumber_corrections
-from codomain.store.sqlite.schema import LISTED, Tables
+from codomain.store.sqlite.schema import LISTED, Tables, has_table
 from codomain.vectors import Rows
 
 _BELOW = "FROM tombstones WHERE row < ifnull(?, 9223372036854775807)"
@@ -95,3 +95,5 @@ class SqliteRows(Tables):
         renumber_corrections(self.db)
         self.db.execute("DROP TABLE renumber")
         self.db.execute("DELETE FROM tombstones")
+        if has_table(self.db, "changed"):
+            self.db.execute("DELETE FROM changed")  # an index of the metadata is of one numbering
