@@ -19,6 +19,7 @@ from codomain.kinds import Modality
 from codomain.plan import EncodedOnce, encode, modalities_of
 from codomain.progress import Progress, counter
 from codomain.read.metadata import ODD_NAME, flatten
+from codomain.read.files import HEADED
 from codomain.read.record import Record, content_id
 from codomain.read.situated import situate
 from codomain.read.text.chunks import Chunk, chunk
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 
 BATCH_DOCUMENTS = 2_048
 BATCH_CHARACTERS = 4_000_000
-_WITH_HEADINGS = ("markdown", "html", "docx")
 
 Item = str | Mapping[str, Any] | Record | Media | np.ndarray[Any, Any] | bytes
 
@@ -210,7 +210,7 @@ def _with_contents_kept(backend: Backend, records: Sequence[Record]) -> set[str]
 def has_headings(id: str, metadata: Mapping[str, Any]) -> bool:
     """Whether a stored document was a file of a format with Markdown headings, which its chunks follow."""
     name = metadata.get("name")
-    return metadata.get("type") in _WITH_HEADINGS and isinstance(name, str) and os.path.basename(id) == name
+    return metadata.get("type") in HEADED and isinstance(name, str) and os.path.basename(id) == name
 
 
 def _write(

@@ -78,6 +78,10 @@ class Documents(Protocol):
         """Say which source a document comes from; inside a transaction."""
         ...
 
+    def rename(self, number: int, key: str) -> None:
+        """Give a document another id, which none has; inside a transaction."""
+        ...
+
     def delete(self, numbers: Sequence[int]) -> None:
         """Delete documents with their chunks, media and feedback, and mark their rows as deleted; inside a transaction."""
         ...
@@ -210,6 +214,14 @@ class Sources(Protocol):
         """Enter a source as complete; inside a transaction."""
         ...
 
+    def rename(self, path: str, new: str, time: int) -> int | None:
+        """Write another path and time of a source; its number, None where the other path is there. Inside a transaction."""
+        ...
+
+    def forget(self, paths: Iterable[str]) -> None:
+        """Enter sources as not complete, so that they are read again; inside a transaction."""
+        ...
+
     def paths(self) -> list[tuple[int, str]]:
         """Number and path of every source."""
         ...
@@ -220,6 +232,26 @@ class Sources(Protocol):
 
     def delete(self, numbers: Sequence[int]) -> None:
         """Forget sources that have no documents any more; inside a transaction."""
+        ...
+
+
+class Exclusions(Protocol):
+    """Ids of documents of files that were deleted by hand."""
+
+    def all(self) -> dict[str, str]:
+        """The ids, with the paths of their sources."""
+        ...
+
+    def exclude(self, numbers: Sequence[int]) -> None:
+        """Remember those of these documents that come from a file; inside a transaction."""
+        ...
+
+    def remove(self, keys: Iterable[str]) -> None:
+        """Forget ids; inside a transaction."""
+        ...
+
+    def rename(self, source: str, new: str) -> None:
+        """Follow a source that is called otherwise now; inside a transaction."""
         ...
 
 

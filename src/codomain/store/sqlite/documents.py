@@ -82,6 +82,9 @@ class SqliteDocuments(Tables):
     def set_source(self, number: int, source: int | None) -> None:
         self.db.execute("UPDATE documents SET source = ?1 WHERE id = ?2 AND source IS NOT ?1", [source, number])
 
+    def rename(self, number: int, key: str) -> None:
+        self.db.execute("UPDATE documents SET key = ? WHERE id = ?", [key, number])
+
     def delete(self, numbers: Sequence[int]) -> None:
         if not numbers:
             return
