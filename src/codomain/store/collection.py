@@ -137,20 +137,31 @@ class Collection:
 
     # --- writing -------------------------------------------------------------------------------------------------
 
-    def add(self, items: Iterable[Item], progress: Progress | None = None) -> AddReport:
+    def add(
+        self,
+        items: Iterable[Item] | Any,
+        progress: Progress | None = None,
+        *,
+        text_field: str | None = None,
+        title_field: str | None = None,
+        id_field: str | None = None,
+    ) -> AddReport:
         """Add documents, or update those whose id is there already; unchanged ones are left alone.
 
         An item is a text, a dict with `text` or `media` and optionally `id`, `title` and `metadata`, `Media`, an array (of
-        the one modality beside text that the pipeline starts from), or a `Record`. Each batch is acknowledged, through `progress` and by returning, only when it is on disk.
+        the one modality beside text that the pipeline starts from), or a `Record`. They may come from any iterable. Of a table
+        (a data frame of pandas or polars, an Arrow table, a data set of `datasets`) each row is a document; its text, title
+        and id come from the usual columns or from those that are named, the others are metadata.
+
+        Each batch is acknowledged, through `progress` and by returning, only when it is on disk.
 
         Raises InputError for an item that cannot be stored, StoreError when the collection cannot be written.
         """
-        if isinstance(items, str | Mapping):
-            raise InputError("add takes a list of documents; a single one is written [document].")
-        from codomain.store.ingest import add_records  # readers do not need it
+        from codomain.store.ingest import add_items  # readers do not need it
 
+        columns = {"text_field": text_field, "title_field": title_field, "id_field": id_field}
         with self.backend.sentences():
-            return add_records(self, items, progress=progress)
+            return add_items(self, items, progress, columns)
 
     def update(
         self,

@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from dataclasses import field as dataclass_field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,8 +19,9 @@ from codomain.items import Media, as_item
 from codomain.kinds import Modality
 from codomain.plan import EncodedOnce, encode, modalities_of
 from codomain.progress import Progress, counter
-from codomain.read.metadata import ODD_NAME, flatten
 from codomain.read.files import HEADED
+from codomain.read.frames import FrameReport, frame_records, is_frame, values
+from codomain.read.metadata import ODD_NAME, flatten
 from codomain.read.record import Record, content_id
 from codomain.read.situated import situate
 from codomain.read.text.chunks import Chunk, chunk
@@ -49,6 +51,8 @@ class AddReport:
     chunks: int = 0
     not_encoded: int = 0
     """Of the updated ones, those whose title, text and media were there already: they keep their vectors."""
+    frame: FrameReport = dataclass_field(default_factory=FrameReport)
+    """Of a table in memory, what was not taken over: cells without a value, rows without a text, repeated rows."""
 
     @property
     def documents(self) -> int:
@@ -120,9 +124,36 @@ def _cleaned(record: Record) -> Record:
     )
 
 
-def add_records(collection: Collection, items: Iterable[Item], progress: Progress | None = None) -> AddReport:
-    """Add or update documents by id, batch by batch; a document whose content is unchanged is left as it is."""
+def add_items(
+    collection: Collection, items: Any, progress: Progress | None, columns: Mapping[str, str | None]
+) -> AddReport:
+    """Add the documents of an iterable or the rows of a table; `columns` name those of text, title and id.
+
+    Raises InputError for what is neither, and for a document that cannot be stored.
+    """
     report = AddReport()
+    if is_frame(items):
+        return add_records(collection, frame_records(items, report.frame, **columns), progress, report)
+    named = next((f"{name}={column!r}" for name, column in columns.items() if column is not None), None)
+    if named:
+        raise InputError(f"{named} names a column of a table; a document as a dict has its text under text.")
+    if isinstance(items, str | bytes | Mapping | Record | Media):
+        raise InputError("add takes a list of documents; a single one is written [document].")
+    try:
+        listed = iter(values(items))
+    except TypeError:
+        raise InputError(f"add takes documents or a table, not {type(items).__name__}.") from None
+    return add_records(collection, listed, progress, report)
+
+
+def add_records(
+    collection: Collection,
+    items: Iterable[Item],
+    progress: Progress | None = None,
+    report: AddReport | None = None,
+) -> AddReport:
+    """Add or update documents by id, batch by batch; a document whose content is unchanged is left as it is."""
+    report = report or AddReport()
     advance = counter(progress, "adding")
     for batch in _batches(items, modalities_of(collection.state.root)):
         records = {record.id: record for record in batch}  # of two with one id in a batch the later one counts
