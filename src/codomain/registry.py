@@ -27,6 +27,7 @@ ROLES: tuple[Role, ...] = get_args(Role)
 _BUILT_IN: dict[Role, dict[str, str]] = {
     "stage": {
         "static": "codomain.encode.text.static",
+        "vectors": "codomain.encode.given",
         "vectorfile": "codomain.encode.words.vectorfile",
         "st": "codomain.encode.text.transformer",
         "minilm": "codomain.encode.text.transformer",

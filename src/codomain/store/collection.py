@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, cast, overload
 from codomain.errors import InputError, PipelineError, StoreError
 from codomain.items import Item as Passage
 from codomain.items import Query
-from codomain.plan import PlanNode
+from codomain.plan import PlanNode, modalities_of
 from codomain.progress import Progress
 from codomain.stage import Stage
 from codomain.store.backend import Backend
@@ -20,6 +20,7 @@ from codomain.store.backend.choose import open_backend
 from codomain.store.backend.errors import closed
 from codomain.store.backend.values import ChunkFields, Event
 from codomain.store.branch import MOST_TO_FIT, StoredBranch
+from codomain.store.by_vector import VectorQuery, Weighted, given_vector, like_documents, with_vector
 from codomain.store.filters.where import Where, parse_where
 from codomain.store.hits import Hit
 from codomain.store.ids import DocumentId, document_ids
@@ -33,7 +34,6 @@ from codomain.vectors import Floats, Rows
 
 if TYPE_CHECKING:
     from codomain.pipeline import Pipeline
-    from codomain.store.by_vector import VectorQuery, Weighted
     from codomain.store.ingest import AddReport, Item
     from codomain.store.upgrade.state import Mode
 
@@ -242,7 +242,8 @@ class Collection:
 
         A query is a text, or media of a modality that the pipeline starts from, such as an image as an array. Instead of it
         `vector` is a vector (d,) of the first dense encoder, and `like` the id of a document, several ids, or a weight for
-        each (negative: away from it); both search the first dense branch alone. `where` filters by metadata (see
+        each (negative: away from it); both search the first dense branch alone. Where a branch starts from vectors(), a
+        text and a vector may be given together. `where` filters by metadata (see
         `codomain.store.filters.where`); `offset` leaves out the best ones, `sort` orders the hits by a field ("-year": from
         the highest), `min_score` and `min_similarity` leave out weaker hits, `max_per_source` takes so many documents of a
         file at most, `context` adds so many characters around the chunk. With `feedback` off, what `feedback` has moved counts as it was.
@@ -251,11 +252,12 @@ class Collection:
         collection cannot be read.
         """
         wanted = Wanted(k, offset, sort, min_score, min_similarity, max_per_source, context)
+        if vector is not None and isinstance(query, str) and "vector" in modalities_of(self.state.root):
+            query, vector = with_vector(self, query, vector), None
         if (query is not None) + (vector is not None) + (like is not None) != 1:
             raise InputError("search takes a query, a vector or like, one of them.")
         if query is not None:
             return search_many(self, [query], where, feedback, wanted)[0]
-        from codomain.store.by_vector import given_vector, like_documents
 
         def ask(collection: Collection) -> VectorQuery:
             return given_vector(collection, vector) if like is None else like_documents(collection, like)

@@ -16,8 +16,8 @@ from codomain.contracts import Encoder
 from codomain.errors import InputError
 from codomain.items import Item as Passage
 from codomain.items import Media, as_item
-from codomain.kinds import Modality
-from codomain.plan import EncodedOnce, encode, modalities_of
+from codomain.kinds import Modality, in_words
+from codomain.plan import EncodedOnce, PlanNode, branches, encode, modalities_of
 from codomain.progress import Progress, counter
 from codomain.read.files import HEADED
 from codomain.read.frames import FrameReport, frame_records, is_frame, values
@@ -79,13 +79,16 @@ def as_record(item: Item, modalities: Sequence[Modality] = ("text",)) -> Record:
         item = {"media": item}
     if not isinstance(item, Mapping):
         raise InputError(f"a document is a text or a dict, not {type(item).__name__}.")
-    unknown = set(item) - {"id", "text", "title", "metadata", "media"}
+    unknown = set(item) - {"id", "text", "title", "metadata", "media", "vector"}
     if unknown:
         raise InputError(
-            f"a document has id, text, title, metadata and media; {sorted(map(str, unknown))[0]!r} belongs into metadata."
+            "a document has id, text, title, metadata, media and vector; "
+            f"{sorted(map(str, unknown))[0]!r} belongs into metadata."
         )
     text, title, metadata = item.get("text"), item.get("title"), item.get("metadata") or {}
     media = _media(item.get("media"), modalities)
+    if item.get("vector") is not None:
+        media = (*media, _vector(item["vector"], item.get("id"), modalities))
     if text is None and media:
         text = ""
     if not isinstance(text, str) or not ((text := clean(text)).strip() or media):
@@ -107,6 +110,31 @@ def _media(given: Any, modalities: Sequence[Modality]) -> tuple[Media, ...]:
         return ()
     several = given if isinstance(given, list | tuple) else [given]
     return tuple(medium for one in several for medium in as_item(one, modalities).media)
+
+
+def _vector(given: Any, id: Any, modalities: Sequence[Modality]) -> Media:
+    """A vector of one's own (d,) as float32."""
+    if "vector" not in modalities:
+        raise InputError(
+            f"the document {id!r} has a vector, and this pipeline starts from {in_words(*modalities)}: "
+            "begin one with vectors(dim)."
+        )
+    try:
+        vector = np.asarray(given, np.float32)
+    except (TypeError, ValueError):
+        raise InputError(f"the vector of the document {id!r} is no list of numbers.") from None
+    if vector.ndim != 1 or not np.isfinite(vector).all():
+        raise InputError(f"the vector of the document {id!r} has NaN, infinity or more than one axis.")
+    return Media("vector", vector)
+
+
+def _check_vector(record: Record, dims: set[int]) -> None:
+    for medium in record.media:
+        if medium.modality == "vector" and {len(medium.data)} != dims:
+            wanted = " and ".join(map(str, sorted(dims)))
+            raise InputError(
+                f"the vector of the document {record.id!r} has {len(medium.data)} dimensions; the pipeline takes {wanted}."
+            )
 
 
 def _cleaned(record: Record) -> Record:
@@ -155,7 +183,7 @@ def add_records(
     """Add or update documents by id, batch by batch; a document whose content is unchanged is left as it is."""
     report = report or AddReport()
     advance = counter(progress, "adding")
-    for batch in _batches(items, modalities_of(collection.state.root)):
+    for batch in _batches(items, collection.state.root):
         records = {record.id: record for record in batch}  # of two with one id in a batch the later one counts
         with collection.held():
             _add_batch(collection, records, report)
@@ -163,12 +191,17 @@ def add_records(
     return report
 
 
-def _batches(items: Iterable[Item], modalities: Sequence[Modality]) -> Iterator[list[Record]]:
+def _batches(items: Iterable[Item], root: PlanNode) -> Iterator[list[Record]]:
+    modalities = modalities_of(root)
+    dims = {b.encoder.dim for b in branches(root) if b.encoder is not None and "vector" in b.modalities}
     batch: list[Record] = []
     size = 0
     for item in items:
         record = as_record(item, modalities)
         _check_fields(record)
+        if modalities == ("vector",) and not record.media:
+            raise InputError(f"the document {record.id!r} has no vector, which this pipeline starts from.")
+        _check_vector(record, dims)
         batch.append(record)
         size += len(record.text) + sum(len(medium.stored[1]) for medium in record.media)
         if len(batch) >= BATCH_DOCUMENTS or size >= BATCH_CHARACTERS:
@@ -188,7 +221,9 @@ def _check_fields(record: Record) -> None:
 
 
 def _chunks(record: Record, settings: Settings) -> list[Chunk]:
-    """The chunks of the text; media without a text are one row."""
+    """The chunks of the text; media without a text are one row, and so is a text with a vector of its own."""
+    if any(medium.modality == "vector" for medium in record.media):
+        return [Chunk(record.text, 0, len(record.text), [], 0)]
     return chunk(record, settings.chunk_size, settings.overlap) or [Chunk("", 0, 0, [], 0)]
 
 

@@ -77,9 +77,17 @@ def get(collection: Collection, id: DocumentId | Iterable[DocumentId], include: 
 def _shown(collection: Collection, stored: StoredDocument, with_vector: bool) -> dict[str, Any]:
     shown = {"id": stored.key, "text": stored.text, "title": stored.title, "metadata": json.loads(stored.metadata)}
     if with_vector:
-        vectors = collection.vectors(collection.backend.rows.of(stored.number))
-        shown["vector"] = vectors[0] if len(vectors) == 1 else vectors
+        shown["vector"] = _vector(collection, stored.number)
     return shown
+
+
+def _vector(collection: Collection, number: int) -> Any:
+    """A document's own vector where it came with one, else what is stored of it."""
+    for medium in collection.backend.media.of([number]).get(number, ()) if collection.backend.media.any() else ():
+        if medium.modality == "vector":
+            return medium.data
+    vectors = collection.vectors(collection.backend.rows.of(number))
+    return vectors[0] if len(vectors) == 1 else vectors
 
 
 def count(collection: Collection, where: Filter | None) -> int:
