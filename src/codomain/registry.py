@@ -27,6 +27,7 @@ ROLES: tuple[Role, ...] = get_args(Role)
 _BUILT_IN: dict[Role, dict[str, str]] = {
     "stage": {
         "static": "codomain.encode.text.static",
+        "vectors": "codomain.encode.given",
         "vectorfile": "codomain.encode.words.vectorfile",
         "st": "codomain.encode.text.transformer",
         "minilm": "codomain.encode.text.transformer",
@@ -85,8 +86,23 @@ _BUILT_IN: dict[Role, dict[str, str]] = {
     "task": dict.fromkeys(("similarity", "pairs", "bitext", "classification"), "codomain.measure.tasks.kinds"),
     "dataset": dict.fromkeys(("debian", "wordnet", "verses"), "codomain.measure.data.shipped"),
     "reader": {
-        **dict.fromkeys(("text", "markdown", "html", "pdf", "docx"), "codomain.read.text.documents"),
-        **dict.fromkeys(("jsonl", "lines", "csv", "tsv", "parquet"), "codomain.read.text.tables"),
+        **dict.fromkeys(("text", "markdown"), "codomain.read.text.documents"),
+        **dict.fromkeys(("jsonl", "lines"), "codomain.read.text.tables"),
+        **dict.fromkeys(("csv", "tsv"), "codomain.read.formats.delimited"),
+        **dict.fromkeys(("parquet", "arrow"), "codomain.read.formats.arrow"),
+        **dict.fromkeys(("xlsx", "ods"), "codomain.read.formats.workbook"),
+        **dict.fromkeys(("odt", "odp"), "codomain.read.formats.opendocument"),
+        **dict.fromkeys(("eml", "mbox"), "codomain.read.formats.mail"),
+        "json": "codomain.read.formats.json_file",
+        "sql": "codomain.read.formats.database",
+        "html": "codomain.read.formats.html",
+        "pdf": "codomain.read.formats.pdf",
+        "docx": "codomain.read.formats.word",
+        "pptx": "codomain.read.formats.slides",
+        "epub": "codomain.read.formats.epub",
+        "rtf": "codomain.read.formats.rtf",
+        "ipynb": "codomain.read.formats.notebook",
+        "man": "codomain.read.formats.man",
     },
     "recipe": {"static": "codomain.learn.recipes.recipe"},
 }

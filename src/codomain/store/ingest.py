@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from dataclasses import field as dataclass_field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,9 +16,11 @@ from codomain.contracts import Encoder
 from codomain.errors import InputError
 from codomain.items import Item as Passage
 from codomain.items import Media, as_item
-from codomain.kinds import Modality
-from codomain.plan import EncodedOnce, encode, modalities_of
+from codomain.kinds import Modality, in_words
+from codomain.plan import EncodedOnce, PlanNode, branches, encode, modalities_of
 from codomain.progress import Progress, counter
+from codomain.read.files import HEADED
+from codomain.read.frames import FrameReport, frame_records, is_frame, values
 from codomain.read.metadata import ODD_NAME, flatten
 from codomain.read.record import Record, content_id
 from codomain.read.situated import situate
@@ -25,6 +28,7 @@ from codomain.read.text.chunks import Chunk, chunk
 from codomain.read.text.passage import passage
 from codomain.store.backend import Backend
 from codomain.store.backend.values import StoredChunk, StoredDocument
+from codomain.store.ids import document_id
 from codomain.text import clean
 
 if TYPE_CHECKING:
@@ -33,7 +37,6 @@ if TYPE_CHECKING:
 
 BATCH_DOCUMENTS = 2_048
 BATCH_CHARACTERS = 4_000_000
-_WITH_HEADINGS = ("markdown", "html", "docx")
 
 Item = str | Mapping[str, Any] | Record | Media | np.ndarray[Any, Any] | bytes
 
@@ -48,6 +51,8 @@ class AddReport:
     chunks: int = 0
     not_encoded: int = 0
     """Of the updated ones, those whose title, text and media were there already: they keep their vectors."""
+    frame: FrameReport = dataclass_field(default_factory=FrameReport)
+    """Of a table in memory, what was not taken over: cells without a value, rows without a text, repeated rows."""
 
     @property
     def documents(self) -> int:
@@ -74,13 +79,16 @@ def as_record(item: Item, modalities: Sequence[Modality] = ("text",)) -> Record:
         item = {"media": item}
     if not isinstance(item, Mapping):
         raise InputError(f"a document is a text or a dict, not {type(item).__name__}.")
-    unknown = set(item) - {"id", "text", "title", "metadata", "media"}
+    unknown = set(item) - {"id", "text", "title", "metadata", "media", "vector"}
     if unknown:
         raise InputError(
-            f"a document has id, text, title, metadata and media; {sorted(map(str, unknown))[0]!r} belongs into metadata."
+            "a document has id, text, title, metadata, media and vector; "
+            f"{sorted(map(str, unknown))[0]!r} belongs into metadata."
         )
     text, title, metadata = item.get("text"), item.get("title"), item.get("metadata") or {}
     media = _media(item.get("media"), modalities)
+    if item.get("vector") is not None:
+        media = (*media, _vector(item["vector"], item.get("id"), modalities))
     if text is None and media:
         text = ""
     if not isinstance(text, str) or not ((text := clean(text)).strip() or media):
@@ -88,14 +96,12 @@ def as_record(item: Item, modalities: Sequence[Modality] = ("text",)) -> Record:
     if title is not None and not isinstance(title, str):
         raise InputError(f"the title of the document {item.get('id')!r} is not a text.")
     key = item.get("id")
-    if key is not None and not isinstance(key, str | int):
-        raise InputError(f"the id {key!r:.60} is neither a text nor a whole number.")
     try:
         fields = flatten(dict(metadata))
     except (ValueError, TypeError) as error:
         raise InputError(f"the metadata of the document {key!r} cannot be stored: {error}.") from None
     title = None if title is None else clean(title)
-    return Record(content_id(title, text, media) if key is None else clean(str(key)), text, title, fields, media=media)
+    return Record(content_id(title, text, media) if key is None else document_id(key), text, title, fields, media=media)
 
 
 def _media(given: Any, modalities: Sequence[Modality]) -> tuple[Media, ...]:
@@ -104,6 +110,31 @@ def _media(given: Any, modalities: Sequence[Modality]) -> tuple[Media, ...]:
         return ()
     several = given if isinstance(given, list | tuple) else [given]
     return tuple(medium for one in several for medium in as_item(one, modalities).media)
+
+
+def _vector(given: Any, id: Any, modalities: Sequence[Modality]) -> Media:
+    """A vector of one's own (d,) as float32."""
+    if "vector" not in modalities:
+        raise InputError(
+            f"the document {id!r} has a vector, and this pipeline starts from {in_words(*modalities)}: "
+            "begin one with vectors(dim)."
+        )
+    try:
+        vector = np.asarray(given, np.float32)
+    except (TypeError, ValueError):
+        raise InputError(f"the vector of the document {id!r} is no list of numbers.") from None
+    if vector.ndim != 1 or not np.isfinite(vector).all():
+        raise InputError(f"the vector of the document {id!r} has NaN, infinity or more than one axis.")
+    return Media("vector", vector)
+
+
+def _check_vector(record: Record, dims: set[int]) -> None:
+    for medium in record.media:
+        if medium.modality == "vector" and {len(medium.data)} != dims:
+            wanted = " and ".join(map(str, sorted(dims)))
+            raise InputError(
+                f"the vector of the document {record.id!r} has {len(medium.data)} dimensions; the pipeline takes {wanted}."
+            )
 
 
 def _cleaned(record: Record) -> Record:
@@ -121,11 +152,38 @@ def _cleaned(record: Record) -> Record:
     )
 
 
-def add_records(collection: Collection, items: Iterable[Item], progress: Progress | None = None) -> AddReport:
-    """Add or update documents by id, batch by batch; a document whose content is unchanged is left as it is."""
+def add_items(
+    collection: Collection, items: Any, progress: Progress | None, columns: Mapping[str, str | None]
+) -> AddReport:
+    """Add the documents of an iterable or the rows of a table; `columns` name those of text, title and id.
+
+    Raises InputError for what is neither, and for a document that cannot be stored.
+    """
     report = AddReport()
+    if is_frame(items):
+        return add_records(collection, frame_records(items, report.frame, **columns), progress, report)
+    named = next((f"{name}={column!r}" for name, column in columns.items() if column is not None), None)
+    if named:
+        raise InputError(f"{named} names a column of a table; a document as a dict has its text under text.")
+    if isinstance(items, str | bytes | Mapping | Record | Media):
+        raise InputError("add takes a list of documents; a single one is written [document].")
+    try:
+        listed = iter(values(items))
+    except TypeError:
+        raise InputError(f"add takes documents or a table, not {type(items).__name__}.") from None
+    return add_records(collection, listed, progress, report)
+
+
+def add_records(
+    collection: Collection,
+    items: Iterable[Item],
+    progress: Progress | None = None,
+    report: AddReport | None = None,
+) -> AddReport:
+    """Add or update documents by id, batch by batch; a document whose content is unchanged is left as it is."""
+    report = report or AddReport()
     advance = counter(progress, "adding")
-    for batch in _batches(items, modalities_of(collection.state.root)):
+    for batch in _batches(items, collection.state.root):
         records = {record.id: record for record in batch}  # of two with one id in a batch the later one counts
         with collection.held():
             _add_batch(collection, records, report)
@@ -133,12 +191,17 @@ def add_records(collection: Collection, items: Iterable[Item], progress: Progres
     return report
 
 
-def _batches(items: Iterable[Item], modalities: Sequence[Modality]) -> Iterator[list[Record]]:
+def _batches(items: Iterable[Item], root: PlanNode) -> Iterator[list[Record]]:
+    modalities = modalities_of(root)
+    dims = {b.encoder.dim for b in branches(root) if b.encoder is not None and "vector" in b.modalities}
     batch: list[Record] = []
     size = 0
     for item in items:
         record = as_record(item, modalities)
         _check_fields(record)
+        if modalities == ("vector",) and not record.media:
+            raise InputError(f"the document {record.id!r} has no vector, which this pipeline starts from.")
+        _check_vector(record, dims)
         batch.append(record)
         size += len(record.text) + sum(len(medium.stored[1]) for medium in record.media)
         if len(batch) >= BATCH_DOCUMENTS or size >= BATCH_CHARACTERS:
@@ -158,7 +221,9 @@ def _check_fields(record: Record) -> None:
 
 
 def _chunks(record: Record, settings: Settings) -> list[Chunk]:
-    """The chunks of the text; media without a text are one row."""
+    """The chunks of the text; media without a text are one row, and so is a text with a vector of its own."""
+    if any(medium.modality == "vector" for medium in record.media):
+        return [Chunk(record.text, 0, len(record.text), [], 0)]
     return chunk(record, settings.chunk_size, settings.overlap) or [Chunk("", 0, 0, [], 0)]
 
 
@@ -211,7 +276,7 @@ def _with_contents_kept(backend: Backend, records: Sequence[Record]) -> set[str]
 def has_headings(id: str, metadata: Mapping[str, Any]) -> bool:
     """Whether a stored document was a file of a format with Markdown headings, which its chunks follow."""
     name = metadata.get("name")
-    return metadata.get("type") in _WITH_HEADINGS and isinstance(name, str) and os.path.basename(id) == name
+    return metadata.get("type") in HEADED and isinstance(name, str) and os.path.basename(id) == name
 
 
 def _write(

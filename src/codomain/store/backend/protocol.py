@@ -20,7 +20,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol, Self
 
-from codomain.store.backend.documents import Documents, Fields, MediaFiles, Rows, Sources
+from codomain.store.backend.documents import Documents, Exclusions, Fields, MediaFiles, Rows, Sources
 from codomain.store.backend.records import Checks, History, Meta
 from codomain.store.backend.vectors import Blocks, Branches, Bridges, Corrections, Journal
 
@@ -119,6 +119,11 @@ class Backend(Protocol):
     @property
     def sources(self) -> Sources:
         """The files that documents come from."""
+        ...
+
+    @property
+    def exclusions(self) -> Exclusions:
+        """Documents of files that were deleted by hand, and stay so."""
         ...
 
     @property

@@ -17,7 +17,7 @@ from codomain.store.sqlite.media import SqliteMedia
 from codomain.store.sqlite.meta import SqliteHistory, SqliteMeta
 from codomain.store.sqlite.rows import SqliteRows
 from codomain.store.sqlite.schema import DATABASE, bring_up_to_date
-from codomain.store.sqlite.sources import SqliteSources
+from codomain.store.sqlite.sources import SqliteExclusions, SqliteSources
 from codomain.store.sqlite.vectors import SqliteBlocks, SqliteBranches, SqliteBridges
 
 
@@ -34,6 +34,7 @@ class SqliteBackend:
         self.rows = SqliteRows(db)
         self.fields = SqliteFields(db)
         self.sources = SqliteSources(db)
+        self.exclusions = SqliteExclusions(db)
         self.media = SqliteMedia(db)
         self.branches = SqliteBranches(db)
         self.blocks = SqliteBlocks(db)

@@ -78,6 +78,9 @@ _ADDED_IN_5 = """
 CREATE TABLE IF NOT EXISTS changed (                     -- documents whose metadata alone was changed, since the last renumbering
     document INTEGER PRIMARY KEY REFERENCES documents, version INTEGER NOT NULL
 );
+CREATE TABLE IF NOT EXISTS excluded (                    -- ids of documents of files that were deleted by hand
+    key TEXT PRIMARY KEY, source TEXT NOT NULL, at REAL NOT NULL
+) WITHOUT ROWID;
 """
 
 
