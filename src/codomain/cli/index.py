@@ -31,6 +31,9 @@ def index(
     chunk_size: Annotated[
         int | None, typer.Option("--chunk-size", help="Tokens a chunk, for a new collection.")
     ] = None,
+    window: Annotated[
+        int | None, typer.Option("--window", help="Tokens a chunk with its title, in place of what the encoders read.")
+    ] = None,
     overlap: Annotated[int | None, typer.Option("--overlap", help="Tokens that neighbouring chunks share.")] = None,
     situate: Annotated[
         float | None, typer.Option("--situate", help="Share of the document in a chunk's vector.")
@@ -47,18 +50,19 @@ def index(
     from codomain.store.file_sync import index_files
 
     started = time.perf_counter()
-    settings = {"chunk_size": chunk_size, "overlap": overlap, "situate": situate}
+    settings = {"chunk_size": chunk_size, "overlap": overlap, "situate": situate, "window": window}
     fields = {"format": format, "text_field": text_field, "id_field": id_field, "title_field": title_field}
     chosen = {name: value for name, value in settings.items() if value is not None}
     with open_or_create(into, paths, pipeline, chosen, fields | {"skip_bad": skip_bad}) as collection:
         with bars(as_json, bytes=True) as progress:
             report = index_files(collection, paths, progress=progress, skip_bad=skip_bad, **fields)
+        notes = collection.notes()
         if not no_reindex:
             collection.reindex()
-        _show(report, into, len(collection), time.perf_counter() - started, as_json)
+        _show(report, into, len(collection), time.perf_counter() - started, as_json, notes)
 
 
-def _show(report: IndexReport, into: Path, documents: int, seconds: float, as_json: bool) -> None:
+def _show(report: IndexReport, into: Path, documents: int, seconds: float, as_json: bool, notes: list[str]) -> None:
     import json
     from collections import Counter
 
@@ -76,6 +80,7 @@ def _show(report: IndexReport, into: Path, documents: int, seconds: float, as_js
             "documents": documents,
             "seconds": round(seconds, 3),
             "bad": bad,
+            "notes": notes,
         }
         typer.echo(json.dumps(outcome, ensure_ascii=False))
         return
@@ -84,6 +89,8 @@ def _show(report: IndexReport, into: Path, documents: int, seconds: float, as_js
     if len(report.bad) > 10:
         kinds = ", ".join(f"{n} {kind}" for kind, n in Counter(bad.kind for bad in report.bad).most_common())
         typer.echo(f"note: {len(report.bad)} such notes in all ({kinds}); --json lists them.", err=True)
+    for note in notes:
+        typer.echo(f"note: {note}", err=True)
     parts = [
         f"{added.added} new",
         f"{added.updated} changed",

@@ -118,6 +118,10 @@ class StoredBranch:
         """Whether the vectors were made by an earlier form of the encoder, which goes on answering."""
         return getattr(self.plan.encoder, "text_version", TEXT_VERSION) < TEXT_VERSION
 
+    def made_before(self, epoch: int) -> bool:
+        """Whether the index file of a text index is of an earlier version, which is not used."""
+        return self.plan.encoder is None and self.index_files.outdated(self._index_fingerprint, epoch)
+
     @property
     def encoder_fingerprint(self) -> str:
         """The fingerprint of the encoder that the stored vectors come from."""
