@@ -161,7 +161,11 @@ def add_items(
     """
     report = AddReport()
     if is_frame(items):
-        return add_records(collection, frame_records(items, report.frame, **columns), progress, report)
+        takes_vectors = "vector" in modalities_of(collection.state.root)
+        if columns.get("vector_field") and not takes_vectors:
+            raise InputError(f"{collection.pipeline} does not start from vectors: begin one with vectors(dim).")
+        records = frame_records(items, report.frame, takes_vectors=takes_vectors, **columns)
+        return add_records(collection, records, progress, report)
     named = next((f"{name}={column!r}" for name, column in columns.items() if column is not None), None)
     if named:
         raise InputError(f"{named} names a column of a table; a document as a dict has its text under text.")

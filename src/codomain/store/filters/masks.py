@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -12,8 +13,9 @@ import numpy as np
 
 from codomain import __version__
 from codomain.errors import CodomainError
+from codomain.notices import notice
 from codomain.store.backend import Backend
-from codomain.store.filters.where import Where
+from codomain.store.filters.where import OWN_FIELDS, Where, fields_of
 from codomain.store.index_files import IndexFiles
 from codomain.trace import FilterChoice, collect, record
 
@@ -60,6 +62,7 @@ class Filters:
 
         mask = np.zeros(self._rows, bool)
         columns, way = self._open(), "columns"
+        self._notice_unknown(where, columns)
         covered = 0 if columns is None else columns.rows
         try:
             if columns is not None:
@@ -76,6 +79,14 @@ class Filters:
             mask[self.backend.rows.deleted(covered)] = False
         record(plan=FilterChoice(f"filter by {way}", int(mask.sum()), self._rows))
         return mask
+
+    def _notice_unknown(self, where: Where, columns: Columns | None) -> None:
+        """Say which fields of a filter no document has: most often a name is misspelled."""
+        known = columns.fields if columns is not None else set()
+        for field in sorted(fields_of(where) - known - OWN_FIELDS):
+            if self._rows and not self.backend.fields.any(field):
+                near = difflib.get_close_matches(field, self.backend.fields.names(), n=1)
+                notice(f"no document has `{field}`" + (f"; did you mean `{near[0]}`?" if near else "."))
 
     def _open(self) -> Columns | None:
         """The columns that cover most of the rows."""
