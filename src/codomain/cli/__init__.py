@@ -13,18 +13,22 @@ import_.py    codomain import: what export wrote
 index.py      codomain index: files into a collection
 info.py       codomain info: counts, sizes, state
 learn.py      codomain learn: encoders from one's own data
+listing.py    codomain list, count and facets: documents without a query
 papers.py     codomain papers: the register of papers
 reindex.py    codomain reindex: indexes over all rows
 rm.py         codomain rm: delete documents
 search.py     codomain search
+similar.py    codomain similar: documents like others
 stages.py     codomain stages: what pipelines are made of
 tune.py       codomain tune: the best pipeline for one's data
+update.py     codomain update: other metadata, text or title
 upgrade.py    codomain upgrade: another encoder or pipeline
 vectors.py    codomain vectors: files of word vectors
 verify.py     codomain verify: every fault of a collection
 plugins.py    commands of other packages
 opening.py    open a collection, or create it
 progress.py   progress bars
+terminal.py   text of documents on its way to a terminal
 """
 
 from __future__ import annotations
@@ -75,4 +79,6 @@ def _interrupt(_signal: int, _frame: Any) -> NoReturn:
 
 
 def _complain(sentence: str) -> None:
-    print(f"codomain: {sentence}", file=sys.stderr)
+    from codomain.cli.terminal import shown
+
+    print(f"codomain: {shown(sentence)}", file=sys.stderr)
