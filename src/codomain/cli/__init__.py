@@ -6,6 +6,7 @@ classify.py   codomain classify: label a collection
 compact.py    codomain compact: free the space of deleted documents
 demo.py       codomain demo: a collection to look at
 diagnose.py   codomain diagnose: vectors and texts of a collection, measured
+embed.py      codomain embed: texts to vectors, without a collection
 eval.py       codomain eval: pipelines on data sets with judgments
 export.py     codomain export: documents as JSON lines or Parquet
 feedback.py   codomain feedback: documents that were right or wrong for a query

@@ -12,6 +12,7 @@ from codomain.cli import (
     compact,
     demo,
     diagnose,
+    embed,
     eval,
     export,
     feedback,
@@ -47,6 +48,7 @@ app = typer.Typer(
 
 app.command("index")(index.index)
 app.command("search")(search.search)
+app.command("embed")(embed.embed)
 app.command("similar")(similar.similar)
 app.command("list")(listing.list_)
 app.command("count")(listing.count)
