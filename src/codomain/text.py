@@ -2,6 +2,17 @@
 
 from __future__ import annotations
 
+import unicodedata
+
+
+def nfc(text: str) -> str:
+    """Text in Unicode's form NFC, in which filters compare: one code point for a letter with its accent.
+
+    >>> nfc("e\u0301") == "\u00e9"
+    True
+    """
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
+
 
 def clean(text: str) -> str:
     """Text that every store takes: NUL becomes a space, half of a surrogate pair a question mark.

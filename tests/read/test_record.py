@@ -1,60 +1,12 @@
-"""Metadata and JSON lines against slow readings of what is promised, for whatever a row may hold."""
+"""JSON lines against slow readings of what is promised, for whatever a row may hold."""
 
 import json
-import math
-from collections import OrderedDict
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from codomain.read import records
-from codomain.read.record import flatten
-from codomain.text import clean
-
-TEXT = st.text(st.characters(exclude_categories=())) | st.text("a\0\ud800é ", max_size=5)
-PLAIN = st.none() | st.booleans() | st.integers() | st.floats() | st.integers(-(2**63) - 1, 2**63) | TEXT
-VALUE = st.recursive(PLAIN, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4))
-ROW = st.dictionaries(st.sampled_from(["text", "body", "title", "id", "_id", "n"]) | TEXT, VALUE, max_size=8)
-
-
-def slowly(value, name=""):
-    """The promise of `flatten`, as (name, value) pairs."""
-    if isinstance(value, dict):
-        return [pair for key, inner in value.items() for pair in slowly(inner, f"{name}.{clean(key)}")]
-    if isinstance(value, float) and not math.isfinite(value):
-        raise ValueError
-    if isinstance(value, str):
-        value = clean(value)
-    elif isinstance(value, list):
-        if any(item is None or isinstance(item, list | dict) for item in value):
-            value = clean(json.dumps(value, ensure_ascii=False))
-        else:
-            value = [clean(item) if isinstance(item, str) else json.dumps(item) for item in value]
-    elif isinstance(value, int) and not -(2**63) <= value < 2**63:
-        value = str(value)
-    return [(name[1:], value)]
-
-
-@given(ROW)
-def test_metadata_is_flat_and_keeps_types(row):
-    try:
-        expected = dict(slowly(row)) if row else {}
-    except ValueError:
-        with pytest.raises(ValueError, match="which no filter can compare"):
-            flatten(row)
-        return
-    found = flatten(row)
-    assert found == expected
-    assert [type(value) for value in found.values()] == [type(value) for value in expected.values()]
-
-
-def test_a_kind_of_dict_is_a_dict():
-    assert flatten({"a": OrderedDict(b=1)}) == {"a.b": 1}
-
-
-def test_names_that_are_equal_as_keys_stay_apart():
-    assert [flatten({name: 0}) for name in (1, True, "1", "True")] == [{"1": 0}, {"True": 0}, {"1": 0}, {"True": 0}]
 
 
 @given(st.lists(st.permutations(["text", "body", "title", "id", "_id", "n"]), max_size=6), st.data())

@@ -2,6 +2,7 @@
 
 files.py          which files an input names, what changed, and which reader a format has
 record_stream.py  `records`: files to records
+metadata.py       what metadata a document may have, and in which form it is stored
 record.py         a document with its id, text, title, metadata and media
 text/             the formats, and chunks
 situated.py       `situate`: a chunk's vector mixed with its document's

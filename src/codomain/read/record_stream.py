@@ -8,14 +8,13 @@ from typing import Any, NamedTuple
 
 from codomain.errors import InputError, MissingExtra
 from codomain.read.files import OnFault, ReadFault, SourceFile, expand, formats, is_table
+from codomain.read.metadata import flatten, plain_names
 from codomain.read.record import (
     ID_FIELDS,
     TEXT_FIELDS,
     TITLE_FIELDS,
     Record,
     content_id,
-    flatten,
-    plain_names,
 )
 from codomain.read.text.documents import BinaryFile, document
 from codomain.read.text.tables import rows, typed

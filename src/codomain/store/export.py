@@ -13,7 +13,7 @@ from codomain.errors import InputError, MissingExtra
 from codomain.items import Item, from_json, to_json
 from codomain.progress import Progress, counter
 from codomain.read import Record, SourceFile, fingerprint
-from codomain.read.record import flatten
+from codomain.read.metadata import flatten
 from codomain.read.text.tables import rows
 from codomain.store.backend.choose import open_backend
 from codomain.store.collection import Collection

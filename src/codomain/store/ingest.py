@@ -17,7 +17,8 @@ from codomain.items import Media, as_item
 from codomain.kinds import Modality
 from codomain.plan import EncodedOnce, encode, modalities_of
 from codomain.progress import Progress, counter
-from codomain.read.record import ODD_NAME, Record, content_id, flatten
+from codomain.read.metadata import ODD_NAME, flatten
+from codomain.read.record import Record, content_id
 from codomain.read.situated import situate
 from codomain.read.text.chunks import Chunk, chunk
 from codomain.store.backend import Backend

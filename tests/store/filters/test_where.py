@@ -2,28 +2,48 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import sqlite3
+import unicodedata
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from codomain.errors import WhereError
+from codomain.store.filters.moments import Moment
 from codomain.store.filters.where import And, Compare, IsNull, Not, Or, Where, parse_where
+from codomain.store.sqlite.connection import add_functions
 from codomain.store.sqlite.filters import to_sql
+
+# seconds from the first of May 2024 in UTC, by hand
+MAY = 1_714_521_600
+SECONDS = {
+    "2024-05-01": 0,
+    "2024-05-01T00:00:00+00:00": 0,
+    "2024-05-01T01:00:00+02:00": -3_600,
+    "2024-04-30 23:00Z": -3_600,
+    "2024-05-01T00:00:00.5": 0.5,
+    "2024-05-02": 86_400,
+}
+MOMENTS = [Moment(int((MAY + seconds) * 1_000_000)) for seconds in (0, -3_600, 0.5, 1)]
 
 FIELDS = ["year", "tags", "draft", "section", "odd name", "a.b", "in"]
 scalars = st.one_of(
     st.booleans(),
     st.integers(-3, 3),
     st.sampled_from([0.5, 2.0, -1.25]),
-    st.sampled_from(["", "a", "ab", "b'\"\\", "1", "true", "é\n"]),
+    st.sampled_from(
+        ["", "a", "ab", "b'\"\\", "1", "true", "é\n", "e\u0301\n", "K", "\u212a", *SECONDS, "2024-02-30", "2024"]
+    ),
 )
+operands = scalars | st.sampled_from(MOMENTS)
 leaves = st.one_of(
     st.builds(
-        Compare, st.sampled_from(FIELDS), st.sampled_from(["==", "!=", "<", "<=", ">", ">=", "contains"]), scalars
+        Compare, st.sampled_from(FIELDS), st.sampled_from(["==", "!=", "<", "<=", ">", ">=", "contains"]), operands
     ),
     st.builds(Compare, st.sampled_from(FIELDS), st.just("in"), st.lists(scalars, max_size=3).map(tuple)),
     st.builds(IsNull, st.sampled_from(FIELDS)),
@@ -37,9 +57,7 @@ filters = st.recursive(
     ),
     max_leaves=6,
 )
-values = st.one_of(
-    scalars, st.none(), st.lists(st.one_of(st.sampled_from(["a", "ab", "1"]), st.integers(0, 2)), max_size=3)
-)
+values = st.one_of(scalars, st.none(), st.lists(scalars | st.just({"a": 1}) | st.just(["a"]), max_size=3))
 metadata = st.dictionaries(st.sampled_from(FIELDS), values, max_size=4)
 
 
@@ -50,6 +68,8 @@ OF_ONE_KIND: dict[str, st.SearchStrategy[Any]] = {
     "s": st.sampled_from(TEXTS),
     "b": st.booleans(),
     "l": st.sampled_from(TEXTS),
+    "m": st.sampled_from([0, 0.5, 1, 7]),
+    "f": st.booleans(),
 }
 meeting_leaves = st.sampled_from([*OF_ONE_KIND]).flatmap(
     lambda field: st.one_of(
@@ -67,7 +87,7 @@ meeting_filters = st.recursive(
     max_leaves=3,
 )
 meeting_metadata = st.fixed_dictionaries(
-    {}, optional={**OF_ONE_KIND, "l": st.lists(st.sampled_from(TEXTS), max_size=2, unique=True)}
+    {}, optional={**OF_ONE_KIND, **{name: st.lists(OF_ONE_KIND[name], max_size=2, unique=True) for name in "lmf"}}
 )
 
 
@@ -75,8 +95,21 @@ def kind(value: Any) -> str:
     return {bool: "bool", int: "number", float: "number", str: "text", list: "list"}.get(type(value), "null")
 
 
-def same(a: Any, b: Any) -> bool:
-    return kind(a) == kind(b) and a == b
+def plainly(text: str) -> str:
+    return unicodedata.normalize("NFC", text)
+
+
+def compares(held: Any, op: str, value: Any) -> bool:
+    """One value with another."""
+    if isinstance(value, Moment):
+        if held not in SECONDS if isinstance(held, str) else True:
+            return False
+        held, value = (MAY + SECONDS[held]) * 1_000_000, value.microseconds
+    elif kind(held) != kind(value) or (isinstance(value, bool) and op != "=="):
+        return False
+    elif isinstance(value, str):
+        held, value = plainly(held).encode(), plainly(value).encode()
+    return {"==": held == value, "<": held < value, "<=": held <= value, ">": held > value, ">=": held >= value}[op]
 
 
 def matches(where: Where, fields: dict[str, Any]) -> bool:
@@ -92,30 +125,26 @@ def matches(where: Where, fields: dict[str, Any]) -> bool:
             return fields.get(field) is None
         case Compare(field, op, value):
             held = fields.get(field)
-            if op == "==":
-                return same(held, value)
             if op == "!=":
-                return not same(held, value)
+                return not matches(Compare(field, "==", value), fields)
             if op == "in":
-                return any(same(held, listed) for listed in value)
+                return any(matches(Compare(field, "==", listed), fields) for listed in value)
+            if op == "contains" and isinstance(held, str):
+                return isinstance(value, str) and plainly(value) in plainly(held)
             if op == "contains":
-                if isinstance(held, list):
-                    return any(same(item, value) for item in held)
-                return isinstance(held, str) and isinstance(value, str) and value in held
-            if kind(held) != kind(value) or kind(value) not in ("number", "text"):
-                return False
-            if isinstance(value, str):
-                held, value = held.encode(), value.encode()
-            return {"<": held < value, "<=": held <= value, ">": held > value, ">=": held >= value}[op]
+                return isinstance(held, list) and any(compares(item, "==", value) for item in held)
+            return any(compares(item, op, value) for item in (held if isinstance(held, list) else [held]))
 
 
 @given(filters)
 def test_a_printed_filter_reads_back_as_itself(where: Where) -> None:
-    assert parse_where(str(where)) == where
+    read = parse_where(str(where))
+    assert str(read) == plainly(str(where)) and parse_where(str(read)) == read
 
 
 def agrees(where: Where, documents: list[dict[str, Any]]) -> None:
     db = sqlite3.connect(":memory:")
+    add_functions(db)
     db.execute("CREATE TABLE documents (id INTEGER, key TEXT, title TEXT, source INTEGER, metadata TEXT)")
     db.execute("CREATE TABLE sources (id INTEGER, path TEXT)")
     for number, fields in enumerate(documents):
@@ -152,6 +181,11 @@ def test_sql_agrees_where_values_are_of_the_kind_that_is_asked_for(
         ("not (a = 1 or b = 2)", {"$nor": [{"a": 1}, {"b": 2}]}),
         ("not a > 1", {"a": {"$not": {"$gt": 1}}}),
         ("tags not contains 'a'", {"tags": {"$not": {"$contains": "a"}}}),
+        ("day > date('2024-05-01') - 12h", {"day": {"$gt": dt.datetime(2024, 4, 30, 12, tzinfo=dt.UTC)}}),
+        ("day == date('2024-05-01T02:00:00+02:00')", {"day": np.datetime64("2024-05-01")}),
+        ("day in [date('2024-05-01'), 'x']", {"day": {"$in": [dt.date(2024, 5, 1), "x"]}}),
+        ("day < date('2024-05-01')", {"day": {"$lt": {"$date": "2024-05-01"}}}),
+        ("n == 5 and f < 0.5 and b", {"n": np.int64(5), "f": {"$lt": np.float32(0.5)}, "b": np.bool_(True)}),
         ("x is null and y is not null", {"x": {"$eq": None}, "y": {"$ne": None}}),
     ],
 )
@@ -202,6 +236,15 @@ def test_and_binds_tighter_than_or_and_not_tightest() -> None:
         "a == '\\q'",
         "1 == 1",
         "a == 99999999999999999999999",
+        "a > date",
+        "a > date(2024)",
+        "a > date('May')",
+        "a > date('2024-02-30')",
+        "a > now(",
+        "a > now() - 7",
+        "a > now() - 7y",
+        "a > 7d",
+        "a > today() + 9999999d",
     ],
 )
 def test_a_wrong_expression_is_one_sentence(wrong: str) -> None:
@@ -226,6 +269,9 @@ def test_a_wrong_expression_is_one_sentence(wrong: str) -> None:
         {'a"b': 1},
         {"a": float("nan")},
         {"a": {"$gt": None}},
+        {"a": {"$gt": {"$date": "May"}}},
+        {"a": {"$gt": {"$now": "7 days"}}},
+        {"a": {"$gt": {"$date": 7}}},
     ],
 )
 def test_a_wrong_dict_is_one_sentence(wrong: Any) -> None:
@@ -245,6 +291,7 @@ def test_any_text_parses_or_is_refused(text: str) -> None:
 @pytest.fixture
 def database() -> sqlite3.Connection:
     db = sqlite3.connect(":memory:")
+    add_functions(db)
     db.execute("CREATE TABLE documents (id INTEGER, key TEXT, title TEXT, source INTEGER, metadata TEXT)")
     db.execute("CREATE TABLE sources (id INTEGER, path TEXT)")
     for number in range(4):

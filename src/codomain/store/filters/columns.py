@@ -16,11 +16,15 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from codomain.index.array_files import open_arrays, save_arrays
+from codomain.store.filters.moments import Moment, moment_of
 from codomain.store.filters.where import And, Compare, IsNull, Not, Or, Where
-from codomain.text import clean
+from codomain.text import clean, nfc
 
 _EXACT = 2**53
 """Whole numbers up to here are float64 without loss."""
+
+_NO_MOMENT = -(2**63)
+"""What stands where a text is no date."""
 
 _COMPARE = {"==": np.equal, "<": np.less, "<=": np.less_equal, ">": np.greater, ">=": np.greater_equal}
 
@@ -50,14 +54,24 @@ class _Pools:
 
 
 class _Held(NamedTuple):
-    """What the documents have in one field: values and the document of each; `present` documents are not null."""
+    """What the documents have in one field: values and the document of each; `present` documents are not null.
+
+    Members of lists are kept apart: `contains` looks into lists and texts, the other comparisons into both.
+    """
 
     numbers: list[tuple[float, int]]
     texts: list[tuple[str, int]]
     members: list[tuple[str, int]]
+    listed: list[tuple[float, int]]
     yes: list[int]
     no: list[int]
+    listed_yes: list[int]
+    listed_no: list[int]
     present: list[int]
+
+    @classmethod
+    def empty(cls) -> _Held:
+        return cls(*([] for _ in cls._fields))
 
 
 class Columns:
@@ -67,6 +81,12 @@ class Columns:
         self.rows = 0
         self._fields: dict[str, dict[str, Any]] = {}
         self._arrays: dict[str, np.ndarray[Any, Any]] = {}
+        self._moments: dict[tuple[str, str], np.ndarray[Any, Any]] = {}
+
+    @property
+    def fields(self) -> set[str]:
+        """The names of all fields."""
+        return {*self._fields, *self._known}
 
     def build(self, owners: np.ndarray[Any, Any], metadata: Iterable[tuple[int, str]], rows: int) -> Self:
         """Take in `metadata`, numbers and JSON objects of documents; `owners` (n, 2): document and row, in order."""
@@ -79,7 +99,7 @@ class Columns:
         for document, stored in metadata:
             if stored != "{}" and document in place:
                 for name, value in json.loads(stored).items():
-                    held = fields.setdefault(name, _Held([], [], [], [], [], []))
+                    held = fields.setdefault(name, _Held.empty())
                     if value is not None and not _hold(held, value, place[document]):
                         inexact.add(name)
         lengths = np.diff(np.append(starts, len(row)))
@@ -119,7 +139,7 @@ class Columns:
                 if op == "!=":
                     return np.logical_not(self.mask(Compare(field, "==", value)))
                 held = self._field(field)
-                return self._marked([] if held is None else self._matching(held, op, value))
+                return self._marked([] if held is None else self._matching(field, held, op, value))
 
     def _field(self, field: str) -> dict[str, Any] | None:
         if (field.startswith("_") and field in ("_id", "_title", "_source")) or field in self._known:
@@ -135,37 +155,55 @@ class Columns:
     def _slice(self, pool: str, span: list[int]) -> Any:
         return self._arrays[pool][span[0] : span[1]] if span[1] > span[0] else np.empty(0, np.int32)
 
-    def _matching(self, held: dict[str, Any], op: str, value: Any) -> Iterator[np.ndarray[Any, Any]]:
-        """The rows that match one comparison, list by list."""
+    def _matching(self, field: str, held: dict[str, Any], op: str, value: Any) -> Iterator[np.ndarray[Any, Any]]:
+        """The rows that match one comparison, list by list; a list of values matches by its members."""
         if op == "in":
             for listed in value:
-                yield from self._matching(held, "==", listed)
+                yield from self._matching(field, held, "==", listed)
         elif isinstance(value, bool):
+            name = "yes" if value else "no"
             if op == "==":
-                yield self._slice("rows", held["yes" if value else "no"])
+                yield self._slice("rows", held[name])
+            if op in ("==", "contains"):
+                yield self._slice("rows", held[f"listed_{name}"])
+        elif isinstance(value, Moment):
+            yield from self._of_moment(field, held, op, value)
         elif isinstance(value, str):
-            value = clean(value)
+            value = nfc(clean(value))
+            members, texts = _Terms(self._arrays, held["members"]), _Terms(self._arrays, held["texts"])
             if op == "contains":
-                members = _Terms(self._arrays, held["members"])
                 yield members.between(*members.span("==", value))
-                texts = _Terms(self._arrays, held["texts"])
                 for i in texts.holding(value):
                     yield texts.between(i, i + 1)
             else:
-                texts = _Terms(self._arrays, held["texts"])
+                yield members.between(*members.span(op, value))
                 yield texts.between(*texts.span(op, value))
         elif abs(value) > _EXACT:
             raise NotInColumns(op)
-        elif op != "contains":  # lists hold texts
-            values = self._slice("values", held["numbers"][0])
-            low, high = _span(
-                op, np.searchsorted(values, value, "left"), np.searchsorted(values, value, "right"), len(values)
-            )
-            if held["by_row"] is not None and high - low > self.rows // 16:
-                # so many rows are marked faster in their order than where each value says
-                yield _COMPARE[op](self._slice("values", held["by_row"]), value)
-            else:
-                yield self._slice("rows", held["numbers"][1])[low:high]
+        else:
+            if op != "contains":
+                yield self._of_number(held, op, value)
+            values = self._slice("values", held["listed"][0])
+            low, high = _found("==" if op == "contains" else op, values, value)
+            yield self._slice("rows", held["listed"][1])[low:high]
+
+    def _of_number(self, held: dict[str, Any], op: str, value: float) -> np.ndarray[Any, Any]:
+        values = self._slice("values", held["numbers"][0])
+        low, high = _found(op, values, value)
+        if held["by_row"] is not None and high - low > self.rows // 16:
+            # so many rows are marked faster in their order than where each value says
+            return _COMPARE[op](self._slice("values", held["by_row"]), value)
+        return self._slice("rows", held["numbers"][1])[low:high]
+
+    def _of_moment(self, field: str, held: dict[str, Any], op: str, value: Moment) -> Iterator[np.ndarray[Any, Any]]:
+        for kind in ("members",) if op == "contains" else ("members", "texts"):
+            terms = _Terms(self._arrays, held[kind])
+            if (field, kind) not in self._moments:
+                self._moments[field, kind] = terms.moments()
+            times = self._moments[field, kind]
+            compare = _COMPARE["==" if op == "contains" else op]
+            for i in np.flatnonzero(compare(times, value.microseconds) & (times != _NO_MOMENT)).tolist():
+                yield terms.between(i, i + 1)
 
 
 class _Terms:
@@ -192,6 +230,11 @@ class _Terms:
         """The rows of the terms first .. last - 1."""
         return self._rows[self._starts[first] : self._starts[last]]
 
+    def moments(self) -> np.ndarray[Any, Any]:
+        """The moment of each term that is a date, in microseconds since 1970."""
+        found = (moment_of(self._term(i).decode()) for i in range(len(self)))
+        return np.array([_NO_MOMENT if moment is None else moment for moment in found], np.int64)
+
     def holding(self, part: str) -> Iterator[int]:
         """The terms that have a text as a part."""
         letters, wanted = self._letters.tobytes(), part.encode()
@@ -199,6 +242,11 @@ class _Terms:
         for i in range(len(self)):
             if letters.find(wanted, ends[i], ends[i + 1]) >= 0:
                 yield i
+
+
+def _found(op: str, values: np.ndarray[Any, Any], value: float) -> tuple[int, int]:
+    """Of values in order, those that compare so with a number."""
+    return _span(op, np.searchsorted(values, value, "left"), np.searchsorted(values, value, "right"), len(values))
 
 
 def _span(op: str, left: Any, right: Any, n: int) -> tuple[int, int]:
@@ -215,13 +263,23 @@ def _hold(held: _Held, value: Any, document: int) -> bool:
         (held.yes if value else held.no).append(document)
     elif isinstance(value, int | float):
         held.numbers.append((value, document))
-        return abs(value) <= _EXACT or isinstance(value, float)
+        return _is_exact(value)
     elif isinstance(value, str):
-        held.texts.append((value, document))
+        held.texts.append((nfc(value), document))
     elif isinstance(value, list):
-        held.members.extend((item, document) for item in value if isinstance(item, str))
-        return all(isinstance(item, str) for item in value)
+        for item in value:
+            if isinstance(item, str):
+                held.members.append((nfc(item), document))
+            elif isinstance(item, bool):
+                (held.listed_yes if item else held.listed_no).append(document)
+            elif isinstance(item, int | float):
+                held.listed.append((item, document))
+        return all(_is_exact(item) for item in value)
     return True
+
+
+def _is_exact(value: Any) -> bool:
+    return not isinstance(value, int) or abs(value) <= _EXACT
 
 
 def _written(held: _Held, pools: _Pools, rows: int, row: Any, starts: Any, lengths: Any) -> dict[str, Any]:
@@ -253,7 +311,11 @@ def _written(held: _Held, pools: _Pools, rows: int, row: Any, starts: Any, lengt
             "rows": pools.put("rows", having),
         }
 
-    number_rows, values = ordered(held.numbers, np.array([value for value, _ in held.numbers], np.float64))
+    def numbers(entries: list[tuple[float, int]]) -> tuple[Any, Any]:
+        return ordered(entries, np.array([value for value, _ in entries], np.float64))
+
+    number_rows, values = numbers(held.numbers)
+    listed_rows, listed = numbers(held.listed)
     by_row = np.full(rows, np.nan)  # which compares with nothing
     by_row[number_rows] = values
     return {
@@ -261,7 +323,10 @@ def _written(held: _Held, pools: _Pools, rows: int, row: Any, starts: Any, lengt
         "by_row": pools.put("values", by_row) if 2 * len(values) >= len(row) else None,
         "texts": terms(held.texts),
         "members": terms(held.members),
+        "listed": [pools.put("values", listed), pools.put("rows", listed_rows)],
         "yes": pools.put("rows", rows_of(held.yes)[0]),
         "no": pools.put("rows", rows_of(held.no)[0]),
+        "listed_yes": pools.put("rows", rows_of(held.listed_yes)[0]),
+        "listed_no": pools.put("rows", rows_of(held.listed_no)[0]),
         "present": pools.put("rows", rows_of(held.present)[0]),
     }

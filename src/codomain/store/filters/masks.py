@@ -28,7 +28,7 @@ class Filters:
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
         self.index_files = IndexFiles(backend.folder, "columns")
-        self._fingerprint = hashlib.sha256(f"columns 2 {__version__}".encode()).hexdigest()
+        self._fingerprint = hashlib.sha256(f"columns 3 {__version__}".encode()).hexdigest()
         self._known: OrderedDict[str, Mask] = OrderedDict()
         self._columns: tuple[Path, Columns] | None = None
         self._opened: tuple[int, int] | None = None

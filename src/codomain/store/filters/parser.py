@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from codomain.errors import WhereError
+from codomain.store.filters.moments import Moment, now, today
 from codomain.store.filters.where import (
     DEEPEST,
     WORDS,
@@ -21,13 +22,16 @@ from codomain.store.filters.where import (
     Where,
     checked_field,
     join,
+    one_of,
     scalar,
 )
+from codomain.text import nfc
 
 _TOKEN = re.compile(
     r"""\s*(?:
         (?P<string>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')
       | `(?P<quoted>[^`]+)`
+      | (?P<duration>[-+]\s*\d+(?:\.\d+)?\s*(?:s|min|h|d|w)(?![\w.]))
       | (?P<number>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?(?![\w.]))
       | (?P<op>==|!=|<>|<=|>=|=|<|>|\(|\)|\[|\]|,)
       | (?P<word>[^\W\d][\w.\-]*)
@@ -44,7 +48,7 @@ def parse_expression(text: str) -> Where:
 
 @dataclass(frozen=True)
 class _Token:
-    kind: str  # string, quoted, number, op, word, end
+    kind: str  # string, quoted, duration, number, op, word, end
     text: str
     start: int
 
@@ -144,13 +148,13 @@ class _Parser:
         if self.take("contains"):
             return Compare(field, "contains", self.value(field))
         if self.take("in"):
-            return Compare(field, "in", self.listing(field))
+            return one_of(field, self.listing(field))
         if self.take("not"):
             if not self.take("in"):
                 if not self.take("contains"):
                     self.fail("in or contains")
                 return Not(Compare(field, "contains", self.value(field)))
-            return Not(Compare(field, "in", self.listing(field)))
+            return Not(one_of(field, self.listing(field)))
         return Compare(field, "==", True)
 
     def listing(self, field: str) -> tuple[Scalar, ...]:
@@ -169,7 +173,7 @@ class _Parser:
         token = self.peek()
         if token.kind == "string":
             self.next()
-            return _unquote(token.text)
+            return nfc(_unquote(token.text))
         if token.kind == "number":
             self.next()
             number = float(token.text) if re.search(r"[.eE]", token.text) else int(token.text)
@@ -178,7 +182,25 @@ class _Parser:
             return True
         if self.take("false"):
             return False
-        self.fail('a value: "text", a number, true or false')
+        if self.take("date", "now", "today"):
+            return self.moment(token.text.lower())
+        self.fail('a value: "text", a number, a date("2024-01-31"), true or false')
+
+    def moment(self, name: str) -> Moment:
+        """The rest of date("2024-01-31"), now() or today(), each with durations added."""
+        if not self.take("("):
+            self.fail(f"an opening ( after {name}")
+        given = None
+        if name == "date":
+            if self.peek().kind != "string":
+                self.fail('a text such as "2024-01-31"')
+            given = _unquote(self.next().text)
+        if not self.take(")"):
+            self.fail("a closing )")
+        moment = Moment.of(given) if given is not None else now() if name == "now" else today()
+        while self.peek().kind == "duration":
+            moment = moment.moved(self.next().text)
+        return moment
 
 
 def _unquote(text: str) -> str:

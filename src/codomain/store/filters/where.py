@@ -2,25 +2,31 @@
 
     year > 2020 and (section in ["games", "libs"] or tags contains "audio") and not draft and title is not null
     {"year": {"$gt": 2020}, "$or": [{"section": {"$in": ["games", "libs"]}}, {"tags": {"$contains": "audio"}}]}
+    published >= date("2024-01-31") and seen > now() - 7d          {"published": {"$gte": {"$date": "2024-01-31"}}}
 
 Logic has two values: a comparison with a missing field or with a value of another type is false, and `not` is its
-complement. `x is null` is true when the field is missing or null. Fields of the document itself are `_id`, `_title`
-and `_source`. A text that begins with { is the dict as JSON.
+complement. A comparison with a list is true when it is true of a member; `contains` asks for a member of a list or a part
+of a text. `x is null` is true when the field is missing or null. Fields of the document itself are `_id`, `_title`
+and `_source`. A text that begins with { is the dict as JSON. Texts are compared in Unicode's form NFC, with their case.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from codomain.errors import WhereError
-from codomain.read.record import ODD_NAME
-from codomain.text import clean
+import numpy as np
 
-Scalar = str | int | float | bool
+from codomain.errors import WhereError
+from codomain.read.metadata import ODD_NAME
+from codomain.store.filters.moments import DURATION, Moment, now
+from codomain.text import clean, nfc
+
+Scalar = str | int | float | bool | Moment
 
 DEEPEST = 100
 MOST_TERMS = 2_000
@@ -145,7 +151,7 @@ def _field_text(field: str) -> str:
 def _value_text(value: Any) -> str:
     if isinstance(value, tuple):
         return "[" + ", ".join(_value_text(v) for v in value) + "]"
-    return json.dumps(value, ensure_ascii=False)
+    return str(value) if isinstance(value, Moment) else json.dumps(value, ensure_ascii=False)
 
 
 def _nested(part: Where) -> str:
@@ -185,7 +191,7 @@ def _from_dict(where: Mapping[str, Any], depth: int) -> Where:
 def _conditions(field: str, value: Any, depth: int) -> Iterator[Where]:
     if depth > DEEPEST:
         raise WhereError("the filter is nested too deeply.")
-    if not isinstance(value, Mapping):
+    if not isinstance(value, Mapping) or _is_moment(value):
         yield IsNull(field) if value is None else Compare(field, "==", scalar(value, field))
         return
     if not value:
@@ -194,9 +200,9 @@ def _conditions(field: str, value: Any, depth: int) -> Iterator[Where]:
         if op == "$not":
             yield Not(join(And, tuple(_conditions(field, operand, depth + 1))))
         elif op in ("$in", "$nin"):
-            if not isinstance(operand, list | tuple):
+            if not isinstance(operand, list | tuple | set | frozenset | np.ndarray):
                 raise WhereError(f"{op} on {field} needs a list.")
-            inside = Compare(field, "in", tuple(scalar(v, field) for v in operand))
+            inside = one_of(field, (scalar(v, field) for v in operand))
             yield inside if op == "$in" else Not(inside)
         elif op == "$exists":
             yield Not(IsNull(field)) if operand else IsNull(field)
@@ -214,21 +220,52 @@ def join(kind: type[And] | type[Or], parts: tuple[Where, ...]) -> Where:
     return parts[0] if len(parts) == 1 else kind(parts)
 
 
+def one_of(field: str, values: Iterable[Scalar]) -> Where:
+    """`field in values`; moments are compared one by one."""
+    listed = tuple(values)
+    moments = tuple(Compare(field, "==", value) for value in listed if isinstance(value, Moment))
+    if not moments:
+        return Compare(field, "in", listed)
+    return join(Or, (*moments, Compare(field, "in", tuple(v for v in listed if not isinstance(v, Moment)))))
+
+
+def _is_moment(value: Mapping[str, Any]) -> bool:
+    return len(value) == 1 and next(iter(value)) in ("$date", "$now")
+
+
+def _moment(value: Mapping[str, Any], field: str) -> Moment:
+    """{"$date": "2024-01-31"} or {"$now": "-7d"}."""
+    ((name, given),) = value.items()
+    if name == "$date" and isinstance(given, str):
+        return Moment.of(given)
+    if name == "$now" and isinstance(given, str) and (not given or DURATION.fullmatch(given)):
+        return now().moved(given) if given else now()
+    raise WhereError(f'the value for {field} is no date: write {{"$date": "2024-01-31"}} or {{"$now": "-7d"}}.')
+
+
 def scalar(value: Any, field: str) -> Scalar:
     """A value that a filter can compare with; raises WhereError for any other."""
+    if isinstance(value, np.datetime64):
+        value = value.astype("datetime64[us]").item()
+    elif isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, dt.date) and value == value:  # pandas' NaT is a date that equals nothing
+        return Moment.of(value)
+    if isinstance(value, Mapping) and _is_moment(value):
+        return _moment(value, field)
     if isinstance(value, float) and not abs(value) < float("inf"):
         raise WhereError(f"the value for {field} is not a finite number.")
     if isinstance(value, int) and not isinstance(value, bool) and not -(2**63) <= value < 2**63:
-        raise WhereError(f"the value for {field} is too large a number.")
+        raise WhereError(f"the value for {field} is too large a number: metadata holds such numbers as text.")
     if isinstance(value, str):
-        return clean(value)
-    if isinstance(value, int | float | bool):
+        return nfc(clean(value))
+    if isinstance(value, int | float | bool | Moment):
         return value
-    raise WhereError(f"the value for {field} is neither text, a number, true nor false: {value!r:.60}.")
+    raise WhereError(f"the value for {field} is neither text, a number, a date, true nor false: {value!r:.60}.")
 
 
 def checked_field(field: str) -> str:
     """A field's name; raises WhereError for one that no metadata can have."""
     if ODD_NAME.search(field):
         raise WhereError(f"{field!r:.60} is no field name: it is empty or has a quote, backslash or control character.")
-    return clean(field)
+    return nfc(clean(field))

@@ -10,7 +10,9 @@ from pathlib import Path
 
 from codomain.errors import StoreError
 from codomain.store.backend.errors import closed, in_use, missing, taken
+from codomain.store.filters.moments import moment_of
 from codomain.store.sqlite.schema import DATABASE, FORMAT, make_tables
+from codomain.text import nfc
 
 BUSY_SECONDS = 20.0
 _UNFINISHED = f"{DATABASE}.new"
@@ -67,6 +69,7 @@ def connect(folder: Path) -> sqlite3.Connection:
     with sentences(folder):
         db = _open(path)
         try:
+            add_functions(db)
             db.execute("PRAGMA synchronous = FULL")
             db.execute("PRAGMA cache_size = -65536")
             db.execute("PRAGMA mmap_size = 1073741824")
@@ -79,6 +82,12 @@ def connect(folder: Path) -> sqlite3.Connection:
         found = "an unknown format" if row is None else f"format {row[0]}"
         raise StoreError(f"the collection {folder} has {found}; this version of codomain reads up to format {FORMAT}.")
     return db
+
+
+def add_functions(db: sqlite3.Connection) -> None:
+    """Add what filters call: `moment`, the microseconds of a date as text, and `nfc`, a text in that form of Unicode."""
+    db.create_function("moment", 1, moment_of, deterministic=True)
+    db.create_function("nfc", 1, nfc, deterministic=True)
 
 
 def _open(path: Path) -> sqlite3.Connection:

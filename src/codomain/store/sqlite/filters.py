@@ -10,14 +10,27 @@ import json
 from typing import Any, NamedTuple
 
 from codomain.errors import WhereError
+from codomain.store.filters.moments import Moment
 from codomain.store.filters.where import And, Compare, IsNull, Not, Or, Scalar, Where, checked_field
-from codomain.text import clean
+from codomain.text import clean, nfc
 
 _COLUMNS = {"_id": "d.key", "_title": "d.title", "_source": "s.path"}
 
 _GROUP = 16
 _MOST_BRACKETS = 40
 _MOST_LEVELS = 900
+
+
+def _nfc(text: str) -> str:
+    """A text in Unicode's form NFC; the function costs a call, which ASCII does not need."""
+    return f"(SELECT iif(length(t) = length(CAST(t AS BLOB)), t, nfc(t)) FROM (SELECT {text} AS t))"
+
+
+_EQUAL = (
+    "(item.type = listed.type OR (item.type IN ('integer', 'real') AND listed.type IN ('integer', 'real'))) "
+    f"AND (listed.type IN ('true', 'false') OR (CASE item.type WHEN 'text' THEN {_nfc('item.value')} ELSE item.value END) = listed.value)"
+)
+"""A member of a list and one of another are equal: integers and reals are one type, all others differ."""
 
 _SQL_OPS = {"==": "=", "!=": "<>", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 
@@ -26,8 +39,8 @@ def to_sql(where: Where) -> tuple[str, list[Any]]:
     """A condition that is 0 or 1 and never NULL, over documents d left-joined to sources s, with its parameters.
 
     >>> from codomain.store.filters.where import parse_where
-    >>> to_sql(parse_where("_id == 'a'"))
-    ('ifnull(d.key = ?, 0)', ['a'])
+    >>> to_sql(parse_where("_id is null"))
+    ('(d.key IS NULL)', [])
     """
     made = _sql(where, False)
     if made.brackets > _MOST_BRACKETS or made.levels > _MOST_LEVELS:
@@ -84,8 +97,12 @@ def _term(where: Compare | IsNull, parameters: list[Any]) -> str:
         return "(ifnull(json_type(d.metadata, ?), 'null') = 'null')"
     value = where.value
     if isinstance(value, tuple):
-        value = tuple(clean(v) if isinstance(v, str) else v for v in value)
-    return _compare(where.field, where.op, clean(value) if isinstance(value, str) else value, parameters)
+        value = tuple(_text(v) if isinstance(v, str) else v for v in value)
+    return _compare(where.field, where.op, _text(value) if isinstance(value, str) else value, parameters)
+
+
+def _text(value: str) -> str:
+    return nfc(clean(value))
 
 
 def _compare(field: str, op: str, value: Scalar | tuple[Scalar, ...], parameters: list[Any]) -> str:
@@ -99,16 +116,24 @@ def _compare(field: str, op: str, value: Scalar | tuple[Scalar, ...], parameters
         if not isinstance(value, str):
             return "0"
         parameters.append(value)
-        return f"ifnull({_COLUMNS[field]} {_SQL_OPS[op]} ?, 0)"
-    path = _path(field)
+        return f"ifnull({_nfc(_COLUMNS[field])} {_SQL_OPS[op]} ?, 0)"
     if isinstance(value, bool):
         if op != "==":
             return "0"
-        parameters += [path, "true" if value else "false"]
-        return "ifnull(json_type(d.metadata, ?) = ?, 0)"
-    types = "('text')" if isinstance(value, str) else "('integer', 'real')"
-    parameters += [path, path, value]
-    return f"ifnull(json_type(d.metadata, ?) IN {types} AND json_extract(d.metadata, ?) {_SQL_OPS[op]} ?, 0)"
+        condition, operand = "item.type = ?", "true" if value else "false"
+    elif isinstance(value, Moment):
+        condition, operand = f"item.type = 'text' AND moment(item.value) {_SQL_OPS[op]} ?", value.microseconds
+    elif isinstance(value, str):
+        condition, operand = f"item.type = 'text' AND {_nfc('item.value')} {_SQL_OPS[op]} ?", value
+    else:
+        condition, operand = f"item.type IN ('integer', 'real') AND item.value {_SQL_OPS[op]} ?", value
+    parameters += [_path(field), operand]
+    return _any(condition)
+
+
+def _any(condition: str) -> str:
+    """Whether the value, or a member of the list, meets a condition; its path is a parameter before those of the condition."""
+    return f"EXISTS (SELECT 1 FROM json_each(d.metadata, ?) AS item WHERE {condition})"
 
 
 def _in(field: str, values: tuple[Scalar, ...], parameters: list[Any]) -> str:
@@ -118,38 +143,28 @@ def _in(field: str, values: tuple[Scalar, ...], parameters: list[Any]) -> str:
     listing = json.dumps(values)
     if field in _COLUMNS:
         parameters.append(listing)
-        return f"ifnull({_COLUMNS[field]} IN (SELECT value FROM json_each(?) WHERE type = 'text'), 0)"
-    path = _path(field)
-    parameters += [path, listing, path]
-    return (
-        "EXISTS (SELECT 1 FROM (SELECT json_type(d.metadata, ?) AS kind), json_each(?) AS listed WHERE "
-        f"{_same_type('kind', 'listed.type')} AND "
-        "(listed.type IN ('true', 'false') OR listed.value = json_extract(d.metadata, ?)))"
-    )
+        return f"ifnull({_nfc(_COLUMNS[field])} IN (SELECT value FROM json_each(?) WHERE type = 'text'), 0)"
+    parameters += [_path(field), listing]
+    return _any(f"EXISTS (SELECT 1 FROM json_each(?) AS listed WHERE {_EQUAL})")
 
 
 def _contains(field: str, value: Any, parameters: list[Any]) -> str:
     """A list that has the value, or a text that has it as a part."""
     if field in _COLUMNS:
         parameters.append(str(value))
-        return f"ifnull(instr({_COLUMNS[field]}, ?) > 0, 0)"
+        return f"ifnull(instr({_nfc(_COLUMNS[field])}, ?) > 0, 0)"
     path = _path(field)
-    wanted = json.dumps([value])
-    parameters += [path, path, wanted]
-    inside = (
-        "EXISTS (SELECT 1 FROM json_each(d.metadata, ?) AS item, json_each(?) AS wanted WHERE "
-        f"{_same_type('item.type', 'wanted.type')} AND (item.type IN ('true', 'false') OR item.value = wanted.value))"
-    )
-    if not isinstance(value, str):
-        return f"(CASE json_type(d.metadata, ?) WHEN 'array' THEN {inside} ELSE 0 END)"
-    parameters += [path, value]
-    part = "instr(json_extract(d.metadata, ?), ?) > 0"
-    return f"(CASE json_type(d.metadata, ?) WHEN 'array' THEN {inside} WHEN 'text' THEN {part} ELSE 0 END)"
-
-
-def _same_type(left: str, right: str) -> str:
-    """Types of JSON are equal; integers and reals are one type."""
-    return f"({left} = {right} OR ({left} IN ('integer', 'real') AND {right} IN ('integer', 'real')))"
+    if isinstance(value, Moment):
+        member = _compare(field, "==", value, parameters)
+        parameters.insert(len(parameters) - 2, path)
+        return f"(ifnull(json_type(d.metadata, ?), '') = 'array' AND {member})"
+    parameters += [path, path, json.dumps(value)]
+    member = _any(f"EXISTS (SELECT 1 FROM (SELECT type, value FROM json_each(?)) AS listed WHERE {_EQUAL})")
+    part = "0"
+    if isinstance(value, str):
+        parameters += [path, value]
+        part = f"instr({_nfc('json_extract(d.metadata, ?)')}, ?) > 0"
+    return f"(CASE json_type(d.metadata, ?) WHEN 'array' THEN {member} WHEN 'text' THEN {part} ELSE 0 END)"
 
 
 def _path(field: str) -> str:
