@@ -36,7 +36,7 @@ def info(
             f"{branch['rows_newer']:,} newer{waiting}"
         )
     if told := facts["feedback"]:
-        typer.echo(f"feedback   {told['entries']:,} entries, {told['shadows']:,} vectors moved")
+        typer.echo(f"feedback   {told['entries']:,} entries, {told['corrected_vectors']:,} corrected vectors")
     for event in facts["history"][-5:]:
         at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(event["at"]))
         typer.echo(f"history    {at} {event['event']} {event['detail']}")

@@ -14,7 +14,7 @@ import numpy as np
 
 from codomain import __version__
 from codomain.contracts import Index
-from codomain.errors import CodomainError, StoreError
+from codomain.errors import StoreError
 from codomain.index.rescore import to_be_merged
 from codomain.items import Item
 from codomain.plan import Branch
@@ -169,16 +169,13 @@ class StoredBranch:
         """Load the index that covers most, if it covers more than the one at hand."""
         if not self.fitted:
             return
-        for covered, path in self._indexes(epoch):
-            if self._opened < covered <= rows:
-                try:
-                    index = self.plan.open(path, self)
-                except (CodomainError, OSError):
-                    continue  # damaged or just replaced: the next one, or none, and the rows are searched exactly
-                self.forget()
-                self.index = index
-                self.covered = self.synced = self._opened = covered
-                return
+        found = self.index_files.open(
+            self._index_fingerprint, epoch, rows, lambda path: self.plan.open(path, self), above=self._opened
+        )
+        if found is not None:
+            self.forget()
+            covered, self.index = found
+            self.covered = self.synced = self._opened = covered
 
     def _indexes(self, epoch: int) -> list[tuple[int, Path]]:
         return self.index_files.usable(self._index_fingerprint, epoch)

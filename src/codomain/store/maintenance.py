@@ -171,7 +171,7 @@ def info(collection: Collection) -> dict[str, Any]:
             "branches": [branch.info() for branch in collection.branches],
             "feedback": None
             if backend.journal.version() is None
-            else {"entries": backend.journal.count(), "shadows": backend.corrections.count()},
+            else {"entries": backend.journal.count(), "corrected_vectors": backend.corrections.count()},
             "upgrade": _upgrade(collection),
             "database_bytes": backend.bytes(),
             "index_bytes": _size_below(collection.folder / "derived"),

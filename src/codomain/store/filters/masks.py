@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from codomain import __version__
-from codomain.errors import CodomainError
 from codomain.notices import notice
 from codomain.store.backend import Backend
 from codomain.store.filters.where import OWN_FIELDS, Where, fields_of
@@ -33,8 +32,7 @@ class Filters:
         self.index_files = IndexFiles(backend.folder, "columns")
         self._fingerprint = hashlib.sha256(f"columns 3 {__version__}".encode()).hexdigest()
         self._known: OrderedDict[str, Mask] = OrderedDict()
-        self._columns: Columns | None = None
-        self._columns_from: Path | None = None
+        self._columns: tuple[Path, Columns] | None = None
         self._opened: tuple[int, int] | None = None
         self._rows = self._epoch = 0
 
@@ -92,19 +90,14 @@ class Filters:
         """The columns that cover most of the rows."""
         from codomain.store.filters.columns import Columns
 
+        def read(path: Path) -> tuple[Path, Columns]:
+            return self._columns if self._columns and self._columns[0] == path else (path, Columns().load(path))
+
         if self._opened != (self._rows, self._epoch):
             self._opened = (self._rows, self._epoch)
-            for covered, path in self.index_files.usable(self._fingerprint, self._epoch):
-                if path == self._columns_from:  # not only as many rows: a renumbering may leave their number as it was
-                    return self._columns
-                if covered <= self._rows:
-                    try:
-                        self._columns, self._columns_from = Columns().load(path), path
-                        return self._columns
-                    except (CodomainError, OSError):
-                        continue  # damaged or just replaced: the next, or the database
-            self._columns = self._columns_from = None
-        return self._columns
+            found = self.index_files.open(self._fingerprint, self._epoch, self._rows, read)
+            self._columns = None if found is None else found[1]
+        return None if self._columns is None else self._columns[1]
 
     def reindex(self, rows: int, epoch: int) -> bool:
         """Write the columns of all rows; False when they are there."""

@@ -60,7 +60,7 @@ CREATE TABLE IF NOT EXISTS shadows (                     -- vectors after feedba
     branch INTEGER NOT NULL REFERENCES branches, row INTEGER NOT NULL, checksum INTEGER NOT NULL, data BLOB NOT NULL,
     PRIMARY KEY (branch, row)
 );
-CREATE TABLE IF NOT EXISTS corrected (                   -- the last entry that a branch has in its shadows, and their space
+CREATE TABLE IF NOT EXISTS corrected (                   -- the last entry that a branch has in its corrected vectors, and their space
     branch INTEGER PRIMARY KEY REFERENCES branches, fingerprint TEXT NOT NULL, entry INTEGER NOT NULL
 );
 """
