@@ -317,6 +317,14 @@ class BranchScores:
 
     hits: dict[str, Hits] = field(default_factory=dict)
 
+    def of_rows(self, query: int, rows: Sequence[int]) -> dict[int, dict[str, tuple[int, float]]]:
+        """For each row its rank (from 1) and score in every branch that found it."""
+        found: dict[int, dict[str, tuple[int, float]]] = {row: {} for row in rows}
+        for name, hits in self.hits.items():
+            for place in np.flatnonzero(np.isin(hits.rows[query], rows)).tolist():
+                found[int(hits.rows[query, place])][name] = (place + 1, float(hits.scores[query, place]))
+        return found
+
     def scores(self, query: int, row: int) -> dict[str, tuple[int, float]]:
         """Rank (from 1) and score of a row in each branch that found it."""
         found = {}

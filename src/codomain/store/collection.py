@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast, overload
 
 from codomain.errors import InputError, PipelineError, StoreError
 from codomain.items import Item as Passage
@@ -23,15 +22,18 @@ from codomain.store.backend.values import ChunkFields, Event
 from codomain.store.branch import MOST_TO_FIT, StoredBranch
 from codomain.store.filters.where import Where, parse_where
 from codomain.store.hits import Hit
+from codomain.store.ids import DocumentId, document_ids
+from codomain.store.listing import count, documents, facets, get, listed, sort_key
 from codomain.store.passages import items_of, passages_of
-from codomain.store.search import search_many
+from codomain.store.search import Wanted, search_by_vector, search_many
 from codomain.store.settings import Settings
 from codomain.store.state import CollectionState
-from codomain.text import clean
+from codomain.store.update import UNCHANGED, update, update_where
 from codomain.vectors import Floats, Rows
 
 if TYPE_CHECKING:
     from codomain.pipeline import Pipeline
+    from codomain.store.by_vector import VectorQuery, Weighted
     from codomain.store.ingest import AddReport, Item
     from codomain.store.upgrade.state import Mode
 
@@ -150,11 +152,27 @@ class Collection:
         with self.backend.sentences():
             return add_records(self, items, progress=progress)
 
-    def delete(self, ids: Iterable[str]) -> int:
+    def update(
+        self,
+        id: DocumentId,
+        metadata: Mapping[str, Any] | None = None,
+        *,
+        text: str = UNCHANGED,
+        title: str | None = UNCHANGED,
+    ) -> None:
+        """Change a document that is there: fields of its metadata (None removes one), its text or its title.
+
+        Other metadata alone costs no encoding: vectors and feedback stay. Raises InputError for a document that is not there.
+        """
+        update(self, id, metadata, text, title)
+
+    def update_where(self, where: str | Mapping[str, Any] | Where, metadata: Mapping[str, Any]) -> int:
+        """Change fields of all documents that a filter matches (None removes one); nothing is encoded; how many there were."""
+        return update_where(self, where, metadata)
+
+    def delete(self, ids: DocumentId | Iterable[DocumentId]) -> int:
         """Delete documents by id; how many there were."""
-        if isinstance(ids, str):
-            ids = [ids]
-        keys = list(ids)
+        keys = document_ids(ids)
         return self._delete(lambda backend: [number for number, _ in backend.documents.known(keys).values()])
 
     def delete_where(self, where: str | Mapping[str, Any] | Where) -> int:
@@ -197,20 +215,44 @@ class Collection:
 
     def search(
         self,
-        query: Query,
+        query: Query | None = None,
         k: int = 10,
         where: str | Mapping[str, Any] | Where | None = None,
         explain: bool = False,
         feedback: bool = True,
+        *,
+        vector: Any = None,
+        like: Weighted | None = None,
+        offset: int = 0,
+        sort: str | None = None,
+        min_score: float | None = None,
+        min_similarity: float | None = None,
+        max_per_source: int | None = None,
+        context: int = 0,
     ) -> list[Hit]:
         """The k best documents for a query, best first, each with its best chunk.
 
-        A query is a text, or media of a modality that the pipeline starts from, such as an image as an array. `where` filters by metadata (see `codomain.store.filters.where`); `explain` adds each branch's rank and score;
-        with `feedback` off, what `feedback` has moved counts as it was.
+        A query is a text, or media of a modality that the pipeline starts from, such as an image as an array. Instead of it
+        `vector` is a vector (d,) of the first dense encoder, and `like` the id of a document, several ids, or a weight for
+        each (negative: away from it); both search the first dense branch alone. `where` filters by metadata (see
+        `codomain.store.filters.where`); `offset` leaves out the best ones, `sort` orders the hits by a field ("-year": from
+        the highest), `min_score` and `min_similarity` leave out weaker hits, `max_per_source` takes so many documents of a
+        file at most, `context` adds so many characters around the chunk. With `feedback` off, what `feedback` has moved counts as it was.
 
-        Raises WhereError for a filter that cannot be read, StoreError when the collection cannot be.
+        Raises WhereError for a filter that cannot be read, InputError for other values that cannot be, StoreError when the
+        collection cannot be read.
         """
-        return self.search_many([query], k, where, explain, feedback)[0]
+        wanted = Wanted(k, offset, sort, min_score, min_similarity, max_per_source, context)
+        if (query is not None) + (vector is not None) + (like is not None) != 1:
+            raise InputError("search takes a query, a vector or like, one of them.")
+        if query is not None:
+            return search_many(self, [query], where, feedback, wanted)[0]
+        from codomain.store.by_vector import given_vector, like_documents
+
+        def ask(collection: Collection) -> VectorQuery:
+            return given_vector(collection, vector) if like is None else like_documents(collection, like)
+
+        return search_by_vector(self, ask, where, feedback, wanted)
 
     def search_many(
         self,
@@ -219,9 +261,17 @@ class Collection:
         where: str | Mapping[str, Any] | Where | None = None,
         explain: bool = False,
         feedback: bool = True,
+        *,
+        offset: int = 0,
+        sort: str | None = None,
+        min_score: float | None = None,
+        min_similarity: float | None = None,
+        max_per_source: int | None = None,
+        context: int = 0,
     ) -> list[list[Hit]]:
         """`search` for several queries at once, encoded together."""
-        return search_many(self, queries, k, where, explain, feedback)
+        wanted = Wanted(k, offset, sort, min_score, min_similarity, max_per_source, context)
+        return search_many(self, queries, where, feedback, wanted)
 
     # --- what rankers ask ------------------------------------------------------------------------------------------
 
@@ -243,13 +293,56 @@ class Collection:
                 raise PipelineError(f"{self.pipeline} has no encoder of dense vectors, so its documents have none.")
             return cast(Floats, branch.vectors(rows))
 
-    def get(self, id: str) -> dict[str, Any] | None:
-        """A document by id: id, text, title and metadata; None when there is none."""
-        with self.held() as backend:
-            found = backend.documents.get(clean(id))
-        if found is None:
-            return None
-        return {"id": found.key, "text": found.text, "title": found.title, "metadata": json.loads(found.metadata)}
+    @overload
+    def get(  # type: ignore[overload-overlap]  # a text is an iterable of texts
+        self, id: DocumentId, include: Sequence[str] = ()
+    ) -> dict[str, Any] | None: ...
+    @overload
+    def get(self, id: Iterable[DocumentId], include: Sequence[str] = ()) -> list[dict[str, Any] | None]: ...
+    def get(self, id: DocumentId | Iterable[DocumentId], include: Sequence[str] = ()) -> Any:
+        """A document by id: id, text, title and metadata, None when there is none; of several ids a list in their order.
+
+        With include=["vector"] also its vector (d,) as the first dense branch stores it, (n, d) for n chunks.
+        """
+        return get(self, id, include)
+
+    def documents(
+        self,
+        where: str | Mapping[str, Any] | Where | None = None,
+        *,
+        sort: str | None = None,
+        offset: int = 0,
+        limit: int | None = None,
+    ) -> Iterator[dict[str, Any]]:
+        """Documents, or those that a filter matches, one by one, as `get` returns them, with their `source`.
+
+        They come in the order of adding, or of a field ("-year": from the highest; documents without it are last), all in
+        the state of the moment when the first is asked for. Raises WhereError for a filter that cannot be read.
+        """
+        return documents(self, where, sort, offset, limit)
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return self.documents()
+
+    def ids(self, where: str | Mapping[str, Any] | Where | None = None) -> list[str]:
+        """The ids of all documents, or of those that a filter matches, in the order of adding."""
+        with self.held():
+            return [document.key for document in listed(self, where, None, 0, None)]
+
+    def count(self, where: str | Mapping[str, Any] | Where | None = None) -> int:
+        """How many documents there are, or how many a filter matches."""
+        return count(self, where)
+
+    def facets(self, field: str, where: str | Mapping[str, Any] | Where | None = None) -> list[tuple[Any, int]]:
+        """The values of a field with the number of documents that have each, the most frequent first.
+
+        The members of a list count each; `_source` is the file that a document comes from.
+        """
+        return facets(self, field, where)
+
+    def distinct(self, field: str, where: str | Mapping[str, Any] | Where | None = None) -> list[Any]:
+        """The values of a field, in order; of lists, their members."""
+        return sorted((value for value, _ in facets(self, field, where)), key=sort_key)
 
     # --- what measurements ask, inside `snapshot` -----------------------------------------------------------------------
 
@@ -283,7 +376,12 @@ class Collection:
 
     # --- feedback (the work is in store/feedback) ---------------------------------------------------------------------
 
-    def feedback(self, query: str | Floats, good: str | Iterable[str] = (), bad: str | Iterable[str] = ()) -> list[int]:
+    def feedback(
+        self,
+        query: str | Floats,
+        good: DocumentId | Iterable[DocumentId] = (),
+        bad: DocumentId | Iterable[DocumentId] = (),
+    ) -> list[int]:
         """Tell which documents, by id, were right or wrong for a query, a text or a vector (d,) of the encoder.
 
         Their vectors move towards the query or away from it, as corrected vectors that searches use instead; stored

@@ -25,6 +25,7 @@ from codomain.read.situated import situate
 from codomain.read.text.chunks import Chunk, chunk
 from codomain.store.backend import Backend
 from codomain.store.backend.values import StoredChunk, StoredDocument
+from codomain.store.ids import document_id
 from codomain.store.passages import passage
 from codomain.text import clean
 
@@ -88,14 +89,12 @@ def as_record(item: Item, modalities: Sequence[Modality] = ("text",)) -> Record:
     if title is not None and not isinstance(title, str):
         raise InputError(f"the title of the document {item.get('id')!r} is not a text.")
     key = item.get("id")
-    if key is not None and not isinstance(key, str | int):
-        raise InputError(f"the id {key!r:.60} is neither a text nor a whole number.")
     try:
         fields = flatten(dict(metadata))
     except (ValueError, TypeError) as error:
         raise InputError(f"the metadata of the document {key!r} cannot be stored: {error}.") from None
     title = None if title is None else clean(title)
-    return Record(content_id(title, text, media) if key is None else clean(str(key)), text, title, fields, media=media)
+    return Record(content_id(title, text, media) if key is None else document_id(key), text, title, fields, media=media)
 
 
 def _media(given: Any, modalities: Sequence[Modality]) -> tuple[Media, ...]:

@@ -23,8 +23,8 @@ from codomain.vectors import Rows as RowNumbers
 class Documents(Protocol):
     """Documents with their metadata."""
 
-    def count(self) -> int:
-        """How many there are."""
+    def count(self, where: Where | None = None) -> int:
+        """How many there are, or how many a filter matches."""
         ...
 
     def get(self, key: str) -> StoredDocument | None:
@@ -43,8 +43,19 @@ class Documents(Protocol):
         """Numbers of the documents that a filter matches."""
         ...
 
-    def export(self, where: Where | None) -> Iterator[ExportedDocument]:
-        """All documents, or those that a filter matches, by number, one by one."""
+    def export(
+        self,
+        where: Where | None,
+        sort: str | None = None,
+        descending: bool = False,
+        offset: int = 0,
+        limit: int | None = None,
+    ) -> Iterator[ExportedDocument]:
+        """All documents, or those that a filter matches, one by one: by number, or by a field; those without it are last."""
+        ...
+
+    def of(self, numbers: Sequence[int]) -> Iterator[StoredDocument]:
+        """These documents, in any order."""
         ...
 
     def all(self) -> Iterator[StoredDocument]:
@@ -57,6 +68,10 @@ class Documents(Protocol):
 
     def add(self, documents: Iterable[StoredDocument]) -> None:
         """Store documents; inside a transaction."""
+        ...
+
+    def sources(self, numbers: Sequence[int]) -> dict[int, int]:
+        """The number of the source of each of these documents that has one."""
         ...
 
     def set_source(self, number: int, source: int | None) -> None:
@@ -123,8 +138,8 @@ class Rows(Protocol):
         """The chunks of these rows, in any order."""
         ...
 
-    def hits(self, rows: Sequence[int]) -> dict[int, ChunkHit]:
-        """What a search shows, by row."""
+    def hits(self, rows: Sequence[int], context: int = 0) -> dict[int, ChunkHit]:
+        """What a search shows, by row, and the text that reaches so many characters beyond the chunk; "" where none."""
         ...
 
     def renumber(self, alive: RowNumbers) -> None:
@@ -157,6 +172,18 @@ class Fields(Protocol):
 
     def rows_by_document(self, stop: int) -> np.ndarray[Any, Any]:
         """Document and row (n, 2) of the chunks below `stop`, by document and row."""
+        ...
+
+    def facets(self, field: str, where: Where | None) -> list[tuple[Any, int]]:
+        """Each value of a field, or member of a list, with the number of documents that have it."""
+        ...
+
+    def names(self) -> list[str]:
+        """The names of all fields, in order."""
+        ...
+
+    def any(self, field: str) -> bool:
+        """Whether some document has a field."""
         ...
 
     def metadata(self) -> Iterator[tuple[int, str]]:

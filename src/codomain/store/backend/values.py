@@ -63,6 +63,7 @@ class ChunkHit(NamedTuple):
     start: int
     stop: int
     headings: str | None
+    context: str
 
 
 class ChunkFields(NamedTuple):

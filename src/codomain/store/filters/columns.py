@@ -190,7 +190,7 @@ class Columns:
             low, high = _found("==" if op == "contains" else op, values, value)
             yield self._slice("rows", held["listed"][1])[low:high]
 
-    def _of_number(self, held: dict[str, Any], op: str, value: float) -> np.ndarray[Any, Any]:
+    def _of_number(self, held: dict[str, Any], op: str, value: float) -> Any:
         values = self._slice("values", held["numbers"][0])
         low, high = _found(op, values, value)
         if held["by_row"] is not None and high - low > self.rows // 16:

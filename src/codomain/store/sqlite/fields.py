@@ -9,7 +9,7 @@ import numpy as np
 
 from codomain.store.backend.values import ChunkFields
 from codomain.store.filters.where import Where
-from codomain.store.sqlite.filters import to_sql
+from codomain.store.sqlite.filters import COLUMNS, json_path, to_sql
 from codomain.store.sqlite.schema import Tables, bring_up_to_date, has_table
 from codomain.vectors import Rows
 
@@ -59,6 +59,29 @@ class SqliteFields(Tables):
     def rows_by_document(self, stop: int) -> np.ndarray[Any, Any]:
         listing = self.db.execute("SELECT document, row FROM chunks WHERE row < ? ORDER BY document, row", [stop])
         return np.array(listing.fetchall(), np.int64).reshape(-1, 2)
+
+    def facets(self, field: str, where: Where | None) -> list[tuple[Any, int]]:
+        condition, parameters = ("1", []) if where is None else to_sql(where)
+        documents = "documents d LEFT JOIN sources s ON s.id = d.source"
+        if field in COLUMNS:
+            column = COLUMNS[field]
+            sql = f"SELECT {column}, count(*) FROM {documents} WHERE {condition} AND {column} IS NOT NULL GROUP BY 1"
+            return self.db.execute(sql, parameters).fetchall()
+        sql = (
+            "SELECT CASE WHEN item.type IN ('true', 'false') THEN item.type END, item.atom, count(DISTINCT d.id) "
+            f"FROM {documents}, json_each(d.metadata, ?) AS item WHERE {condition} AND item.type NOT IN ('null', 'array', 'object') "
+            "GROUP BY 1, 2"
+        )
+        found = self.db.execute(sql, [json_path(field), *parameters])
+        return [(value if truth is None else truth == "true", number) for truth, value, number in found]
+
+    def names(self) -> list[str]:
+        sql = "SELECT DISTINCT item.key FROM documents d, json_each(d.metadata) AS item ORDER BY 1"
+        return [name for (name,) in self.db.execute(sql)]
+
+    def any(self, field: str) -> bool:
+        sql = "SELECT 1 FROM documents d WHERE json_type(d.metadata, ?) IS NOT NULL LIMIT 1"
+        return self.db.execute(sql, [json_path(field)]).fetchone() is not None
 
     def metadata(self) -> Iterator[tuple[int, str]]:
         return self.db.execute("SELECT id, metadata FROM documents")

@@ -78,10 +78,13 @@ class SqliteRows(Tables):
         )
         return map(ChunkText._make, self.db.execute(sql, [json.dumps(rows.tolist())]))
 
-    def hits(self, rows: Sequence[int]) -> dict[int, ChunkHit]:
+    def hits(self, rows: Sequence[int], context: int = 0) -> dict[int, ChunkHit]:
+        around = "''"
+        if context:
+            around = f"substr(d.text, max(c.start - {context:d}, 0) + 1, c.stop + {context:d} - max(c.start - {context:d}, 0))"
         sql = (
             "SELECT c.row, d.key, substr(d.text, c.start + 1, c.stop - c.start), d.title, d.metadata, s.path, c.start, "
-            "c.stop, c.headings FROM chunks c JOIN documents d ON d.id = c.document "
+            f"c.stop, c.headings, {around} FROM chunks c JOIN documents d ON d.id = c.document "
             f"LEFT JOIN sources s ON s.id = d.source WHERE c.row IN ({LISTED})"
         )
         return {hit[0]: ChunkHit._make(hit) for hit in self.db.execute(sql, [json.dumps(list(rows))])}
