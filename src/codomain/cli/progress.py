@@ -24,8 +24,8 @@ def bars(quiet: bool = False, bytes: bool | Collection[str] = False, keep: bool 
 
         def render(self, task: rich.Task) -> Text:
             if bytes is True or (bytes and task.description in bytes):
-                size, speed = rich.DownloadColumn().render(task), rich.TransferSpeedColumn().render(task)
-                return Text(" ").join([size, speed])
+                columns = (rich.DownloadColumn(), rich.TransferSpeedColumn())
+                return Text(" ").join([column.render(task) for column in columns])
             known = f"/{task.total:,.0f}" if task.total else ""
             speed = task.finished_speed or task.speed
             return Text(f"{task.completed:,.0f}{known}" + (f" {speed:,.0f}/s" if speed else ""))

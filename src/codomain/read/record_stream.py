@@ -136,6 +136,7 @@ def _table(file: SourceFile, fields: Fields, skip_bad: bool, on_bad: OnFault | N
     seen: dict[int, int] = {}  # hash of the id -> line: 60 bytes a row, not the id itself
     without: set[tuple[str, ...]] = set()  # names of fields among which no text was
     ragged = file.format in RAGGED
+    source = file.label if file.regular and file.path != "-" else ""
     chosen = None
     for line, row in rows(file, broken, on_bad):
         some = True
@@ -159,7 +160,7 @@ def _table(file: SourceFile, fields: Fields, skip_bad: bool, on_bad: OnFault | N
                 broken(line, fields.sentence(row))
                 continue
         try:
-            record = _record(row, chosen, fields, file)
+            record = _record(row, chosen, fields, file, source)
         except ValueError as error:
             broken(line, str(error))
             continue
@@ -178,7 +179,10 @@ def _table(file: SourceFile, fields: Fields, skip_bad: bool, on_bad: OnFault | N
         _report(on_bad, ReadFault(name, 0, "empty", "holds no rows"))
 
 
-def _record(row: dict[str, Any], chosen: Chosen, fields: Fields, file: SourceFile) -> Record | None:
+_NO_IDS = (float, dict, list, bool)
+
+
+def _record(row: dict[str, Any], chosen: Chosen, fields: Fields, file: SourceFile, source: str) -> Record | None:
     title = (words(row, chosen.title) or "").strip() or None if chosen.title else None
     text = fields.text(row, chosen)
     if not text.strip():
@@ -186,11 +190,10 @@ def _record(row: dict[str, Any], chosen: Chosen, fields: Fields, file: SourceFil
             return None
         text = title  # a title alone can still be found
     raw_id = value(row, chosen.id) if chosen.id else None
-    if type(raw_id) is not str and isinstance(raw_id, float | dict | list | bool):
+    if type(raw_id) is not str and isinstance(raw_id, _NO_IDS):
         raise ValueError(f'has an id that is neither text nor a whole number in "{".".join(chosen.id)}"')
     identity = clean(str(raw_id)) if raw_id not in (None, "") else content_id(title, text)
     left = rest(row, chosen)
     if file.format in ("csv", "tsv"):
         left = {name: typed(value) for name, value in left.items()}
-    source = file.label if file.regular and file.path != "-" else ""
     return Record(identity, text, title, plain_names(flatten(left)), source)
