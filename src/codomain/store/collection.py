@@ -203,6 +203,9 @@ class Collection:
         with self.held():
             with self.writing() as backend:
                 found = choose(backend)
+                backend.exclusions.exclude(
+                    found
+                )  # what comes from a file is not brought back by the next `index_files`
                 backend.documents.delete(found)
             self.state.changed()
         return len(found)

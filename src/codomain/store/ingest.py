@@ -18,7 +18,7 @@ from codomain.items import Item as Passage
 from codomain.items import Media, as_item
 from codomain.kinds import Modality, in_words
 from codomain.plan import EncodedOnce, PlanNode, branches, encode, modalities_of
-from codomain.progress import Progress, counter
+from codomain.progress import Progress, counter, shifted
 from codomain.read.files import HEADED
 from codomain.read.frames import FrameReport, frame_records, is_frame, values
 from codomain.read.metadata import ODD_NAME, flatten
@@ -165,7 +165,7 @@ def add_items(
         if columns.get("vector_field") and not takes_vectors:
             raise InputError(f"{collection.pipeline} does not start from vectors: begin one with vectors(dim).")
         records = frame_records(items, report.frame, takes_vectors=takes_vectors, **columns)
-        return add_records(collection, records, progress, report)
+        return add_records(collection, records, progress, report=report)
     named = next((f"{name}={column!r}" for name, column in columns.items() if column is not None), None)
     if named:
         raise InputError(f"{named} names a column of a table; a document as a dict has its text under text.")
@@ -175,22 +175,26 @@ def add_items(
         listed = iter(values(items))
     except TypeError:
         raise InputError(f"add takes documents or a table, not {type(items).__name__}.") from None
-    return add_records(collection, listed, progress, report)
+    return add_records(collection, listed, progress, report=report)
 
 
 def add_records(
     collection: Collection,
     items: Iterable[Item],
     progress: Progress | None = None,
+    encoding: Progress | None = None,
     report: AddReport | None = None,
 ) -> AddReport:
-    """Add or update documents by id, batch by batch; a document whose content is unchanged is left as it is."""
+    """Add or update documents by id, batch by batch; a document whose content is unchanged is left as it is.
+
+    `progress` follows batches that are on disk, `encoding` the chunks inside a batch.
+    """
     report = report or AddReport()
     advance = counter(progress, "adding")
     for batch in _batches(items, collection.state.root):
         records = {record.id: record for record in batch}  # of two with one id in a batch the later one counts
         with collection.held():
-            _add_batch(collection, records, report)
+            _add_batch(collection, records, report, encoding)
         advance(len(batch))
     return report
 
@@ -237,7 +241,9 @@ class _Prepared:
     chunks: list[Chunk]
 
 
-def _add_batch(collection: Collection, records: dict[str, Record], report: AddReport) -> None:
+def _add_batch(
+    collection: Collection, records: dict[str, Record], report: AddReport, encoding: Progress | None = None
+) -> None:
     backend = collection.backend
     known = backend.documents.known(list(records))
     changed = [r for key, r in records.items() if key not in known or known[key][1] != r.digest]
@@ -246,7 +252,9 @@ def _add_batch(collection: Collection, records: dict[str, Record], report: AddRe
         generation = collection.state.generation
         kept = _with_contents_kept(backend, changed)
         prepared = [_Prepared(r, _chunks(r, collection.settings)) for r in changed if r.id not in kept]
-        encoded = _encode(collection, prepared)  # the long part, before anything is locked
+        encoded = _encode(
+            collection, prepared, shifted(encoding, report.chunks, 0)
+        )  # the long part, before anything is locked
         with collection.writing():
             # else another process ended an upgrade: other encoders; or it wrote one of the documents
             if collection.state.generation == generation and _with_contents_kept(backend, changed) == kept:
@@ -312,7 +320,7 @@ def _write(
     return len(replaced), row - first
 
 
-def _encode(collection: Collection, prepared: Sequence[_Prepared]) -> dict[str, Any]:
+def _encode(collection: Collection, prepared: Sequence[_Prepared], progress: Progress | None = None) -> dict[str, Any]:
     """Vectors of all chunks by encoder; each mixed with its document's where a document has several chunks."""
     items = [as_passage(p.record, c) for p in prepared for c in p.chunks]
     owner = [number for number, p in enumerate(prepared) for _ in p.chunks]
@@ -320,7 +328,7 @@ def _encode(collection: Collection, prepared: Sequence[_Prepared]) -> dict[str, 
         return {}
 
     def situated(encoder: Encoder, items: Sequence[str | Passage]) -> Any:
-        vectors = encode(encoder, items)
+        vectors = encode(encoder, items, progress)
         if encoder.gives == "dense" and collection.settings.situate and len(owner) > len(prepared):
             vectors = situate(vectors, owner, collection.settings.situate)
         return vectors
