@@ -37,6 +37,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import warnings
 from typing import Any, NoReturn
 
 
@@ -58,6 +59,7 @@ def _run() -> None:
     from codomain.cli.app import app
     from codomain.errors import CodomainError
 
+    warnings.showwarning = _note
     try:
         app()
     except CodomainError as error:
@@ -77,6 +79,16 @@ def _run() -> None:
 
 def _interrupt(_signal: int, _frame: Any) -> NoReturn:
     raise Interrupted
+
+
+def _note(message: Warning | str, category: type[Warning], *place: Any) -> None:
+    """A warning for users as a line; the others as Python shows them."""
+    from codomain.encode.text.window import CutWarning
+
+    if issubclass(category, CutWarning):
+        print(f"note: {message}", file=sys.stderr)
+    else:
+        print(warnings.formatwarning(message, category, *place[:2]), file=sys.stderr, end="")
 
 
 def _complain(sentence: str) -> None:

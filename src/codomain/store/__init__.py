@@ -11,6 +11,8 @@ ids.py              what a document is called by
 passages.py         what a chunk says, as encoders see it
 backend/            what a collection asks of its database
 sqlite/             the database in SQLite: all SQL
+unread.py           what no vector holds: chunks longer than an encoder reads, chunks without a vector
+rechunk.py          cut documents again whose chunks are too long
 branch.py           `StoredBranch`: vectors in the database, the index beside it, newer rows
 blocks.py           the stored rows of a branch
 index_files.py      index files beside the database

@@ -483,12 +483,16 @@ class Collection:
         floor: float = 0.9,
         progress: Progress | None = None,
         seed: int = 0,
+        rechunk: bool = False,
     ) -> list[dict[str, Any]]:
         """Set off to another encoder, other transforms, another index or a whole pipeline; `continue_upgrade` gets there.
 
         The collection answers all the time. With mode "bridge" queries use the new encoder from now on: rows without new
         vectors are found through a map fitted on a `sample` of rows, the others in the new space. With mode "reembed" the
         old pipeline answers until all rows have new vectors. The old ones are kept until `drop_old`; `rollback` goes back.
+
+        Chunks stay as they were cut. A CutWarning says how many are longer than what a new encoder reads; with `rechunk` their
+        documents are cut again first.
 
         Returns what was measured of each bridge: nDCG@10 for known items through it, in the old space and in the new.
 
@@ -497,7 +501,7 @@ class Collection:
         """
         from codomain.store.upgrade.begin import begin
 
-        return begin(self, to, mode, sample, floor, seed, progress).reports
+        return begin(self, to, mode, sample, floor, seed, progress, rechunk).reports
 
     def continue_upgrade(self, progress: Progress | None = None) -> None:
         """Embed what the upgrade has left, then answer with the new vectors alone; continues where it was interrupted."""
@@ -532,6 +536,26 @@ class Collection:
         from codomain.store.maintenance import verify
 
         return verify(self)
+
+    def notes(self, count: bool = False) -> list[str]:
+        """A sentence for what searches may miss though nothing is wrong: text that no vector holds, indexes of earlier versions.
+
+        Text that an encoder did not read is counted as documents are added; with `count` it is counted now where the
+        collection was made before that.
+        """
+        from codomain.store.unread import notes
+
+        with self.snapshot():
+            return notes(self, count)
+
+    def rechunk(self, progress: Progress | None = None) -> int:
+        """Cut the documents again that have a chunk which an encoder does not read whole, and encode them; how many.
+
+        Raises StoreError during an upgrade.
+        """
+        from codomain.store.rechunk import rechunk
+
+        return rechunk(self, progress=progress)
 
     def info(self) -> dict[str, Any]:
         """Counts, sizes in bytes, pipeline and the state of the indexes."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from dataclasses import field as dataclass_field
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from codomain.contracts import Encoder
+from codomain.encode.text.window import cuts_are_counted
 from codomain.errors import InputError
 from codomain.items import Item as Passage
 from codomain.items import Media, as_item
@@ -25,10 +26,12 @@ from codomain.read.metadata import ODD_NAME, flatten
 from codomain.read.record import Record, content_id
 from codomain.read.situated import situate
 from codomain.read.text.chunks import Chunk, chunk
+from codomain.read.text.fitting import Limit
+from codomain.read.text.passage import passage
 from codomain.store.backend import Backend
 from codomain.store.backend.values import StoredChunk, StoredDocument
 from codomain.store.ids import document_id
-from codomain.store.passages import passage
+from codomain.store.unread import limits, unread
 from codomain.text import clean
 
 if TYPE_CHECKING:
@@ -228,11 +231,11 @@ def _check_fields(record: Record) -> None:
             )
 
 
-def _chunks(record: Record, settings: Settings) -> list[Chunk]:
+def chunks_of(record: Record, settings: Settings, limits: Sequence[Limit]) -> list[Chunk]:
     """The chunks of the text; media without a text are one row, and so is a text with a vector of its own."""
     if any(medium.modality == "vector" for medium in record.media):
         return [Chunk(record.text, 0, len(record.text), [], 0)]
-    return chunk(record, settings.chunk_size, settings.overlap) or [Chunk("", 0, 0, [], 0)]
+    return chunk(record, settings.chunk_size, settings.overlap, limits=limits) or [Chunk("", 0, 0, [], 0)]
 
 
 @dataclass
@@ -251,20 +254,45 @@ def _add_batch(
     while written is None:
         generation = collection.state.generation
         kept = _with_contents_kept(backend, changed)
-        prepared = [_Prepared(r, _chunks(r, collection.settings)) for r in changed if r.id not in kept]
-        encoded = _encode(
+        new = [record for record in changed if record.id not in kept]
+        most = limits(collection) if new else []
+        prepared = [_Prepared(record, chunks_of(record, collection.settings, most)) for record in new]
+        encoded, left = _encode(
             collection, prepared, shifted(encoding, report.chunks, 0)
         )  # the long part, before anything is locked
         with collection.writing():
             # else another process ended an upgrade: other encoders; or it wrote one of the documents
             if collection.state.generation == generation and _with_contents_kept(backend, changed) == kept:
-                written = _write(collection, records, kept, prepared, encoded)
+                written = _write(collection, records, kept, prepared, encoded, left)
     replaced, chunks = written
     report.updated += replaced + len(kept)
     report.not_encoded += len(kept)
     report.added += len(prepared) - replaced
     report.unchanged += len(records) - len(changed)
     report.chunks += chunks
+    collection.state.changed()
+
+
+def write_again(
+    collection: Collection, read: Callable[[], list[Record]], most: Sequence[Limit], report: AddReport
+) -> None:
+    """Cut documents that are there again, encode and replace them; `read` gives them as they are stored."""
+    backend = collection.backend
+    written = False
+    while not written:
+        records = read()
+        if not records:
+            return
+        generation = collection.state.generation
+        prepared = [_Prepared(record, chunks_of(record, collection.settings, most)) for record in records]
+        encoded, left = _encode(collection, prepared)
+        with collection.writing():
+            known = backend.documents.known([record.id for record in records])
+            unchanged = all(known.get(record.id, (0, ""))[1] == record.digest for record in records)
+            if unchanged and collection.state.generation == generation:  # else another process was here: read again
+                _write(collection, {record.id: record for record in records}, set(), prepared, encoded, left)
+                written = True
+    report.updated += len(records)
     collection.state.changed()
 
 
@@ -297,6 +325,7 @@ def _write(
     kept: set[str],
     prepared: Sequence[_Prepared],
     encoded: dict[str, Any],
+    left: dict[str, list[tuple[int, int]]],
 ) -> tuple[int, int]:
     """Put a batch into the database; how many documents it replaced, and how many chunks it has. Inside a transaction."""
     backend = collection.backend
@@ -315,17 +344,21 @@ def _write(
     if row > first:
         for branch in collection.vector_branches:
             branch.refresh()
-            branch.append(first, encoded[branch.plan.encoder.fingerprint])  # type: ignore[union-attr]
+            made_by = branch.plan.encoder.fingerprint  # type: ignore[union-attr]
+            branch.append(first, encoded[made_by])
+            backend.unread.enter(branch.number, ((first + i, tokens) for i, tokens in left[made_by]))
     collection.fit_if_ready(row)
     return len(replaced), row - first
 
 
-def _encode(collection: Collection, prepared: Sequence[_Prepared], progress: Progress | None = None) -> dict[str, Any]:
-    """Vectors of all chunks by encoder; each mixed with its document's where a document has several chunks."""
+def _encode(
+    collection: Collection, prepared: Sequence[_Prepared], progress: Progress | None = None
+) -> tuple[dict[str, Any], dict[str, list[tuple[int, int]]]]:
+    """By encoder the vectors of all chunks, each mixed with its document's where a document has several, and what was not read."""
     items = [as_passage(p.record, c) for p in prepared for c in p.chunks]
     owner = [number for number, p in enumerate(prepared) for _ in p.chunks]
     if not items:
-        return {}
+        return {}, {}
 
     def situated(encoder: Encoder, items: Sequence[str | Passage]) -> Any:
         vectors = encode(encoder, items, progress)
@@ -336,8 +369,11 @@ def _encode(collection: Collection, prepared: Sequence[_Prepared], progress: Pro
     once = EncodedOnce(situated)
     for branch in collection.vector_branches:
         branch.check_encoder()
-        once(branch.plan, items)
-    return once.by_fingerprint
+        with cuts_are_counted():
+            once(branch.plan, items)
+    encoders = {branch.plan.encoder.fingerprint: branch.plan.encoder for branch in collection.vector_branches}  # type: ignore[union-attr]
+    left = {made_by: unread(encoders[made_by], items, vectors) for made_by, vectors in once.by_fingerprint.items()}
+    return once.by_fingerprint, left
 
 
 def as_passage(record: Record, chunk: Chunk) -> str | Passage:
