@@ -3,7 +3,9 @@
 app.py        the commands by name
 benchmark.py  codomain benchmark: make and reduce benchmarks
 classify.py   codomain classify: label a collection
+cluster.py    codomain cluster: groups of like documents
 compact.py    codomain compact: free the space of deleted documents
+dedupe.py     codomain dedupe: near duplicates
 demo.py       codomain demo: a collection to look at
 diagnose.py   codomain diagnose: vectors and texts of a collection, measured
 embed.py      codomain embed: texts to vectors, without a collection

@@ -9,7 +9,9 @@ import typer
 from codomain.cli import (
     benchmark,
     classify,
+    cluster,
     compact,
+    dedupe,
     demo,
     diagnose,
     embed,
@@ -68,6 +70,8 @@ app.command("eval")(eval.eval)
 app.command("tune")(tune.tune)
 app.command("diagnose")(diagnose.diagnose)
 app.command("classify")(classify.classify)
+app.command("dedupe")(dedupe.dedupe)
+app.command("cluster")(cluster.cluster)
 app.command("demo")(demo.demo)
 app.command("papers")(papers.papers)
 app.add_typer(learn.app, name="learn")
