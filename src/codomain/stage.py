@@ -31,6 +31,8 @@ class Stage:
     branches: tuple[Pipeline, ...] = ()
     """The pipelines that it joins; empty for most."""
     gives: ClassVar[Kind]
+    network: Any = None
+    """The model of sentence-transformers that an encoder runs, loaded when it is asked for; None for a stage without one."""
     formerly: ClassVar[str] = ""
     """The name that the stage had first, where it was renamed: what collections and fingerprints know it by, whatever it is called now."""
 

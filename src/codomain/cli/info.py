@@ -38,7 +38,7 @@ def info(
             f"{branch['rows_newer']:,} newer{waiting}"
         )
     if told := facts["feedback"]:
-        typer.echo(f"feedback   {told['entries']:,} entries, {told['shadows']:,} vectors moved")
+        typer.echo(f"feedback   {told['entries']:,} entries, {told['corrected_vectors']:,} corrected vectors")
     for note in facts["notes"]:
         typer.echo(f"note       {note}")
     for event in facts["history"][-5:]:

@@ -20,6 +20,8 @@ class Chosen(NamedTuple):
     text: tuple[Path, ...]
     title: Path
     id: Path
+    plain: tuple[str, ...] | None
+    """The names of all of them, where none is nested and one field is the text."""
 
 
 class Fields:
@@ -57,10 +59,13 @@ class Fields:
             return next((path for name in ((asked,) if asked else usual) if (path := _path(row, name))), ())
 
         text = pick(self.asked, TEXT_FIELDS)
-        parts = (text,) if text else ()
+        parts: tuple[Path, ...] = (text,) if text else ()
         if not parts and self.asked and "," in self.asked:
             parts = tuple(path for name in self.asked.split(",") if (path := _path(row, name.strip())))
-        return Chosen(parts, pick(self._title, TITLE_FIELDS), pick(self._id, ID_FIELDS))
+        title, id = pick(self._title, TITLE_FIELDS), pick(self._id, ID_FIELDS)
+        ways = [way for way in (*parts, title, id) if way]
+        plain = tuple(way[0] for way in ways) if len(parts) == 1 and all(len(way) == 1 for way in ways) else None
+        return Chosen(parts, title, id, plain)
 
     def text(self, row: dict[str, Any], chosen: Chosen) -> str:
         """The text of a row, several fields with an empty line between them; raises ValueError where it is none."""
@@ -106,7 +111,7 @@ def value(row: dict[str, Any], path: Path) -> Any:
 def words(row: dict[str, Any], path: Path, numbers: bool = False) -> str | None:
     """A field's text; a list of texts has them as paragraphs. Raises ValueError for anything else."""
     found = row.get(path[0]) if len(path) == 1 else value(row, path)
-    if isinstance(found, str):
+    if type(found) is str:
         return clean(found)
     if found is None:
         return None
@@ -120,6 +125,10 @@ def words(row: dict[str, Any], path: Path, numbers: bool = False) -> str | None:
 def rest(row: dict[str, Any], chosen: Chosen) -> dict[str, Any]:
     """A row without its text, title and id."""
     left = row.copy()
+    if chosen.plain is not None:
+        for name in chosen.plain:
+            left.pop(name, None)
+        return left
     for path in (*chosen.text, chosen.title, chosen.id):
         _remove(left, path)
     return left

@@ -157,7 +157,7 @@ class SourceFile:
     """One file of the input: absolute path, format, and what `stat` says; `root` is the folder that was asked for.
 
     A file that is not `regular`, such as a pipe, can be read once only and has no hash. `delimiter` and `encoding` are
-    those of a table and a text that the user has named. What was fetched from elsewhere has the `name` that it has there;
+    those of a table and a text that the user has named, `query` is what a database is asked. What was fetched from elsewhere has the `name` that it has there;
     `live` says that it is asked anew each time.
     """
 
@@ -171,6 +171,7 @@ class SourceFile:
     encoding: str = ""
     name: str = ""
     live: bool = False
+    query: str = ""
 
     @property
     def label(self) -> str:

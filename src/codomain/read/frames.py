@@ -10,7 +10,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from codomain.errors import InputError, MissingExtra
+from codomain.items import Media
 from codomain.read.fields import Chosen, Fields, rest, value
 from codomain.read.metadata import flatten, is_missing, plain_names
 from codomain.read.record import Record, content_id
@@ -65,6 +68,8 @@ def frame_records(
     text_field: str | None = None,
     title_field: str | None = None,
     id_field: str | None = None,
+    vector_field: str | None = None,
+    takes_vectors: bool = False,
 ) -> Iterator[Record]:
     """The rows of a table as records, one by one.
 
@@ -74,15 +79,18 @@ def frame_records(
     >>> [(record.id, record.metadata) for record in frame_records(table, report)], dict(report.missing)
     ([('7', {'year': 2020}), ('8', {})], {'year': 1})
 
+    With `takes_vectors` the column `vector_field`, or else "vector", has the vector of each row, and a text is not needed.
+
     Raises InputError, naming row and column, for what cannot be stored and for two rows with one id.
     """
-    fields, chosen = Fields(text_field, title_field, id_field), None
+    fields, chosen, vectors = Fields(text_field, title_field, id_field), None, None
     seen: dict[int, int] = {}  # hash of the id -> row: 60 bytes a row, not the id itself
     for number, row in enumerate(_rows(frame)):
         if chosen is None:
-            chosen = _chosen(row, fields, title_field, id_field)
+            vectors = _vector_column(row, vector_field, takes_vectors)
+            chosen = _chosen(row, fields, title_field, id_field, needs_text=vectors is None)
         try:
-            record = _record(row, chosen, fields, report)
+            record = _record(row, chosen, fields, report, vectors)
         except ValueError as error:
             raise InputError(f"row {number} of the table {error}.") from None
         if record is None:
@@ -97,9 +105,15 @@ def frame_records(
         yield record
 
 
-def _chosen(row: Row, fields: Fields, title_field: str | None, id_field: str | None) -> Chosen:
+def _vector_column(row: Row, asked: str | None, takes_vectors: bool) -> str | None:
+    if asked is not None and asked not in row:
+        raise InputError(f'the table has no column "{asked}" (it has {", ".join(list(row)[:8])}).')
+    return asked or ("vector" if takes_vectors and "vector" in row else None)
+
+
+def _chosen(row: Row, fields: Fields, title_field: str | None, id_field: str | None, needs_text: bool) -> Chosen:
     chosen = fields.choose(row)
-    if not chosen.text:
+    if not chosen.text and (needs_text or fields.asked):
         raise InputError(f"the table {fields.sentence(row).replace('--text-field', 'text_field=')}.")
     for asked, found in ((title_field, chosen.title), (id_field, chosen.id)):
         if asked is not None and not found:
@@ -107,10 +121,11 @@ def _chosen(row: Row, fields: Fields, title_field: str | None, id_field: str | N
     return chosen
 
 
-def _record(row: Row, chosen: Chosen, fields: Fields, report: FrameReport) -> Record | None:
+def _record(row: Row, chosen: Chosen, fields: Fields, report: FrameReport, vectors: str | None) -> Record | None:
     row = {name: None if is_missing(cell) else cell for name, cell in row.items()}
-    text = fields.text(row, chosen)
-    if not text.strip():
+    media = () if vectors is None else _vector(row.pop(vectors), vectors)
+    text = fields.text(row, chosen) if chosen.text else ""
+    if not text.strip() and not media:
         return None
     title = value(row, chosen.title)
     if title is not None and not isinstance(title, str):
@@ -119,7 +134,21 @@ def _record(row: Row, chosen: Chosen, fields: Fields, report: FrameReport) -> Re
     left = rest(row, chosen)
     report.missing.update(name for name, cell in left.items() if cell is None)
     metadata = plain_names(flatten({n: cell for n, cell in left.items() if cell is not None}, report.missing))
-    return Record(_id(value(row, chosen.id)) or content_id(title, text), text, title, metadata)
+    id = _id(value(row, chosen.id)) or content_id(title, text, media)
+    return Record(id, text, title, metadata, media=media)
+
+
+def _vector(cell: Any, name: str) -> tuple[Media, ...]:
+    """The vector in a cell, which may be empty."""
+    if cell is None:
+        return ()
+    try:
+        vector = np.array(cell, np.float32)
+    except (TypeError, ValueError):
+        raise ValueError(f'has no list of numbers in "{name}"') from None
+    if vector.ndim != 1 or not np.isfinite(vector).all():
+        raise ValueError(f'has NaN, infinity or no single vector in "{name}"')
+    return (Media("vector", vector),)
 
 
 def _id(given: Any) -> str | None:

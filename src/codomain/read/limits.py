@@ -27,6 +27,7 @@ LIMITS = {
     "depth": Limit(1_000, "CODOMAIN_MAX_DEPTH", "is nested more than {} deep"),
     "open": Limit(30_000, "CODOMAIN_MAX_OPEN", "has more than {} tags open at once"),
     "cells": Limit(20_000_000, "CODOMAIN_MAX_CELLS", "has more than {} cells or elements"),
+    "rows": Limit(10_000_000, "CODOMAIN_MAX_ROWS", "has more than {} rows"),
     "line": Limit(256 * 2**20, "CODOMAIN_MAX_LINE", "has a line or row of more than {} bytes"),
     "page": Limit(32 * 2**20, "CODOMAIN_MAX_PAGE", "is a web page of more than {} bytes"),
     "pages": Limit(1_000, "CODOMAIN_MAX_PAGES", "leads to more than {} web pages"),

@@ -138,6 +138,7 @@ def _table(file: SourceFile, fields: Fields, skip_bad: bool, on_bad: OnFault | N
     seen: dict[int, int] = {}  # hash of the id -> line: 60 bytes a row, not the id itself
     without: set[tuple[str, ...]] = set()  # names of fields among which no text was
     ragged = file.format in RAGGED
+    source = file.label if file.regular and file.path != "-" else ""
     chosen = None
     for line, row in rows(file, broken, on_bad):
         some = True
@@ -161,7 +162,7 @@ def _table(file: SourceFile, fields: Fields, skip_bad: bool, on_bad: OnFault | N
                 broken(line, fields.sentence(row))
                 continue
         try:
-            record = _record(row, chosen, fields, file, None if ragged else left_out)
+            record = _record(row, chosen, fields, file, source, None if ragged else left_out)
         except ValueError as error:
             broken(line, str(error))
             continue
@@ -185,8 +186,16 @@ def _table(file: SourceFile, fields: Fields, skip_bad: bool, on_bad: OnFault | N
         )
 
 
+_NO_IDS = (float, dict, list, bool)
+
+
 def _record(
-    row: dict[str, Any], chosen: Chosen, fields: Fields, file: SourceFile, left_out: Counter[str] | None
+    row: dict[str, Any],
+    chosen: Chosen,
+    fields: Fields,
+    file: SourceFile,
+    source: str,
+    left_out: Counter[str] | None,
 ) -> Record | None:
     title = (words(row, chosen.title) or "").strip() or None if chosen.title else None
     text = fields.text(row, chosen)
@@ -195,11 +204,10 @@ def _record(
             return None
         text = title  # a title alone can still be found
     raw_id = value(row, chosen.id) if chosen.id else None
-    if type(raw_id) is not str and isinstance(raw_id, float | dict | list | bool):
+    if type(raw_id) is not str and isinstance(raw_id, _NO_IDS):
         raise ValueError(f'has an id that is neither text nor a whole number in "{".".join(chosen.id)}"')
     identity = clean(str(raw_id)) if raw_id not in (None, "") else content_id(title, text)
     left = rest(row, chosen)
     if file.format in ("csv", "tsv"):
         left = {name: typed(value) for name, value in left.items()}
-    source = file.label if file.regular and file.path != "-" else ""
     return Record(identity, text, title, plain_names(flatten(left, refused=left_out)), source)

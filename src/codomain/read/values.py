@@ -26,6 +26,6 @@ def typed(cell: str) -> str | int | float | None:
         return whole if -(2**63) <= whole < 2**63 else cell
     if _NUMBER.fullmatch(cell) or _SCIENTIFIC.fullmatch(cell):
         number = float(cell)
-        if isfinite(number) and (len(cell) <= 15 or Decimal(repr(number)) == Decimal(cell)):
+        if isfinite(number) and (len(cell) <= 15 or repr(number) == cell or Decimal(repr(number)) == Decimal(cell)):
             return number
     return cell

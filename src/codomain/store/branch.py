@@ -16,7 +16,7 @@ from codomain import __version__
 from codomain.contracts import Index
 from codomain.encode.frozen import as_stored
 from codomain.encode.text.encoder import TEXT_VERSION
-from codomain.errors import CodomainError, StoreError
+from codomain.errors import StoreError
 from codomain.index.rescore import to_be_merged
 from codomain.items import Item
 from codomain.plan import Branch
@@ -191,16 +191,13 @@ class StoredBranch:
         """Load the index that covers most, if it covers more than the one at hand."""
         if not self.fitted:
             return
-        for covered, path in self._indexes(epoch):
-            if self._opened < covered <= rows:
-                try:
-                    index = self.plan.open(path, self)
-                except (CodomainError, OSError):
-                    continue  # damaged or just replaced: the next one, or none, and the rows are searched exactly
-                self.forget()
-                self.index = index
-                self.covered = self.synced = self._opened = covered
-                return
+        found = self.index_files.open(
+            self._index_fingerprint, epoch, rows, lambda path: self.plan.open(path, self), above=self._opened
+        )
+        if found is not None:
+            self.forget()
+            covered, self.index = found
+            self.covered = self.synced = self._opened = covered
 
     def _indexes(self, epoch: int) -> list[tuple[int, Path]]:
         return self.index_files.usable(self._index_fingerprint, epoch)

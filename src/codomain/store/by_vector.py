@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -87,6 +87,33 @@ def like_documents(collection: Collection, like: Weighted) -> VectorQuery:
     if not np.any(total):
         raise InputError("the weighted documents cancel out: there is no direction left to search in.")
     return VectorQuery(branch, as_float32(total[None]), prepared, np.concatenate(list(rows.values())))
+
+
+def document_vectors(collection: Collection, numbers: Sequence[int]) -> Floats:
+    """A vector (n, d) for each document: its own where it came with one, else what the first dense branch stores.
+
+    A document of several chunks has the mean of their unit vectors. Inside `snapshot`. Raises PipelineError without a
+    dense branch.
+    """
+    branch = collection.first_dense
+    if branch is None:
+        raise PipelineError(f"{collection.pipeline} has no encoder of dense vectors, so its documents have none.")
+    backend = collection.backend
+    dim: int = branch.plan.encoder.dim  # type: ignore[union-attr]
+    if not numbers:
+        return np.empty((0, dim), np.float32)
+    if "vector" in branch.plan.modalities:
+        own = backend.media.of(numbers)
+        return np.stack([_own(own[number]) for number in numbers])
+    found = []
+    for number in numbers:
+        vectors = as_float32(collection.vectors(backend.rows.of(number)))
+        found.append(vectors[0] if len(vectors) == 1 else unit_rows(vectors).mean(axis=0))
+    return as_float32(np.stack(found))
+
+
+def _own(media: Sequence[Media]) -> Floats:
+    return next(np.asarray(medium.data, np.float32) for medium in media if medium.modality == "vector")
 
 
 def _weights(like: Weighted) -> dict[str, float]:

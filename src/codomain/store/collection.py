@@ -22,13 +22,14 @@ from codomain.store.backend.values import ChunkFields, Event
 from codomain.store.branch import MOST_TO_FIT, StoredBranch
 from codomain.store.by_vector import VectorQuery, Weighted, given_vector, like_documents, with_vector
 from codomain.store.filters.where import Where, parse_where
-from codomain.store.hits import Hit
+from codomain.store.hits import Answers
 from codomain.store.ids import DocumentId, document_ids
-from codomain.store.listing import count, documents, facets, get, listed, sort_key
+from codomain.store.listing import as_html, count, documents, facets, get, listed, sort_key
 from codomain.store.passages import items_of, passages_of
 from codomain.store.search import Wanted, search_by_vector, search_many
 from codomain.store.settings import Settings
 from codomain.store.state import CollectionState
+from codomain.store.tables import to_arrow, to_pandas, to_polars
 from codomain.store.update import UNCHANGED, update, update_where
 from codomain.vectors import Floats, Rows
 
@@ -94,6 +95,9 @@ class Collection:
     def __repr__(self) -> str:
         return f"Collection({str(self.folder)!r})"
 
+    def _repr_html_(self) -> str:
+        return as_html(self)
+
     def __len__(self) -> int:
         with self.held() as backend:
             return backend.documents.count()
@@ -145,13 +149,15 @@ class Collection:
         text_field: str | None = None,
         title_field: str | None = None,
         id_field: str | None = None,
+        vector_field: str | None = None,
     ) -> AddReport:
         """Add documents, or update those whose id is there already; unchanged ones are left alone.
 
         An item is a text, a dict with `text` or `media` and optionally `id`, `title` and `metadata`, `Media`, an array (of
         the one modality beside text that the pipeline starts from), or a `Record`. They may come from any iterable. Of a table
         (a data frame of pandas or polars, an Arrow table, a data set of `datasets`) each row is a document; its text, title
-        and id come from the usual columns or from those that are named, the others are metadata.
+        and id come from the usual columns or from those that are named, the others are metadata. Where the pipeline starts
+        from vectors() the column "vector", or the one that is named, has them.
 
         Each batch is acknowledged, through `progress` and by returning, only when it is on disk.
 
@@ -159,7 +165,12 @@ class Collection:
         """
         from codomain.store.ingest import add_items  # readers do not need it
 
-        columns = {"text_field": text_field, "title_field": title_field, "id_field": id_field}
+        columns = {
+            "text_field": text_field,
+            "title_field": title_field,
+            "id_field": id_field,
+            "vector_field": vector_field,
+        }
         with self.backend.sentences():
             return add_items(self, items, progress, columns)
 
@@ -195,6 +206,9 @@ class Collection:
         with self.held():
             with self.writing() as backend:
                 found = choose(backend)
+                backend.exclusions.exclude(
+                    found
+                )  # what comes from a file is not brought back by the next `index_files`
                 backend.documents.delete(found)
             self.state.changed()
         return len(found)
@@ -237,7 +251,7 @@ class Collection:
         min_similarity: float | None = None,
         max_per_source: int | None = None,
         context: int = 0,
-    ) -> list[Hit]:
+    ) -> Answers:
         """The k best documents for a query, best first, each with its best chunk.
 
         A query is a text, or media of a modality that the pipeline starts from, such as an image as an array. Instead of it
@@ -278,7 +292,7 @@ class Collection:
         min_similarity: float | None = None,
         max_per_source: int | None = None,
         context: int = 0,
-    ) -> list[list[Hit]]:
+    ) -> list[Answers]:
         """`search` for several queries at once, encoded together."""
         wanted = Wanted(k, offset, sort, min_score, min_similarity, max_per_source, context)
         return search_many(self, queries, where, feedback, wanted)
@@ -338,6 +352,21 @@ class Collection:
         """The ids of all documents, or of those that a filter matches, in the order of adding."""
         with self.held():
             return [document.key for document in listed(self, where, None, 0, None)]
+
+    def to_arrow(self, where: str | Mapping[str, Any] | Where | None = None, include: Sequence[str] = ()) -> Any:
+        """A pyarrow.Table of documents: id, title, text, a column for each field; `include` adds "vector" and "source".
+
+        `add` takes it back: the same documents, and with their vectors in a pipeline that starts from vectors().
+        """
+        return to_arrow(self, where, include)
+
+    def to_pandas(self, where: str | Mapping[str, Any] | Where | None = None, include: Sequence[str] = ()) -> Any:
+        """`to_arrow` as a pandas.DataFrame."""
+        return to_pandas(self, where, include)
+
+    def to_polars(self, where: str | Mapping[str, Any] | Where | None = None, include: Sequence[str] = ()) -> Any:
+        """`to_arrow` as a polars.DataFrame."""
+        return to_polars(self, where, include)
 
     def count(self, where: str | Mapping[str, Any] | Where | None = None) -> int:
         """How many documents there are, or how many a filter matches."""

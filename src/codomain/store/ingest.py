@@ -18,8 +18,9 @@ from codomain.errors import InputError
 from codomain.items import Item as Passage
 from codomain.items import Media, as_item
 from codomain.kinds import Modality, in_words
+from codomain.notices import detail
 from codomain.plan import EncodedOnce, PlanNode, branches, encode, modalities_of
-from codomain.progress import Progress, counter
+from codomain.progress import Progress, counter, shifted
 from codomain.read.files import HEADED
 from codomain.read.frames import FrameReport, frame_records, is_frame, values
 from codomain.read.metadata import ODD_NAME, flatten
@@ -164,7 +165,11 @@ def add_items(
     """
     report = AddReport()
     if is_frame(items):
-        return add_records(collection, frame_records(items, report.frame, **columns), progress, report)
+        takes_vectors = "vector" in modalities_of(collection.state.root)
+        if columns.get("vector_field") and not takes_vectors:
+            raise InputError(f"{collection.pipeline} does not start from vectors: begin one with vectors(dim).")
+        records = frame_records(items, report.frame, takes_vectors=takes_vectors, **columns)
+        return add_records(collection, records, progress, report=report)
     named = next((f"{name}={column!r}" for name, column in columns.items() if column is not None), None)
     if named:
         raise InputError(f"{named} names a column of a table; a document as a dict has its text under text.")
@@ -174,22 +179,26 @@ def add_items(
         listed = iter(values(items))
     except TypeError:
         raise InputError(f"add takes documents or a table, not {type(items).__name__}.") from None
-    return add_records(collection, listed, progress, report)
+    return add_records(collection, listed, progress, report=report)
 
 
 def add_records(
     collection: Collection,
     items: Iterable[Item],
     progress: Progress | None = None,
+    encoding: Progress | None = None,
     report: AddReport | None = None,
 ) -> AddReport:
-    """Add or update documents by id, batch by batch; a document whose content is unchanged is left as it is."""
+    """Add or update documents by id, batch by batch; a document whose content is unchanged is left as it is.
+
+    `progress` follows batches that are on disk, `encoding` the chunks inside a batch.
+    """
     report = report or AddReport()
     advance = counter(progress, "adding")
     for batch in _batches(items, collection.state.root):
         records = {record.id: record for record in batch}  # of two with one id in a batch the later one counts
         with collection.held():
-            _add_batch(collection, records, report)
+            _add_batch(collection, records, report, encoding)
         advance(len(batch))
     return report
 
@@ -236,7 +245,9 @@ class _Prepared:
     chunks: list[Chunk]
 
 
-def _add_batch(collection: Collection, records: dict[str, Record], report: AddReport) -> None:
+def _add_batch(
+    collection: Collection, records: dict[str, Record], report: AddReport, encoding: Progress | None = None
+) -> None:
     backend = collection.backend
     known = backend.documents.known(list(records))
     changed = [r for key, r in records.items() if key not in known or known[key][1] != r.digest]
@@ -247,7 +258,9 @@ def _add_batch(collection: Collection, records: dict[str, Record], report: AddRe
         new = [record for record in changed if record.id not in kept]
         most = limits(collection) if new else []
         prepared = [_Prepared(record, chunks_of(record, collection.settings, most)) for record in new]
-        encoded, left = _encode(collection, prepared)  # the long part, before anything is locked
+        encoded, left = _encode(
+            collection, prepared, shifted(encoding, report.chunks, 0)
+        )  # the long part, before anything is locked
         with collection.writing():
             # else another process ended an upgrade: other encoders; or it wrote one of the documents
             if collection.state.generation == generation and _with_contents_kept(backend, changed) == kept:
@@ -259,6 +272,9 @@ def _add_batch(collection: Collection, records: dict[str, Record], report: AddRe
     report.unchanged += len(records) - len(changed)
     report.chunks += chunks
     collection.state.changed()
+    detail(
+        f"{collection.folder}: {len(prepared)} documents written as {chunks} chunks, {len(kept)} with new metadata only."
+    )
 
 
 def write_again(
@@ -340,7 +356,7 @@ def _write(
 
 
 def _encode(
-    collection: Collection, prepared: Sequence[_Prepared]
+    collection: Collection, prepared: Sequence[_Prepared], progress: Progress | None = None
 ) -> tuple[dict[str, Any], dict[str, list[tuple[int, int]]]]:
     """By encoder the vectors of all chunks, each mixed with its document's where a document has several, and what was not read."""
     items = [as_passage(p.record, c) for p in prepared for c in p.chunks]
@@ -349,7 +365,7 @@ def _encode(
         return {}, {}
 
     def situated(encoder: Encoder, items: Sequence[str | Passage]) -> Any:
-        vectors = encode(encoder, items)
+        vectors = encode(encoder, items, progress)
         if encoder.gives == "dense" and collection.settings.situate and len(owner) > len(prepared):
             vectors = situate(vectors, owner, collection.settings.situate)
         return vectors

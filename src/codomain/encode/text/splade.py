@@ -79,6 +79,11 @@ class SpladeEncoder(WindowedModel, ReadsText):
         return model
 
     @property
+    def network(self) -> Any:
+        """The model of sentence-transformers, loaded."""
+        return self._model
+
+    @property
     def dim(self) -> int:
         """Entries of the vocabulary; the model is loaded to know them."""
         return int(self._model.get_embedding_dimension())

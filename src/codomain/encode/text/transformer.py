@@ -67,6 +67,11 @@ class SentenceTransformerStage(WindowedModel, TextEncoder):
         return model
 
     @property
+    def network(self) -> Any:
+        """The model of sentence-transformers, loaded."""
+        return self._model
+
+    @property
     def dim(self) -> int:
         """Dimensions of the vectors; the model is loaded to know them unless `dim` was given."""
         return self._dim or int(self._model.get_embedding_dimension())

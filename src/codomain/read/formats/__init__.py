@@ -1,7 +1,5 @@
-"""The formats of files beside plain text, Markdown and JSON lines, a file each.
+"""The formats of files that are no plain text, a file each.
 
-delimited.py      CSV and its kin
-json_file.py      JSON: lists of objects, and other JSON
 arrow.py          Parquet, Arrow and Feather
 workbook.py       sheets of Excel and OpenDocument
 database.py       the rows of an SQL query

@@ -117,14 +117,15 @@ def _collect(message: Message, texts: list[str], attached: list[str], label: str
         if depth > limit("depth"):
             raise over(label, "depth")
         kind = part.get_content_type()
-        inner = part.get_payload()
-        if kind == "multipart/alternative" and isinstance(inner, list):
-            plain = [p for p in inner if p.get_content_type() == "text/plain" and _body(p, label).strip()]
-            waiting += [(p, depth + 1) for p in reversed(plain[:1] or inner[-1:])]
-        elif isinstance(inner, list):
+        payload = part.get_payload()
+        inner = [one for one in payload if isinstance(one, Message)] if isinstance(payload, list) else None
+        if kind == "multipart/alternative" and inner is not None:
+            plain = [one for one in inner if one.get_content_type() == "text/plain" and _body(one, label).strip()]
+            waiting += [(one, depth + 1) for one in reversed(plain[:1] or inner[-1:])]
+        elif inner is not None:
             if kind == "message/rfc822":
-                texts += [_header(p, "Subject") for p in inner]
-            waiting += [(p, depth + 1) for p in reversed(inner)]
+                texts += [_header(one, "Subject") for one in inner]
+            waiting += [(one, depth + 1) for one in reversed(inner)]
         else:
             if name := part.get_filename():
                 attached.append(" ".join(name.split()))

@@ -132,7 +132,7 @@ _MDOC = frozenset(
     ]
 )
 _CHARACTERS = dict(
-    pair.split(" ")  # type: ignore[misc]
+    pair.split(" ")
     for pair in r"""
 aq '  dq "  lq “  rq ”  oq ‘  cq ’  em —  en –  hy -  mi −  bu •  co ©  rg ®  tm ™  ga `  ha ^  ti ~
 rs \  sl /  ba |  at @  sh #  <= ≤  >= ≥  != ≠  -> →  <- ←  mu ×  di ÷  +- ±  de °  12 ½  14 ¼  :a ä
@@ -200,11 +200,10 @@ class _Page:
             words = _arguments(rest)
             self.title = f"{words[0]}({words[1]})" if len(words) > 1 else words[0] if words else None
         elif name in _SECTIONS:
-            words = " ".join(_arguments(rest))
             self._gap()
             self._heading = _SECTIONS[name]
-            if words:
-                self._say(words)
+            if heading := " ".join(_arguments(rest)):
+                self._say(heading)
         elif name in _PARAGRAPHS or name == "Sp":
             self._gap()
             if name in ("IP", "HP") and (words := _arguments(rest)):

@@ -65,9 +65,11 @@ def _text(page: Any) -> str:
     """The text of a page as the file has it, or column by column."""
     count = page.count_rects()
     if count >= 8 and count * page.count_chars() <= _MOST_WORK:
-        lines = in_lines([Box(*page.get_rect(number), number) for number in range(count)])
-        whole = [Box(line[0].left, min(b.bottom for b in line), line[-1].right, max(b.top for b in line), number)
-                 for number, line in enumerate(lines)]  # fmt: skip
+        lines = in_lines([Box._make((*page.get_rect(number), number)) for number in range(count)])
+        whole = [
+            Box(line[0].left, min(b.bottom for b in line), line[-1].right, max(b.top for b in line), number)
+            for number, line in enumerate(lines)
+        ]
         blocks = in_columns(whole)
         if blocks:
             return "\n\n".join("\n".join(_line(page, lines[box.number]) for box in block) for block in blocks)

@@ -14,5 +14,7 @@ def read_rtf(file: SourceFile, on_bad: OnFault | None) -> Document:
     raw = raw_bytes(file)
     if not raw.lstrip().startswith(b"{\\rtf"):
         raise ValueError("it does not begin as one")
-    text = rtf_to_text(raw.decode("latin-1"), encoding="cp1252", errors="replace")
+    text: str = rtf_to_text(  # type: ignore[no-untyped-call]
+        raw.decode("latin-1"), encoding="cp1252", errors="replace"
+    )
     return Document("\n".join(line.rstrip() for line in text.split("\n")).strip(), None, False)

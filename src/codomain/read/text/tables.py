@@ -203,7 +203,7 @@ def _sniffed(lines: Iterator[str], broken: Broken) -> Iterator[Row]:
         return
     whole = (line for part in ([first], lines) for line in part)
     if _ARRAY.match(first):
-        from codomain.read.formats.json_file import records_in
+        from codomain.read.text.json_file import records_in
 
         yield from records_in("".join(whole), broken)
         return

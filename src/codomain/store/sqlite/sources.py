@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterable, Sequence
 
 from codomain.store.sqlite.schema import LISTED, Tables, bring_up_to_date, has_table
@@ -67,7 +68,8 @@ class SqliteExclusions(Tables):
             return
         if not has_table(self.db, "excluded"):
             bring_up_to_date(self.db)
-        self.db.execute(f"INSERT OR REPLACE INTO excluded SELECT d.key, s.path, unixepoch() {found}", listing)
+        sql = f"INSERT OR REPLACE INTO excluded SELECT d.key, s.path, ?2 {found.replace('?', '?1')}"
+        self.db.execute(sql, [*listing, time.time()])
 
     def remove(self, keys: Iterable[str]) -> None:
         if has_table(self.db, "excluded"):
