@@ -62,7 +62,7 @@ $(VENV)/core: $(VENV)/python pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/test: $(VENV)/core
-	$(PIP) --editable '.[learn,measure,engines,files,parquet,test,docs]'
+	$(PIP) --editable '.[learn,measure,engines,files,sql,parquet,test,docs]'
 	touch $@
 
 $(VENV)/dist: $(VENV)/python pyproject.toml constraints.txt

@@ -89,6 +89,11 @@ class Stage:
         """
         return dim
 
+    @property
+    def asks_metric(self) -> str | None:
+        """Of a source: the metric that the index of its vectors must have; None where any will do."""
+        return None
+
     def check(self, before: Sequence[Stage]) -> None:
         """What kinds and dimensions do not say: whether the stage can follow these; all that comes before it is there.
 

@@ -145,7 +145,7 @@ MISTAKES: list[tuple[list[str], str]] = [
     (["index", "broken.jsonl", "--into", "new", *PIPE], "line 2"),
     (["index", "rows.csv", "--into", "new", *PIPE, "--text-field", "words"], "words"),
     (["index", "binary.dat", "--into", "new", *PIPE], "binary"),
-    (["index", "docs", "--into", "new", "--format", "xlsx"], "xlsx"),
+    (["index", "docs", "--into", "new", "--format", "nonsense"], "nonsense"),
     (["export", "notes", "out.docx"], ".jsonl or .parquet"),
     (["rm", "notes"], "ids or --where"),
     (["info", "file.txt"], "file.txt"),

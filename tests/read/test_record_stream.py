@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import tracemalloc
+import zipfile
 
 import pytest
 
@@ -105,7 +106,7 @@ def test_a_table_without_text_inside_a_folder_is_passed_over(tmp_path):
 
 
 def test_html_keeps_headings_and_drops_scripts(tmp_path):
-    pytest.importorskip("bs4")
+    pytest.importorskip("lxml")
     page = "<html><head><title>Page</title><script>x()</script></head><body><h2>Head</h2><p>One <b>two</b>.</p><p>Three</p></body>"
     (record,), _ = read(write(tmp_path / "a.html", page))
     assert (record.title, record.text) == ("Page", "## Head\n\nOne two.\n\nThree")
@@ -124,7 +125,7 @@ def test_word(tmp_path):
 
 
 def test_pdf(tmp_path):
-    pytest.importorskip("pypdf")
+    pytest.importorskip("pypdfium2")
     stream = b"BT /F1 12 Tf 20 100 Td (Hello from a page) Tj ET"
     objects = [
         b"<</Type/Catalog/Pages 2 0 R>>",
@@ -148,15 +149,32 @@ def test_pdf(tmp_path):
         read(write(tmp_path / "b.pdf", "no pdf at all"))
 
 
-@pytest.mark.parametrize("name", ["a.pdf", "a.docx", "a.html", "a.parquet"])
+PACKAGES = {
+    "a.pdf": ("pypdfium2", "files"),
+    "a.docx": ("docx", "files"),
+    "a.pptx": ("pptx", "files"),
+    "a.xlsx": ("openpyxl", "files"),
+    "a.html": ("lxml", "files"),
+    "a.rtf": ("striprtf.striprtf", "files"),
+    "a.md.zst": ("backports", "files"),
+    "a.parquet": ("pyarrow.parquet", "parquet"),
+    "a.arrow": ("pyarrow", "parquet"),
+}
+
+
+@pytest.mark.parametrize("name", PACKAGES)
 def test_a_missing_package_is_named(tmp_path, monkeypatch, name):
-    for module in ("pypdf", "docx", "bs4", "pyarrow", "pyarrow.parquet"):
-        monkeypatch.setitem(sys.modules, module, None)
-    path = write(tmp_path / name, "<p>x</p>")
-    with pytest.raises(MissingExtra, match="pip install"):
+    package, extra = PACKAGES[name]
+    monkeypatch.setitem(sys.modules, package, None)
+    content = b"{\\rtf1 x}" if name == "a.rtf" else b"<p>x</p>"
+    if name in ("a.docx", "a.pptx", "a.xlsx"):
+        packed = io.BytesIO()
+        zipfile.ZipFile(packed, "w").close()
+        content = packed.getvalue()
+    path = write(tmp_path / name, content)
+    with pytest.raises(MissingExtra, match=rf"pip install 'codomain\[{extra}\]'"):
         read(path)
-    if name != "a.parquet":
-        assert [b.kind for b in read(tmp_path)[1]] == ["unreadable"]
+    assert [b.kind for b in read(tmp_path)[1]] == ["unreadable"]
 
 
 @pytest.mark.parametrize(
@@ -200,7 +218,7 @@ def test_missing_and_forbidden_files(tmp_path):
     with pytest.raises(InputError, match=r"gone.txt does not exist\."):
         read(tmp_path / "gone.txt")
     with pytest.raises(InputError, match="no input format"):
-        read(tmp_path, format="xls")
+        read(tmp_path, format="nonsense")
     path = write(tmp_path / "locked.txt", "x")
     path.chmod(0)
     if os.access(path, os.R_OK):
@@ -262,6 +280,6 @@ def test_expand_gives_what_records_can_take(tmp_path):
 
 
 def test_reading_imports_nothing_heavy():
-    code = "import sys, codomain.read; print([m for m in ('torch', 'sklearn', 'scipy', 'pandas', 'pyarrow', 'bs4') if m in sys.modules])"
+    code = "import sys, codomain.read; print([m for m in ('torch', 'sklearn', 'scipy', 'pandas', 'pyarrow', 'lxml', 'pathspec') if m in sys.modules])"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"

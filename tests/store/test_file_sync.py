@@ -88,8 +88,9 @@ def test_documents_that_move_to_another_file_stay(notes: Collection, tmp_path: P
     (folder / "a.jsonl").write_text('{"id": "1", "text": "fox"}')
     index_files(notes, [folder])
     (folder / "a.jsonl").rename(folder / "b.jsonl")
-    assert outcome(index_files(notes, [folder])) == (0, 0, 0, 1, 0)
-    assert notes.get("1") is not None
+    report = index_files(notes, [folder])
+    assert outcome(report) == (1, 0, 0, 0, 0) and report.moved == 1  # known by its contents, and not read again
+    assert notes.get("1") is not None and notes.search("fox", k=1)[0].source == str(folder / "b.jsonl")
 
 
 def test_an_interrupted_run_goes_on_where_it_was(
@@ -102,9 +103,9 @@ def test_an_interrupted_run_goes_on_where_it_was(
         (folder / f"{number:02}.txt").write_text(f"text number{number}")
     calls = 0
 
-    def stop(_step: str, _done: int, _total: int) -> None:
+    def stop(step: str, _done: int, _total: int) -> None:
         nonlocal calls
-        calls += 1
+        calls += step == "indexing"  # a batch is on disk; reading and encoding are told of, too
         if calls == 3:
             raise KeyboardInterrupt
 
@@ -199,8 +200,9 @@ def test_an_unreadable_file_is_skipped_or_stops_with_a_sentence(
     with monkeypatch.context() as patch:
         deny(patch, docs / "fox.md")
         with pytest.raises(InputError, match=r"fox\.md cannot be read: permission denied\.$"):
-            index_files(notes, [docs])
-        report = index_files(notes, [docs], skip_bad=True)
+            index_files(notes, [docs / "fox.md"])
+        report = index_files(notes, [docs])  # in a folder it stops nothing
+        assert [fault.path for fault in report.faults] == [str(docs / "fox.md")]
         assert [(Path(bad.path).name, bad.kind) for bad in report.bad] == [("fox.md", "unreadable")]
         assert len(notes) == 2 + again and report.removed == 0
     index_files(notes, [docs])

@@ -10,6 +10,7 @@ import codomain as cd
 from codomain import store
 from codomain.errors import StoreError
 from codomain.read import records
+from codomain.read.remote import is_remote
 from codomain.store import Collection
 
 
@@ -19,7 +20,11 @@ def open_or_create(
     """The collection that is there, if it is as asked for; else a new one, made only when the input can be read."""
     if not store.exists(into):
         # the first record tells whether the input can be read; standard input and pipes can be read only once
-        again = [p for p in paths if p != "-" and (not os.path.exists(p) or os.path.isfile(p) or os.path.isdir(p))]
+        again = [
+            p
+            for p in paths
+            if p != "-" and not is_remote(p) and (not os.path.exists(p) or os.path.isfile(p) or os.path.isdir(p))
+        ]
         next(records(again, **fields), None)
         try:
             return store.create(into, pipeline or store.DEFAULT_PIPELINE, **settings)

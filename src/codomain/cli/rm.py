@@ -12,14 +12,37 @@ def rm(
     name: Annotated[Path, typer.Argument(help="The collection.", metavar="NAME")],
     ids: Annotated[list[str] | None, typer.Argument(help="Ids of documents.", metavar="ID...")] = None,
     where: Annotated[str | None, typer.Option("--where", "-w", help="Delete all that a filter matches.")] = None,
+    undo: Annotated[
+        bool, typer.Option("--undo", help="Let the next index bring back deleted documents: these, or all.")
+    ] = False,
+    gone: Annotated[bool, typer.Option("--gone", help="Delete the documents of all files that are gone.")] = False,
+    excluded: Annotated[bool, typer.Option("--list", help="List deleted documents that index leaves out.")] = False,
 ) -> None:
-    """Delete documents by id or by a filter; the original files are not touched."""
-    import codomain as cd
+    """Delete documents by id or by a filter; the original files are not touched.
 
-    if bool(ids) == (where is not None):
-        raise cd.CodomainError("rm needs either ids or --where.")
+    A document of a file stays deleted: index leaves it out until --undo, or index --force.
+    """
+    import codomain as cd
+    from codomain.store.sources.exclusions import excluded as deleted
+    from codomain.store.sources.exclusions import take_back
+
+    if sum([bool(ids) and not undo, where is not None, undo, gone, excluded]) != 1:
+        raise cd.CodomainError("rm needs either ids or --where, or one of --undo, --gone and --list.")
     with cd.open(name) as collection:
-        gone = collection.delete(ids) if ids else collection.delete_where(where or "")
-        typer.echo(f"{name}: {gone} deleted, {len(collection)} documents left.")
-    if not gone:
+        if excluded:
+            for key in sorted(deleted(collection)):
+                typer.echo(key)
+            return
+        if undo:
+            count = take_back(collection, ids or None)
+            typer.echo(f"{name}: the next index brings {count} documents back.")
+        elif gone:
+            from codomain.store.sources.vanished import remove_gone
+
+            count = remove_gone(collection)
+            typer.echo(f"{name}: {count} documents of files that are gone deleted, {len(collection)} documents left.")
+        else:
+            count = collection.delete(ids) if ids else collection.delete_where(where or "")
+            typer.echo(f"{name}: {count} deleted, {len(collection)} documents left.")
+    if not count:
         raise typer.Exit(1)

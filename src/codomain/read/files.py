@@ -7,49 +7,96 @@ import os
 import re
 import stat as modes
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from codomain.errors import InputError, RegistryError
+from codomain.read.selection import Selection
+from codomain.read.unpack import PACKED
 from codomain.registry import lookup, names, register
 
-BadKind = Literal["broken", "empty", "duplicate", "binary", "encoding", "unreadable", "no text", "link"]
+BadKind = Literal[
+    "broken",
+    "empty",
+    "duplicate",
+    "binary",
+    "encoding",
+    "unreadable",
+    "no text",
+    "link",
+    "partial",
+    "ignored",
+    "left out",
+]
 
-SKIPPED_FOLDERS = frozenset({"node_modules", "__pycache__", "venv", "site-packages"})
-"""Folders never walked, beside the hidden ones (.git, .venv, ...)."""
+FAULTS = frozenset({"broken", "unreadable"})
+"""The kinds that leave out something which was meant to be read."""
 
 COLLECTION = "collection.db"
 """A folder with this file is a collection: its files are no documents."""
 
 FORMATS = {
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
+    **dict.fromkeys((".jsonl", ".ndjson"), "jsonl"),
+    ".json": "json",
     ".csv": "csv",
     ".tsv": "tsv",
+    ".tab": "tsv",
     ".parquet": "parquet",
-    ".md": "markdown",
-    ".markdown": "markdown",
-    ".html": "html",
-    ".htm": "html",
+    **dict.fromkeys((".arrow", ".arrows", ".ipc", ".feather"), "arrow"),
+    **dict.fromkeys((".md", ".markdown"), "markdown"),
+    **dict.fromkeys((".html", ".htm", ".xhtml", ".xht", ".shtml"), "html"),
     ".pdf": "pdf",
-    ".docx": "docx",
+    **dict.fromkeys((".docx", ".docm", ".dotx"), "docx"),
+    **dict.fromkeys((".pptx", ".pptm", ".ppsx"), "pptx"),
+    **dict.fromkeys((".xlsx", ".xlsm", ".xltx"), "xlsx"),
+    **dict.fromkeys((".odt", ".ott"), "odt"),
+    **dict.fromkeys((".odp", ".otp"), "odp"),
+    **dict.fromkeys((".ods", ".ots"), "ods"),
+    ".epub": "epub",
+    ".rtf": "rtf",
+    ".ipynb": "ipynb",
+    **dict.fromkeys((".eml", ".mht", ".mhtml"), "eml"),
+    **dict.fromkeys((".mbox", ".mbx"), "mbox"),
+    **dict.fromkeys((".man", ".mdoc"), "man"),
 }
 """What a suffix says about a file; every other file is read as plain text."""
 
-BUILT_IN_FORMATS = frozenset({*FORMATS.values(), "text", "lines"})
+_SECTION = re.compile(r"\.[1-9][a-z]{0,10}", re.ASCII)
+"""Suffixes of manual pages; a file with one that is none is read as text."""
 
-TABLES = frozenset({"jsonl", "csv", "tsv", "parquet", "lines"})
+TABLES = frozenset({"jsonl", "json", "csv", "tsv", "parquet", "arrow", "xlsx", "ods", "mbox", "sql", "lines"})
 """codomain's own formats that hold many records in one file; readers that plugins register say so themselves."""
+
+RAGGED = frozenset({"jsonl", "json", "xlsx", "ods", "mbox", ""})
+"""Those whose rows need not have the same fields."""
+
+WORKBOOKS = frozenset({"xlsx", "ods"})
+"""Those of sheets, each with a header of its own; one whose sheets are no tables of texts is one document."""
+
+HEADED = frozenset({"markdown", "html", "docx", "pptx", "xlsx", "odt", "odp", "ods", "epub", "ipynb", "man"})
+"""Formats of documents whose headings are marked as in Markdown."""
+
+BUILT_IN_FORMATS = frozenset({*FORMATS.values(), *TABLES, "text"})
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def reader(name: str, *, suffixes: Iterable[str] = (), rows: bool = False) -> Callable[[F], F]:
+def reader(
+    name: str,
+    *,
+    suffixes: Iterable[str] = (),
+    rows: bool = False,
+    what: str = "",
+    extra: str = "files",
+    whole: Any = None,
+) -> Callable[[F], F]:
     """Register what reads a format: one document a file, or with `rows` many.
 
     A reader of documents is called with (file, on_bad) and returns a `Document`; one of rows is called with
-    (file, broken, on_bad) and yields (line, fields). `suffixes` say which files have the format.
+    (file, broken, on_bad) and yields (line, fields). `suffixes` say which files have the format, `what` is a word for one
+    such file ("a PDF"), `extra` brings the packages that the reader imports, and `whole` reads a file that turns out to be
+    no table as one document.
 
     Raises RegistryError for a name or a suffix that is taken.
     """
@@ -58,7 +105,8 @@ def reader(name: str, *, suffixes: Iterable[str] = (), rows: bool = False) -> Ca
         for suffix in suffixes:
             if _format_by_suffix().get(suffix, name) != name:
                 raise RegistryError(f"files ending in {suffix} are read as {_format_by_suffix()[suffix]} already.")
-        read.suffixes, read.rows = tuple(suffixes), rows  # type: ignore[attr-defined]
+        read.suffixes, read.rows, read.whole = tuple(suffixes), rows, whole  # type: ignore[attr-defined]
+        read.what, read.extra = what or f"a file of the format {name}", extra  # type: ignore[attr-defined]
         return register("reader", name)(read)
 
     return enter
@@ -108,7 +156,9 @@ OnFault = Callable[[ReadFault], None]
 class SourceFile:
     """One file of the input: absolute path, format, and what `stat` says; `root` is the folder that was asked for.
 
-    A file that is not `regular`, such as a pipe, can be read once only and has no hash.
+    A file that is not `regular`, such as a pipe, can be read once only and has no hash. `delimiter` and `encoding` are
+    those of a table and a text that the user has named, `query` is what a database is asked. What was fetched from elsewhere has the `name` that it has there;
+    `live` says that it is asked anew each time.
     """
 
     path: str
@@ -117,11 +167,16 @@ class SourceFile:
     mtime_ns: int
     root: str | None = None
     regular: bool = True
+    delimiter: str = ""
+    encoding: str = ""
+    name: str = ""
+    live: bool = False
+    query: str = ""
 
     @property
     def label(self) -> str:
-        """The path as text that prints and stores, also where the file system's bytes are not UTF-8."""
-        return label(self.path)
+        """What it is called, as text that prints and stores, also where the file system's bytes are not UTF-8."""
+        return self.name or label(self.path)
 
     def sha256(self) -> str:
         """The hash of the contents, read only now; raises InputError for a file that cannot be read."""
@@ -152,15 +207,17 @@ def unreadable(path: str | Path, error: OSError) -> InputError:
 
 
 def format_of(path: str | Path) -> str:
-    """The format that a file's name says, whatever the case of its suffix and behind .gz.
+    """The format that a file's name says, whatever the case of its suffix and behind .gz, .bz2, .xz and .zst.
 
     >>> format_of("a/B.JSONL.gz"), format_of("notes.md"), format_of("main.rs")
     ('jsonl', 'markdown', 'text')
     """
     path = Path(path)
     suffix = path.suffix.lower()
-    if suffix == ".gz":
+    if suffix in PACKED:
         suffix = Path(path.stem).suffix.lower()
+    if _SECTION.fullmatch(suffix):
+        return "man"
     return FORMATS.get(suffix) or _format_by_suffix().get(suffix, "text")
 
 
@@ -184,12 +241,19 @@ def fingerprint(path: str | Path, format: str | None = None, root: str | None = 
 
 
 def expand(
-    paths: Iterable[str | Path], *, format: str | None = None, on_bad: OnFault | None = None
+    paths: Iterable[str | Path],
+    *,
+    format: str | None = None,
+    on_bad: OnFault | None = None,
+    selection: Selection | None = None,
+    delimiter: str | None = None,
+    encoding: str | None = None,
 ) -> Iterator[SourceFile]:
     """The files that paths name: a file itself, a folder's files at every depth in sorted order; "-" is left as it is.
 
-    Hidden files and folders, node_modules, __pycache__, venv, site-packages and collections are not walked, links to
-    folders neither, which is reported; pipes and devices count only where they are named. Each file comes once.
+    Hidden files and folders, what .gitignore names, node_modules, __pycache__, venv, site-packages and collections are not
+    walked (see `Selection`), links to folders neither, which is reported; pipes and devices count only where they are named.
+    Each file comes once.
 
     >>> [Path(file.path).name for file in expand([__file__, __file__])]
     ['files.py']
@@ -197,18 +261,23 @@ def expand(
     Raises InputError for a path that does not exist or is a collection; unreadable places inside a folder go to `on_bad`.
     """
     seen: set[str] = set()
+    selection = selection or Selection()
     for path in paths:
         if str(path) == "-":
-            yield SourceFile("-", format or "", 0, 0)
-            continue
-        found = _walk(Path(path), format, on_bad) if os.path.isdir(path) else [fingerprint(path, format)]
+            found: Iterable[SourceFile] = [SourceFile("-", format or "", 0, 0)]
+        elif os.path.isdir(path):
+            found = _walk(Path(path), format, on_bad, selection)
+        else:
+            found = [fingerprint(path, format)]
         for file in found:
-            if file.path not in seen:
+            if file.path == "-" or file.path not in seen:
                 seen.add(file.path)
-                yield file
+                yield (
+                    replace(file, delimiter=delimiter or "", encoding=encoding or "") if delimiter or encoding else file
+                )
 
 
-def _walk(folder: Path, format: str | None, on_bad: OnFault | None) -> Iterator[SourceFile]:
+def _walk(folder: Path, format: str | None, on_bad: OnFault | None, selection: Selection) -> Iterator[SourceFile]:
     root = os.path.abspath(folder)
 
     def report(error: OSError) -> None:
@@ -219,17 +288,19 @@ def _walk(folder: Path, format: str | None, on_bad: OnFault | None) -> Iterator[
         raise unreadable(folder, PermissionError())
     if os.path.exists(os.path.join(root, COLLECTION)):
         raise InputError(f"{label(folder)} is a collection, not a folder of documents.")
+    chosen = selection.under(root)
     for here, folders, inside in os.walk(root, onerror=report):
         if COLLECTION in inside:
             folders.clear()
             continue
-        folders[:] = sorted(f for f in folders if not f.startswith(".") and f not in SKIPPED_FOLDERS)
+        chosen.enter(here, inside)
+        folders[:] = sorted(name for name in folders if chosen.folder(here, name))
         for name in folders:
             if on_bad and os.path.islink(path := os.path.join(here, name)):
                 on_bad(ReadFault(label(path), 0, "link", "is a link to a folder and was not followed"))
         for name in sorted(inside):
             path = os.path.join(here, name)
-            if name.startswith("."):
+            if not chosen.file(here, name):
                 continue
             try:
                 if modes.S_ISREG(os.stat(path).st_mode):

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from codomain.errors import InputError, MissingExtra
-from codomain.read.files import OnFault, ReadFault, SourceFile, expand, formats, is_table
+from codomain.read.fields import Chosen, Fields, rest, value, words
+from codomain.read.files import RAGGED, WORKBOOKS, OnFault, ReadFault, SourceFile, expand, formats, is_table
 from codomain.read.metadata import flatten, plain_names
-from codomain.read.record import (
-    ID_FIELDS,
-    TEXT_FIELDS,
-    TITLE_FIELDS,
-    Record,
-    content_id,
-)
+from codomain.read.record import Record, content_id
 from codomain.read.text.documents import BinaryFile, document
-from codomain.read.text.tables import rows, typed
+from codomain.read.text.tables import NoTable, rows
+from codomain.read.values import typed
+from codomain.registry import lookup
 from codomain.text import clean
-
-_REMEMBERED_ROWS = 256
 
 
 def records(
@@ -30,15 +26,20 @@ def records(
     text_field: str | None = None,
     id_field: str | None = None,
     title_field: str | None = None,
+    delimiter: str | None = None,
+    encoding: str | None = None,
     skip_bad: bool = False,
     on_bad: OnFault | None = None,
 ) -> Iterator[Record]:
     """The documents of files, folders, tables and standard input ("-"), in order, one in memory at a time.
 
-    A file is one document and its absolute path its id; a row of .jsonl, .csv, .tsv or .parquet is one document, whose
-    text, title and id come from the named or the usual fields, and all other fields become flat metadata. Rows without
-    an id get a hash of their contents. Empty documents, binary files inside folders, text that is not UTF-8 and repeated
-    rows without an id are passed to `on_bad` and reading goes on; with `skip_bad` so are broken lines and files.
+    A file is one document and its absolute path its id; a row of .jsonl, .json, .csv, .tsv, .parquet, .arrow or .xlsx is one
+    document, whose text, title and id come from the named or the usual fields, and all other fields become flat metadata.
+    Several text fields, "a,b", are joined; nested ones have dotted names. Rows without an id get a hash of their contents.
+    `delimiter` and `encoding` are seen by themselves unless they are named.
+
+    Empty documents, binary files inside folders, text that is not UTF-8 and repeated rows without an id are passed to
+    `on_bad` and reading goes on; inside folders, or with `skip_bad`, so are broken lines and files.
 
     >>> from pathlib import Path
     >>> import tempfile
@@ -47,15 +48,18 @@ def records(
     >>> [(record.id, record.text, record.metadata) for record in records([path])]
     [('7', 'Bread needs time.', {'year': 2020})]
 
-    Raises InputError, naming file and line, for what cannot be read, and MissingExtra for a format without its package.
+    Raises InputError, naming file and line, for a named file that cannot be read, and MissingExtra for a format without its package.
     """
     if format is not None and format not in formats():
         raise InputError(f'there is no input format "{format}": it is one of {", ".join(formats())}.')
-    fields = _Fields(text_field, title_field, id_field)
-    for file in _source_files(paths, format, on_bad):
+    fields = Fields(text_field, title_field, id_field)
+    for file in _source_files(paths, format, on_bad, delimiter, encoding):
         try:
             if file.path == "-" or is_table(file.format):
-                yield from _table(file, fields, skip_bad, on_bad)
+                try:
+                    yield from _table(file, fields, skip_bad, on_bad)
+                except NoTable:
+                    yield from _document(file, on_bad)
             else:
                 yield from _document(file, on_bad)
         except MissingExtra as error:
@@ -63,19 +67,23 @@ def records(
                 raise
             _report(on_bad, ReadFault(file.label, 0, "unreadable", f"was skipped: {str(error).rstrip('.')}"))
         except InputError as error:
-            if not skip_bad:
+            if not skip_bad and file.root is None:
                 raise
             _report(on_bad, ReadFault(file.label, 0, "unreadable", _reason(error, file)))
 
 
 def _source_files(
-    paths: Iterable[str | Path | SourceFile], format: str | None, on_bad: OnFault | None
+    paths: Iterable[str | Path | SourceFile],
+    format: str | None,
+    on_bad: OnFault | None,
+    delimiter: str | None,
+    encoding: str | None,
 ) -> Iterator[SourceFile]:
     for path in paths:
         if isinstance(path, SourceFile):
             yield path
         else:
-            yield from expand([path], format=format, on_bad=on_bad)
+            yield from expand([path], format=format, on_bad=on_bad, delimiter=delimiter, encoding=encoding)
 
 
 def _reason(error: InputError, file: SourceFile) -> str:
@@ -97,10 +105,10 @@ def _document(file: SourceFile, on_bad: OnFault | None) -> Iterator[Record]:
         return
     text, title = clean(text), clean(title) if title else None
     if not text.strip():
-        if file.format != "markdown" or not title:
+        if not title or file.format not in ("markdown", "html", "eml"):
             _report(on_bad, ReadFault(file.label, 0, "empty", "holds no text"))
             return
-        text = title  # front matter alone can still be found
+        text = title  # a title alone can still be found
     own = {"name": Path(file.label).name, "type": file.format}
     given = {f"front.{name}" if name in own else name: value for name, value in fields.items()}
     yield Record(
@@ -113,7 +121,7 @@ def _document(file: SourceFile, on_bad: OnFault | None) -> Iterator[Record]:
     )
 
 
-def _table(file: SourceFile, fields: _Fields, skip_bad: bool, on_bad: OnFault | None) -> Iterator[Record]:
+def _table(file: SourceFile, fields: Fields, skip_bad: bool, on_bad: OnFault | None) -> Iterator[Record]:
     name = "standard input" if file.path == "-" else file.label
 
     some = False  # a row, or a fault in its place
@@ -122,27 +130,39 @@ def _table(file: SourceFile, fields: _Fields, skip_bad: bool, on_bad: OnFault | 
         nonlocal some
         some = True
         bad = ReadFault(name, line, "broken", reason)
-        if not skip_bad:
+        if not skip_bad and file.root is None:
             raise InputError(str(bad))
         _report(on_bad, bad)
 
+    left_out: Counter[str] = Counter()  # values that metadata does not take, by field
     seen: dict[int, int] = {}  # hash of the id -> line: 60 bytes a row, not the id itself
+    without: set[tuple[str, ...]] = set()  # names of fields among which no text was
+    ragged = file.format in RAGGED
+    source = file.label if file.regular and file.path != "-" else ""
     chosen = None
     for line, row in rows(file, broken, on_bad):
         some = True
-        if chosen is None or file.format in ("jsonl", ""):  # JSON objects need not be alike
+        if chosen is None or ragged:
             first_row = chosen is None
             chosen = fields.choose(row)
-            if chosen.text is None:
-                if first_row and file.root is not None and fields.text is None:
+            if not chosen.text:
+                whole = lookup("reader", file.format).whole if file.format and file.path != "-" else None
+                if first_row and whole is not None and (file.root is not None or file.format in WORKBOOKS):
+                    raise NoTable
+                if first_row and file.root is not None and fields.asked is None:
                     _report(on_bad, ReadFault(name, 0, "no text", fields.sentence(row)))
                     return
-                if file.format not in ("jsonl", ""):
+                if file.format in WORKBOOKS and not first_row:  # another sheet
+                    if tuple(row) not in without:
+                        _report(on_bad, ReadFault(name, line, "no text", fields.sentence(row)))
+                    without.add(tuple(row))
+                    continue
+                if not ragged:
                     raise InputError(f"{name}, line {line}: {fields.sentence(row)}.")
                 broken(line, fields.sentence(row))
                 continue
         try:
-            record = _record(row, chosen, file)
+            record = _record(row, chosen, fields, file, source, None if ragged else left_out)
         except ValueError as error:
             broken(line, str(error))
             continue
@@ -151,7 +171,7 @@ def _table(file: SourceFile, fields: _Fields, skip_bad: bool, on_bad: OnFault | 
             continue
         first = seen.setdefault(hash(record.id), line)
         if first != line:
-            if chosen.id is None:
+            if not chosen.id:
                 _report(on_bad, ReadFault(name, line, "duplicate", f"repeats line {first}"))
             else:
                 broken(line, f'has the id "{record.id}" of line {first} again')
@@ -159,72 +179,35 @@ def _table(file: SourceFile, fields: _Fields, skip_bad: bool, on_bad: OnFault | 
         yield record
     if not some:
         _report(on_bad, ReadFault(name, 0, "empty", "holds no rows"))
+    for field, times in left_out.items():
+        _report(
+            on_bad,
+            ReadFault(name, 0, "left out", f'has values in "{field}" that cannot be kept: {times} were left out'),
+        )
 
 
-def _record(row: dict[str, Any], chosen: _Chosen, file: SourceFile) -> Record | None:
-    title = (_words(row, chosen.title) or "").strip() or None
-    text = _words(row, chosen.text) or ""
+_NO_IDS = (float, dict, list, bool)
+
+
+def _record(
+    row: dict[str, Any],
+    chosen: Chosen,
+    fields: Fields,
+    file: SourceFile,
+    source: str,
+    left_out: Counter[str] | None,
+) -> Record | None:
+    title = (words(row, chosen.title) or "").strip() or None if chosen.title else None
+    text = fields.text(row, chosen)
     if not text.strip():
         if title is None:
             return None
         text = title  # a title alone can still be found
-    raw_id = row.get(chosen.id) if chosen.id else None
-    if type(raw_id) is not str and isinstance(raw_id, float | dict | list | bool):
-        raise ValueError(f'has an id that is neither text nor a whole number in "{chosen.id}"')
+    raw_id = value(row, chosen.id) if chosen.id else None
+    if type(raw_id) is not str and isinstance(raw_id, _NO_IDS):
+        raise ValueError(f'has an id that is neither text nor a whole number in "{".".join(chosen.id)}"')
     identity = clean(str(raw_id)) if raw_id not in (None, "") else content_id(title, text)
-    rest = row.copy()
-    for name in chosen:
-        if name is not None:
-            rest.pop(name, None)
+    left = rest(row, chosen)
     if file.format in ("csv", "tsv"):
-        rest = {name: typed(value) for name, value in rest.items()}
-    source = file.label if file.regular and file.path != "-" else ""
-    return Record(identity, text, title, plain_names(flatten(rest)), source)
-
-
-def _words(row: dict[str, Any], name: str | None) -> str | None:
-    value = row.get(name) if name else None
-    if isinstance(value, str):
-        return clean(value)
-    if value is None:
-        return None
-    raise ValueError(f'has {type(value).__name__} in "{name}" where text is needed')
-
-
-class _Chosen(NamedTuple):
-    """The names of the fields that one row's text, title and id stand in."""
-
-    text: str | None
-    title: str | None
-    id: str | None
-
-
-class _Fields:
-    """The fields asked for, or else the usual names."""
-
-    def __init__(self, text: str | None, title: str | None, id: str | None) -> None:
-        self.text, self.title, self.id = text, title, id
-        self._chosen: dict[tuple[str, ...], _Chosen] = {}
-
-    def choose(self, row: dict[str, Any]) -> _Chosen:
-        """The fields of a row; rows with the same names are looked through once."""
-        names = tuple(row)
-        chosen = self._chosen.get(names)
-        if chosen is None:
-            if len(self._chosen) >= _REMEMBERED_ROWS:
-                self._chosen.clear()
-            chosen = self._chosen[names] = self._choose(row)
-        return chosen
-
-    def _choose(self, row: dict[str, Any]) -> _Chosen:
-        def pick(asked: str | None, usual: Sequence[str]) -> str | None:
-            return next((name for name in ((asked,) if asked else usual) if name in row), None)
-
-        text, title, id = pick(self.text, TEXT_FIELDS), pick(self.title, TITLE_FIELDS), pick(self.id, ID_FIELDS)
-        return _Chosen(text, title, id)
-
-    def sentence(self, row: dict[str, Any]) -> str:
-        there = ", ".join(list(row)[:8]) + (", ..." if len(row) > 8 else "")
-        if self.text:
-            return f'has no field "{self.text}" (it has {there})'
-        return f"has none of the fields {', '.join(TEXT_FIELDS[:3])} (it has {there}): name one with --text-field"
+        left = {name: typed(value) for name, value in left.items()}
+    return Record(identity, text, title, plain_names(flatten(left, refused=left_out)), source)

@@ -9,17 +9,26 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from codomain.errors import InputError
 from codomain.progress import Progress, counter
 from codomain.read import ReadFault, Record, SourceFile, expand, records
-from codomain.read.files import format_of, is_table, label
+from codomain.read.files import FAULTS, format_of, is_table, label
+from codomain.read.remote import fetched, is_remote
+from codomain.read.selection import Selection
 from codomain.store.collection import Collection
 from codomain.store.ingest import AddReport, add_records
+from codomain.store.sources.exclusions import excluded, take_back
+from codomain.store.sources.moves import follow, moved
+from codomain.store.sources.vanished import gone_elsewhere, remove_sources, remove_vanished
+
+_TOLD = 64
+"""Documents between two reports of reading."""
 
 
 @dataclass
@@ -28,10 +37,27 @@ class IndexReport:
 
     files: int = 0
     unchanged_files: int = 0
+    moved: int = 0
+    """Files that are somewhere else now; counted as unchanged."""
     documents: AddReport = field(default_factory=AddReport)
     removed: int = 0
     """Documents whose file, or row in a file, is gone."""
+    excluded: int = 0
+    """Documents that were left out because they had been deleted by hand."""
+    ignored: int = 0
+    """Files and folders that a .gitignore left out."""
+    not_chosen: int = 0
+    """Files that `include` and `exclude` left out."""
+    gone_elsewhere: list[str] = field(default_factory=list)
+    """Files that are gone outside the folders that were read; their documents are still there."""
+    bytes: int = 0
+    """Of the files that were read."""
     bad: list[ReadFault] = field(default_factory=list)
+
+    @property
+    def faults(self) -> list[ReadFault]:
+        """Those of `bad` that left out what was meant to be read: files and lines that are broken or cannot be read."""
+        return [bad for bad in self.bad if bad.kind in FAULTS]
 
 
 def index_files(
@@ -40,28 +66,87 @@ def index_files(
     *,
     progress: Progress | None = None,
     skip_bad: bool = False,
+    selection: Selection | Callable[[], Selection] | None = None,
+    force: bool = False,
     **fields: Any,
 ) -> IndexReport:
-    """Read files and folders into a collection; see `codomain.read.records` for the formats and `fields`.
+    """Read files, folders and web pages into a collection; see `codomain.read.records` for the formats and `fields`.
 
-    `progress` follows the bytes of the files that are read.
+    `selection` says which files of folders count, or makes what does. With `force` every file is read again, and documents that were deleted by
+    hand come back. `progress` follows the bytes of the files that are read.
 
-    Raises InputError for input that cannot be read, StoreError when the collection cannot be written. What was
-    acknowledged before stays.
+    Raises InputError for a named file that cannot be read, StoreError when the collection cannot be written. What was
+    acknowledged before stays. A bad file in a folder stops nothing and is in the report.
     """
     names = [str(path) for path in paths]
     report = IndexReport()
-    files = list(expand(names, format=fields.get("format"), on_bad=report.bad.append))
-    reading = _Reading(collection, report, skip_bad, fields)
+    selection = selection() if callable(selection) else selection or Selection()
+    asked = {name: fields.pop(name, None) for name in ("delimiter", "encoding", "query", "delay")}
+    local = [name for name in names if not is_remote(name)]
+    folders = [name for name in local if os.path.isdir(name)]
+    files = list(
+        expand(
+            local,
+            format=fields.get("format"),
+            on_bad=report.bad.append,
+            selection=selection,
+            delimiter=asked["delimiter"],
+            encoding=asked["encoding"],
+        )
+    )
+    report.ignored, report.not_chosen = selection.ignored, selection.not_chosen
+    reading = _Reading(collection, report, skip_bad, fields, force)
+    if force:
+        take_back(collection, [key for key, path in reading.excluded.items() if path in {file.label for file in files}])
+    reading.follow_moves(files)
     todo = reading.changed(files)
     report.files, report.unchanged_files = len(files), len(files) - len(todo)
     reading.advance = counter(progress, "indexing", sum(file.size for file in todo))
-    report.documents = add_records(collection, reading.records(todo), progress=reading.acknowledge)
+    remote = _remote(collection, [name for name in names if is_remote(name)], reading, asked)
+    reading.read = _now_and_then(progress, "reading")
+    found = reading.records(chain(todo, remote))
+    report.documents = add_records(collection, found, progress=reading.acknowledge, encoding=progress)
     reading.acknowledge()
     # what may not be looked at has not vanished
     hidden = [bad.path for bad in report.bad if bad.kind == "unreadable"]
-    report.removed += _remove_vanished(collection, names, {file.label for file in files}, hidden)
+    report.removed += remove_vanished(
+        collection, folders, {file.label for file in files}, hidden, {label(path) for path in selection.left_out}
+    )
+    report.gone_elsewhere = gone_elsewhere(collection, folders)
     return report
+
+
+def _remote(collection: Collection, names: list[str], reading: _Reading, asked: dict[str, Any]) -> Iterator[SourceFile]:
+    """What is elsewhere, one by one: pages that have not changed since are left out, those that are gone are removed."""
+    report = reading.report
+    for name in names:
+        for file in fetched(name, query=asked["query"], delay=asked["delay"], on_bad=report.bad.append):
+            if file.size < 0:
+                with collection.held() as backend:
+                    gone = [(number, path) for number, path in backend.sources.paths() if path == file.label]
+                if not gone and file.root is None:
+                    raise InputError(f"{file.label} is not there, says its server.")
+                report.bad.append(ReadFault(file.label, 0, "unreadable", "is not there any more, says its server"))
+                report.removed += remove_sources(collection, gone)
+                continue
+            report.files += 1
+            if reading.changed([file]):
+                yield file
+            else:
+                report.unchanged_files += 1
+
+
+def _now_and_then(progress: Progress | None, step: str) -> Callable[[int], None]:
+    """A counter that tells of the first item and of every 64th: it may be called for each one."""
+    done = 0
+
+    def advance(items: int) -> None:
+        nonlocal done
+        if done % _TOLD == 0 and progress is not None:
+            progress(step, done + items, 0)
+        done += items
+
+    return advance
 
 
 class _Reading:
@@ -73,14 +158,31 @@ class _Reading:
         report: IndexReport,
         skip_bad: bool,
         fields: dict[str, Any],
+        force: bool,
     ) -> None:
         self.collection = collection
         self.report = report
         self.advance = counter(None, "indexing")
+        self.read = _now_and_then(None, "reading")
         self.skip_bad = skip_bad
         self.fields = fields
+        self.force = force
+        self.excluded = excluded(collection)
+        self.stamps: dict[str, str | None] = {}  # of files that were looked into before they are read
         self.finished: list[tuple[SourceFile, str, set[str]]] = []
         self.bytes_read = 0
+
+    def follow_moves(self, files: Sequence[SourceFile]) -> None:
+        """Enter files that are somewhere else now under their new paths."""
+        with self.collection.held() as backend:
+            known = backend.sources.complete()
+        if known and (pairs := moved(files, known, self._stamp_kept)):
+            self.report.moved = len(follow(self.collection, pairs))
+            self.excluded = excluded(self.collection)
+
+    def _stamp_kept(self, file: SourceFile) -> str | None:
+        stamp = self.stamps[file.label] = self._stamp(file)
+        return stamp
 
     def changed(self, files: Iterable[SourceFile]) -> list[SourceFile]:
         """Files whose size or time differs from the last complete reading, and whose contents do, too."""
@@ -91,7 +193,7 @@ class _Reading:
         for file in files:
             size, time, stamp = known.get(file.label, (None, None, ""))
             options = self._options(file)
-            if size != file.size or not file.regular or stamp.partition(" ")[2] != options:
+            if self.force or file.live or size != file.size or not file.regular or stamp.partition(" ")[2] != options:
                 todo.append(file)
             elif time != file.mtime_ns:
                 (touched if self._stamp(file) == stamp else todo).append(file)
@@ -105,24 +207,33 @@ class _Reading:
         for file in files:
             keys: set[str] = set()
             whole = True
-            stamp = self._stamp(file)  # before reading: a change meanwhile is seen next time
+            # before reading: a change meanwhile is seen next time
+            stamp = self.stamps[file.label] if file.label in self.stamps else self._stamp(file)
 
             def on_bad(bad: ReadFault) -> None:
                 nonlocal whole
-                whole = whole and bad.kind != "unreadable"
+                # a fault that nobody has asked to pass over is told of in every run, until it is mended
+                whole = whole and bad.kind != "unreadable" and (self.skip_bad or bad.kind != "broken")
                 self.report.bad.append(bad)
 
             for record in records([file], skip_bad=self.skip_bad, on_bad=on_bad, **self.fields):
                 keys.add(record.id)
+                self.read(1)
+                if record.id in self.excluded and not self.force:
+                    self.report.excluded += 1
+                    continue
                 yield record
             if whole and stamp is not None:
                 self.finished.append((file, stamp, keys))
             self.bytes_read += file.size
+            self.report.bytes += file.size
 
     def _stamp(self, file: SourceFile) -> str | None:
         """The hash of a file's contents and of how it is read; None for a stream, and for what cannot be read."""
         if file.path == "-" or not file.regular:
             return None
+        if file.live:
+            return f"live {self._options(file)}".rstrip()
         try:
             return f"{file.sha256()} {self._options(file)}".rstrip()
         except InputError:
@@ -132,9 +243,10 @@ class _Reading:
         """A hash of the options that decide what documents a file holds; empty for a file read as its name says."""
         names = ("text_field", "id_field", "title_field") if is_table(file.format) else ()
         chosen = [self.fields.get(name) for name in names]
-        if not any(chosen) and (file.path == "-" or file.format == format_of(file.path)):
+        named = [given for given in (file.delimiter, file.encoding) if given]
+        if not any(chosen) and not named and (file.path == "-" or file.live or file.format == format_of(file.path)):
             return ""
-        return hashlib.sha256(json.dumps([file.format, *chosen]).encode()).hexdigest()[:16]
+        return hashlib.sha256(json.dumps([file.format, *chosen, *named]).encode()).hexdigest()[:16]
 
     def acknowledge(self, _step: str = "", _done: int = 0, _total: int = 0) -> None:
         """Called when all that was read so far is on disk: enter the finished files as complete."""
@@ -156,28 +268,3 @@ class _Reading:
         gone = [number for number, key in backend.sources.documents([source]) if key not in keys]
         backend.documents.delete(gone)
         return len(gone)
-
-
-def _remove_vanished(collection: Collection, paths: Iterable[str], present: set[str], hidden: Iterable[str]) -> int:
-    """Remove the documents of files that were once found under these folders and are not there any more.
-
-    What lies below hidden paths is left alone.
-    """
-    roots = [os.path.join(label(os.path.abspath(path)), "") for path in paths if os.path.isdir(path)]
-    kept = tuple(os.path.join(path, "") for path in hidden)
-    if not roots:
-        return 0
-    with collection.held() as backend:
-        with backend.writing():
-            gone = [
-                number
-                for number, path in backend.sources.paths()
-                if path not in present and path.startswith(tuple(roots)) and not f"{path}/".startswith(kept)
-            ]
-            if not gone:
-                return 0
-            documents = [number for number, _ in backend.sources.documents(gone)]
-            backend.documents.delete(documents)
-            backend.sources.delete(gone)
-        collection.state.changed()
-    return len(documents)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,27 +30,51 @@ class Hit:
     headings: tuple[str, ...]
     row: int
     branches: dict[str, tuple[int, float]] = field(default_factory=dict)
-    """With explain: rank (from 1) and score in each branch that found it."""
+    """Rank (from 1) and score in each branch that found it."""
+    similarity: float | None = None
+    """The score in the first dense branch, a cosine for most pipelines; None where that branch did not find it."""
+    context: str = ""
+    """The text around the chunk, with it, where that was asked for."""
 
 
-def best_documents(backend: Backend, rows: Rows, scores: Floats, k: int) -> Found:
-    """The first k documents among one query's hits."""
+def best_documents(backend: Backend, rows: Rows, scores: Floats, k: int, max_per_source: int | None = None) -> Found:
+    """The first k documents among one query's hits, so many of a source at most; documents without a source are not counted."""
     rows, scores = rows[rows >= 0], scores[: int((rows >= 0).sum())]
     owner = backend.rows.owners(rows)
+    sources = {} if max_per_source is None else backend.documents.sources(sorted({*owner.values()}))
+    taken: Counter[int] = Counter()
     found: Found = {}
     for row, score in zip(rows.tolist(), scores.tolist(), strict=True):
-        if row in owner and owner[row] not in found and len(found) < k:
-            found[owner[row]] = (row, score)
+        if len(found) == k:
+            break
+        if row not in owner or owner[row] in found:
+            continue
+        source = sources.get(owner[row])
+        if source is not None and max_per_source is not None:
+            if taken[source] == max_per_source:
+                continue
+            taken[source] += 1
+        found[owner[row]] = (row, score)
     return found
 
 
-def as_hits(backend: Backend, found: Found, trace: BranchScores | None, query: int) -> list[Hit]:
-    """Documents as hits, with the branches of the trace where one was kept."""
-    shown = backend.rows.hits([row for row, _ in found.values()])
+def as_hits(
+    backend: Backend, found: Found, trace: BranchScores, query: int, similar: str | None, context: int
+) -> list[Hit]:
+    """Documents as hits, with their place in each branch, and so many characters of the text around the chunk."""
+    shown = backend.rows.hits([row for row, _ in found.values()], context)
+    places = trace.of_rows(query, [row for row, _ in found.values()])
     hits = []
     for row, score in found.values():
-        _, key, text, title, metadata, source, start, stop, headings = shown[row]
-        above = tuple(json.loads(headings)) if headings else ()
-        branches = trace.scores(query, row) if trace is not None else {}
-        hits.append(Hit(key, score, text, title, json.loads(metadata), source, start, stop, above, row, branches))
+        chunk = shown[row]
+        above = tuple(json.loads(chunk.headings)) if chunk.headings else ()
+        branches = places[row]
+        similarity = branches[similar][1] if similar in branches else None
+        fields = json.loads(chunk.metadata)
+        hits.append(
+            Hit(
+                chunk.key, score, chunk.text, chunk.title, fields, chunk.source, chunk.start, chunk.stop, above, row,
+                branches, similarity, chunk.context,
+            )
+        )  # fmt: skip
     return hits

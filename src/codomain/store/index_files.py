@@ -72,6 +72,12 @@ class IndexFiles:
                 break
         return None
 
+    def outdated(self, fingerprint: str, epoch: int) -> bool:
+        """Whether there are indexes of the rows as they are numbered now, but none that fits."""
+        found = [covers for path in self._named(f"{self.prefix}.*") if (covers := _covers(path)) is not None]
+        current = [covers for covers in found if covers["epoch"] == epoch]
+        return bool(current) and all(covers["fingerprint"] != fingerprint for covers in current)
+
     def publish(self, index: Any, rows: int, fingerprint: str, epoch: int) -> None:
         """Write an index beside the others, rename it into place, then drop those that it replaces.
 

@@ -2,57 +2,153 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from codomain.errors import InputError
 from codomain.items import Item, texts_of
-from codomain.plan import Branch, BranchScores, EncodedOnce, as_queries, encode_queries, run
+from codomain.plan import Branch, BranchScores, EncodedOnce, as_queries, encode_queries, first_dense, run
 from codomain.store.filters.where import Where, parse_where
 from codomain.store.hits import Hit, as_hits, best_documents
+from codomain.store.listing import sort_field, sort_key
 from codomain.text import clean
 from codomain.vectors import Hits
 
 if TYPE_CHECKING:
+    from codomain.store.by_vector import VectorQuery
     from codomain.store.collection import Collection
+
+SearchRows = Callable[[int, BranchScores], Hits]
+"""So many rows of each query, with what every branch answered."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a search returns of what it finds; raises InputError for a value that it cannot be."""
+
+    k: int = 10
+    offset: int = 0
+    sort: str | None = None
+    min_score: float | None = None
+    min_similarity: float | None = None
+    max_per_source: int | None = None
+    context: int = 0
+
+    def __post_init__(self) -> None:
+        _whole("k", self.k, 1)
+        _whole("offset", self.offset, 0)
+        _whole("context", self.context, 0)
+        if self.max_per_source is not None:
+            _whole("max_per_source", self.max_per_source, 1)
+        for name in ("min_score", "min_similarity"):
+            value = getattr(self, name)
+            if value is not None and (
+                isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value)
+            ):
+                raise InputError(f"{name} must be a number, not {value!r}.")
+        sort_field(self.sort)
+
+
+def _whole(name: str, value: Any, least: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise InputError(f"{name} must be a whole number of {least} or more, not {value!r}.")
 
 
 def search_many(
     collection: Collection,
     queries: Sequence[Any],
-    k: int,
     where: str | Mapping[str, Any] | Where | None,
-    explain: bool,
     feedback: bool,
+    wanted: Wanted,
 ) -> list[list[Hit]]:
     """The k best documents of each query, each with its best chunk.
 
     Raises InputError for what is no query, WhereError for a filter that cannot be read.
     """
-    if isinstance(k, bool) or not isinstance(k, int) or k < 1:
-        raise InputError(f"k must be a whole number of 1 or more, not {k!r}.")
     if isinstance(queries, str):
         raise InputError("search_many takes a list of queries; a single one is for search.")
     with collection.snapshot():
         asked = [checked_query(query) for query in as_queries(collection.state.root, queries)]
         allow = None if where is None else collection.state.filters.mask(parse_where(where))
         encoded = EncodedOnce(encode_queries)
-        depth = k
-        while True:
-            trace = BranchScores()
-            hits = _search(collection, asked, min(depth, max(collection.rows, 1)), allow, encoded, feedback, trace)
-            found = [
-                best_documents(collection.backend, rows, scores, k)
-                for rows, scores in zip(hits.rows, hits.scores, strict=True)
-            ]
-            # several chunks of one document count once: look deeper until k documents are there or all rows were seen
-            short = any(len(f) < k and (rows >= 0).all() for f, rows in zip(found, hits.rows, strict=True))
-            if not short or depth >= collection.rows:
-                break
-            depth *= 4
-        return [as_hits(collection.backend, f, trace if explain else None, number) for number, f in enumerate(found)]
+
+        def search(depth: int, trace: BranchScores) -> Hits:
+            return _search(collection, asked, depth, allow, encoded, feedback, trace)
+
+        return _answers(collection, search, len(asked), wanted)
+
+
+def search_by_vector(
+    collection: Collection,
+    ask: Callable[[Collection], VectorQuery],
+    where: str | Mapping[str, Any] | Where | None,
+    feedback: bool,
+    wanted: Wanted,
+) -> list[Hit]:
+    """The k best documents for a vector, in the first dense branch alone; rankers that read a query's text do not take part."""
+    with collection.snapshot():
+        asked = ask(collection)
+        allow = None if where is None else collection.state.filters.mask(parse_where(where))
+        if len(asked.without):
+            allow = np.ones(collection.rows, bool) if allow is None else allow.copy()
+            allow[asked.without] = False
+        branch: Any = collection.state.searched[asked.branch.name]
+
+        def search(depth: int, trace: BranchScores) -> Hits:
+            prepared = {"prepared": True} if asked.prepared else {}
+            hits: Hits = branch.search(asked.vector, depth, allow, feedback, **prepared)
+            trace.hits[asked.branch.name] = hits
+            return hits
+
+        return _answers(collection, search, 1, wanted)[0]
+
+
+def _answers(collection: Collection, search: SearchRows, queries: int, wanted: Wanted) -> list[list[Hit]]:
+    """What is wanted of the rows that a search finds, as deep as that takes."""
+    backend, most = collection.backend, wanted.offset + wanted.k
+    depth = most
+    while True:
+        trace = BranchScores()
+        hits = search(min(depth, max(collection.rows, 1)), trace)
+        found = [
+            best_documents(backend, rows, scores, most, wanted.max_per_source)
+            for rows, scores in zip(hits.rows, hits.scores, strict=True)
+        ]
+        # several chunks of one document count once: look deeper until k documents are there or all rows were seen
+        short = any(len(f) < most and (rows >= 0).all() for f, rows in zip(found, hits.rows, strict=True))
+        if not short or depth >= collection.rows:
+            break
+        depth *= 4
+    dense = first_dense(collection.state.root)
+    similar = None if dense is None else dense.name
+    shown = []
+    for number in range(queries):
+        chosen = dict(list(found[number].items())[wanted.offset :])
+        shown.append(_kept(as_hits(backend, chosen, trace, number, similar, wanted.context), wanted))
+    return shown
+
+
+def _kept(hits: list[Hit], wanted: Wanted) -> list[Hit]:
+    """The hits above the lowest scores that are wanted, in the order that is wanted."""
+    if wanted.min_score is not None:
+        hits = [hit for hit in hits if hit.score >= wanted.min_score]
+    if wanted.min_similarity is not None:
+        hits = [hit for hit in hits if hit.similarity is not None and hit.similarity >= wanted.min_similarity]
+    field, descending = sort_field(wanted.sort)
+    if field is None:
+        return hits
+    having = [hit for hit in hits if _field(hit, field) is not None]
+    having.sort(key=lambda hit: sort_key(_field(hit, field)), reverse=descending)
+    return having + [hit for hit in hits if _field(hit, field) is None]
+
+
+def _field(hit: Hit, field: str) -> Any:
+    own = {"_id": hit.id, "_title": hit.title, "_source": hit.source}
+    return own[field] if field in own else hit.metadata.get(field)
 
 
 def checked_query(query: str | Item) -> str | Item:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from codomain.read.text.tables import typed
+from codomain.read.values import typed
 
 _LONGEST = 20_000
 _BLOCK = re.compile(r"---[ \t]*\r?\n((?:.*\n)*?)(?:---|\.\.\.)[ \t]*(?:\r?\n|\Z)")

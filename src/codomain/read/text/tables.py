@@ -1,32 +1,32 @@
-"""Files of many rows, as streams of (line number, fields): JSON lines, CSV, Parquet and plain lines."""
+"""Files of many rows, as streams of (line number, fields): how lines are read, JSON lines and plain lines."""
 
 from __future__ import annotations
 
-import csv
-import gzip
 import io
 import json
-import math
 import re
-import sys
-import zlib
 from collections.abc import Callable, Iterable, Iterator
-from functools import wraps
-from typing import Any, cast
+from functools import partial, wraps
+from typing import IO, Any
 
-from codomain.errors import InputError, MissingExtra
+from codomain.errors import CodomainError, InputError, MissingExtra
+from codomain.read.encodings import decode_as, likely, looks_binary, marked, spelled
 from codomain.read.files import OnFault, ReadFault, SourceFile, reader, unreadable
+from codomain.read.limits import limit, over
+from codomain.read.text.documents import encoding_of, not_one
+from codomain.read.unpack import open_unpacked, unpacking
 from codomain.registry import lookup
 
 Row = tuple[int, dict[str, Any]]
 Broken = Callable[[int, str], None]
 """Called with a line and what is wrong with it: raises, or counts and lets reading go on."""
 
-_BUFFER = 1 << 17
+_BLOCK = 1 << 16
 _JSON_SPACE = " \t\r\n"
 
-_INTEGER = re.compile(r"-?(0|[1-9]\d{0,17})", re.ASCII)
-_NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
+
+class NoTable(Exception):
+    """A file that its name calls a table holds no records: it is read as one document."""
 
 
 def rows(file: SourceFile, broken: Broken, on_bad: OnFault | None = None) -> Iterator[Row]:
@@ -34,78 +34,122 @@ def rows(file: SourceFile, broken: Broken, on_bad: OnFault | None = None) -> Ite
 
     Raises InputError for a file that cannot be read or is not what its name says.
     """
-    if file.format:
-        yield from lookup("reader", file.format)(file, broken, on_bad)
-    else:  # standard input of no stated format
-        yield from _of_lines(_sniffed)(file, broken, on_bad)
+    if not file.format:  # standard input of no stated format
+        yield from of_lines(_sniffed)(file, broken, on_bad)
+        return
+    read = lookup("reader", file.format)
+    try:
+        yield from read(file, broken, on_bad)
+    except (CodomainError, NoTable):
+        raise
+    except ImportError:
+        raise MissingExtra(f"reading {file.label}", read.extra) from None
+    except OSError as error:
+        if error.errno is None:
+            raise not_one(file, error) from None
+        raise unreadable(file.path, error) from None
+    except Exception as error:  # a damaged file fails in many ways inside its parser
+        raise not_one(file, error) from None
 
 
 Parser = Callable[[Iterator[str], Broken], Iterator[Row]]
 
 
-def _of_lines(parse: Parser) -> Callable[[SourceFile, Broken, OnFault | None], Iterator[Row]]:
+def of_lines(parse: Parser) -> Callable[[SourceFile, Broken, OnFault | None], Iterator[Row]]:
     """A reader of rows from what parses lines."""
 
     @wraps(parse)
     def read(file: SourceFile, broken: Broken, on_bad: OnFault | None = None) -> Iterator[Row]:
-        return _parsed(parse, file, broken, on_bad)
+        with unpacking(file.label), open_unpacked(file.path, file.label) as stream:
+            yield from parse(decoded_lines(stream, file, on_bad), broken)
 
     return read
 
 
-def _parsed(parse: Parser, file: SourceFile, broken: Broken, on_bad: OnFault | None) -> Iterator[Row]:
-    try:
-        with _open(file) as stream:
-            yield from parse(_decoded(stream, file.label, on_bad), broken)
-    except (gzip.BadGzipFile, zlib.error, EOFError) as error:
-        raise InputError(f"{file.label} cannot be unpacked: {error}.") from None
-    except OSError as error:
-        raise unreadable(file.path, error) from None
+def decoded_lines(stream: IO[bytes], file: SourceFile, on_bad: OnFault | None) -> Iterator[str]:
+    """Lines as text, ends included, whichever of the three line ends a file has.
 
-
-def _open(file: SourceFile) -> Any:
-    if file.path == "-":
-        return sys.stdin.buffer
-    if file.path.lower().endswith(".gz"):
-        return io.BufferedReader(cast(io.RawIOBase, gzip.open(file.path)), _BUFFER)  # GzipFile's own lines are slow
-    return open(file.path, "rb")
-
-
-def _decoded(stream: Iterable[bytes], path: str, on_bad: OnFault | None) -> Iterator[str]:
-    """Lines as text: UTF-8 with or without a mark; a line that is not UTF-8 is read as Latin-1, reported once a file."""
-    reported = False
-    for number, raw in enumerate(stream, 1):
+    UTF-8 with or without a mark, or UTF-16 and UTF-32 with one; lines that are neither are read as the most likely encoding,
+    reported once a file.
+    """
+    path = "standard input" if file.path == "-" else file.label
+    codec = encoding_of(file) or ""
+    guessed = False
+    for number, raw in enumerate(_raw_lines(stream, path), 1):
         if number == 1:
-            if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
-                yield from io.StringIO((raw + b"".join(stream)).decode("utf-16", "replace"))
+            mark = marked(raw)
+            if mark not in (None, "utf-8"):
+                text = (raw + b"".join(_raw_lines(stream, path))).decode(mark or "", "replace")
+                yield from io.StringIO(text, newline="")
                 return
-            if b"\0" in raw[:8192]:
+            if looks_binary(raw[:8192]):
                 raise InputError(f"{path} is a binary file, not text.")
             raw = raw.removeprefix(b"\xef\xbb\xbf")
+        if codec and not guessed:
+            yield decode_as(raw, codec)
+            continue
         try:
             yield raw.decode()
         except UnicodeDecodeError:
-            if on_bad and not reported:
-                on_bad(ReadFault(path, number, "encoding", "is not UTF-8 and was read as Latin-1"))
-            reported = True
-            yield raw.decode("latin-1")
+            if not guessed:
+                codec, guessed = likely(raw + _ahead(stream)), True
+                if on_bad:
+                    reason = f"is not UTF-8 and was read as {spelled(codec)}"
+                    on_bad(ReadFault(path, number, "encoding", reason))
+            yield decode_as(raw, codec)
 
 
-@reader("jsonl", suffixes=(".jsonl", ".ndjson"), rows=True)
-@_of_lines
+def _ahead(stream: IO[bytes]) -> bytes:
+    """Some of what comes next, where the stream can tell."""
+    peek = getattr(stream, "peek", None)
+    return bytes(peek(_BLOCK)[:_BLOCK]) if peek else b""
+
+
+def _raw_lines(stream: IO[bytes], path: str) -> Iterator[bytes]:
+    """Lines of bytes; where no line feed is near, carriage returns end them, as on old Macintoshes."""
+    most = limit("line")
+    start = _ahead(stream)
+    if b"\r" in start and b"\n" not in start and marked(start) in (None, "utf-8"):
+        yield from _lines_by_return(stream, most, path)
+        return
+    for raw in iter(partial(stream.readline, most), b""):
+        if len(raw) == most and not raw.endswith(b"\n"):
+            raise over(path, "line")
+        yield raw
+
+
+def _lines_by_return(stream: IO[bytes], most: int, path: str) -> Iterator[bytes]:
+    """Lines that end in a carriage return, a line feed, or both."""
+    held: list[bytes] = []  # the pieces of a line whose end has not come, or may be half of one
+    size = 0
+    while block := stream.read(_BLOCK):
+        held.append(block)
+        size += len(block)
+        if b"\r" in block or b"\n" in block:
+            *lines, last = b"".join(held).splitlines(keepends=True)
+            yield from lines
+            held, size = [last], len(last)
+        elif size > most:
+            raise over(path, "line")
+    yield from b"".join(held).splitlines(keepends=True)
+
+
+@reader("jsonl", suffixes=(".jsonl", ".ndjson"), rows=True, what="a file of JSON lines")
+@of_lines
 def read_jsonl(lines: Iterable[str], broken: Broken) -> Iterator[Row]:
     """A JSON object a line."""
-    return _json_objects(lines, broken)
+    return json_objects(lines, broken)
 
 
-def _json_objects(lines: Iterable[str], broken: Broken) -> Iterator[Row]:
+def json_objects(lines: Iterable[str], broken: Broken) -> Iterator[Row]:
+    """A JSON object a line, blank lines left out."""
     for number, line in enumerate(lines, 1):
         if not line or line.isspace():
             continue
         try:
             fields = _object(line)
         except (ValueError, RecursionError) as error:
-            broken(number, f"is not JSON ({_why(error)})")
+            broken(number, f"is not JSON ({why(error)})")
             continue
         if isinstance(fields, dict):
             yield number, fields
@@ -116,27 +160,29 @@ def _json_objects(lines: Iterable[str], broken: Broken) -> Iterator[Row]:
 def _object(line: str) -> Any:
     """The one JSON value of a line."""
     if line[0] == "{":
-        value, end = _JSON.raw_decode(line)
+        value, end = JSON.raw_decode(line)
         if not line[end:].strip(_JSON_SPACE):
             return value
-    return _JSON.decode(line)  # space before it, another value, or a sentence on what is wrong
+    return JSON.decode(line)  # space before it, another value, or a sentence on what is wrong
 
 
 def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is not a JSON value")
 
 
-_JSON = json.JSONDecoder(parse_constant=_no_constant)
+JSON = json.JSONDecoder(parse_constant=_no_constant)
+"""Of JSON as the standard has it: without NaN and Infinity."""
 
 
-def _why(error: Exception) -> str:
+def why(error: Exception) -> str:
+    """What is wrong with JSON, in some words."""
     if isinstance(error, json.JSONDecodeError):
         return f"{error.msg} at character {error.colno}"
     return "nested too deeply" if isinstance(error, RecursionError) else str(error)
 
 
-@reader("lines", rows=True)
-@_of_lines
+@reader("lines", rows=True, what="a text of lines")
+@of_lines
 def read_lines(lines: Iterable[str], broken: Broken) -> Iterator[Row]:
     """A text a line."""
     return _plain_lines(lines, broken)
@@ -147,95 +193,18 @@ def _plain_lines(lines: Iterable[str], broken: Broken) -> Iterator[Row]:
         yield number, {"text": line.rstrip("\r\n")}
 
 
+_ARRAY = re.compile(r"\s*\[\s*(\{|$)")
+
+
 def _sniffed(lines: Iterator[str], broken: Broken) -> Iterator[Row]:
-    """Standard input of no stated format: JSON lines if its first line opens an object, else one document a line."""
+    """Standard input of no stated format: JSON if its first line opens an object or a list of them, else one document a line."""
     first = next(lines, None)
     if first is None:
         return
     whole = (line for part in ([first], lines) for line in part)
-    yield from (_json_objects if first.lstrip().startswith("{") else _plain_lines)(whole, broken)
+    if _ARRAY.match(first):
+        from codomain.read.text.json_file import records_in
 
-
-@reader("tsv", suffixes=(".tsv",), rows=True)
-@_of_lines
-def read_tsv(lines: Iterable[str], broken: Broken) -> Iterator[Row]:
-    """Cells between tabs, the first line their names."""
-    return _cells(lines, broken, delimiter="\t")
-
-
-@reader("csv", suffixes=(".csv",), rows=True)
-@_of_lines
-def read_csv(lines: Iterable[str], broken: Broken) -> Iterator[Row]:
-    """Cells between commas, the first line their names."""
-    return _cells(lines, broken, delimiter=",")
-
-
-def _cells(lines: Iterable[str], broken: Broken, delimiter: str) -> Iterator[Row]:
-    csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
-    reader = csv.reader(lines, delimiter=delimiter)
-    header = next(reader, None)
-    if header is None:
+        yield from records_in("".join(whole), broken)
         return
-    header = [name.strip() for name in header]
-    named = [name for name in header if name]  # data frames write their index as a column without a name
-    if len(set(named)) < len(named):
-        twice = next(name for name in named if named.count(name) > 1)
-        broken(1, f'names two columns "{twice}"')
-        return
-    while True:
-        start = reader.line_num + 1
-        try:
-            cells = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            broken(start, f"is not a row of the table ({error})")
-            continue
-        if not cells:
-            continue
-        if len(cells) != len(header):
-            broken(start, f"has {len(cells)} cells where the header has {len(header)}")
-            continue
-        yield start, dict(zip(header, cells, strict=True))
-
-
-def typed(cell: str) -> str | int | float | None:
-    """A CSV cell as the plainest value it spells; leading zeros keep it text, an empty cell is None.
-
-    >>> [typed(cell) for cell in ("2020", "3.5", "007", "1e3", "", "nan")]
-    [2020, 3.5, '007', 1000.0, None, 'nan']
-    """
-    if not cell.strip():
-        return None
-    if _INTEGER.fullmatch(cell):
-        return int(cell)
-    if _NUMBER.fullmatch(cell):
-        number = float(cell)
-        return number if math.isfinite(number) else cell
-    return cell
-
-
-@reader("parquet", suffixes=(".parquet",), rows=True)
-def read_parquet(file: SourceFile, broken: Broken, on_bad: OnFault | None = None) -> Iterator[Row]:
-    """Rows of a Parquet file; a number that is NaN counts as missing."""
-    try:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-    except ImportError:
-        raise MissingExtra(f"reading {file.label}", "parquet") from None
-    try:
-        with pq.ParquetFile(file.path) as table:
-            number = 0
-            for batch in table.iter_batches(batch_size=1024):
-                for fields in batch.to_pylist():
-                    number += 1
-                    yield number, {name: _without_nan(value) for name, value in fields.items()}
-    except (pa.ArrowException, UnicodeDecodeError) as error:
-        raise InputError(f"{file.label} is not a Parquet file that can be read: {str(error).splitlines()[0]}") from None
-    except OSError as error:
-        raise unreadable(file.path, error) from None
-
-
-def _without_nan(value: Any) -> Any:
-    """Data frames write a missing number as NaN; here it is None."""
-    return None if isinstance(value, float) and math.isnan(value) else value
+    yield from (json_objects if first.lstrip().startswith("{") else _plain_lines)(whole, broken)

@@ -23,8 +23,8 @@ from codomain.vectors import Rows as RowNumbers
 class Documents(Protocol):
     """Documents with their metadata."""
 
-    def count(self) -> int:
-        """How many there are."""
+    def count(self, where: Where | None = None) -> int:
+        """How many there are, or how many a filter matches."""
         ...
 
     def get(self, key: str) -> StoredDocument | None:
@@ -35,12 +35,27 @@ class Documents(Protocol):
         """Number and digest of those ids that are there."""
         ...
 
+    def contents(self, keys: Sequence[str]) -> dict[str, StoredDocument]:
+        """Those documents, by id, that are there."""
+        ...
+
     def matching(self, where: Where) -> list[int]:
         """Numbers of the documents that a filter matches."""
         ...
 
-    def export(self, where: Where | None) -> Iterator[ExportedDocument]:
-        """All documents, or those that a filter matches, by number, one by one."""
+    def export(
+        self,
+        where: Where | None,
+        sort: str | None = None,
+        descending: bool = False,
+        offset: int = 0,
+        limit: int | None = None,
+    ) -> Iterator[ExportedDocument]:
+        """All documents, or those that a filter matches, one by one: by number, or by a field; those without it are last."""
+        ...
+
+    def of(self, numbers: Sequence[int]) -> Iterator[StoredDocument]:
+        """These documents, in any order."""
         ...
 
     def all(self) -> Iterator[StoredDocument]:
@@ -55,8 +70,16 @@ class Documents(Protocol):
         """Store documents; inside a transaction."""
         ...
 
+    def sources(self, numbers: Sequence[int]) -> dict[int, int]:
+        """The number of the source of each of these documents that has one."""
+        ...
+
     def set_source(self, number: int, source: int | None) -> None:
         """Say which source a document comes from; inside a transaction."""
+        ...
+
+    def rename(self, number: int, key: str) -> None:
+        """Give a document another id, which none has; inside a transaction."""
         ...
 
     def delete(self, numbers: Sequence[int]) -> None:
@@ -115,8 +138,8 @@ class Rows(Protocol):
         """The chunks of these rows, in any order."""
         ...
 
-    def hits(self, rows: Sequence[int]) -> dict[int, ChunkHit]:
-        """What a search shows, by row."""
+    def hits(self, rows: Sequence[int], context: int = 0) -> dict[int, ChunkHit]:
+        """What a search shows, by row, and the text that reaches so many characters beyond the chunk; "" where none."""
         ...
 
     def renumber(self, alive: RowNumbers) -> None:
@@ -127,8 +150,20 @@ class Rows(Protocol):
 class Fields(Protocol):
     """Metadata, and the rows that filters match."""
 
-    def rows_where(self, where: Where, start: int = 0) -> RowNumbers:
-        """The rows (n,) from `start` on whose document a filter matches."""
+    def rows_where(self, where: Where, start: int = 0, changed_since: int | None = None) -> RowNumbers:
+        """The rows (n,) from `start` on whose document a filter matches; those below too whose metadata is of a later version."""
+        ...
+
+    def change(self, fields: Sequence[tuple[int, str, str]]) -> None:
+        """Give documents, by number, other metadata and its digest, under a new version of the metadata; inside a transaction."""
+        ...
+
+    def version(self) -> int:
+        """How often metadata of documents was changed."""
+        ...
+
+    def changed_since(self, version: int) -> RowNumbers:
+        """The rows (n,) of documents whose metadata was changed later; until the rows are renumbered."""
         ...
 
     def chunks_where(self, where: Where | None) -> list[ChunkFields]:
@@ -137,6 +172,18 @@ class Fields(Protocol):
 
     def rows_by_document(self, stop: int) -> np.ndarray[Any, Any]:
         """Document and row (n, 2) of the chunks below `stop`, by document and row."""
+        ...
+
+    def facets(self, field: str, where: Where | None) -> list[tuple[Any, int]]:
+        """Each value of a field, or member of a list, with the number of documents that have it."""
+        ...
+
+    def names(self) -> list[str]:
+        """The names of all fields, in order."""
+        ...
+
+    def any(self, field: str) -> bool:
+        """Whether some document has a field."""
         ...
 
     def metadata(self) -> Iterator[tuple[int, str]]:
@@ -167,6 +214,14 @@ class Sources(Protocol):
         """Enter a source as complete; inside a transaction."""
         ...
 
+    def rename(self, path: str, new: str, time: int) -> int | None:
+        """Write another path and time of a source; its number, None where the other path is there. Inside a transaction."""
+        ...
+
+    def forget(self, paths: Iterable[str]) -> None:
+        """Enter sources as not complete, so that they are read again; inside a transaction."""
+        ...
+
     def paths(self) -> list[tuple[int, str]]:
         """Number and path of every source."""
         ...
@@ -177,6 +232,26 @@ class Sources(Protocol):
 
     def delete(self, numbers: Sequence[int]) -> None:
         """Forget sources that have no documents any more; inside a transaction."""
+        ...
+
+
+class Exclusions(Protocol):
+    """Ids of documents of files that were deleted by hand."""
+
+    def all(self) -> dict[str, str]:
+        """The ids, with the paths of their sources."""
+        ...
+
+    def exclude(self, numbers: Sequence[int]) -> None:
+        """Remember those of these documents that come from a file; inside a transaction."""
+        ...
+
+    def remove(self, keys: Iterable[str]) -> None:
+        """Forget ids; inside a transaction."""
+        ...
+
+    def rename(self, source: str, new: str) -> None:
+        """Follow a source that is called otherwise now; inside a transaction."""
         ...
 
 

@@ -20,9 +20,9 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol, Self
 
-from codomain.store.backend.documents import Documents, Fields, MediaFiles, Rows, Sources
+from codomain.store.backend.documents import Documents, Exclusions, Fields, MediaFiles, Rows, Sources
 from codomain.store.backend.records import Checks, History, Meta
-from codomain.store.backend.vectors import Blocks, Branches, Bridges, Corrections, Journal
+from codomain.store.backend.vectors import Blocks, Branches, Bridges, Corrections, Journal, Unread
 
 
 class Backend(Protocol):
@@ -122,6 +122,11 @@ class Backend(Protocol):
         ...
 
     @property
+    def exclusions(self) -> Exclusions:
+        """Documents of files that were deleted by hand, and stay so."""
+        ...
+
+    @property
     def media(self) -> MediaFiles:
         """Images and sounds of documents."""
         ...
@@ -139,6 +144,11 @@ class Backend(Protocol):
     @property
     def bridges(self) -> Bridges:
         """Maps between the branches of an upgrade."""
+        ...
+
+    @property
+    def unread(self) -> Unread:
+        """Rows that an encoder did not read whole."""
         ...
 
     @property

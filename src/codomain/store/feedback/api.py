@@ -9,15 +9,20 @@ import numpy as np
 
 from codomain.errors import InputError, PipelineError, StoreError
 from codomain.store.feedback.replay import catch_up, correctable
+from codomain.store.ids import DocumentId, document_ids
 from codomain.store.search import checked_text
-from codomain.text import clean
 from codomain.vectors import Floats, as_float32
 
 if TYPE_CHECKING:
     from codomain.store.collection import Collection
 
 
-def give(collection: Collection, query: str | Floats, good: str | Iterable[str], bad: str | Iterable[str]) -> list[int]:
+def give(
+    collection: Collection,
+    query: str | Floats,
+    good: DocumentId | Iterable[DocumentId],
+    bad: DocumentId | Iterable[DocumentId],
+) -> list[int]:
     """Enter verdicts into the journal and update the corrected vectors; the numbers of the entries.
 
     Raises InputError for a document that is not there or is both, PipelineError where there are no vectors to correct.
@@ -68,8 +73,8 @@ def replay(collection: Collection) -> int:
         return catch_up(collection)
 
 
-def _ids(ids: str | Iterable[str]) -> list[str]:
-    return list(dict.fromkeys(clean(str(id)) for id in ([ids] if isinstance(ids, str) else ids)))
+def _ids(ids: DocumentId | Iterable[DocumentId]) -> list[str]:
+    return list(dict.fromkeys(document_ids(ids)))
 
 
 def _asked(collection: Collection, query: str | Floats) -> tuple[str | None, Floats | None, str | None]:

@@ -78,7 +78,7 @@ class Columns:
     """The fields of the rows 0 .. rows - 1; `mask(where)` returns what a filter matches. Saved and opened like an index."""
 
     def __init__(self) -> None:
-        self.rows = 0
+        self.rows = self.version = 0
         self._fields: dict[str, dict[str, Any]] = {}
         self._arrays: dict[str, np.ndarray[Any, Any]] = {}
         self._moments: dict[tuple[str, str], np.ndarray[Any, Any]] = {}
@@ -88,9 +88,11 @@ class Columns:
         """The names of all fields."""
         return {*self._fields, *self._known}
 
-    def build(self, owners: np.ndarray[Any, Any], metadata: Iterable[tuple[int, str]], rows: int) -> Self:
+    def build(
+        self, owners: np.ndarray[Any, Any], metadata: Iterable[tuple[int, str]], rows: int, version: int = 0
+    ) -> Self:
         """Take in `metadata`, numbers and JSON objects of documents; `owners` (n, 2): document and row, in order."""
-        self.rows = rows
+        self.rows, self.version = rows, version
         owner, row = owners.T
         documents, starts = np.unique(owner, return_index=True)
         place = {document: i for i, document in enumerate(documents.tolist())}
@@ -112,13 +114,14 @@ class Columns:
 
     def save(self, folder: Path) -> None:
         """Write everything to a folder."""
-        settings = {"rows": self.rows, "fields": self._fields, "inexact": self._known}
+        settings = {"rows": self.rows, "version": self.version, "fields": self._fields, "inexact": self._known}
         save_arrays(folder, "columns", self._arrays, settings)
 
     def load(self, folder: Path) -> Self:
         """Map what `save` wrote; raises InputError for damaged files."""
         self._arrays, settings = open_arrays(folder, "columns")
-        self.rows, self._fields, self._known = settings["rows"], settings["fields"], settings["inexact"]
+        self.rows, self.version = settings["rows"], settings["version"]
+        self._fields, self._known = settings["fields"], settings["inexact"]
         return self
 
     def mask(self, where: Where) -> Mask:
@@ -187,7 +190,7 @@ class Columns:
             low, high = _found("==" if op == "contains" else op, values, value)
             yield self._slice("rows", held["listed"][1])[low:high]
 
-    def _of_number(self, held: dict[str, Any], op: str, value: float) -> np.ndarray[Any, Any]:
+    def _of_number(self, held: dict[str, Any], op: str, value: float) -> Any:
         values = self._slice("values", held["numbers"][0])
         low, high = _found(op, values, value)
         if held["by_row"] is not None and high - low > self.rows // 16:

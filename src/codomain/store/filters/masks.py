@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -11,8 +12,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from codomain import __version__
+from codomain.notices import notice
 from codomain.store.backend import Backend
-from codomain.store.filters.where import Where
+from codomain.store.filters.where import OWN_FIELDS, Where, fields_of
 from codomain.store.index_files import IndexFiles
 from codomain.trace import FilterChoice, collect, record
 
@@ -58,19 +60,31 @@ class Filters:
 
         mask = np.zeros(self._rows, bool)
         columns, way = self._open(), "columns"
+        self._notice_unknown(where, columns)
         covered = 0 if columns is None else columns.rows
         try:
             if columns is not None:
                 mask[:covered] = columns.mask(where)
         except NotInColumns:
             covered = 0
-        if covered < self._rows:
+        changed = self.backend.fields.changed_since(columns.version) if columns is not None and covered else ()
+        if covered < self._rows or len(changed):
             way = "columns and database" if covered else "database"
-            mask[self.backend.fields.rows_where(where, covered)] = True
+            mask[changed] = False
+            since = columns.version if columns is not None and len(changed) else None
+            mask[self.backend.fields.rows_where(where, covered, since)] = True
         if covered:
             mask[self.backend.rows.deleted(covered)] = False
         record(plan=FilterChoice(f"filter by {way}", int(mask.sum()), self._rows))
         return mask
+
+    def _notice_unknown(self, where: Where, columns: Columns | None) -> None:
+        """Say which fields of a filter no document has: most often a name is misspelled."""
+        known = columns.fields if columns is not None else set()
+        for field in sorted(fields_of(where) - known - OWN_FIELDS):
+            if self._rows and not self.backend.fields.any(field):
+                near = difflib.get_close_matches(field, self.backend.fields.names(), n=1)
+                notice(f"no document has `{field}`" + (f"; did you mean `{near[0]}`?" if near else "."))
 
     def _open(self) -> Columns | None:
         """The columns that cover most of the rows."""
@@ -90,10 +104,11 @@ class Filters:
         from codomain.store.filters.columns import Columns
 
         damaged = self.index_files.drop_damaged()
-        if not damaged and any(covered == rows for covered, _ in self.index_files.usable(self._fingerprint, epoch)):
+        self._opened = None
+        there, fields = self._open(), self.backend.fields
+        if not damaged and there is not None and there.rows == rows and not len(fields.changed_since(there.version)):
             return False
-        fields = self.backend.fields
-        columns = Columns().build(fields.rows_by_document(rows), fields.metadata(), rows)
+        columns = Columns().build(fields.rows_by_document(rows), fields.metadata(), rows, fields.version())
         self.index_files.publish(columns, rows, self._fingerprint, epoch)
         return True
 

@@ -17,7 +17,8 @@ from codomain.store.sqlite.media import SqliteMedia
 from codomain.store.sqlite.meta import SqliteHistory, SqliteMeta
 from codomain.store.sqlite.rows import SqliteRows
 from codomain.store.sqlite.schema import DATABASE, bring_up_to_date
-from codomain.store.sqlite.sources import SqliteSources
+from codomain.store.sqlite.sources import SqliteExclusions, SqliteSources
+from codomain.store.sqlite.unread import SqliteUnread
 from codomain.store.sqlite.vectors import SqliteBlocks, SqliteBranches, SqliteBridges
 
 
@@ -34,10 +35,12 @@ class SqliteBackend:
         self.rows = SqliteRows(db)
         self.fields = SqliteFields(db)
         self.sources = SqliteSources(db)
+        self.exclusions = SqliteExclusions(db)
         self.media = SqliteMedia(db)
         self.branches = SqliteBranches(db)
         self.blocks = SqliteBlocks(db)
         self.bridges = SqliteBridges(db)
+        self.unread = SqliteUnread(db)
         self.journal = SqliteJournal(db)
         self.corrections = SqliteCorrections(db)
         self.checks = SqliteChecks(db)

@@ -14,7 +14,7 @@ from codomain.store.filters.moments import Moment
 from codomain.store.filters.where import And, Compare, IsNull, Not, Or, Scalar, Where, checked_field
 from codomain.text import clean, nfc
 
-_COLUMNS = {"_id": "d.key", "_title": "d.title", "_source": "s.path"}
+COLUMNS = {"_id": "d.key", "_title": "d.title", "_source": "s.path"}
 
 _GROUP = 16
 _MOST_BRACKETS = 40
@@ -46,6 +46,18 @@ def to_sql(where: Where) -> tuple[str, list[Any]]:
     if made.brackets > _MOST_BRACKETS or made.levels > _MOST_LEVELS:
         raise WhereError("the filter is nested too deeply.")
     return made.text, made.parameters
+
+
+def order_by(field: str, descending: bool) -> tuple[str, list[Any]]:
+    """Terms of ORDER BY, and their parameters, for a field of metadata or of the document: documents without it are last."""
+    direction = " DESC" if descending else ""
+    if field in COLUMNS:
+        return f"{COLUMNS[field]} IS NULL, {COLUMNS[field]}{direction}, ", []
+    value = "(SELECT item.atom FROM json_each(d.metadata, ?) AS item LIMIT 1)"
+    kind = "(SELECT item.type IN ('true', 'false') FROM json_each(d.metadata, ?) AS item LIMIT 1)"
+    path = json_path(field)
+    terms = f"{value} IS NULL, {kind}{'' if descending else ' DESC'}, ifnull(moment({value}), {value}){direction}, "
+    return terms, [path] * 4
 
 
 class _Sql(NamedTuple):
@@ -91,9 +103,9 @@ def _group(parts: list[_Sql], word: str) -> _Sql:
 
 def _term(where: Compare | IsNull, parameters: list[Any]) -> str:
     if isinstance(where, IsNull):
-        if where.field in _COLUMNS:
-            return f"({_COLUMNS[where.field]} IS NULL)"
-        parameters.append(_path(where.field))
+        if where.field in COLUMNS:
+            return f"({COLUMNS[where.field]} IS NULL)"
+        parameters.append(json_path(where.field))
         return "(ifnull(json_type(d.metadata, ?), 'null') = 'null')"
     value = where.value
     if isinstance(value, tuple):
@@ -112,11 +124,12 @@ def _compare(field: str, op: str, value: Scalar | tuple[Scalar, ...], parameters
         return _contains(field, value, parameters)
     if isinstance(value, tuple):
         return _in(field, value, parameters)
-    if field in _COLUMNS:
+    if field in COLUMNS:
         if not isinstance(value, str):
             return "0"
         parameters.append(value)
-        return f"ifnull({_nfc(_COLUMNS[field])} {_SQL_OPS[op]} ?, 0)"
+        return f"ifnull({_nfc(COLUMNS[field])} {_SQL_OPS[op]} ?, 0)"
+    operand: Any
     if isinstance(value, bool):
         if op != "==":
             return "0"
@@ -127,7 +140,7 @@ def _compare(field: str, op: str, value: Scalar | tuple[Scalar, ...], parameters
         condition, operand = f"item.type = 'text' AND {_nfc('item.value')} {_SQL_OPS[op]} ?", value
     else:
         condition, operand = f"item.type IN ('integer', 'real') AND item.value {_SQL_OPS[op]} ?", value
-    parameters += [_path(field), operand]
+    parameters += [json_path(field), operand]
     return _any(condition)
 
 
@@ -141,19 +154,19 @@ def _in(field: str, values: tuple[Scalar, ...], parameters: list[Any]) -> str:
     if not values:
         return "0"
     listing = json.dumps(values)
-    if field in _COLUMNS:
+    if field in COLUMNS:
         parameters.append(listing)
-        return f"ifnull({_nfc(_COLUMNS[field])} IN (SELECT value FROM json_each(?) WHERE type = 'text'), 0)"
-    parameters += [_path(field), listing]
+        return f"ifnull({_nfc(COLUMNS[field])} IN (SELECT value FROM json_each(?) WHERE type = 'text'), 0)"
+    parameters += [json_path(field), listing]
     return _any(f"EXISTS (SELECT 1 FROM json_each(?) AS listed WHERE {_EQUAL})")
 
 
 def _contains(field: str, value: Any, parameters: list[Any]) -> str:
     """A list that has the value, or a text that has it as a part."""
-    if field in _COLUMNS:
+    if field in COLUMNS:
         parameters.append(str(value))
-        return f"ifnull(instr({_nfc(_COLUMNS[field])}, ?) > 0, 0)"
-    path = _path(field)
+        return f"ifnull(instr({_nfc(COLUMNS[field])}, ?) > 0, 0)"
+    path = json_path(field)
     if isinstance(value, Moment):
         member = _compare(field, "==", value, parameters)
         parameters.insert(len(parameters) - 2, path)
@@ -167,6 +180,6 @@ def _contains(field: str, value: Any, parameters: list[Any]) -> str:
     return f"(CASE json_type(d.metadata, ?) WHEN 'array' THEN {member} WHEN 'text' THEN {part} ELSE 0 END)"
 
 
-def _path(field: str) -> str:
+def json_path(field: str) -> str:
     """The JSON path of a field: metadata is flat, so a dot is part of the name."""
     return f'$."{checked_field(field)}"'

@@ -7,12 +7,12 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 
 from codomain.items import Media
-from codomain.store.sqlite.schema import LISTED, Tables, bring_up_to_date
+from codomain.store.sqlite.schema import LISTED, Tables, bring_up_to_date, has_table
 
 
 def has_media(db: sqlite3.Connection) -> bool:
     """Whether the database has a place for media: one of an earlier format has none until the first is added."""
-    return db.execute("SELECT 1 FROM sqlite_master WHERE name = 'media'").fetchone() is not None
+    return has_table(db, "media")
 
 
 class SqliteMedia(Tables):

@@ -9,7 +9,8 @@ import numpy as np
 
 from codomain.store.backend.values import ChunkHit, ChunkText, StoredChunk
 from codomain.store.sqlite.feedback import renumber_corrections
-from codomain.store.sqlite.schema import LISTED, Tables
+from codomain.store.sqlite.schema import LISTED, Tables, has_table
+from codomain.store.sqlite.unread import renumber_unread
 from codomain.vectors import Rows
 
 _BELOW = "FROM tombstones WHERE row < ifnull(?, 9223372036854775807)"
@@ -78,10 +79,13 @@ class SqliteRows(Tables):
         )
         return map(ChunkText._make, self.db.execute(sql, [json.dumps(rows.tolist())]))
 
-    def hits(self, rows: Sequence[int]) -> dict[int, ChunkHit]:
+    def hits(self, rows: Sequence[int], context: int = 0) -> dict[int, ChunkHit]:
+        around = "''"
+        if context:
+            around = f"substr(d.text, max(c.start - {context:d}, 0) + 1, c.stop + {context:d} - max(c.start - {context:d}, 0))"
         sql = (
             "SELECT c.row, d.key, substr(d.text, c.start + 1, c.stop - c.start), d.title, d.metadata, s.path, c.start, "
-            "c.stop, c.headings FROM chunks c JOIN documents d ON d.id = c.document "
+            f"c.stop, c.headings, {around} FROM chunks c JOIN documents d ON d.id = c.document "
             f"LEFT JOIN sources s ON s.id = d.source WHERE c.row IN ({LISTED})"
         )
         return {hit[0]: ChunkHit._make(hit) for hit in self.db.execute(sql, [json.dumps(list(rows))])}
@@ -93,5 +97,8 @@ class SqliteRows(Tables):
         self.db.execute("UPDATE chunks SET row = -1 - (SELECT new FROM renumber WHERE old = chunks.row)")
         self.db.execute("UPDATE chunks SET row = -1 - row")
         renumber_corrections(self.db)
+        renumber_unread(self.db)
         self.db.execute("DROP TABLE renumber")
         self.db.execute("DELETE FROM tombstones")
+        if has_table(self.db, "changed"):
+            self.db.execute("DELETE FROM changed")  # an index of the metadata is of one numbering

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 
 DATABASE = "collection.db"
-FORMAT = 4
+FORMAT = 5
 LISTED = "SELECT value FROM json_each(?)"
 """The values of a parameter that is a JSON list."""
 
@@ -74,6 +74,18 @@ CREATE TABLE IF NOT EXISTS media (                       -- images, sounds, ... 
 );
 """
 
+_ADDED_IN_5 = """
+CREATE TABLE IF NOT EXISTS changed (                     -- documents whose metadata alone was changed, since the last renumbering
+    document INTEGER PRIMARY KEY REFERENCES documents, version INTEGER NOT NULL
+);
+CREATE TABLE IF NOT EXISTS excluded (                    -- ids of documents of files that were deleted by hand
+    key TEXT PRIMARY KEY, source TEXT NOT NULL, at REAL NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS unread (                      -- chunks longer than what an encoder reads; tokens 0: no vector at all
+    branch INTEGER NOT NULL REFERENCES branches, row INTEGER NOT NULL, tokens INTEGER NOT NULL, PRIMARY KEY (branch, row)
+) WITHOUT ROWID;
+"""
+
 
 class Tables:
     """Some tables of an open database."""
@@ -82,14 +94,20 @@ class Tables:
         self.db = db
 
 
+def has_table(db: sqlite3.Connection, name: str) -> bool:
+    """Whether a database has a table: one of an older format may lack it until it is written to."""
+    sql = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = ?"
+    return bool(db.execute(sql, [name]).fetchone()[0])
+
+
 def make_tables(db: sqlite3.Connection) -> None:
     """Make all tables in an empty database."""
-    db.executescript(_SCHEMA + _ADDED_IN_2 + _ADDED_IN_3 + _ADDED_IN_4)
+    db.executescript(_SCHEMA + _ADDED_IN_2 + _ADDED_IN_3 + _ADDED_IN_4 + _ADDED_IN_5)
     db.execute("INSERT INTO meta VALUES ('format', ?)", [str(FORMAT)])
 
 
 def bring_up_to_date(db: sqlite3.Connection) -> None:
-    """Add to an older database what upgrades, feedback and media need; inside a transaction. Readers do not need it."""
-    for statement in filter(str.strip, (_ADDED_IN_2 + _ADDED_IN_3 + _ADDED_IN_4).split(";")):
+    """Add to an older database what upgrades, feedback, media and changes of metadata need; inside a transaction. Readers do not need it."""
+    for statement in filter(str.strip, (_ADDED_IN_2 + _ADDED_IN_3 + _ADDED_IN_4 + _ADDED_IN_5).split(";")):
         db.execute(statement)
     db.execute("UPDATE meta SET value = ? WHERE name = 'format'", [str(FORMAT)])

@@ -1,0 +1,7 @@
+"""What becomes of files that moved, vanished, or whose documents were deleted by hand.
+
+moves.py       files that are somewhere else keep their documents and vectors
+vanished.py    documents whose files are gone
+exclusions.py  deleted documents that stay deleted
+watch.py       read a file again as soon as it changes
+"""
