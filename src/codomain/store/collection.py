@@ -22,9 +22,9 @@ from codomain.store.backend.values import ChunkFields, Event
 from codomain.store.branch import MOST_TO_FIT, StoredBranch
 from codomain.store.by_vector import VectorQuery, Weighted, given_vector, like_documents, with_vector
 from codomain.store.filters.where import Where, parse_where
-from codomain.store.hits import Hit
+from codomain.store.hits import Answers
 from codomain.store.ids import DocumentId, document_ids
-from codomain.store.listing import count, documents, facets, get, listed, sort_key
+from codomain.store.listing import as_html, count, documents, facets, get, listed, sort_key
 from codomain.store.passages import items_of, passages_of
 from codomain.store.search import Wanted, search_by_vector, search_many
 from codomain.store.settings import Settings
@@ -94,6 +94,9 @@ class Collection:
 
     def __repr__(self) -> str:
         return f"Collection({str(self.folder)!r})"
+
+    def _repr_html_(self) -> str:
+        return as_html(self)
 
     def __len__(self) -> int:
         with self.held() as backend:
@@ -248,7 +251,7 @@ class Collection:
         min_similarity: float | None = None,
         max_per_source: int | None = None,
         context: int = 0,
-    ) -> list[Hit]:
+    ) -> Answers:
         """The k best documents for a query, best first, each with its best chunk.
 
         A query is a text, or media of a modality that the pipeline starts from, such as an image as an array. Instead of it
@@ -289,7 +292,7 @@ class Collection:
         min_similarity: float | None = None,
         max_per_source: int | None = None,
         context: int = 0,
-    ) -> list[list[Hit]]:
+    ) -> list[Answers]:
         """`search` for several queries at once, encoded together."""
         wanted = Wanted(k, offset, sort, min_score, min_similarity, max_per_source, context)
         return search_many(self, queries, where, feedback, wanted)

@@ -18,6 +18,7 @@ from codomain.errors import InputError
 from codomain.items import Item as Passage
 from codomain.items import Media, as_item
 from codomain.kinds import Modality, in_words
+from codomain.notices import detail
 from codomain.plan import EncodedOnce, PlanNode, branches, encode, modalities_of
 from codomain.progress import Progress, counter, shifted
 from codomain.read.files import HEADED
@@ -271,6 +272,9 @@ def _add_batch(
     report.unchanged += len(records) - len(changed)
     report.chunks += chunks
     collection.state.changed()
+    detail(
+        f"{collection.folder}: {len(prepared)} documents written as {chunks} chunks, {len(kept)} with new metadata only."
+    )
 
 
 def write_again(

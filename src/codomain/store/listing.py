@@ -105,6 +105,20 @@ def facets(collection: Collection, field: str, where: Filter | None) -> list[tup
     return sorted(counted, key=lambda one: (-one[1], sort_key(one[0])))
 
 
+def as_html(collection: Collection) -> str:
+    """What a notebook shows of a collection: where it is, its pipeline, how much it holds, its first documents."""
+    from html import escape
+
+    with collection.held() as backend:
+        numbers = f"{backend.documents.count():,} documents, {backend.rows.count():,} chunks"
+        first = list(backend.documents.export(None, limit=3))
+    rows = "".join(f"<tr><td>{escape(d.key)}</td><td>{escape(d.text[:100])}</td></tr>" for d in first)
+    return (
+        f"<div><b>{escape(str(collection.folder))}</b>: {numbers}<br><code>{escape(str(collection.pipeline))}</code>"
+        f"<table>{rows}</table></div>"
+    )
+
+
 def sort_field(sort: str | None) -> tuple[str | None, bool]:
     """Field and direction of "year" and "-year"; raises WhereError for what is no field."""
     if sort is None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from codomain.errors import CodomainError
+from codomain.notices import detail
 from codomain.read.record import Record
 from codomain.store.backend import Backend
 from codomain.store.blocks import count, joined
@@ -45,6 +46,7 @@ def reindex(collection: Collection) -> bool:
                 # the entry also tells other processes that there is something new to open
                 again = "".join(f"; {name} made again, an earlier version had cut words otherwise" for name in earlier)
                 backend.history.add("reindexed", f"{rows} rows{again}")
+            detail(f"{collection.folder}: indexes written over {rows} rows.")
             collection.state.changed()
         catch_up(collection)  # a fit has changed the space of the corrections
     return any(built)
@@ -74,6 +76,7 @@ def compact(collection: Collection) -> None:
             backend.rows.renumber(live)
             backend.meta.count_up("epoch")
             backend.history.add("compacted", f"{len(live)} rows")
+        detail(f"{collection.folder}: compacted to {len(live)} rows.")
         collection.state.changed()
         collection.backend.shrink()
         for index_files in (

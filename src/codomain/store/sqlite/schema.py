@@ -81,7 +81,7 @@ CREATE TABLE IF NOT EXISTS changed (                     -- documents whose meta
 CREATE TABLE IF NOT EXISTS excluded (                    -- ids of documents of files that were deleted by hand
     key TEXT PRIMARY KEY, source TEXT NOT NULL, at REAL NOT NULL
 ) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS unread (                      -- chunks longer than what an encoder reads; tokens 0: no vector at all
+CREATE TABLE IF NOT EXISTS unread (                      -- chunks longer than what an encoder reads, tokens 0 where there is no vector at all
     branch INTEGER NOT NULL REFERENCES branches, row INTEGER NOT NULL, tokens INTEGER NOT NULL, PRIMARY KEY (branch, row)
 ) WITHOUT ROWID;
 """
