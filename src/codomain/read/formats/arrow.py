@@ -56,6 +56,7 @@ def _rows(batches: Iterator[Any], broken: Broken) -> Iterator[Row]:
             twice = next(name for name in names if names.count(name) > 1)
             broken(1, f'names two columns "{twice}"')
             return
+        batch.validate(full=True)  # offsets of a damaged file point anywhere in memory
         try:
             rows = batch.to_pylist()
         except (ValueError, OverflowError, ArithmeticError):  # a date of the year 100,000, say: see which rows have one

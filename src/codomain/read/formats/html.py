@@ -7,6 +7,7 @@ and however few of its tags are closed.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import Any
 
 from codomain.read.encodings import by_name, marked
@@ -94,6 +95,7 @@ _HEADING = re.compile("h[1-6]")
 _WHITE = re.compile("[ \t\r\n\f\xa0]+")
 _LOOKS_MARKED = re.compile(r"^ {0,3}(#{1,6}(\s|$)|`{3}|~{3}|=+[ \t]*$|-+[ \t]*$)", re.MULTILINE)
 
+_TAG = re.compile(r"<(/?)([a-zA-Z][^\s<>/]*)(?:[^<>]*>)?")
 _META = re.compile(rb"<meta\s[^>]{0,500}?charset\s*=\s*[\"']?\s*([\w.:-]+)", re.IGNORECASE)
 _XML = re.compile(rb"\s*<\?xml[^>]{0,200}?encoding\s*=\s*[\"']([\w.:-]+)", re.IGNORECASE)
 _XHTML = re.compile(r"\s*<\?xml|\s*<!DOCTYPE[^>]{0,200}XHTML", re.IGNORECASE)
@@ -130,20 +132,37 @@ def page_text(markup: str, label: str = "the page") -> tuple[str, str | None]:
 
     Raises InputError at the limits.
     """
-    from lxml import etree
-
     if _XHTML.match(markup):
         markup = _SELF_CLOSED.sub(r"<\1\2></\1>", markup)
     if not markup.strip(" \t\r\n\f\0\ufeff"):
         return "", None
+    from lxml import etree
+
     page = _Page(label)
     parser = etree.HTMLParser(target=page, huge_tree=True, encoding="utf-8")
     try:
-        etree.HTML(markup.replace("\0", " ").encode("utf-8", "replace"), parser)
+        etree.HTML(_ended(markup.replace("\0", " ")).encode("utf-8", "replace"), parser)
     except etree.LxmlError as error:
         if "empty" not in str(error):
             raise
     return page.text(), page.title
+
+
+def _ended(markup: str) -> str:
+    """A page without the end tags of what is not open: the parser would look for each one in all that is."""
+    opened: Counter[str] = Counter()
+
+    def keep(found: re.Match[str]) -> str:
+        name = found[2].lower()
+        if not found[1]:
+            opened[name] += 1
+        elif opened[name]:
+            opened[name] -= 1
+        else:
+            return "<br>" if name in ("p", "br") else ""
+        return found[0]
+
+    return _TAG.sub(keep, markup)
 
 
 class _Page:

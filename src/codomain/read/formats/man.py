@@ -248,8 +248,9 @@ class _Page:
                 if word == "Nm" and rest.strip() == "Nm" and self._name:
                     said.append(self._name)
                 continue
-            text = flag + word
-            if glued or (len(word) == 1 and word in ".,:;)]?!"):
+            is_mark = len(word) == 1 and word in ".,:;)]?!"
+            text = word if is_mark else flag + word
+            if glued or is_mark:
                 said[-1:] = [(said[-1] if said else "") + text]
             else:
                 said.append(text)

@@ -83,8 +83,10 @@ def _gutter(boxes: Sequence[Box]) -> float | None:
         return None
     for side in sides:
         width = max(box.right for box in side) - min(box.left for box in side)
-        if median(box.right - box.left for box in side) < 0.5 * width or width < 12 * height:
-            return None  # the cells of a table
+        lines = len({round(box.middle / height) for box in side})
+        # the cells of a table are narrow, or leave much of their column empty
+        if width < 12 * height or sum(box.right - box.left for box in side) < 0.5 * width * lines:
+            return None
     shared = min(max(b.top for b in side) for side in sides) - max(min(b.bottom for b in side) for side in sides)
     return gutter if shared > 2 * height else None
 

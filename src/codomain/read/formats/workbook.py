@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import datetime
 import math
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Any
 
 from codomain.read.files import OnFault, SourceFile, reader
@@ -23,13 +25,25 @@ def _excel(file: SourceFile) -> Iterator[Sheet]:
     import openpyxl
 
     with checked(file) as stream:
-        book = openpyxl.load_workbook(stream, read_only=True, data_only=True, keep_links=False)
+        with warnings.catch_warnings():  # what openpyxl does not know is no concern of those who want the texts
+            warnings.simplefilter("ignore")
+            book = openpyxl.load_workbook(stream, read_only=True, data_only=True, keep_links=False)
         try:
             for sheet in book.worksheets:
                 sheet.reset_dimensions()  # some programs write wrong ones
-                yield sheet.title, map(list, sheet.iter_rows(values_only=True))
+                yield sheet.title, _rows(sheet.iter_rows(values_only=True))
         finally:
             book.close()
+
+
+def _rows(cells: Iterator[tuple[Any, ...]]) -> Iterator[list[Any]]:
+    while True:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            some = list(islice(cells, 256))
+        if not some:
+            return
+        yield from map(list, some)
 
 
 def _opendocument(file: SourceFile) -> Iterator[Sheet]:

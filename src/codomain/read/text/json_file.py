@@ -117,5 +117,6 @@ def _elements(text: str, start: int, broken: Broken) -> Iterator[Row]:
             at = 1 + text.count("\n", 0, position)
             broken(at, "is not JSON (a comma or the end of the list is missing)")
             return
-    if _after_space(text, position + 1) < len(text) and text[start] == "[" and not text[:start].strip():
-        broken(1 + text.count("\n", 0, position), "is not JSON (something follows the list)")
+    end = _after_space(text, position + 1)
+    if end < len(text) and not text[:start].strip():
+        broken(1 + text.count("\n", 0, end), "is not JSON (something follows the list)")

@@ -63,21 +63,22 @@ def _is_left_out(path: str, left_out: Paths[str]) -> bool:
 
 
 def gone_elsewhere(collection: Collection, folders: Iterable[str]) -> list[str]:
-    """The paths of files that are gone, outside these folders: their documents are still found."""
+    """The paths of files that are gone, outside these folders, and whose documents are still found."""
     roots = tuple(os.path.join(label(os.path.abspath(path)), "") for path in folders)
     with collection.held() as backend:
-        paths = [path for _, path in backend.sources.paths()]
+        sources = backend.sources.paths()
     there: dict[str, bool] = {}  # whether a folder is
     gone = []
-    for path in paths:
+    for number, path in sources:
         if not os.path.isabs(path) or (roots and path.startswith(roots)):
             continue
         folder = os.path.dirname(path)
         if folder not in there:
             there[folder] = os.path.isdir(folder)
         if "\\x" not in path and not (there[folder] and os.path.lexists(path)):
-            gone.append(path)
-    return gone
+            gone.append((number, path))
+    with collection.held() as backend:
+        return [path for number, path in gone if backend.sources.documents([number])]
 
 
 def remove_gone(collection: Collection) -> int:
