@@ -33,7 +33,7 @@ def papers() -> str:
         "# Papers",
         "",
         f"{len(register)} papers: {len(register) - planned} are measured, {planned} are planned. A verdict is on the paper's own main claim, "
-        "by what was measured here. A bar of our own that was missed is told with the figures and changes no verdict. "
+        "by what was measured here. A bar of our own that was missed is reported with the figures and changes no verdict. "
         "Names of planned components may still change.",
         "",
         "| verdict | papers | what it says | which |",

@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, settings
 from codomain.progress import Progress
 from codomain.registry import stage
 from codomain.stage import Stage
+from codomain.testing.samples import WORDS
 
 # one profile for all property tests: how long an example takes depends on the machine and its load, and says nothing
 settings.register_profile("codomain", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -62,24 +63,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(no_learn)
 
 
-WORDS = [
-    "river",
-    "stone",
-    "cloud",
-    "bread",
-    "engine",
-    "violin",
-    "harbour",
-    "signal",
-    "winter",
-    "copper",
-    "ladder",
-    "meadow",
-]
-
-
 @pytest.fixture
 def texts() -> list[str]:
     """Two hundred short texts over a small vocabulary, the number as the only rare word."""
     random = np.random.default_rng(7)
-    return [f"{' '.join(random.choice(WORDS, 5))} item{number}" for number in range(200)]
+    return [f"{' '.join(random.choice(WORDS[:12], 5))} item{number}" for number in range(200)]

@@ -26,7 +26,9 @@ def named(folder: Path) -> set[str]:
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.relative_to(SOURCE.parent).as_posix())
 def test_a_folder_names_its_files_a_line_each(folder):
     files = {path.name for path in folder.glob("*.py")} - {"__init__.py"}
-    assert {name for name in named(folder) if name.endswith(".py")} == files
+    lines = {name for name in named(folder) if name.endswith(".py")}
+    assert not files - lines, f"add a line for each of these to the docstring of {folder / '__init__.py'}"
+    assert not lines - files, f"the docstring of {folder / '__init__.py'} names files that are not there"
     folders = {name.rstrip("/") for name in named(folder) if name.endswith("/")}
     assert all((folder / name).is_dir() for name in folders)
 
@@ -68,7 +70,7 @@ def test_the_page_is_the_tree():
     tree = text[: text.index("## Planned")]
     for path in SOURCE.rglob("*.py"):
         if path.name != "__init__.py":
-            assert f"{path.name} " in tree, path
+            assert f"{path.name} " in tree, f"run python docs/generate.py: ARCHITECTURE.md does not name {path.name}"
 
 
 def test_every_module_can_be_imported_first():

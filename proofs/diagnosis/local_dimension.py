@@ -68,7 +68,7 @@ def fine_tune(seed: int) -> tuple[list[float], list[float]]:
     """Validation loss and mean local dimension, before the first epoch and after each."""
     torch.manual_seed(seed)
     texts, y = reviews(seed)
-    model = MiniLMEncoder()._model
+    model = MiniLMEncoder().network
     network, tokenizer = model[0].auto_model, model.tokenizer
     head = torch.nn.Linear(384, int(y.max()) + 1)
     optimizer = torch.optim.AdamW([*network.parameters(), *head.parameters()], lr=RATE, weight_decay=0.01)

@@ -75,8 +75,8 @@ def main() -> list[Claim]:
     contexts = silhouette_score(layers[-1].context, labels, metric="cosine")
     print(f"silhouette of the newsgroups in the last layer: context part {contexts:+.3f}, token vectors {tokens:+.3f}")
     # shuffled within what was read: else other words would come in
-    read = encoder._model.tokenizer(texts, truncation=True, max_length=LENGTH, add_special_tokens=False)["input_ids"]
-    within = [order(text, rng) for text in encoder._model.tokenizer.batch_decode(read)]
+    read = encoder.network.tokenizer(texts, truncation=True, max_length=LENGTH, add_special_tokens=False)["input_ids"]
+    within = [order(text, rng) for text in encoder.network.tokenizer.batch_decode(read)]
     shuffled, again = hidden_states(encoder, within, LENGTH - 16)
     ours, theirs = unit(layers[-1].context[again]), unit(decompose(shuffled[-1]).context)
     cosines = ours @ theirs.T

@@ -22,6 +22,7 @@ index/         vectors to neighbors
 read/          files to records, records to chunks
 analyzer.py    text to terms for lexical search
 pipeline.py    the expression
+encoding.py    a pipeline at work on a list of items or vectors
 registry.py    the class or function behind every name, by kind
 stage.py       what a stage is
 vectorfiles/   keyed vectors in one mapped file
@@ -33,6 +34,7 @@ items.py       what encoders are given: texts, media, both
 kinds.py       the kinds of value between stages, and the modalities that pipelines start from
 text.py        text as every store and every encoder takes it
 progress.py    progress(step, done, total)
+notices.py     what a user should know though nothing failed
 lazy.py        names that are imported when they are first asked for
 errors.py      what can go wrong, as a tree of errors
 """

@@ -66,6 +66,7 @@ from codomain.transform.reduce import SVD as svd
 from codomain.index.tiered import Tiered as tiered
 from codomain.transform.reduce import Truncate as truncate
 from codomain.encode.words.vectorfile import VectorFileEncoder as vectorfile
+from codomain.encode.given import GivenVectors as vectors
 
 from codomain import encode as encode
 from codomain import transform as transform
@@ -161,5 +162,6 @@ __all__ = [
     "tuning",
     "vectorfile",
     "vectorfiles",
+    "vectors",
     "words",
 ]

@@ -92,6 +92,8 @@ def as_item(value: Any, modalities: Sequence[Modality]) -> Item:
         return Item(value)
     if isinstance(value, Media):
         return Item("", (value,))
+    if isinstance(value, list | tuple) and "vector" in modalities:
+        return Item("", (Media("vector", np.asarray(value, np.float32)),))
     media = [modality for modality in modalities if modality != "text"]
     if isinstance(value, np.ndarray | bytes) and len(media) == 1:
         return Item("", (Media(media[0], value),))

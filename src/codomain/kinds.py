@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal, get_args
 
 Kind = Literal["dense", "codes", "packed", "sparse", "multi", "hits"]
-Modality = Literal["text", "image", "audio", "ids", "graph", "record"]
+Modality = Literal["text", "image", "audio", "ids", "graph", "record", "vector"]
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 MODALITIES: tuple[Modality, ...] = get_args(Modality)
@@ -21,6 +21,7 @@ WORDS: dict[str, str] = {
     "audio": "sounds",
     "graph": "graphs",
     "record": "records",
+    "vector": "vectors",
 }
 """Kinds and modalities as sentences name them; the others are called what they are."""
 

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any, Self
 
+from codomain.encoding import encoded, fitted, is_fitted, transformed
 from codomain.errors import PipelineError
 from codomain.kinds import in_words
 from codomain.registry import stage_class
@@ -17,6 +18,7 @@ from codomain.stage import Stage, usage
 
 if TYPE_CHECKING:
     from codomain.kinds import Kind, Modality
+    from codomain.progress import Progress
 
 _LONGEST = 20_000
 
@@ -84,6 +86,90 @@ class Pipeline:
 
     def __hash__(self) -> int:
         return hash(self.stages)
+
+    # --- items to vectors, and scikit-learn's manners -----------------------------------------------------------------
+
+    def encode(self, items: Iterable[Any], queries: bool = False, progress: Progress | None = None) -> Any:
+        """Items to vectors through encoder and transforms: float32 (n, d), a csr_array or Ragged; an index takes no part.
+
+        >>> pipeline("static() >> truncate(64)").encode(["a red fox", "a blue whale"]).shape
+        (2, 64)
+
+        With `queries` the encoder and the transforms take the items as queries. Raises InputError for a lone text,
+        PipelineError where there is no encoder or a transform is not fitted.
+        """
+        return encoded(self, items, queries, progress)
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Fit the transforms on items, or on vectors (n, d) where the pipeline does not start with an encoder."""
+        fitted(self, X)
+        return self
+
+    def transform(self, X: Any) -> Any:
+        """Items, or vectors (n, d), to vectors (n, k); a step of scikit-learn's pipelines from text on."""
+        return transformed(self, X)
+
+    def fit_transform(self, X: Any, y: Any = None) -> Any:
+        """`fit`, then `transform` of the same."""
+        return self.fit(X, y).transform(X)
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """The arguments of the stages as stage__argument, a second stage of one name as stage2__argument; and the expression."""
+        own: dict[str, Any] = {"expression": str(self)}
+        if deep:
+            for name, stage in self._by_name().items():
+                own |= {f"{name}__{argument}": value for argument, value in stage.get_params().items()}
+        return own
+
+    def set_params(self, **params: Any) -> Self:
+        """Change arguments of stages, or the expression, as scikit-learn's grid search does; raises ValueError for unknown ones."""
+        if "expression" in params:
+            self.stages = pipeline(params.pop("expression")).stages
+        changes: dict[str, dict[str, Any]] = {}
+        for name, value in params.items():
+            stage, _, argument = name.partition("__")
+            known = self._by_name()
+            if stage not in known or argument not in known[stage].get_params():
+                raise ValueError(f"{self} has no parameter {name!r}")
+            changes.setdefault(stage, {})[argument] = value
+        if changes:
+            self.stages = tuple(
+                build_stage(type(stage), **{**stage.get_params(), **changes[name]}) if name in changes else stage
+                for name, stage in self._by_name().items()
+            )
+        self.dim = self._check()
+        return self
+
+    def _by_name(self) -> dict[str, Stage]:
+        named: dict[str, Stage] = {}
+        for stage in self.stages:
+            times = sum(one.name == stage.name for one in named.values()) + 1
+            named[stage.name if times == 1 else f"{stage.name}{times}"] = stage
+        return named
+
+    def __sklearn_clone__(self) -> Pipeline:
+        return pipeline(str(self))
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return is_fitted(self)
+
+    def __sklearn_tags__(self) -> Any:
+        from sklearn.utils import InputTags, Tags, TargetTags, TransformerTags
+
+        return Tags(
+            estimator_type="transformer",
+            target_tags=TargetTags(required=False),
+            transformer_tags=TransformerTags(preserves_dtype=["float32"]),
+            input_tags=InputTags(string="text" in self.modalities, two_d_array=not self.is_source),
+            requires_fit=not is_fitted(self),
+        )
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        cells = " &rarr; ".join(f"<code>{escape(str(stage))}</code>" for stage in self.stages)
+        gives = f"{escape(in_words(self.gives))}{f', {self.dim} dimensions' if self.dim else ''}"
+        return f"<div>{cells}<br><small>gives {gives}</small></div>"
 
     def _check(self) -> int | None:
         """Walk the joints; the dimensions that come out at the end."""

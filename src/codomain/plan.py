@@ -21,7 +21,7 @@ from codomain.errors import InputError, PipelineError
 from codomain.index.base import IndexStage
 from codomain.items import Item, as_item, fits, given_to
 from codomain.kinds import Kind, Modality, in_words
-from codomain.pipeline import Pipeline, pipeline
+from codomain.pipeline import Pipeline, build_stage, pipeline
 from codomain.progress import Progress
 from codomain.registry import stage_class
 from codomain.stage import Stage
@@ -205,7 +205,9 @@ def plan(expression: str | Stage | Pipeline, shared: dict[str, Stage] | None = N
 def _tree(expression: str | Stage | Pipeline, shared: dict[str, Stage]) -> PlanNode:
     pipe = pipeline(expression)
     if pipe.gives in DEFAULT_INDEX and pipe.is_source:
-        pipe = pipe >> stage_class(DEFAULT_INDEX[pipe.gives])()
+        default = stage_class(DEFAULT_INDEX[pipe.gives])
+        metric = pipe.stages[0].asks_metric
+        pipe = pipe >> (default() if metric is None else build_stage(default, metric=metric))
     if not pipe.is_source or pipe.gives != "hits":
         raise PipelineError(f"{pipe} cannot search: a pipeline starts with an encoder, bm25() or fuse(...).")
     end = next(i for i, stage in enumerate(pipe) if stage.gives == "hits") + 1
@@ -215,6 +217,9 @@ def _tree(expression: str | Stage | Pipeline, shared: dict[str, Stage]) -> PlanN
         return Fusion(head, tuple(_tree(branch, shared) for branch in head.branches), rankers)
     if end == 1:
         return Branch(pipe.stages[:end], rankers)
+    asked, index = head.asks_metric, cast(IndexStage, pipe.stages[end - 1])
+    if asked is not None and asked != index.metric:
+        raise PipelineError(f"{head} needs an index with metric={asked!r}: {index} has {index.metric!r}.")
     return Branch((shared.setdefault(str(head), head), *pipe.stages[1:end]), rankers)
 
 

@@ -27,6 +27,7 @@ ROLES: tuple[Role, ...] = get_args(Role)
 _BUILT_IN: dict[Role, dict[str, str]] = {
     "stage": {
         "static": "codomain.encode.text.static",
+        "vectors": "codomain.encode.given",
         "vectorfile": "codomain.encode.words.vectorfile",
         "st": "codomain.encode.text.transformer",
         "minilm": "codomain.encode.text.transformer",
@@ -269,6 +270,10 @@ def stage(
         cls.summary = (inspect.getdoc(cls) or "").split("\n", 1)[0]
         if "__init__" in vars(cls):
             cls.__init__ = _one_sentence(cls.__init__)  # type: ignore[method-assign]
+        for method in ("encode_documents", "encode_queries") if modalities else ():
+            encode = getattr(cls, method, None)
+            if encode is not None and encode not in _CHECKED:
+                setattr(cls, method, _of_lists(encode))
         return cls
 
     return enter
@@ -285,6 +290,23 @@ def _one_sentence(init: Callable[..., None]) -> Callable[..., None]:
             raise PipelineError(f"{self.name}() {error}.") from None
 
     return checked
+
+
+def _of_lists(encode: Callable[..., Any]) -> Callable[..., Any]:
+    """An encoder's method that refuses a lone text, of which it would encode every letter."""
+
+    @wraps(encode)
+    def checked(self: Stage, items: Any, *arguments: Any, **keywords: Any) -> Any:
+        if isinstance(items, str | bytes):
+            raise InputError(f"{self} takes a list of items; a single one is written [item].")
+        return encode(self, items, *arguments, **keywords)
+
+    _CHECKED.add(checked)
+    return checked
+
+
+_CHECKED: set[Callable[..., Any]] = set()
+"""The methods that refuse a lone text already; a class inherits them as they are."""
 
 
 def stage_class(name: str) -> type[Stage]:

@@ -31,6 +31,8 @@ class Stage:
     branches: tuple[Pipeline, ...] = ()
     """The pipelines that it joins; empty for most."""
     gives: ClassVar[Kind]
+    network: Any = None
+    """The model of sentence-transformers that an encoder runs, loaded when it is asked for; None for a stage without one."""
     formerly: ClassVar[str] = ""
     """The name that the stage had first, where it was renamed: what collections and fingerprints know it by, whatever it is called now."""
 
@@ -86,6 +88,11 @@ class Stage:
         Raises ValueError, worded as what the stage needs ("needs at least 256 dimensions"), when it cannot take `dim`.
         """
         return dim
+
+    @property
+    def asks_metric(self) -> str | None:
+        """Of a source: the metric that the index of its vectors must have; None where any will do."""
+        return None
 
     def check(self, before: Sequence[Stage]) -> None:
         """What kinds and dimensions do not say: whether the stage can follow these; all that comes before it is there.

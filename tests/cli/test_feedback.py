@@ -36,7 +36,7 @@ def test_said_shown_and_taken_back(run: Run) -> None:
     assert found(run, "--no-feedback") == before
     code, out, _ = run("feedback", "notes")
     assert re.search(rf"1  .* good  {last}  for 'river stone'", out) and re.search(rf"2  .* bad   {first}  for", out)
-    assert run("verify", "notes")[0] == 0 and "feedback   2 entries, 2 vectors moved" in run("info", "notes")[1]
+    assert run("verify", "notes")[0] == 0 and "feedback   2 entries, 2 corrected vectors" in run("info", "notes")[1]
     moved = found(run)
     assert "2 updates made again" in run("feedback", "notes", "--replay")[1] and found(run) == moved
     assert "1 taken back; 1 in the journal" in run("feedback", "notes", "--forget", "2")[1]

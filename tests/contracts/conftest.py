@@ -10,6 +10,7 @@ import pytest
 import codomain as cd
 
 ARGUMENTS = {
+    "vectors": "vectors(32)",
     "truncate": "truncate(6)",
     "pca": "pca(6)",
     "svd": "svd(6)",

@@ -156,8 +156,11 @@ def test_damaged_corrections_and_those_of_nothing_are_named(corrected: Backend) 
         corrected.corrections.write(99, 0, 1, b"damaged")
         corrected.corrections.write(99, 55, zlib.crc32(b"x"), b"x")
     faults = " ".join(corrected.checks.feedback())
-    assert "1 shadows of rows that are not there" in faults and "2 shadows that belong to no branch" in faults
-    assert "1 shadows are damaged" in faults
+    assert (
+        "1 corrected vectors of rows that are not there" in faults
+        and "2 corrected vectors that belong to no branch" in faults
+    )
+    assert "1 corrected vectors are damaged" in faults
 
 
 def test_media_and_vectors_of_nothing_are_named(filled: Backend) -> None:

@@ -163,7 +163,7 @@ def test_spans_are_the_terms_and_lie_on_their_words(text):
     analyzer = Analyzer()
     spans = analyzer.spans(text)
     assert [term for term, _, _ in spans] == analyzer.terms(text)
-    assert all(analyzer.term(text[start:end]) == term for term, start, end in spans)
+    assert all(term in analyzer.terms(text[start:end]) for term, start, end in spans)
 
 
 def test_words_of_every_script_can_be_found():

@@ -330,6 +330,7 @@ def test_words_of_the_default_dimension_are_indexed_by_seismic():
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_build_leaves_no_folder(number, tmp_path):
     code = (
+        "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"  # which a shell's background jobs ignore
         "import numpy as np, codomain.index.sparse.seismic as s\nfrom scipy.sparse import csr_array\n"
         "s._BUILD = 'import time; time.sleep(60)'\nfrom codomain.index.sparse import SparseIndex\n"
         "SparseIndex(backend='seismic').build(csr_array(np.eye(3, dtype=np.float32)))\n"

@@ -2,19 +2,19 @@
 
     python tests/mutants/run.py ROOM [--count 200] [--seed 0] [--jobs 2] [--only WORDS]
 
-Of the room's changes (see mutate.py) a fixed seed draws 200. Each is run by those of the room's tests that reach its lines, the
-fast ones first, in a process of its own; a change that no test fails on has survived. Files are never touched: the change is made
-when the module is imported. tests/mutants/ROOM.toml names the sources and tests where they are not those of the room's name, and
+Of the room's changes (see mutate.py) a fixed seed draws 200, each by its name: an edit of the source redraws only what it touches.
+Each is run by those of the room's tests that reach its lines, the fast ones first, in a process of its own; a change that no test
+fails on has survived. Files are never touched: the change is made when the module is imported. tests/mutants/ROOM.toml names the sources and tests where they are not those of the room's name, and
 argues why survivors may live. Exit code 1 where one survives that is not argued, 2 where the tests fail without any change.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import importlib
 import json
 import os
-import random
 import signal
 import sys
 import tempfile
@@ -76,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.only:
         drawn = [one for one in every if options.only in one.name]
     else:
-        drawn = random.Random(options.seed).sample(every, min(options.count, len(every)))
+        drawn = drawn_of(every, options.seed, options.count)
     with tempfile.TemporaryDirectory() as folder:
         os.environ["NUMBA_CACHE_DIR"] = folder  # compiled changes must not stay in the checkout's cache
         reach = reached(room, Path(folder))
@@ -89,6 +89,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _preload(reach.modules)
         ends = _pool([(one, *reach.of(one)) for one in drawn], options.jobs, Path(folder))
     return _report(ends, room, time.monotonic() - began)
+
+
+def drawn_of(every: Sequence[Mutant], seed: int, count: int) -> list[Mutant]:
+    """A random sample in random order in which a change's place depends on seed and name, not on which others there are."""
+    return sorted(every, key=lambda one: hashlib.sha256(f"{seed} {one.name}".encode()).digest())[:count]
 
 
 @dataclass(frozen=True)
@@ -221,6 +226,8 @@ def _pool(work: list[tuple[Mutant, list[str], list[str]]], jobs: int, folder: Pa
                     ends[mutant] = SURVIVED if child.code == pytest.ExitCode.OK else KILLED
                     if child.code in (pytest.ExitCode.USAGE_ERROR, pytest.ExitCode.NO_TESTS_COLLECTED, 70):
                         raise RuntimeError(f"{mutant.name}: pytest ended with {child.code}")
+                    if ends[mutant] == SURVIVED:
+                        print(f"survived: {mutant.name}", flush=True)
                     if len(ends) % 20 == 0:
                         print(
                             f"{len(ends)} of {len(work)}, {sum(e == KILLED for e in ends.values())} killed", flush=True

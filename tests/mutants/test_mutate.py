@@ -7,8 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.mutants.mutate import mutants, mutated
+from tests.mutants.mutate import Mutant, mutants, mutated
 from tests.mutants.reach import lines_that_lead_to
+from tests.mutants.run import drawn_of
 
 SOURCE = '''"""A module."""
 
@@ -157,3 +158,16 @@ def test_survivors_fail_the_run_until_they_are_argued(tmp_path):
     (tmp_path / "tests" / "test_small.py").write_text("def test_fails():\n    assert False\n")
     done = run("")
     assert done.returncode == 2 and "the tests fail without any change" in done.stderr
+
+
+def test_an_edit_redraws_only_what_it_touches():
+    def change(name):
+        return Mutant("file.py", 0, 1, 1, "function", False, False, name)
+
+    every = [change(f"{i} -> {i + 1}") for i in range(1_000)]
+    drawn = drawn_of(every, 0, 100)
+    assert len(drawn) == 100 == len({*drawn}) and {*drawn} <= {*every}
+    assert drawn == drawn_of([*reversed(every)], 0, 100) and drawn != drawn_of(every, 1, 100)
+    after = [change("new"), *(one for one in every if one != drawn[3])]  # one goes, one comes
+    assert len({*drawn} & {*drawn_of(after, 0, 100)}) >= 98
+    assert drawn_of(every[:5], 0, 100) and len(drawn_of(every[:5], 0, 100)) == 5

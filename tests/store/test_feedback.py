@@ -68,11 +68,11 @@ def test_what_is_liked_rises_and_what_is_disliked_falls(tmp_path: Path, texts: l
         near = all_scores(c, "river stone item5")
         assert near[low] > all_scores(c, "river stone item5", feedback=False)[low]
         assert [hit.id for hit in c.search(query, 200, feedback=False)] == [hit.id for hit in before]
-        assert c.info()["feedback"] == {"entries": 2, "shadows": 2} and c.verify() == []
+        assert c.info()["feedback"] == {"entries": 2, "corrected_vectors": 2} and c.verify() == []
 
 
 @pytest.mark.parametrize("pipe", SCANNED)
-def test_shadows_and_scores_are_those_of_a_slow_count(tmp_path: Path, texts: list[str], pipe: str) -> None:
+def test_corrected_vectors_and_scores_are_those_of_a_slow_count(tmp_path: Path, texts: list[str], pipe: str) -> None:
     """The update in double precision on a table of all rows, and every score from that table."""
     with made(tmp_path / "c", texts, pipe) as c:
         start = np.asarray(c.vectors(np.arange(200)), np.float64)
@@ -110,10 +110,10 @@ def test_shadows_and_scores_are_those_of_a_slow_count(tmp_path: Path, texts: lis
 
 
 @pytest.mark.parametrize("pipe", [*SCANNED, *INDEXED])
-def test_a_shadow_that_has_not_moved_scores_as_its_row(
+def test_a_corrected_vector_that_has_not_moved_scores_as_its_row(
     tmp_path: Path, texts: list[str], pipe: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Shadows are on the scale of the index, and are merged with its hits in full."""
+    """Corrected vectors are on the scale of the index, and are merged with its hits in full."""
     monkeypatch.setattr(learn, "RULE", OnlineItems(lr=0))
     with made(tmp_path / "c", texts[:150], pipe) as c:
         c.reindex()
@@ -142,7 +142,7 @@ def test_the_originals_are_never_touched(tmp_path: Path, texts: list[str]) -> No
         assert [all_scores(c, text, feedback=False) for text in texts[:5]] == answers
         c.forget_feedback()
         assert [all_scores(c, text) for text in texts[:5]] == answers
-        assert c.info()["feedback"] == {"entries": 0, "shadows": 0} and c.feedback_journal() == []
+        assert c.info()["feedback"] == {"entries": 0, "corrected_vectors": 0} and c.feedback_journal() == []
 
 
 def test_what_is_taken_back_never_was(tmp_path: Path, texts: list[str]) -> None:
@@ -161,7 +161,7 @@ def test_what_is_taken_back_never_was(tmp_path: Path, texts: list[str]) -> None:
         assert a.replay_feedback() == 3 and all_scores(a, "copper") == before
 
 
-def test_filters_count_for_shadows_too(tmp_path: Path, texts: list[str]) -> None:
+def test_filters_count_for_corrected_vectors_too(tmp_path: Path, texts: list[str]) -> None:
     with made(tmp_path / "c", texts) as c:
         for _ in range(5):
             c.feedback("river", ["d7", "d8", "d150"])
@@ -207,7 +207,9 @@ def test_documents_that_go_or_change(tmp_path: Path, texts: list[str]) -> None:
         c.feedback("river stone", ["d1", "d2", "d3"], ["d4"])
         moved = all_scores(c, "river stone")
         c.delete(["d1"])
-        c.add([{"id": "d2", "text": texts[2], "metadata": {"n": 2, "new": True}}])  # the same text: the shadow follows
+        c.add(
+            [{"id": "d2", "text": texts[2], "metadata": {"n": 2, "new": True}}]
+        )  # the same text: the corrected vector follows
         c.add([{"id": "d3", "text": "river stone another text"}])  # another text: it starts anew
         assert c.verify() == [] and [e["id"] for e in c.feedback_journal()] == ["d2", "d4"]
         now, plain = all_scores(c, "river stone"), all_scores(c, "river stone", feedback=False)
@@ -219,7 +221,7 @@ def test_documents_that_go_or_change(tmp_path: Path, texts: list[str]) -> None:
         c.reindex()
         assert all_scores(c, "river stone")["d1"] == pytest.approx(all_scores(c, "river stone", feedback=False)["d1"])
         c.delete([f"d{i}" for i in range(200)])
-        assert c.verify() == [] and c.info()["feedback"] == {"entries": 0, "shadows": 0}
+        assert c.verify() == [] and c.info()["feedback"] == {"entries": 0, "corrected_vectors": 0}
 
 
 def test_the_best_chunk_of_a_long_document_is_meant(tmp_path: Path) -> None:
@@ -257,7 +259,7 @@ def test_an_upgrade_takes_the_journal_to_the_new_space(tmp_path: Path, texts: li
         c.upgrade("hashed(96, 'new')")
         c.continue_upgrade()
         c.drop_old()
-        assert c.verify() == [] and c.info()["feedback"] == {"entries": 4, "shadows": 4}
+        assert c.verify() == [] and c.info()["feedback"] == {"entries": 4, "corrected_vectors": 4}
 
 
 def test_a_vector_as_a_query_is_of_its_own_encoder_only(tmp_path: Path, texts: list[str]) -> None:
@@ -281,7 +283,9 @@ def test_transforms_that_are_fitted_later_change_the_space(tmp_path: Path, texts
         c.feedback("river stone", "d9")
         c.add({"id": f"e{i}", "text": f"{texts[i % 200]} {i}"} for i in range(1000))
         c.reindex()
-        assert c.branches[0].fitted and c.verify() == [] and c.info()["feedback"] == {"entries": 1, "shadows": 1}
+        assert (
+            c.branches[0].fitted and c.verify() == [] and c.info()["feedback"] == {"entries": 1, "corrected_vectors": 1}
+        )
         assert all_scores(c, "river stone")["d9"] > all_scores(c, "river stone", feedback=False)["d9"]
 
 
@@ -309,7 +313,7 @@ def test_what_cannot_be_is_one_sentence_and_changes_nothing(tmp_path: Path, text
                 c.feedback(*arguments)  # type: ignore[arg-type]
         assert c.feedback_journal() == [] and c.forget_feedback() == 0 and c.replay_feedback() == 0
         c.feedback(np.zeros(64), "d1")  # no direction: nothing to learn
-        assert c.info()["feedback"] == {"entries": 1, "shadows": 0} and c.verify() == []
+        assert c.info()["feedback"] == {"entries": 1, "corrected_vectors": 0} and c.verify() == []
 
 
 def test_a_database_of_format_2_is_brought_up_by_the_first_feedback(tmp_path: Path, texts: list[str]) -> None:
@@ -334,13 +338,13 @@ def test_a_database_of_format_2_is_brought_up_by_the_first_feedback(tmp_path: Pa
         )
 
 
-def test_a_damaged_shadow_is_told_not_used_and_made_anew(tmp_path: Path, texts: list[str]) -> None:
+def test_a_damaged_corrected_vector_is_reported_not_used_and_recomputed(tmp_path: Path, texts: list[str]) -> None:
     with made(tmp_path / "c", texts) as c:
         c.feedback("river stone", "d9")
         sound = all_scores(c, "river stone")
         c.backend.db.execute("UPDATE shadows SET data = zeroblob(length(data))")
     with cd.open(tmp_path / "c") as c:
-        assert any("shadows are damaged" in fault for fault in c.verify())
+        assert any("corrected vectors are damaged" in fault for fault in c.verify())
         assert all_scores(c, "river stone") == all_scores(c, "river stone", feedback=False)
         c.replay_feedback()
         assert c.verify() == [] and all_scores(c, "river stone") == pytest.approx(sound)

@@ -324,3 +324,17 @@ def test_vectors_are_returned_as_they_are_stored(notes):
     assert found[1] is None and np.allclose([found[0]["vector"], found[2]["vector"]], expected, atol=1e-6)
     with pytest.raises(InputError, match="vector"):
         c.get("d1", include=["scores"])
+
+
+def test_notebooks_and_loggers_are_told(notes, caplog):
+    c, _ = notes
+    c.add([{"id": "<b>", "text": "<script>"}])
+    assert "61 documents" in c._repr_html_() and "static()" in c._repr_html_()
+    shown = c.search("<script>", k=3)._repr_html_()
+    assert "&lt;script&gt;" in shown and "<script>" not in shown and shown.count("<tr>") == 4
+    with caplog.at_level("INFO", logger="codomain"):
+        c.reindex()
+        c.compact()
+    assert [r.message.split(": ")[1] for r in caplog.records][:2] == [
+        "indexes written over 61 rows.", "compacted to 61 rows."
+    ]  # fmt: skip

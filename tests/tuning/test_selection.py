@@ -144,3 +144,40 @@ def test_the_best_of_many_equal_ones_looks_better_than_it_is() -> None:
     winner = max(o.mean for o in equal) - 0.5  # all are 0.5 in truth
     assert optimism(equal) == pytest.approx(winner, abs=0.04)
     assert optimism(equal[:1]) == pytest.approx(0, abs=0.01)
+
+
+def last_bits(outcomes: list[Outcome], seed: int) -> list[Outcome]:
+    """The same trials as another processor would have them: every value some last bits off."""
+    rng = np.random.default_rng(seed)
+    return [
+        outcome(o.expression, o.values + 2e-15 * rng.integers(-2, 3, len(o.values)), o.bytes, o.p50) for o in outcomes
+    ]
+
+
+def names(outcomes: list[Outcome]) -> list[str]:
+    return [o.expression for o in outcomes]
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_no_decision_depends_on_the_last_bits(seed: int) -> None:
+    rng = np.random.default_rng(0)
+    values = rng.permutation(np.arange(40) % 11 / 10)
+    trials = [
+        outcome("static() >> flat()", values, 1000),
+        outcome("minilm() >> flat()", rng.permutation(values), 1000),  # the same mean
+        outcome("static() >> int8() >> flat()", values, 400),
+        outcome("static() >> hnsw()", values - 0.01, 300),  # below by just the margin
+        outcome("bm25()", rng.permutation(values), 1000),
+    ]
+    moved = last_bits(trials, seed)
+    for margin in (0.0, 0.01):
+        one, two = choose(trials, margin), choose(moved, margin)
+        assert one is not None and two is not None
+        assert one.recommended.expression == two.recommended.expression == "static() >> int8() >> flat()"
+        assert one.best.expression == two.best.expression and names([*one.tied]) == names([*two.tied])
+    assert names(frontier(trials)) == names(frontier(moved)) and names(pareto(trials)) == names(pareto(moved))
+    assert [[v for v, _ in e.values] for e in effects(trials)] == [[v for v, _ in e.values] for e in effects(moved)]
+    assert optimism(trials, 50) == pytest.approx(optimism(moved, 50), abs=1e-9)
+    for rival in (trials[0], trials[3]):
+        apart = [beaten_by(one.values, [rival.values], 0.02, 0.05) for one in (trials[2], moved[2])]
+        assert apart == [None, None]  # equal, or by the same amount in every query

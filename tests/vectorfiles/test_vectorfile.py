@@ -86,7 +86,7 @@ def binary(keys: list[str], vectors: np.ndarray, end: bytes = b"") -> bytes:
 def test_vectors_have_length_one_and_norms_bring_back_what_was_given(words):
     assert len(words) == len(WORDS) and list(words) == WORDS
     np.testing.assert_allclose(words.query(WORDS), unit(VECTORS), atol=1e-6)
-    np.testing.assert_allclose(words.norms, np.linalg.norm(VECTORS, axis=1), rtol=1e-6)
+    np.testing.assert_allclose(words.norms, np.linalg.norm(VECTORS, axis=1), rtol=16 * np.finfo(np.float32).eps)
     raw = cd.vectorfiles.open(words.path, normalized=False)
     np.testing.assert_allclose(raw.query(WORDS), VECTORS, rtol=1e-5)
 

@@ -3,9 +3,12 @@
 app.py        the commands by name
 benchmark.py  codomain benchmark: make and reduce benchmarks
 classify.py   codomain classify: label a collection
+cluster.py    codomain cluster: groups of like documents
 compact.py    codomain compact: free the space of deleted documents
+dedupe.py     codomain dedupe: near duplicates
 demo.py       codomain demo: a collection to look at
 diagnose.py   codomain diagnose: vectors and texts of a collection, measured
+embed.py      codomain embed: texts to vectors, without a collection
 eval.py       codomain eval: pipelines on data sets with judgments
 export.py     codomain export: documents as JSON lines or Parquet
 feedback.py   codomain feedback: documents that were right or wrong for a query
@@ -13,18 +16,22 @@ import_.py    codomain import: what export wrote
 index.py      codomain index: files into a collection
 info.py       codomain info: counts, sizes, state
 learn.py      codomain learn: encoders from one's own data
+listing.py    codomain list, count and facets: documents without a query
 papers.py     codomain papers: the register of papers
 reindex.py    codomain reindex: indexes over all rows
 rm.py         codomain rm: delete documents
 search.py     codomain search
+similar.py    codomain similar: documents like others
 stages.py     codomain stages: what pipelines are made of
 tune.py       codomain tune: the best pipeline for one's data
+update.py     codomain update: other metadata, text or title
 upgrade.py    codomain upgrade: another encoder or pipeline
 vectors.py    codomain vectors: files of word vectors
 verify.py     codomain verify: every fault of a collection
 plugins.py    commands of other packages
 opening.py    open a collection, or create it
 progress.py   progress bars
+terminal.py   text of documents on its way to a terminal
 """
 
 from __future__ import annotations
@@ -32,6 +39,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import warnings
 from typing import Any, NoReturn
 
 
@@ -53,6 +61,7 @@ def _run() -> None:
     from codomain.cli.app import app
     from codomain.errors import CodomainError
 
+    warnings.showwarning = _note
     try:
         app()
     except CodomainError as error:
@@ -74,5 +83,17 @@ def _interrupt(_signal: int, _frame: Any) -> NoReturn:
     raise Interrupted
 
 
+def _note(message: Warning | str, category: type[Warning], *place: Any) -> None:
+    """A warning for users as a line; the others as Python shows them."""
+    from codomain.encode.text.window import CutWarning
+
+    if issubclass(category, CutWarning):
+        print(f"note: {message}", file=sys.stderr)
+    else:
+        print(warnings.formatwarning(message, category, *place[:2]), file=sys.stderr, end="")
+
+
 def _complain(sentence: str) -> None:
-    print(f"codomain: {sentence}", file=sys.stderr)
+    from codomain.cli.terminal import shown
+
+    print(f"codomain: {shown(sentence)}", file=sys.stderr)

@@ -9,9 +9,12 @@ import typer
 from codomain.cli import (
     benchmark,
     classify,
+    cluster,
     compact,
+    dedupe,
     demo,
     diagnose,
+    embed,
     eval,
     export,
     feedback,
@@ -19,12 +22,15 @@ from codomain.cli import (
     index,
     info,
     learn,
+    listing,
     papers,
     reindex,
     rm,
     search,
+    similar,
     stages,
     tune,
+    update,
     upgrade,
     vectors,
     verify,
@@ -36,7 +42,7 @@ app = typer.Typer(
     cls=Commands,
     help="The whole life of an embedding: index, search and measure your own documents.",
     no_args_is_help=True,
-    add_completion=False,
+    add_completion=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -44,7 +50,13 @@ app = typer.Typer(
 
 app.command("index")(index.index)
 app.command("search")(search.search)
+app.command("embed")(embed.embed)
+app.command("similar")(similar.similar)
+app.command("list")(listing.list_)
+app.command("count")(listing.count)
+app.command("facets")(listing.facets)
 app.command("info")(info.info)
+app.command("update")(update.update)
 app.command("rm")(rm.rm)
 app.command("export")(export.export)
 app.command("import")(import_.import_)
@@ -58,6 +70,8 @@ app.command("eval")(eval.eval)
 app.command("tune")(tune.tune)
 app.command("diagnose")(diagnose.diagnose)
 app.command("classify")(classify.classify)
+app.command("dedupe")(dedupe.dedupe)
+app.command("cluster")(cluster.cluster)
 app.command("demo")(demo.demo)
 app.command("papers")(papers.papers)
 app.add_typer(learn.app, name="learn")

@@ -13,6 +13,7 @@ def export(
     name: Annotated[Path, typer.Argument(help="The collection.", metavar="NAME")],
     to: Annotated[Path, typer.Argument(help="A .jsonl or .parquet file, or - for JSON lines on standard output.")],
     where: Annotated[str | None, typer.Option("--where", "-w", help="Only what a filter matches.")] = None,
+    vectors: Annotated[bool, typer.Option("--vectors", help="With a vector a document, as it is stored.")] = False,
 ) -> None:
     """Write documents with their ids, titles and metadata to a file that codomain import reads."""
     import codomain as cd
@@ -21,8 +22,8 @@ def export(
 
     with cd.open(name) as collection:
         if str(to) == "-":
-            export_jsonl(collection, sys.stdout, where)
+            export_jsonl(collection, sys.stdout, where, vectors=vectors)
             return
         with bars() as progress:
-            count = export_file(collection, to, where, progress)
+            count = export_file(collection, to, where, progress, vectors)
     typer.echo(f"{to}: {count:,} documents.")

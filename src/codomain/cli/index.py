@@ -63,6 +63,9 @@ def index(
     chunk_size: Annotated[
         int | None, typer.Option("--chunk-size", help="Tokens a chunk, for a new collection.")
     ] = None,
+    window: Annotated[
+        int | None, typer.Option("--window", help="Tokens a chunk with its title, in place of what the encoders read.")
+    ] = None,
     overlap: Annotated[int | None, typer.Option("--overlap", help="Tokens that neighbouring chunks share.")] = None,
     situate: Annotated[
         float | None, typer.Option("--situate", help="Share of the document in a chunk's vector.")
@@ -89,7 +92,7 @@ def index(
     from codomain.store.file_sync import index_files
 
     started = time.perf_counter()
-    settings = {"chunk_size": chunk_size, "overlap": overlap, "situate": situate}
+    settings = {"chunk_size": chunk_size, "overlap": overlap, "situate": situate, "window": window}
     fields: dict[str, Any] = {"format": format, "text_field": text_field, "id_field": id_field}
     fields |= {"title_field": title_field, "delimiter": delimiter, "encoding": encoding}
     chosen = {name: value for name, value in settings.items() if value is not None}
@@ -108,9 +111,10 @@ def index(
             report = index_files(
                 collection, paths, progress=progress, skip_bad=skip_bad, selection=selection(), force=force, **fields
             )
+        notes = collection.notes()
         if not no_reindex:
             collection.reindex()
-        _show(report, into, len(collection), time.perf_counter() - started, as_json)
+        _show(report, into, len(collection), time.perf_counter() - started, as_json, notes)
     if report.faults and not skip_bad:
         raise typer.Exit(3)
 
@@ -128,13 +132,14 @@ def _watch(
 
     started = time.perf_counter()
     for report in watch_files(collection, paths, selection=selection, **options):
+        notes = collection.notes()
         if not no_reindex:
             collection.reindex()
-        _show(report, into, len(collection), time.perf_counter() - started, as_json)
+        _show(report, into, len(collection), time.perf_counter() - started, as_json, notes)
         started = time.perf_counter()
 
 
-def _show(report: IndexReport, into: Path, documents: int, seconds: float, as_json: bool) -> None:
+def _show(report: IndexReport, into: Path, documents: int, seconds: float, as_json: bool, notes: list[str]) -> None:
     import json
 
     added = report.documents
@@ -158,10 +163,13 @@ def _show(report: IndexReport, into: Path, documents: int, seconds: float, as_js
             "documents": documents,
             "seconds": round(seconds, 3),
             "bad": bad,
+            "notes": notes,
         }
         typer.echo(json.dumps(outcome, ensure_ascii=False))
         return
     _show_notes(report)
+    for note in notes:
+        typer.echo(f"note: {note}", err=True)
     parts = [
         f"{added.added} new",
         f"{added.updated} changed",

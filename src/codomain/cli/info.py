@@ -23,11 +23,13 @@ def info(
     if as_json:
         typer.echo(json.dumps(facts, ensure_ascii=False))
         return
-    settings = ", ".join(f"{key} {value}" for key, value in facts["settings"].items())
+    settings = ", ".join(f"{key} {value}" for key, value in facts["settings"].items() if value is not None)
     typer.echo(f"pipeline   {facts['pipeline']}")
     typer.echo(f"documents  {facts['documents']:,} in {facts['chunks']:,} chunks from {facts['sources']:,} files")
     typer.echo(f"deleted    {facts['deleted_rows']:,} rows (codomain compact frees their space)")
     typer.echo(f"settings   {settings}")
+    for encoder, tokens in (facts["unread"]["windows"] or {}).items():
+        typer.echo(f"window     {encoder} reads {tokens:,} tokens of a chunk with its title and headings")
     typer.echo(f"size       {_megabytes(facts['database_bytes'])} database, {_megabytes(facts['index_bytes'])} indexes")
     for branch in facts["branches"]:
         waiting = "" if branch["fitted"] else ", transforms wait for 1,000 rows to be fitted on"
@@ -36,7 +38,9 @@ def info(
             f"{branch['rows_newer']:,} newer{waiting}"
         )
     if told := facts["feedback"]:
-        typer.echo(f"feedback   {told['entries']:,} entries, {told['shadows']:,} vectors moved")
+        typer.echo(f"feedback   {told['entries']:,} entries, {told['corrected_vectors']:,} corrected vectors")
+    for note in facts["notes"]:
+        typer.echo(f"note       {note}")
     for event in facts["history"][-5:]:
         at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(event["at"]))
         typer.echo(f"history    {at} {event['event']} {event['detail']}")

@@ -16,6 +16,9 @@ def reindex(name: Annotated[Path, typer.Argument(help="The collection.", metavar
 
     started = time.perf_counter()
     with cd.open(name) as collection:
+        notes = collection.notes()
         built = collection.reindex()
+    for note in notes:
+        typer.echo(f"note: {note}", err=True)
     what = f"indexes built in {time.perf_counter() - started:.2f} s" if built else "all indexes were up to date"
     typer.echo(f"{name}: {what}.")

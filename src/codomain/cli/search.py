@@ -28,6 +28,18 @@ def search(
     feedback: Annotated[
         bool, typer.Option("--feedback/--no-feedback", help="Whether to search the vectors that feedback corrected.")
     ] = True,
+    offset: Annotated[int, typer.Option("--offset", help="Leave out so many of the best.")] = 0,
+    sort: Annotated[
+        str | None, typer.Option("--sort", help="Order the hits by a field; -FIELD from the highest.", metavar="FIELD")
+    ] = None,
+    min_score: Annotated[float | None, typer.Option("--min-score", help="Leave out hits with a lower score.")] = None,
+    min_similarity: Annotated[
+        float | None, typer.Option("--min-similarity", help="Leave out hits with a lower score in the dense branch.")
+    ] = None,
+    max_per_source: Annotated[
+        int | None, typer.Option("--max-per-source", help="So many documents of one file at most.")
+    ] = None,
+    context: Annotated[int, typer.Option("--context", help="Show so many characters around the passage.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line and hit.")] = False,
 ) -> None:
     """Search a collection by meaning and by words."""
@@ -41,13 +53,25 @@ def search(
     found = False
     with cd.open(name) as collection:
         with collect() as report:
-            answers = collection.search_many(queries, k, where, explain, feedback)
+            answers = collection.search_many(
+                queries,
+                k,
+                where,
+                explain,
+                feedback,
+                offset=offset,
+                sort=sort,
+                min_score=min_score,
+                min_similarity=min_similarity,
+                max_per_source=max_per_source,
+                context=context,
+            )
         for text, hits in zip(queries, answers, strict=True):
             found = found or bool(hits)
             if as_json:
-                _print_json(hits, text if len(queries) > 1 else None, explain)
+                print_json(hits, text if len(queries) > 1 else None, explain)
             else:
-                _print_table(hits, text, collection, explain)
+                print_table(hits, text, collection, explain)
         if explain:
             # beside the lines of JSON, not among them
             for line in report.lines():
@@ -64,7 +88,8 @@ def _from_stdin() -> list[str]:
     return [clean(line.strip()) for line in lines if line.strip()]
 
 
-def _print_json(hits: list[Hit], query: str | None, explain: bool) -> None:
+def print_json(hits: list[Hit], query: str | None = None, explain: bool = False) -> None:
+    """One object a line and hit."""
     import json
 
     for rank, hit in enumerate(hits, 1):
@@ -72,6 +97,7 @@ def _print_json(hits: list[Hit], query: str | None, explain: bool) -> None:
             "rank": rank,
             "id": hit.id,
             "score": round(hit.score, 6),
+            "similarity": None if hit.similarity is None else round(hit.similarity, 6),
             "title": hit.title,
             "text": hit.text,
             "source": hit.source,
@@ -80,6 +106,8 @@ def _print_json(hits: list[Hit], query: str | None, explain: bool) -> None:
             "headings": list(hit.headings),
             "metadata": hit.metadata,
         }
+        if hit.context:
+            line["context"] = hit.context
         if query is not None:
             line["query"] = query
         if explain:
@@ -87,7 +115,8 @@ def _print_json(hits: list[Hit], query: str | None, explain: bool) -> None:
         typer.echo(json.dumps(line, ensure_ascii=False))
 
 
-def _print_table(hits: list[Hit], query: str, collection: Collection, explain: bool) -> None:
+def print_table(hits: list[Hit], query: str, collection: Collection, explain: bool = False) -> None:
+    """A row a hit, the words of the query marked."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -122,18 +151,19 @@ def _entry(hit: Hit, query: str) -> Text:
     """Title and id, where it stands, and the passage with the words of the query marked."""
     from rich.text import Text
 
+    from codomain.cli.terminal import shown
     from codomain.rank.snippet import snippet
 
     title = hit.title or hit.id
-    entry = Text(title, style="bold")
+    entry = Text(shown(title), style="bold")
     if hit.id != title:
-        entry.append(f"  {hit.id}", style="dim not bold")
+        entry.append(f"  {shown(hit.id)}", style="dim not bold")
     if hit.headings:
-        entry.append("\n" + " > ".join(hit.headings), style="not bold italic")
+        entry.append("\n" + shown(" > ".join(hit.headings)), style="not bold italic")
     # the headings that a chunk begins with stand above it already
-    body_text = re.sub(r"\A(?:\s*#{1,6} [^\n]*\n)+", "", hit.text)
-    shown, marks = snippet(body_text, query)
-    body = Text("\n" + shown, style="not bold")
+    body_text = hit.context or re.sub(r"\A(?:\s*#{1,6} [^\n]*\n)+", "", hit.text)
+    part, marks = (hit.context, []) if hit.context else snippet(body_text, query)
+    body = Text("\n" + shown(part), style="not bold")
     for start, end in marks:
         body.stylize("bold yellow", start + 1, end + 1)
     return entry.append_text(body)

@@ -38,6 +38,12 @@ def upgrade(
     ] = False,
     rollback: Annotated[bool, typer.Option("--rollback", help="Go back to the pipeline before the upgrade.")] = False,
     drop_old: Annotated[bool, typer.Option("--drop-old", help="Forget the vectors of the pipeline before.")] = False,
+    again: Annotated[
+        bool,
+        typer.Option(
+            "--rechunk", help="Cut documents again whose chunks are longer than what the encoders read, new and old."
+        ),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
 ) -> None:
     """Move a collection to another encoder or pipeline without a pause; with NAME alone, report its progress."""
@@ -54,11 +60,17 @@ def upgrade(
         if to is not None:
             try:
                 with bars(as_json) as progress:
-                    collection.upgrade(to, cast("Mode", mode), sample, floor, progress)
+                    collection.upgrade(to, cast("Mode", mode), sample, floor, progress, rechunk=again)
             except BelowFloor as refused:
                 for report in refused.reports:
                     _print_bridge(report)
                 raise
+        elif again and not (go_on or rollback or drop_old):
+            with bars(as_json) as progress:
+                done = collection.rechunk(progress)
+            collection.reindex()
+            if not as_json:
+                typer.echo(f"{name}: {done:,} documents cut again.")
         if background:
             _in_a_process_of_its_own(name)
         elif go_on or (to is not None and mode == "reembed"):

@@ -22,7 +22,7 @@ _ENOUGH = 16
 
 def flips(subject: Subject) -> Section:
     """The nearest other passage before and after small edits, among a sample encoded again."""
-    texts = subject.texts(_EDITED[hasattr(subject.encoder, "_model")])
+    texts = subject.texts(_EDITED[subject.encoder.network is not None])
     if len(texts) < 20:
         raise InputError(f"{len(texts)} different passages are too few.")
     found = Section(f"Flips under small edits: the nearest of {len(texts):,} passages is another one afterwards")
@@ -104,7 +104,7 @@ def _states(subject: Subject) -> tuple[int, tuple[Any, list[int]]]:
         try:
             states, kept = hidden_states(subject.encoder, long, length)
         except InputError:
-            if length == _LENGTHS[-1] or getattr(subject.encoder, "_model", None) is None:
+            if length == _LENGTHS[-1] or subject.encoder.network is None:
                 raise
             continue
         if len(kept) >= _ENOUGH or length == _LENGTHS[-1]:

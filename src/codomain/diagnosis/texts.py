@@ -38,7 +38,7 @@ def texts(subject: Subject) -> Section:
 
 def truncation(subject: Subject) -> Section:
     """Texts longer than what the encoder reads."""
-    model = getattr(subject.encoder, "_model", None)
+    model = subject.encoder.network
     limit = getattr(model, "max_seq_length", None)
     if model is None or not limit:
         raise InputError(f"{subject.expression} reads texts of any length, as far as is known.")

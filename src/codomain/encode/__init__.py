@@ -2,6 +2,7 @@
 
 text/      texts: a bundled table of token rows, models of sentence-transformers, hashed words and n-grams
 words/     texts by vectors of their words
+given.py   vectors of one's own
 frozen.py  an encoder as it was when its vectors were stored
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 from codomain.lazy import exports
 
 _HOMES = {
+    "GivenVectors": "codomain.encode.given",
     "StaticEncoder": "codomain.encode.text.static",
     "VectorFileEncoder": "codomain.encode.words.vectorfile",
     "TransformerEncoder": "codomain.encode.text.transformer",
@@ -22,6 +24,7 @@ _HOMES = {
 __all__ = [
     "BagOfWordsEncoder",
     "CharNGramEncoder",
+    "GivenVectors",
     "LateEncoder",
     "MiniLMEncoder",
     "SpladeEncoder",

@@ -11,6 +11,20 @@ from codomain.progress import Progress
 from codomain.stage import Stage
 
 
+def as_stored(encoder: Any, fingerprint: str) -> Any:
+    """The encoder in the form that has this fingerprint: itself, or as it was before texts had one form.
+
+    >>> from codomain.encode import StaticEncoder
+    >>> before = StaticEncoder().earlier()
+    >>> as_stored(StaticEncoder(), before.fingerprint).fingerprint == before.fingerprint
+    True
+    """
+    if not hasattr(encoder, "earlier") or encoder.fingerprint == fingerprint:
+        return encoder
+    before = encoder.earlier()
+    return before if before is not None and before.fingerprint == fingerprint else encoder
+
+
 class FrozenEncoder(Stage):
     """A stand-in that knows an encoder's dimensions and fingerprint, and asks the encoder itself for new vectors only.
 
@@ -54,7 +68,7 @@ class FrozenEncoder(Stage):
     def usable(self) -> bool:
         """Whether the encoder can still be loaded and is what it was."""
         try:
-            return bool(self.encoder.fingerprint == self.fingerprint)
+            return bool(as_stored(self.encoder, self.fingerprint).fingerprint == self.fingerprint)
         except Exception:  # a model that is gone fails in any way
             return False
 
@@ -69,9 +83,11 @@ class FrozenEncoder(Stage):
         return self._checked().encode_queries(texts, progress)
 
     def _checked(self) -> Any:
-        if self.encoder.fingerprint != self.fingerprint:
+        encoder = as_stored(self.encoder, self.fingerprint)
+        if encoder.fingerprint != self.fingerprint:
             raise StoreError(
                 f"the encoder {self.encoder} is not the one that made the old vectors any more: "
                 "finish the upgrade with codomain upgrade --continue."
             )
-        return self.encoder
+        self.encoder = encoder
+        return encoder

@@ -43,6 +43,9 @@ class IndexStage(Stage):
     nprobe: int | None = None
     """Lists that a search reads, for an index of lists; None for others."""
 
+    version: ClassVar[str] = ""
+    """Counted up where the same expression makes another index of the same rows: a file of an earlier one is made again."""
+
     needs_rows: ClassVar[bool] = False
     """Whether it may read rows through what `attach` gives it."""
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
-from codomain.analyzer import Analyzer, Vocabulary
+from codomain.analyzer import VERSION, Analyzer, Vocabulary
+from codomain.analyzer.language import SAMPLE, Evidence
+from codomain.analyzer.terms import EXACT
+from codomain.contracts import RowReader
 from codomain.errors import InputError
 from codomain.index.array_files import open_arrays, save_arrays
 from codomain.index.base import IndexStage
@@ -30,7 +33,11 @@ class BM25(IndexStage):
     """Lexical search with BM25, in Lucene's variant; only documents that hold a word of the query are found.
 
     "The Probabilistic Relevance Framework: BM25 and Beyond" (2009); the variant after "Which BM25 Do You Mean?" (2020).
-    `stemmer` is a Snowball language such as "english", or None.
+    `stemmer` is a Snowball language such as "english", or None to keep words whole; its stop words are left out, and
+    `stop_words` are another language's, a list of words, or None. `language="german"` names both at once; "auto" finds the
+    language by the first 1,000 texts, and stems nothing where none is clear. Words are compared in Unicode's form NFKC,
+    case folded. With `marks="fold"` accents, harakat and Hebrew points may be left out, and a document with the accents of
+    the query counts more; "keep" compares them. Scripts without spaces and Korean are cut into letters and pairs of letters.
 
     >>> index = BM25().build(["a cat sat", "dogs bark", "the cats of Rome"])
     >>> index.search(["cat in Rome"], k=3).rows
@@ -40,9 +47,25 @@ class BM25(IndexStage):
     grows: ClassVar[bool] = True
     exact: ClassVar[bool] = True
 
-    def __init__(self, k1: float = 1.2, b: float = 0.75, stemmer: str | None = "english") -> None:
+    version: ClassVar[str] = f"analyzer {VERSION}"
+
+    def __init__(
+        self,
+        k1: float = 1.2,
+        b: float = 0.75,
+        stemmer: str | None = "english",
+        language: str | None = None,
+        stop_words: str | Sequence[str] | None = "language",
+        marks: Literal["fold", "keep"] = "fold",
+    ) -> None:
         self.k1, self.b, self.stemmer = check_float("k1", k1), check_float("b", b, 0, 1), stemmer
-        self._analyzer = Analyzer(stemmer)
+        self.language, self.stop_words, self.marks = language, stop_words, marks
+        if language is not None and stemmer != "english":
+            raise ValueError(f"needs a language or a stemmer, not both {language!r} and {stemmer!r}")
+        self._evidence = Evidence()
+        self._sampled = 0
+        self._owner: RowReader | None = None
+        self._speak(None if language == "auto" else language or stemmer)
         self._segments: list[Segment]
         self._removed: Rows
         self._stored: int
@@ -56,6 +79,12 @@ class BM25(IndexStage):
 
     def build(self, texts: Sequence[str], progress: Progress | None = None) -> Self:
         """Replace the contents; `progress` follows the texts."""
+        self._evidence, self._sampled = Evidence(), 0
+        self._listen(texts)
+        self._fill(texts, progress)
+        return self
+
+    def _fill(self, texts: Sequence[str], progress: Progress | None = None) -> None:
         self._reset([], np.zeros(0, np.int64))
         vocabulary = Vocabulary(self._analyzer)
         advance = counter(progress, "indexing", len(texts))
@@ -63,12 +92,36 @@ class BM25(IndexStage):
             part = texts[start : start + _TEXTS]
             self._append(segment(part, start, vocabulary))
             advance(len(part))
-        return self
 
     def add(self, texts: Sequence[str]) -> None:
         """Append rows as a segment of their own; segments of like size are merged, so there are never many."""
-        if len(texts):
-            self._append(segment(texts, self._stored, Vocabulary(self._analyzer)))
+        if not len(texts):
+            return
+        if self._listen(texts) and self._owner is not None:  # another language: what is there is read again
+            removed = self._removed
+            self._fill(self._owner.texts(np.arange(self._stored)))
+            self._reset(self._segments, removed)
+        self._append(segment(texts, self._stored, Vocabulary(self._analyzer)))
+
+    def attach(self, rows: RowReader) -> None:
+        """Keep who has the texts: they are read again where the first few were in another language than the first 1,000."""
+        self._owner = rows
+
+    def _listen(self, texts: Sequence[str]) -> bool:
+        """Take the language of `language="auto"` from more texts; whether it is another one now."""
+        if self.language != "auto" or self._sampled >= SAMPLE:
+            return False
+        sample = texts[: SAMPLE - self._sampled]
+        self._evidence.read(sample)
+        self._sampled += len(sample)
+        before, now = self._spoken, self._evidence.language
+        if now != before:
+            self._speak(now)
+        return now != before
+
+    def _speak(self, language: str | None) -> None:
+        self._spoken = language
+        self._analyzer = Analyzer(language, self.stop_words, self.marks)
 
     def remove(self, rows: Rows) -> None:
         """Leave rows out of every later search and of all statistics."""
@@ -95,12 +148,22 @@ class BM25(IndexStage):
         if not 0 <= row < self._stored:
             raise InputError(f"there is no row {row}: the index holds {self._stored}.")
         parts: dict[str, float] = {}
-        for term, times in Counter(self._analyzer.terms(query)).items():
-            rows, counts = self._postings(term)
-            at = np.searchsorted(rows, row)
-            if at < len(rows) and rows[at] == row:
-                parts[term] = float(times * self._idf(rows) * self._weights(rows[at : at + 1], counts[at : at + 1])[0])
+        for asked, times in Counter(self._analyzer.query(query)).items():
+            found = {term: score for term in asked.forms if (score := self._score(term, row))}
+            best = max(found, key=found.__getitem__, default=None)
+            if best is not None:
+                parts[best] = parts.get(best, 0.0) + times * found[best]
+            if asked.exact is not None and (score := self._score(asked.exact, row)):
+                parts[asked.exact] = parts.get(asked.exact, 0.0) + times * EXACT * score
         return parts
+
+    def _score(self, term: str, row: int) -> float:
+        """What one occurrence of a term in a query adds to the score of a row."""
+        rows, counts = self._postings(term)
+        at = np.searchsorted(rows, row)
+        if at == len(rows) or rows[at] != row:
+            return 0.0
+        return float(self._idf(rows) * self._weights(rows[at : at + 1], counts[at : at + 1])[0])
 
     def analyze(self, text: str) -> list[tuple[str, int, int]]:
         """The terms of a text with where their words start and end, as indexed: for highlighting.
@@ -121,17 +184,34 @@ class BM25(IndexStage):
     def save(self, folder: Path) -> None:
         """Write the segments and the removed rows to a folder."""
         arrays = {f"{name}_{i}": a for i, part in enumerate(self._segments) for name, a in part._asdict().items()}
-        settings = {"stemmer": self.stemmer, "segments": len(self._segments)}
+        settings = {**self._settings, "segments": len(self._segments)}
+        if self.language == "auto":
+            settings |= {"spoken": self._spoken, "evidence": dict(self._evidence), "sampled": self._sampled}
         save_arrays(folder, "bm25", arrays | {"removed": self._removed}, settings)
 
     def load(self, folder: Path) -> Self:
-        """Map what `save` wrote; raises InputError for damaged files or another stemmer."""
+        """Map what `save` wrote; raises InputError for damaged files, other settings or an earlier analyzer."""
         arrays, settings = open_arrays(folder, "bm25")
-        if settings["stemmer"] != self.stemmer:
-            raise InputError(f"{folder} was saved with stemmer={settings['stemmer']!r}, not by {self}.")
+        for name, value in self._settings.items():
+            if settings.get(name) != value:
+                raise InputError(
+                    f"{folder} was saved with {name}={settings.get(name)!r}, not by {self}: build it again."
+                )
+        if self.language == "auto":
+            self._evidence, self._sampled = Evidence(settings["evidence"]), settings["sampled"]
+            self._speak(settings["spoken"])
         parts = [Segment(*(arrays[f"{name}_{i}"] for name in Segment._fields)) for i in range(settings["segments"])]
         self._reset(parts, arrays["removed"])
         return self
+
+    @property
+    def _settings(self) -> dict[str, Any]:
+        """What decides the terms."""
+        stop = self.stop_words if self.stop_words is None or isinstance(self.stop_words, str) else [*self.stop_words]
+        return {
+            "analyzer": VERSION, "stemmer": self.stemmer, "language": self.language, "stop_words": stop,
+            "marks": self.marks,
+        }  # fmt: skip
 
     def _reset(self, segments: list[Segment], removed: Rows) -> None:
         self._segments, self._removed = segments, removed
@@ -164,12 +244,27 @@ class BM25(IndexStage):
     def _scores(self, query: str) -> Floats:
         """Scores (n,) of all rows; 0 where no term of the query occurs."""
         scores = np.zeros(self._stored, np.float32)
-        for term, times in Counter(self._analyzer.terms(query)).items():
-            rows, counts = self._postings(term)
-            record(scored=len(rows))
-            if len(rows):
-                scores[rows] += np.float32(times * self._idf(rows)) * self._weights(rows, counts)
+        for asked, times in Counter(self._analyzer.query(query)).items():
+            if len(asked.forms) == 1:
+                for rows, weights in self._weighted(asked.forms[0], times):
+                    scores[rows] += weights
+            else:  # forms that stand for each other: the best one counts
+                best = np.zeros(self._stored, np.float32)
+                for form in asked.forms:
+                    for rows, weights in self._weighted(form, times):
+                        best[rows] = np.maximum(best[rows], weights)
+                scores += best
+            if asked.exact is not None:
+                for rows, weights in self._weighted(asked.exact, EXACT * times):
+                    scores[rows] += weights
         return scores
+
+    def _weighted(self, term: str, times: float) -> Iterator[tuple[np.ndarray, Floats]]:
+        """The rows of a term with what it adds to their scores; nothing where no row holds it."""
+        rows, counts = self._postings(term)
+        record(scored=len(rows))
+        if len(rows):
+            yield rows, np.float32(times * self._idf(rows)) * self._weights(rows, counts)
 
     def _idf(self, rows: np.ndarray) -> float:
         # ln(1 + (N - df + 0.5) / (df + 0.5))

@@ -170,7 +170,7 @@ def load_teacher(name: str) -> tuple[Any, dict[str, Any]]:
     """A sentence-transformers model and its tokenizer.json as a dictionary; an uncased WordPiece tokenizer is needed."""
     from codomain.encode import MiniLMEncoder, TransformerEncoder
 
-    model = (MiniLMEncoder() if name == "minilm" else TransformerEncoder(name))._model
+    model = (MiniLMEncoder() if name == "minilm" else TransformerEncoder(name)).network
     backend = getattr(model.tokenizer, "backend_tokenizer", None)
     tokenizer = json.loads(backend.to_str()) if backend is not None else {}
     if tokenizer.get("model", {}).get("type") != "WordPiece" or not (tokenizer.get("normalizer") or {}).get(

@@ -4,27 +4,38 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from codomain.analyzer import Analyzer
 
 _WIDTH = 240
 
 
-def snippet(text: str, query: str, width: int = _WIDTH) -> tuple[str, list[tuple[int, int]]]:
+def snippet(
+    text: str, query: str, width: int = _WIDTH, analyzer: Analyzer | None = None
+) -> tuple[str, list[tuple[int, int]]]:
     """About `width` characters of a text with the most words of a query, and where those words stand in them.
 
-    Words match as BM25 matches them: case and endings do not count.
+    Words match as BM25 matches them with its `analyzer`, else an English one: case, accents and endings do not count.
 
     >>> shown, marks = snippet("Foxes are red. Whales are blue.", "a whale")
     >>> [shown[start:end] for start, end in marks]
     ['Whales']
     """
-    from codomain.index.bm25 import BM25
+    from codomain.analyzer import Analyzer
 
-    words = BM25()
-    wanted = {term for term, _, _ in words.analyze(query)}
-    places = [(start, end, term) for term, start, end in words.analyze(text) if term in wanted]
+    analyzer = analyzer or Analyzer()
+    wanted = {term for asked in analyzer.query(query) for term in asked.forms}
+    places = [(start, end, term) for term, start, end in analyzer.spans(text) if term in wanted]
     start, stop = _window(text, places, width)
     shown, offset = _one_line(text[start:stop])
-    marks = [(offset[a - start], offset[b - start]) for a, b, _ in places if a >= start and b <= stop]
+    marks: list[tuple[int, int]] = []
+    for a, b in sorted((a - start, b - start) for a, b, _ in places if a >= start and b <= stop):
+        if marks and offset[a] < marks[-1][1]:  # pairs of letters overlap
+            marks[-1] = (marks[-1][0], max(marks[-1][1], offset[b]))
+        else:
+            marks.append((offset[a], offset[b]))
     before = "... " if start > 0 else ""
     after = " ..." if stop < len(text) else ""
     return before + shown + after, [(a + len(before), b + len(before)) for a, b in marks]

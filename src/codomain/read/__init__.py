@@ -8,7 +8,8 @@ encodings.py      bytes to text
 record_stream.py  `records`: files to records
 fields.py         which fields of a row are its text, title and id
 values.py         the plainest value that a cell spells
-metadata.py       values that metadata may have
+metadata.py       what metadata a document may have, and in which form it is stored
+frames.py         tables in memory: data frames, Arrow tables, data sets
 record.py         a document with its id, text, title, metadata and media
 remote.py         addresses of web pages and databases
 web.py            web pages and sitemaps

@@ -17,7 +17,17 @@ from codomain.read.unpack import PACKED
 from codomain.registry import lookup, names, register
 
 BadKind = Literal[
-    "broken", "empty", "duplicate", "binary", "encoding", "unreadable", "no text", "link", "partial", "ignored"
+    "broken",
+    "empty",
+    "duplicate",
+    "binary",
+    "encoding",
+    "unreadable",
+    "no text",
+    "link",
+    "partial",
+    "ignored",
+    "left out",
 ]
 
 FAULTS = frozenset({"broken", "unreadable"})

@@ -32,11 +32,13 @@ _IN_PRINTED_FORM = (uuid.UUID, PurePath, dt.time)
 """Types whose printed form is their whole value."""
 
 
-def flatten(fields: Mapping[Any, Any], missing: Counter[str] | None = None) -> dict[str, Value]:
+def flatten(
+    fields: Mapping[Any, Any], missing: Counter[str] | None = None, refused: Counter[str] | None = None
+) -> dict[str, Value]:
     """Metadata as it is stored: nested objects become dotted names, tuples and arrays lists, sets sorted lists, dates ISO text.
 
     Whole numbers beyond 64 bits become text, digit by digit. With `missing`, as for the rows of tables, NaN, NaT and NA are
-    left out and counted there by name.
+    left out and counted there by name; with `refused`, so are values that cannot be kept.
 
     >>> flatten({"author": {"name": "Ada", "born": dt.date(1815, 12, 10)}, "tags": {"b", "a"}, "years": (np.int64(1843),)})
     {'author.name': 'Ada', 'author.born': '1815-12-10', 'tags': ['a', 'b'], 'years': [1843]}
@@ -44,12 +46,14 @@ def flatten(fields: Mapping[Any, Any], missing: Counter[str] | None = None) -> d
     Raises ValueError for NaN, infinity, a type that cannot be kept, two fields of one name, or what is nested too deeply.
     """
     try:
-        return _flatten(fields, "", missing)
+        return _flatten(fields, "", missing, refused)
     except RecursionError:
         raise ValueError("holds metadata that is nested too deeply") from None
 
 
-def _flatten(fields: Mapping[Any, Any], prefix: str, missing: Counter[str] | None) -> dict[str, Value]:
+def _flatten(
+    fields: Mapping[Any, Any], prefix: str, missing: Counter[str] | None, refused: Counter[str] | None
+) -> dict[str, Value]:
     flat: dict[str, Value] = {}
     count = 0
     for name, value in fields.items():
@@ -60,7 +64,7 @@ def _flatten(fields: Mapping[Any, Any], prefix: str, missing: Counter[str] | Non
             if "\0" in value or not value.isascii():
                 value = clean(value)
         elif isinstance(value, Mapping):
-            inner = _flatten(value, f"{full}.", missing)
+            inner = _flatten(value, f"{full}.", missing, refused)
             count += len(inner)
             flat.update(inner)
             continue
@@ -68,7 +72,13 @@ def _flatten(fields: Mapping[Any, Any], prefix: str, missing: Counter[str] | Non
             missing[full] += 1
             continue
         elif kind is not int or value not in _INT64:
-            value = _kept(full, value)
+            try:
+                value = _kept(full, value)
+            except ValueError:
+                if refused is None:
+                    raise
+                refused[full] += 1
+                continue
         flat[full] = value
         count += 1
     if count > len(flat):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -133,6 +134,7 @@ def _table(file: SourceFile, fields: Fields, skip_bad: bool, on_bad: OnFault | N
             raise InputError(str(bad))
         _report(on_bad, bad)
 
+    left_out: Counter[str] = Counter()  # values that metadata does not take, by field
     seen: dict[int, int] = {}  # hash of the id -> line: 60 bytes a row, not the id itself
     without: set[tuple[str, ...]] = set()  # names of fields among which no text was
     ragged = file.format in RAGGED
@@ -160,7 +162,7 @@ def _table(file: SourceFile, fields: Fields, skip_bad: bool, on_bad: OnFault | N
                 broken(line, fields.sentence(row))
                 continue
         try:
-            record = _record(row, chosen, fields, file, source)
+            record = _record(row, chosen, fields, file, source, None if ragged else left_out)
         except ValueError as error:
             broken(line, str(error))
             continue
@@ -177,12 +179,24 @@ def _table(file: SourceFile, fields: Fields, skip_bad: bool, on_bad: OnFault | N
         yield record
     if not some:
         _report(on_bad, ReadFault(name, 0, "empty", "holds no rows"))
+    for field, times in left_out.items():
+        _report(
+            on_bad,
+            ReadFault(name, 0, "left out", f'has values in "{field}" that cannot be kept: {times} were left out'),
+        )
 
 
 _NO_IDS = (float, dict, list, bool)
 
 
-def _record(row: dict[str, Any], chosen: Chosen, fields: Fields, file: SourceFile, source: str) -> Record | None:
+def _record(
+    row: dict[str, Any],
+    chosen: Chosen,
+    fields: Fields,
+    file: SourceFile,
+    source: str,
+    left_out: Counter[str] | None,
+) -> Record | None:
     title = (words(row, chosen.title) or "").strip() or None if chosen.title else None
     text = fields.text(row, chosen)
     if not text.strip():
@@ -196,4 +210,4 @@ def _record(row: dict[str, Any], chosen: Chosen, fields: Fields, file: SourceFil
     left = rest(row, chosen)
     if file.format in ("csv", "tsv"):
         left = {name: typed(value) for name, value in left.items()}
-    return Record(identity, text, title, plain_names(flatten(left)), source)
+    return Record(identity, text, title, plain_names(flatten(left, refused=left_out)), source)

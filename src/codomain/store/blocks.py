@@ -12,6 +12,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from codomain.encode.text.window import cuts_are_counted
 from codomain.errors import StoreError
 from codomain.items import Item
 from codomain.plan import Branch, encode
@@ -140,7 +141,8 @@ class Blocks:
         items, wanted, owner = self._items_around(rows)
         encoder = self.plan.encoder
         assert encoder is not None
-        vectors = encode(encoder, items)
+        with cuts_are_counted():
+            vectors = encode(encoder, items)
         if owner is not None:
             vectors = situate(vectors, owner, self.situated)
         return vectors if wanted is None else vectors[wanted]

@@ -14,7 +14,9 @@ import numpy as np
 
 from codomain import __version__
 from codomain.contracts import Index
-from codomain.errors import CodomainError, StoreError
+from codomain.encode.frozen import as_stored
+from codomain.encode.text.encoder import TEXT_VERSION
+from codomain.errors import StoreError
 from codomain.index.rescore import to_be_merged
 from codomain.items import Item
 from codomain.plan import Branch
@@ -45,7 +47,7 @@ class StoredBranch:
         self.key = plan.identity if key is None else key  # its name in the database
         self.index_files = IndexFiles(backend.folder, self.key)
         self.blocks = Blocks(plan, backend, situated)
-        self._checked = False
+        self._checked = self._settled = False
         self.forget()
 
     def forget(self) -> None:
@@ -75,7 +77,7 @@ class StoredBranch:
         encoder = self.plan.encoder
         fingerprint = encoder.fingerprint if encoder else self.plan.identity
         self.backend.branches.add(self.key, fingerprint)
-        self._checked = True
+        self._checked = self._settled = True
 
     def refresh(self) -> None:
         """Read the branch's entry: its number, and the transforms if somebody has fitted them since."""
@@ -92,15 +94,33 @@ class StoredBranch:
 
     def check_encoder(self) -> None:
         """Refuse to mix vectors: the encoder must be the one that the collection was made with."""
-        encoder = self.plan.encoder
-        if encoder is None or self._checked:
+        if self.plan.encoder is None or self._checked:
             return
+        self.settle()
+        encoder = self.plan.encoder
         if encoder.fingerprint != self.encoder_fingerprint:
             raise StoreError(
                 f"the vectors of {self.folder} were made with another version of {encoder}, and vectors of two encoders "
                 f'cannot be mixed: codomain upgrade {self.folder} --to "{encoder}" moves the collection to this one.'
             )
         self._checked = True
+
+    def settle(self) -> None:
+        """Take the encoder as it was when the vectors were stored, where it can still be had so."""
+        if self.plan.encoder is None or self._settled:
+            return
+        encoder, *rest = self.plan.stages
+        self.plan.stages = (as_stored(encoder, self.encoder_fingerprint), *rest)
+        self._settled = True
+
+    @property
+    def earlier(self) -> bool:
+        """Whether the vectors were made by an earlier form of the encoder, which goes on answering."""
+        return getattr(self.plan.encoder, "text_version", TEXT_VERSION) < TEXT_VERSION
+
+    def made_before(self, epoch: int) -> bool:
+        """Whether the index file of a text index is of an earlier version, which is not used."""
+        return self.plan.encoder is None and self.index_files.outdated(self._index_fingerprint, epoch)
 
     @property
     def encoder_fingerprint(self) -> str:
@@ -115,6 +135,7 @@ class StoredBranch:
         self.refresh()
         if self.fitted or rows < LEAST_TO_FIT:
             return False
+        self.settle()
         raw = joined([vectors for _, vectors in self.blocks.read(0)])
         sample = raw if len(raw) <= MOST_TO_FIT else raw[np.random.default_rng(0).choice(len(raw), MOST_TO_FIT, False)]
         self.plan.fit(sample)
@@ -158,6 +179,7 @@ class StoredBranch:
     def sync(self, rows: int, epoch: int) -> None:
         """Bring index and tail up to the `rows` rows that the current transaction sees."""
         self.refresh()
+        self.settle()
         self._open_index(rows, epoch)
         if rows > self.synced:
             self._extend(rows)
@@ -169,16 +191,13 @@ class StoredBranch:
         """Load the index that covers most, if it covers more than the one at hand."""
         if not self.fitted:
             return
-        for covered, path in self._indexes(epoch):
-            if self._opened < covered <= rows:
-                try:
-                    index = self.plan.open(path, self)
-                except (CodomainError, OSError):
-                    continue  # damaged or just replaced: the next one, or none, and the rows are searched exactly
-                self.forget()
-                self.index = index
-                self.covered = self.synced = self._opened = covered
-                return
+        found = self.index_files.open(
+            self._index_fingerprint, epoch, rows, lambda path: self.plan.open(path, self), above=self._opened
+        )
+        if found is not None:
+            self.forget()
+            covered, self.index = found
+            self.covered = self.synced = self._opened = covered
 
     def _indexes(self, epoch: int) -> list[tuple[int, Path]]:
         return self.index_files.usable(self._index_fingerprint, epoch)
@@ -186,7 +205,7 @@ class StoredBranch:
     @property
     def _index_fingerprint(self) -> str:
         """What an index must have been made by and for: this version of the code, the expression, encoder and transforms."""
-        vectors = self.plan.fingerprint if self.plan.encoder else ""
+        vectors = self.plan.fingerprint if self.plan.encoder else self.plan.index.version
         return hashlib.sha256(f"{__version__}\n{self.plan.identity}\n{vectors}".encode()).hexdigest()
 
     def _extend(self, rows: int) -> None:

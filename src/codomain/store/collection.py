@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, cast, overload
 from codomain.errors import InputError, PipelineError, StoreError
 from codomain.items import Item as Passage
 from codomain.items import Query
-from codomain.plan import PlanNode
+from codomain.plan import PlanNode, modalities_of
 from codomain.progress import Progress
 from codomain.stage import Stage
 from codomain.store.backend import Backend
@@ -20,20 +20,21 @@ from codomain.store.backend.choose import open_backend
 from codomain.store.backend.errors import closed
 from codomain.store.backend.values import ChunkFields, Event
 from codomain.store.branch import MOST_TO_FIT, StoredBranch
+from codomain.store.by_vector import VectorQuery, Weighted, given_vector, like_documents, with_vector
 from codomain.store.filters.where import Where, parse_where
-from codomain.store.hits import Hit
+from codomain.store.hits import Answers
 from codomain.store.ids import DocumentId, document_ids
-from codomain.store.listing import count, documents, facets, get, listed, sort_key
+from codomain.store.listing import as_html, count, documents, facets, get, listed, sort_key
 from codomain.store.passages import items_of, passages_of
 from codomain.store.search import Wanted, search_by_vector, search_many
 from codomain.store.settings import Settings
 from codomain.store.state import CollectionState
+from codomain.store.tables import to_arrow, to_pandas, to_polars
 from codomain.store.update import UNCHANGED, update, update_where
 from codomain.vectors import Floats, Rows
 
 if TYPE_CHECKING:
     from codomain.pipeline import Pipeline
-    from codomain.store.by_vector import VectorQuery, Weighted
     from codomain.store.ingest import AddReport, Item
     from codomain.store.upgrade.state import Mode
 
@@ -94,6 +95,9 @@ class Collection:
     def __repr__(self) -> str:
         return f"Collection({str(self.folder)!r})"
 
+    def _repr_html_(self) -> str:
+        return as_html(self)
+
     def __len__(self) -> int:
         with self.held() as backend:
             return backend.documents.count()
@@ -137,20 +141,38 @@ class Collection:
 
     # --- writing -------------------------------------------------------------------------------------------------
 
-    def add(self, items: Iterable[Item], progress: Progress | None = None) -> AddReport:
+    def add(
+        self,
+        items: Iterable[Item] | Any,
+        progress: Progress | None = None,
+        *,
+        text_field: str | None = None,
+        title_field: str | None = None,
+        id_field: str | None = None,
+        vector_field: str | None = None,
+    ) -> AddReport:
         """Add documents, or update those whose id is there already; unchanged ones are left alone.
 
         An item is a text, a dict with `text` or `media` and optionally `id`, `title` and `metadata`, `Media`, an array (of
-        the one modality beside text that the pipeline starts from), or a `Record`. Each batch is acknowledged, through `progress` and by returning, only when it is on disk.
+        the one modality beside text that the pipeline starts from), or a `Record`. They may come from any iterable. Of a table
+        (a data frame of pandas or polars, an Arrow table, a data set of `datasets`) each row is a document; its text, title
+        and id come from the usual columns or from those that are named, the others are metadata. Where the pipeline starts
+        from vectors() the column "vector", or the one that is named, has them.
+
+        Each batch is acknowledged, through `progress` and by returning, only when it is on disk.
 
         Raises InputError for an item that cannot be stored, StoreError when the collection cannot be written.
         """
-        if isinstance(items, str | Mapping):
-            raise InputError("add takes a list of documents; a single one is written [document].")
-        from codomain.store.ingest import add_records  # readers do not need it
+        from codomain.store.ingest import add_items  # readers do not need it
 
+        columns = {
+            "text_field": text_field,
+            "title_field": title_field,
+            "id_field": id_field,
+            "vector_field": vector_field,
+        }
         with self.backend.sentences():
-            return add_records(self, items, progress=progress)
+            return add_items(self, items, progress, columns)
 
     def update(
         self,
@@ -229,12 +251,13 @@ class Collection:
         min_similarity: float | None = None,
         max_per_source: int | None = None,
         context: int = 0,
-    ) -> list[Hit]:
+    ) -> Answers:
         """The k best documents for a query, best first, each with its best chunk.
 
         A query is a text, or media of a modality that the pipeline starts from, such as an image as an array. Instead of it
         `vector` is a vector (d,) of the first dense encoder, and `like` the id of a document, several ids, or a weight for
-        each (negative: away from it); both search the first dense branch alone. `where` filters by metadata (see
+        each (negative: away from it); both search the first dense branch alone. Where a branch starts from vectors(), a
+        text and a vector may be given together. `where` filters by metadata (see
         `codomain.store.filters.where`); `offset` leaves out the best ones, `sort` orders the hits by a field ("-year": from
         the highest), `min_score` and `min_similarity` leave out weaker hits, `max_per_source` takes so many documents of a
         file at most, `context` adds so many characters around the chunk. With `feedback` off, what `feedback` has moved counts as it was.
@@ -243,11 +266,12 @@ class Collection:
         collection cannot be read.
         """
         wanted = Wanted(k, offset, sort, min_score, min_similarity, max_per_source, context)
+        if vector is not None and isinstance(query, str) and "vector" in modalities_of(self.state.root):
+            query, vector = with_vector(self, query, vector), None
         if (query is not None) + (vector is not None) + (like is not None) != 1:
             raise InputError("search takes a query, a vector or like, one of them.")
         if query is not None:
             return search_many(self, [query], where, feedback, wanted)[0]
-        from codomain.store.by_vector import given_vector, like_documents
 
         def ask(collection: Collection) -> VectorQuery:
             return given_vector(collection, vector) if like is None else like_documents(collection, like)
@@ -268,7 +292,7 @@ class Collection:
         min_similarity: float | None = None,
         max_per_source: int | None = None,
         context: int = 0,
-    ) -> list[list[Hit]]:
+    ) -> list[Answers]:
         """`search` for several queries at once, encoded together."""
         wanted = Wanted(k, offset, sort, min_score, min_similarity, max_per_source, context)
         return search_many(self, queries, where, feedback, wanted)
@@ -328,6 +352,21 @@ class Collection:
         """The ids of all documents, or of those that a filter matches, in the order of adding."""
         with self.held():
             return [document.key for document in listed(self, where, None, 0, None)]
+
+    def to_arrow(self, where: str | Mapping[str, Any] | Where | None = None, include: Sequence[str] = ()) -> Any:
+        """A pyarrow.Table of documents: id, title, text, a column for each field; `include` adds "vector" and "source".
+
+        `add` takes it back: the same documents, and with their vectors in a pipeline that starts from vectors().
+        """
+        return to_arrow(self, where, include)
+
+    def to_pandas(self, where: str | Mapping[str, Any] | Where | None = None, include: Sequence[str] = ()) -> Any:
+        """`to_arrow` as a pandas.DataFrame."""
+        return to_pandas(self, where, include)
+
+    def to_polars(self, where: str | Mapping[str, Any] | Where | None = None, include: Sequence[str] = ()) -> Any:
+        """`to_arrow` as a polars.DataFrame."""
+        return to_polars(self, where, include)
 
     def count(self, where: str | Mapping[str, Any] | Where | None = None) -> int:
         """How many documents there are, or how many a filter matches."""
@@ -447,12 +486,16 @@ class Collection:
         floor: float = 0.9,
         progress: Progress | None = None,
         seed: int = 0,
+        rechunk: bool = False,
     ) -> list[dict[str, Any]]:
         """Set off to another encoder, other transforms, another index or a whole pipeline; `continue_upgrade` gets there.
 
         The collection answers all the time. With mode "bridge" queries use the new encoder from now on: rows without new
         vectors are found through a map fitted on a `sample` of rows, the others in the new space. With mode "reembed" the
         old pipeline answers until all rows have new vectors. The old ones are kept until `drop_old`; `rollback` goes back.
+
+        Chunks stay as they were cut. A CutWarning says how many are longer than what a new encoder reads; with `rechunk` their
+        documents are cut again first.
 
         Returns what was measured of each bridge: nDCG@10 for known items through it, in the old space and in the new.
 
@@ -461,7 +504,7 @@ class Collection:
         """
         from codomain.store.upgrade.begin import begin
 
-        return begin(self, to, mode, sample, floor, seed, progress).reports
+        return begin(self, to, mode, sample, floor, seed, progress, rechunk).reports
 
     def continue_upgrade(self, progress: Progress | None = None) -> None:
         """Embed what the upgrade has left, then answer with the new vectors alone; continues where it was interrupted."""
@@ -496,6 +539,26 @@ class Collection:
         from codomain.store.maintenance import verify
 
         return verify(self)
+
+    def notes(self, count: bool = False) -> list[str]:
+        """A sentence for what searches may miss though nothing is wrong: text that no vector holds, indexes of earlier versions.
+
+        Text that an encoder did not read is counted as documents are added; with `count` it is counted now where the
+        collection was made before that.
+        """
+        from codomain.store.unread import notes
+
+        with self.snapshot():
+            return notes(self, count)
+
+    def rechunk(self, progress: Progress | None = None) -> int:
+        """Cut the documents again that have a chunk which an encoder does not read whole, and encode them; how many.
+
+        Raises StoreError during an upgrade.
+        """
+        from codomain.store.rechunk import rechunk
+
+        return rechunk(self, progress=progress)
 
     def info(self) -> dict[str, Any]:
         """Counts, sizes in bytes, pipeline and the state of the indexes."""

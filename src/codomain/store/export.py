@@ -10,24 +10,31 @@ from pathlib import Path
 from typing import IO, Any, NoReturn
 
 from codomain.errors import InputError, MissingExtra
-from codomain.items import Item, from_json, to_json
+from codomain.items import Item, Media, from_json, to_json
+from codomain.plan import modalities_of
 from codomain.progress import Progress, counter
 from codomain.read import Record, SourceFile, fingerprint
 from codomain.read.metadata import flatten
 from codomain.read.text.tables import rows
+from codomain.store.backend import Backend
 from codomain.store.backend.choose import open_backend
+from codomain.store.by_vector import document_vectors
 from codomain.store.collection import Collection
 from codomain.store.filters.where import Where, parse_where
 from codomain.store.ingest import AddReport, has_headings
+from codomain.vectors import as_float32
 
 _ROWS_A_GROUP = 4_096
 _TEXTS = ("id", "title", "text", "source")
 
 
-def documents(collection: Collection, where: str | Mapping[str, Any] | Where | None = None) -> Iterator[dict[str, Any]]:
+def documents(
+    collection: Collection, where: str | Mapping[str, Any] | Where | None = None, vectors: bool = False
+) -> Iterator[dict[str, Any]]:
     """Every document, or those that a filter matches, as plain values: id, title, text, metadata, source, markdown.
 
-    Documents with media have them under "media", as `Media`.
+    Documents with media have them under "media", as `Media`. A vector of a document's own is its "vector" (d,), and with
+    `vectors` so is, of all others, what the first dense branch stores (the mean of the unit vectors of several chunks).
 
     They come as they are when the first is asked for; the collection may be changed meanwhile. Raises StoreError where it
     is closed before the last one.
@@ -40,8 +47,7 @@ def documents(collection: Collection, where: str | Mapping[str, Any] | Where | N
         for number, key, title, text, metadata, source in backend.documents.export(parsed):
             collection.check_open()
             fields = json.loads(metadata)
-            media = {"media": backend.media.of([number])[number]} if number in with_media else {}
-            yield media | {
+            yield _beside(collection, backend, number, number in with_media, vectors) | {
                 "id": key,
                 "title": title,
                 "text": text,
@@ -51,13 +57,34 @@ def documents(collection: Collection, where: str | Mapping[str, Any] | Where | N
             }
 
 
+def _beside(collection: Collection, backend: Backend, number: int, with_media: bool, vectors: bool) -> dict[str, Any]:
+    """The media of a document and its vector, where it has any."""
+    beside: dict[str, Any] = {}
+    media = backend.media.of([number])[number] if with_media else ()
+    for medium in media:
+        if medium.modality == "vector":
+            beside["vector"] = medium.data
+        else:
+            beside["media"] = (*beside.get("media", ()), medium)
+    if vectors and "vector" not in beside:
+        with collection.snapshot():
+            (beside["vector"],) = document_vectors(collection, [number])
+    return beside
+
+
 def export_jsonl(
-    collection: Collection, file: IO[str], where: str | None = None, progress: Progress | None = None
+    collection: Collection,
+    file: IO[str],
+    where: str | None = None,
+    progress: Progress | None = None,
+    vectors: bool = False,
 ) -> int:
     """Write one JSON object a document; how many."""
     count = 0
     advance = counter(progress, "exporting", len(collection))
-    for document in documents(collection, where):
+    for document in documents(collection, where, vectors):
+        if "vector" in document:
+            document["vector"] = document["vector"].tolist()
         if media := document.get("media"):
             document["media"] = to_json(Item("", media))["media"]
         file.write(json.dumps(document, ensure_ascii=False) + "\n")
@@ -66,7 +93,13 @@ def export_jsonl(
     return count
 
 
-def export_file(collection: Collection, path: Path, where: str | None = None, progress: Progress | None = None) -> int:
+def export_file(
+    collection: Collection,
+    path: Path,
+    where: str | None = None,
+    progress: Progress | None = None,
+    vectors: bool = False,
+) -> int:
     """Write documents to a .jsonl or .parquet file, which appears whole or not at all; how many.
 
     Raises InputError for another suffix, MissingExtra for Parquet without pyarrow.
@@ -75,10 +108,10 @@ def export_file(collection: Collection, path: Path, where: str | None = None, pr
     try:
         if path.suffix == ".jsonl":
             with temporary.open("w", encoding="utf-8") as file:
-                count = export_jsonl(collection, file, where, progress)
+                count = export_jsonl(collection, file, where, progress, vectors)
         elif path.suffix == ".parquet":
             advance = counter(progress, "exporting", len(collection))
-            count = _export_parquet(documents(collection, where), temporary, advance)
+            count = _export_parquet(documents(collection, where, vectors), temporary, advance)
         else:
             raise InputError(f"{path} must end in .jsonl or .parquet.")
         temporary.replace(path)
@@ -94,7 +127,8 @@ def _export_parquet(rows: Iterable[dict[str, Any]], path: Path, advance: Callabl
     except ImportError:
         raise MissingExtra("writing Parquet", "parquet") from None
     names = ("id", "title", "text", "metadata", "source")
-    schema = pa.schema([*((name, pa.string()) for name in names), ("markdown", pa.bool_())])
+    columns = [*((name, pa.string()) for name in names), ("markdown", pa.bool_()), ("vector", pa.list_(pa.float32()))]
+    schema = pa.schema(columns)
     count = 0
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
         group: list[dict[str, Any]] = []
@@ -120,12 +154,14 @@ def _export_parquet(rows: Iterable[dict[str, Any]], path: Path, advance: Callabl
 def import_file(collection: Collection, path: Path, progress: Progress | None = None) -> AddReport:
     """Add the documents of a file that `export_file` wrote, with ids, titles and metadata as they were.
 
+    Vectors in it are taken over by a pipeline that starts from vectors(); others encode the texts.
+
     Raises InputError for a file that is not such an export.
     """
-    return collection.add(_exported(path), progress)
+    return collection.add(_exported(path, "vector" in modalities_of(collection.state.root)), progress)
 
 
-def _exported(path: Path) -> Iterator[Record]:
+def _exported(path: Path, takes_vectors: bool) -> Iterator[Record]:
     file = fingerprint(path)
     if file.format not in ("jsonl", "parquet"):
         raise InputError(f"{file.label} is not an export of codomain: those are .jsonl or .parquet.")
@@ -134,10 +170,12 @@ def _exported(path: Path) -> Iterator[Record]:
         raise InputError(f"{file.label} is not an export of codomain: line {line} {reason}.")
 
     for line, row in rows(file, refuse):
-        yield _as_exported(file, line, row, refuse)
+        yield _as_exported(file, line, row, refuse, takes_vectors)
 
 
-def _as_exported(file: SourceFile, line: int, row: dict[str, Any], refuse: Callable[[int, str], NoReturn]) -> Record:
+def _as_exported(
+    file: SourceFile, line: int, row: dict[str, Any], refuse: Callable[[int, str], NoReturn], takes_vectors: bool
+) -> Record:
     """The document of one row; refused where it is not what `documents` returns."""
     missing = {*_TEXTS, "metadata"} - set(row)
     if missing:
@@ -154,6 +192,8 @@ def _as_exported(file: SourceFile, line: int, row: dict[str, Any], refuse: Calla
     id, title, text, source = (row[name] for name in _TEXTS)
     try:
         media = from_json({"text": "", "media": row.get("media") or []}).media  # type: ignore[union-attr]
+        if takes_vectors and row.get("vector") is not None:
+            media = (*media, Media("vector", as_float32([row["vector"]])[0]))
     except (ValueError, TypeError, InputError):
         refuse(line, "has media of another form")
     if not isinstance(id, str) or not isinstance(text, str) or not (text.strip() or media):

@@ -11,6 +11,9 @@ from codomain.plan import BranchScores
 from codomain.store.backend import Backend
 from codomain.vectors import Floats, Rows
 
+_SHOWN = 300
+"""Characters of a passage that a notebook shows."""
+
 Found = dict[int, tuple[int, float]]
 """Documents by number, best first: their best row and its score."""
 
@@ -35,6 +38,20 @@ class Hit:
     """The score in the first dense branch, a cosine for most pipelines; None where that branch did not find it."""
     context: str = ""
     """The text around the chunk, with it, where that was asked for."""
+
+
+class Answers(list[Hit]):
+    """The hits of a query, best first: a list that a notebook shows as a table."""
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        rows = "".join(
+            f"<tr><td>{rank}</td><td>{hit.score:.4f}</td><td>{escape(hit.title or hit.id)}</td>"
+            f"<td style='text-align:left'>{escape(hit.text[:_SHOWN])}{'…' if len(hit.text) > _SHOWN else ''}</td></tr>"
+            for rank, hit in enumerate(self, 1)
+        )
+        return f"<table><tr><th>#</th><th>score</th><th>document</th><th>passage</th></tr>{rows}</table>"
 
 
 def best_documents(backend: Backend, rows: Rows, scores: Floats, k: int, max_per_source: int | None = None) -> Found:

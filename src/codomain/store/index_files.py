@@ -11,14 +11,18 @@ import json
 import os
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from codomain.errors import CodomainError, StoreError
 
 _COVERS = "covers.json"
 _ABANDONED_SECONDS = 3_600
+_LISTINGS = 8
+"""How often folders are listed that another process keeps replacing; the rows are searched exactly after that."""
+
+Opened = TypeVar("Opened")
 
 
 class IndexFiles:
@@ -32,12 +36,47 @@ class IndexFiles:
 
     def usable(self, fingerprint: str, epoch: int) -> list[tuple[int, Path]]:
         """Rows covered and folder of each index that fits, the one that covers most first."""
-        found = []
-        for path in self._named(f"{self.prefix}.*"):
-            covers = _covers(path)
-            if covers is not None and (covers["fingerprint"], covers["epoch"]) == (fingerprint, epoch):
-                found.append((covers["rows"], path))
+        for _ in range(_LISTINGS):
+            found, vanished = [], False
+            for path in self._named(f"{self.prefix}.*"):
+                covers = _covers(path)
+                if covers is None:
+                    vanished = vanished or not path.exists()
+                elif (covers["fingerprint"], covers["epoch"]) == (fingerprint, epoch):
+                    found.append((covers["rows"], path))
+            if not vanished:  # else what took its place is not in this list
+                break
         return sorted(found, reverse=True)
+
+    def open(
+        self, fingerprint: str, epoch: int, rows: int, read: Callable[[Path], Opened], above: int = -1
+    ) -> tuple[int, Opened] | None:
+        """The index that covers most, as `read` returns it, with its number of rows: more than `above`, at most `rows`.
+
+        A folder that vanishes before it is read was replaced by another process: the folders are listed again. A damaged one is
+        left to `faults`, and the next one is read. None where no index is left: the rows are searched exactly.
+        """
+        damaged: set[Path] = set()
+        for _ in range(_LISTINGS):
+            vanished = False
+            for covered, path in self.usable(fingerprint, epoch):
+                if above < covered <= rows and path not in damaged:
+                    try:
+                        return covered, read(path)
+                    except (CodomainError, OSError):
+                        vanished = not path.exists()
+                        if vanished:
+                            break
+                        damaged.add(path)
+            if not vanished:
+                break
+        return None
+
+    def outdated(self, fingerprint: str, epoch: int) -> bool:
+        """Whether there are indexes of the rows as they are numbered now, but none that fits."""
+        found = [covers for path in self._named(f"{self.prefix}.*") if (covers := _covers(path)) is not None]
+        current = [covers for covers in found if covers["epoch"] == epoch]
+        return bool(current) and all(covers["fingerprint"] != fingerprint for covers in current)
 
     def publish(self, index: Any, rows: int, fingerprint: str, epoch: int) -> None:
         """Write an index beside the others, rename it into place, then drop those that it replaces.

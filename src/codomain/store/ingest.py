@@ -5,28 +5,34 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from dataclasses import field as dataclass_field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from codomain.contracts import Encoder
+from codomain.encode.text.window import cuts_are_counted
 from codomain.errors import InputError
 from codomain.items import Item as Passage
 from codomain.items import Media, as_item
-from codomain.kinds import Modality
-from codomain.plan import EncodedOnce, encode, modalities_of
+from codomain.kinds import Modality, in_words
+from codomain.notices import detail
+from codomain.plan import EncodedOnce, PlanNode, branches, encode, modalities_of
 from codomain.progress import Progress, counter, shifted
 from codomain.read.files import HEADED
+from codomain.read.frames import FrameReport, frame_records, is_frame, values
 from codomain.read.metadata import ODD_NAME, flatten
 from codomain.read.record import Record, content_id
 from codomain.read.situated import situate
 from codomain.read.text.chunks import Chunk, chunk
+from codomain.read.text.fitting import Limit
+from codomain.read.text.passage import passage
 from codomain.store.backend import Backend
 from codomain.store.backend.values import StoredChunk, StoredDocument
 from codomain.store.ids import document_id
-from codomain.store.passages import passage
+from codomain.store.unread import limits, unread
 from codomain.text import clean
 
 if TYPE_CHECKING:
@@ -49,6 +55,8 @@ class AddReport:
     chunks: int = 0
     not_encoded: int = 0
     """Of the updated ones, those whose title, text and media were there already: they keep their vectors."""
+    frame: FrameReport = dataclass_field(default_factory=FrameReport)
+    """Of a table in memory, what was not taken over: cells without a value, rows without a text, repeated rows."""
 
     @property
     def documents(self) -> int:
@@ -75,13 +83,16 @@ def as_record(item: Item, modalities: Sequence[Modality] = ("text",)) -> Record:
         item = {"media": item}
     if not isinstance(item, Mapping):
         raise InputError(f"a document is a text or a dict, not {type(item).__name__}.")
-    unknown = set(item) - {"id", "text", "title", "metadata", "media"}
+    unknown = set(item) - {"id", "text", "title", "metadata", "media", "vector"}
     if unknown:
         raise InputError(
-            f"a document has id, text, title, metadata and media; {sorted(map(str, unknown))[0]!r} belongs into metadata."
+            "a document has id, text, title, metadata, media and vector; "
+            f"{sorted(map(str, unknown))[0]!r} belongs into metadata."
         )
     text, title, metadata = item.get("text"), item.get("title"), item.get("metadata") or {}
     media = _media(item.get("media"), modalities)
+    if item.get("vector") is not None:
+        media = (*media, _vector(item["vector"], item.get("id"), modalities))
     if text is None and media:
         text = ""
     if not isinstance(text, str) or not ((text := clean(text)).strip() or media):
@@ -105,6 +116,31 @@ def _media(given: Any, modalities: Sequence[Modality]) -> tuple[Media, ...]:
     return tuple(medium for one in several for medium in as_item(one, modalities).media)
 
 
+def _vector(given: Any, id: Any, modalities: Sequence[Modality]) -> Media:
+    """A vector of one's own (d,) as float32."""
+    if "vector" not in modalities:
+        raise InputError(
+            f"the document {id!r} has a vector, and this pipeline starts from {in_words(*modalities)}: "
+            "begin one with vectors(dim)."
+        )
+    try:
+        vector = np.asarray(given, np.float32)
+    except (TypeError, ValueError):
+        raise InputError(f"the vector of the document {id!r} is no list of numbers.") from None
+    if vector.ndim != 1 or not np.isfinite(vector).all():
+        raise InputError(f"the vector of the document {id!r} has NaN, infinity or more than one axis.")
+    return Media("vector", vector)
+
+
+def _check_vector(record: Record, dims: set[int]) -> None:
+    for medium in record.media:
+        if medium.modality == "vector" and {len(medium.data)} != dims:
+            wanted = " and ".join(map(str, sorted(dims)))
+            raise InputError(
+                f"the vector of the document {record.id!r} has {len(medium.data)} dimensions; the pipeline takes {wanted}."
+            )
+
+
 def _cleaned(record: Record) -> Record:
     """A record without what no database takes: NUL characters and halves of surrogate pairs."""
     parts = (record.id, record.text, record.title or "", record.source, record.fields_json)
@@ -120,16 +156,46 @@ def _cleaned(record: Record) -> Record:
     )
 
 
+def add_items(
+    collection: Collection, items: Any, progress: Progress | None, columns: Mapping[str, str | None]
+) -> AddReport:
+    """Add the documents of an iterable or the rows of a table; `columns` name those of text, title and id.
+
+    Raises InputError for what is neither, and for a document that cannot be stored.
+    """
+    report = AddReport()
+    if is_frame(items):
+        takes_vectors = "vector" in modalities_of(collection.state.root)
+        if columns.get("vector_field") and not takes_vectors:
+            raise InputError(f"{collection.pipeline} does not start from vectors: begin one with vectors(dim).")
+        records = frame_records(items, report.frame, takes_vectors=takes_vectors, **columns)
+        return add_records(collection, records, progress, report=report)
+    named = next((f"{name}={column!r}" for name, column in columns.items() if column is not None), None)
+    if named:
+        raise InputError(f"{named} names a column of a table; a document as a dict has its text under text.")
+    if isinstance(items, str | bytes | Mapping | Record | Media):
+        raise InputError("add takes a list of documents; a single one is written [document].")
+    try:
+        listed = iter(values(items))
+    except TypeError:
+        raise InputError(f"add takes documents or a table, not {type(items).__name__}.") from None
+    return add_records(collection, listed, progress, report=report)
+
+
 def add_records(
-    collection: Collection, items: Iterable[Item], progress: Progress | None = None, encoding: Progress | None = None
+    collection: Collection,
+    items: Iterable[Item],
+    progress: Progress | None = None,
+    encoding: Progress | None = None,
+    report: AddReport | None = None,
 ) -> AddReport:
     """Add or update documents by id, batch by batch; a document whose content is unchanged is left as it is.
 
     `progress` follows batches that are on disk, `encoding` the chunks inside a batch.
     """
-    report = AddReport()
+    report = report or AddReport()
     advance = counter(progress, "adding")
-    for batch in _batches(items, modalities_of(collection.state.root)):
+    for batch in _batches(items, collection.state.root):
         records = {record.id: record for record in batch}  # of two with one id in a batch the later one counts
         with collection.held():
             _add_batch(collection, records, report, encoding)
@@ -137,12 +203,17 @@ def add_records(
     return report
 
 
-def _batches(items: Iterable[Item], modalities: Sequence[Modality]) -> Iterator[list[Record]]:
+def _batches(items: Iterable[Item], root: PlanNode) -> Iterator[list[Record]]:
+    modalities = modalities_of(root)
+    dims = {b.encoder.dim for b in branches(root) if b.encoder is not None and "vector" in b.modalities}
     batch: list[Record] = []
     size = 0
     for item in items:
         record = as_record(item, modalities)
         _check_fields(record)
+        if modalities == ("vector",) and not record.media:
+            raise InputError(f"the document {record.id!r} has no vector, which this pipeline starts from.")
+        _check_vector(record, dims)
         batch.append(record)
         size += len(record.text) + sum(len(medium.stored[1]) for medium in record.media)
         if len(batch) >= BATCH_DOCUMENTS or size >= BATCH_CHARACTERS:
@@ -161,9 +232,11 @@ def _check_fields(record: Record) -> None:
             )
 
 
-def _chunks(record: Record, settings: Settings) -> list[Chunk]:
-    """The chunks of the text; media without a text are one row."""
-    return chunk(record, settings.chunk_size, settings.overlap) or [Chunk("", 0, 0, [], 0)]
+def chunks_of(record: Record, settings: Settings, limits: Sequence[Limit]) -> list[Chunk]:
+    """The chunks of the text; media without a text are one row, and so is a text with a vector of its own."""
+    if any(medium.modality == "vector" for medium in record.media):
+        return [Chunk(record.text, 0, len(record.text), [], 0)]
+    return chunk(record, settings.chunk_size, settings.overlap, limits=limits) or [Chunk("", 0, 0, [], 0)]
 
 
 @dataclass
@@ -182,20 +255,48 @@ def _add_batch(
     while written is None:
         generation = collection.state.generation
         kept = _with_contents_kept(backend, changed)
-        prepared = [_Prepared(r, _chunks(r, collection.settings)) for r in changed if r.id not in kept]
-        encoded = _encode(
+        new = [record for record in changed if record.id not in kept]
+        most = limits(collection) if new else []
+        prepared = [_Prepared(record, chunks_of(record, collection.settings, most)) for record in new]
+        encoded, left = _encode(
             collection, prepared, shifted(encoding, report.chunks, 0)
         )  # the long part, before anything is locked
         with collection.writing():
             # else another process ended an upgrade: other encoders; or it wrote one of the documents
             if collection.state.generation == generation and _with_contents_kept(backend, changed) == kept:
-                written = _write(collection, records, kept, prepared, encoded)
+                written = _write(collection, records, kept, prepared, encoded, left)
     replaced, chunks = written
     report.updated += replaced + len(kept)
     report.not_encoded += len(kept)
     report.added += len(prepared) - replaced
     report.unchanged += len(records) - len(changed)
     report.chunks += chunks
+    collection.state.changed()
+    detail(
+        f"{collection.folder}: {len(prepared)} documents written as {chunks} chunks, {len(kept)} with new metadata only."
+    )
+
+
+def write_again(
+    collection: Collection, read: Callable[[], list[Record]], most: Sequence[Limit], report: AddReport
+) -> None:
+    """Cut documents that are there again, encode and replace them; `read` gives them as they are stored."""
+    backend = collection.backend
+    written = False
+    while not written:
+        records = read()
+        if not records:
+            return
+        generation = collection.state.generation
+        prepared = [_Prepared(record, chunks_of(record, collection.settings, most)) for record in records]
+        encoded, left = _encode(collection, prepared)
+        with collection.writing():
+            known = backend.documents.known([record.id for record in records])
+            unchanged = all(known.get(record.id, (0, ""))[1] == record.digest for record in records)
+            if unchanged and collection.state.generation == generation:  # else another process was here: read again
+                _write(collection, {record.id: record for record in records}, set(), prepared, encoded, left)
+                written = True
+    report.updated += len(records)
     collection.state.changed()
 
 
@@ -228,6 +329,7 @@ def _write(
     kept: set[str],
     prepared: Sequence[_Prepared],
     encoded: dict[str, Any],
+    left: dict[str, list[tuple[int, int]]],
 ) -> tuple[int, int]:
     """Put a batch into the database; how many documents it replaced, and how many chunks it has. Inside a transaction."""
     backend = collection.backend
@@ -246,17 +348,21 @@ def _write(
     if row > first:
         for branch in collection.vector_branches:
             branch.refresh()
-            branch.append(first, encoded[branch.plan.encoder.fingerprint])  # type: ignore[union-attr]
+            made_by = branch.plan.encoder.fingerprint  # type: ignore[union-attr]
+            branch.append(first, encoded[made_by])
+            backend.unread.enter(branch.number, ((first + i, tokens) for i, tokens in left[made_by]))
     collection.fit_if_ready(row)
     return len(replaced), row - first
 
 
-def _encode(collection: Collection, prepared: Sequence[_Prepared], progress: Progress | None = None) -> dict[str, Any]:
-    """Vectors of all chunks by encoder; each mixed with its document's where a document has several chunks."""
+def _encode(
+    collection: Collection, prepared: Sequence[_Prepared], progress: Progress | None = None
+) -> tuple[dict[str, Any], dict[str, list[tuple[int, int]]]]:
+    """By encoder the vectors of all chunks, each mixed with its document's where a document has several, and what was not read."""
     items = [as_passage(p.record, c) for p in prepared for c in p.chunks]
     owner = [number for number, p in enumerate(prepared) for _ in p.chunks]
     if not items:
-        return {}
+        return {}, {}
 
     def situated(encoder: Encoder, items: Sequence[str | Passage]) -> Any:
         vectors = encode(encoder, items, progress)
@@ -267,8 +373,11 @@ def _encode(collection: Collection, prepared: Sequence[_Prepared], progress: Pro
     once = EncodedOnce(situated)
     for branch in collection.vector_branches:
         branch.check_encoder()
-        once(branch.plan, items)
-    return once.by_fingerprint
+        with cuts_are_counted():
+            once(branch.plan, items)
+    encoders = {branch.plan.encoder.fingerprint: branch.plan.encoder for branch in collection.vector_branches}  # type: ignore[union-attr]
+    left = {made_by: unread(encoders[made_by], items, vectors) for made_by, vectors in once.by_fingerprint.items()}
+    return once.by_fingerprint, left
 
 
 def as_passage(record: Record, chunk: Chunk) -> str | Passage:

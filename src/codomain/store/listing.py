@@ -77,9 +77,17 @@ def get(collection: Collection, id: DocumentId | Iterable[DocumentId], include: 
 def _shown(collection: Collection, stored: StoredDocument, with_vector: bool) -> dict[str, Any]:
     shown = {"id": stored.key, "text": stored.text, "title": stored.title, "metadata": json.loads(stored.metadata)}
     if with_vector:
-        vectors = collection.vectors(collection.backend.rows.of(stored.number))
-        shown["vector"] = vectors[0] if len(vectors) == 1 else vectors
+        shown["vector"] = _vector(collection, stored.number)
     return shown
+
+
+def _vector(collection: Collection, number: int) -> Any:
+    """A document's own vector where it came with one, else what is stored of it."""
+    for medium in collection.backend.media.of([number]).get(number, ()) if collection.backend.media.any() else ():
+        if medium.modality == "vector":
+            return medium.data
+    vectors = collection.vectors(collection.backend.rows.of(number))
+    return vectors[0] if len(vectors) == 1 else vectors
 
 
 def count(collection: Collection, where: Filter | None) -> int:
@@ -95,6 +103,20 @@ def facets(collection: Collection, field: str, where: Filter | None) -> list[tup
     with collection.held() as backend:
         counted = backend.fields.facets(checked_field(field), parsed)
     return sorted(counted, key=lambda one: (-one[1], sort_key(one[0])))
+
+
+def as_html(collection: Collection) -> str:
+    """What a notebook shows of a collection: where it is, its pipeline, how much it holds, its first documents."""
+    from html import escape
+
+    with collection.held() as backend:
+        numbers = f"{backend.documents.count():,} documents, {backend.rows.count():,} chunks"
+        first = list(backend.documents.export(None, limit=3))
+    rows = "".join(f"<tr><td>{escape(d.key)}</td><td>{escape(d.text[:100])}</td></tr>" for d in first)
+    return (
+        f"<div><b>{escape(str(collection.folder))}</b>: {numbers}<br><code>{escape(str(collection.pipeline))}</code>"
+        f"<table>{rows}</table></div>"
+    )
 
 
 def sort_field(sort: str | None) -> tuple[str | None, bool]:

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from codomain.errors import CodomainError
+from codomain.notices import detail
 from codomain.read.record import Record
 from codomain.store.backend import Backend
 from codomain.store.blocks import count, joined
 from codomain.store.feedback.replay import catch_up
+from codomain.store.unread import facts, notes
 from codomain.vectors import Ragged, Rows
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ def reindex(collection: Collection) -> bool:
         fit_waiting(collection)
         with collection.snapshot():
             rows, epoch = collection.rows, collection.state.epoch
+            earlier = [branch.plan.name for branch in collection.branches if branch.made_before(epoch)]
             built = [branch.reindex(rows, epoch) for branch in collection.branches]
             built.append(collection.state.filters.reindex(rows, epoch))
         if any(built):
@@ -41,7 +44,9 @@ def reindex(collection: Collection) -> bool:
                     branch.refresh()
                     branch.drop_covered(rows, epoch)
                 # the entry also tells other processes that there is something new to open
-                backend.history.add("reindexed", f"{rows} rows")
+                again = "".join(f"; {name} made again, an earlier version had cut words otherwise" for name in earlier)
+                backend.history.add("reindexed", f"{rows} rows{again}")
+            detail(f"{collection.folder}: indexes written over {rows} rows.")
             collection.state.changed()
         catch_up(collection)  # a fit has changed the space of the corrections
     return any(built)
@@ -66,10 +71,12 @@ def compact(collection: Collection) -> None:
             for branch in (*collection.branches, *collection.state.others):
                 if branch.plan.encoder is not None:
                     branch.refresh()
+                    branch.settle()
                     _rewrite_blocks(backend, branch, live)
             backend.rows.renumber(live)
             backend.meta.count_up("epoch")
             backend.history.add("compacted", f"{len(live)} rows")
+        detail(f"{collection.folder}: compacted to {len(live)} rows.")
         collection.state.changed()
         collection.backend.shrink()
         for index_files in (
@@ -167,11 +174,15 @@ def info(collection: Collection) -> dict[str, Any]:
             "chunks": backend.rows.count(),
             "deleted_rows": backend.rows.count_deleted(),
             "sources": backend.sources.count(),
-            "settings": {name: getattr(collection.settings, name) for name in ("chunk_size", "overlap", "situate")},
+            "settings": {
+                name: getattr(collection.settings, name) for name in ("chunk_size", "overlap", "situate", "window")
+            },
+            "unread": facts(collection),
+            "notes": notes(collection),
             "branches": [branch.info() for branch in collection.branches],
             "feedback": None
             if backend.journal.version() is None
-            else {"entries": backend.journal.count(), "shadows": backend.corrections.count()},
+            else {"entries": backend.journal.count(), "corrected_vectors": backend.corrections.count()},
             "upgrade": _upgrade(collection),
             "database_bytes": backend.bytes(),
             "index_bytes": _size_below(collection.folder / "derived"),

@@ -16,6 +16,7 @@ from codomain.store.backend import Backend, choose
 from codomain.store.branch import StoredBranch
 from codomain.store.collection import Collection
 from codomain.store.settings import DEFAULT_PIPELINE, Settings
+from codomain.store.unread import remember_windows
 
 
 def create(path: str | Path, pipe: str | Stage | Pipeline = DEFAULT_PIPELINE, **settings: Any) -> Collection:
@@ -41,6 +42,7 @@ def create(path: str | Path, pipe: str | Stage | Pipeline = DEFAULT_PIPELINE, **
             backend.meta.set(name, value)
         for branch in branches(root):
             StoredBranch(branch, backend).register()
+        remember_windows(backend, [branch.encoder for branch in branches(root)])
         backend.history.add("created", meta["pipeline"])
 
     choose.create_database(folder, fill)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 
 from codomain.items import Item
+from codomain.read.text.passage import passage
 from codomain.store.backend import Backend
 from codomain.store.backend.values import ChunkText
 from codomain.vectors import Rows
@@ -43,13 +43,3 @@ def items_of(backend: Backend, rows: Rows) -> list[str | Item]:
 
 def _passage_of(chunk: ChunkText) -> str:
     return passage(chunk.title, json.loads(chunk.headings) if chunk.headings else (), chunk.text)
-
-
-def passage(title: str | None, headings: Sequence[str], text: str) -> str:
-    """A chunk with what it stands under: title, headings, text.
-
-    >>> passage("Guide", ["Install", "Linux"], "Run make.")
-    'Guide\\nInstall > Linux\\nRun make.'
-    """
-    above = " > ".join(heading for heading in headings if heading != title)
-    return "\n".join(part for part in (title, above, text) if part)

@@ -13,7 +13,7 @@ from codomain.errors import InputError
 from codomain.items import Item, texts_of
 from codomain.plan import Branch, BranchScores, EncodedOnce, as_queries, encode_queries, first_dense, run
 from codomain.store.filters.where import Where, parse_where
-from codomain.store.hits import Hit, as_hits, best_documents
+from codomain.store.hits import Answers, Hit, as_hits, best_documents
 from codomain.store.listing import sort_field, sort_key
 from codomain.text import clean
 from codomain.vectors import Hits
@@ -64,7 +64,7 @@ def search_many(
     where: str | Mapping[str, Any] | Where | None,
     feedback: bool,
     wanted: Wanted,
-) -> list[list[Hit]]:
+) -> list[Answers]:
     """The k best documents of each query, each with its best chunk.
 
     Raises InputError for what is no query, WhereError for a filter that cannot be read.
@@ -88,7 +88,7 @@ def search_by_vector(
     where: str | Mapping[str, Any] | Where | None,
     feedback: bool,
     wanted: Wanted,
-) -> list[Hit]:
+) -> Answers:
     """The k best documents for a vector, in the first dense branch alone; rankers that read a query's text do not take part."""
     with collection.snapshot():
         asked = ask(collection)
@@ -107,7 +107,7 @@ def search_by_vector(
         return _answers(collection, search, 1, wanted)[0]
 
 
-def _answers(collection: Collection, search: SearchRows, queries: int, wanted: Wanted) -> list[list[Hit]]:
+def _answers(collection: Collection, search: SearchRows, queries: int, wanted: Wanted) -> list[Answers]:
     """What is wanted of the rows that a search finds, as deep as that takes."""
     backend, most = collection.backend, wanted.offset + wanted.k
     depth = most
@@ -128,7 +128,7 @@ def _answers(collection: Collection, search: SearchRows, queries: int, wanted: W
     shown = []
     for number in range(queries):
         chosen = dict(list(found[number].items())[wanted.offset :])
-        shown.append(_kept(as_hits(backend, chosen, trace, number, similar, wanted.context), wanted))
+        shown.append(Answers(_kept(as_hits(backend, chosen, trace, number, similar, wanted.context), wanted)))
     return shown
 
 

@@ -11,16 +11,23 @@ DEFAULT_PIPELINE = "fuse(static() >> float16() >> auto(), bm25())"
 
 @dataclass(frozen=True)
 class Settings:
-    """How documents become chunks: tokens a chunk, tokens shared by neighbours, share of the document in a chunk's vector."""
+    """How documents become chunks: tokens a chunk, tokens shared by neighbours, share of the document in a chunk's vector.
+
+    A chunk with its title and headings has at most `window` tokens, where that is given, else as many as every encoder of
+    the pipeline reads.
+    """
 
     chunk_size: int = 256
     overlap: int = 32
     situate: float = 0.4
+    window: int | None = None
 
     def __post_init__(self) -> None:
         if self.chunk_size < 8:
             raise InputError(f"a chunk of {self.chunk_size} tokens is too small: 8 is the least.")
         if not 0 <= self.overlap < self.chunk_size:
             raise InputError(f"the overlap of {self.overlap} tokens must be less than the chunk of {self.chunk_size}.")
+        if self.window is not None and self.window < 8:
+            raise InputError(f"a window of {self.window} tokens is too small: 8 is the least.")
         if not 0 <= self.situate <= 1:
             raise InputError(f"situate must lie between 0 and 1, not {self.situate}.")

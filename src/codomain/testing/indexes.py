@@ -47,7 +47,7 @@ def _life(case: Any) -> Iterator[Check]:
     yield Check("is the same when saved and opened", lambda: opens(case()))
     yield Check("says so where a saved file is damaged", lambda: notices_damage(case()))
     yield Check("is searched, saved and grown while empty", lambda: empty(case()))
-    yield Check("is told of a query alone as among others", lambda: alone(case()))
+    yield Check("answers a query alone as it does among others", lambda: alone(case()))
 
 
 class _Case:

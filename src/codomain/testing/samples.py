@@ -67,6 +67,8 @@ def _array(modality: Modality, rng: np.random.Generator) -> np.ndarray[Any, Any]
         return rng.integers(0, 256, (16, 16, 3)).astype(np.uint8)
     if modality == "audio":
         return rng.standard_normal(16_000).astype(np.float32)
+    if modality == "vector":
+        return rng.standard_normal(DIM).astype(np.float32)
     return rng.integers(0, 1_000, 8)
 
 

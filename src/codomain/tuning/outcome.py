@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any, Literal
@@ -14,6 +15,9 @@ from codomain.tuning.evaluator import StageCosts
 Status = Literal["done", "dropped", "failed", "skipped"]
 
 Values = NDArray[np.float64]
+
+SAME = 1e-9
+"""Values of a metric that differ by no more are equal: the last bits depend on the order of summation and the processor."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,12 @@ class Outcome:
     @property
     def mean(self) -> float:
         """The metric over the queries that were asked; NaN without any."""
-        return float(self.values.mean()) if len(self.values) else float("nan")
+        return math.fsum(self.values) / len(self.values) if len(self.values) else float("nan")
+
+    @property
+    def quality(self) -> float:
+        """The mean as it is compared: equal for pipelines whose means differ by rounding alone."""
+        return round(self.mean, 9)
 
     @property
     def p50(self) -> float:

@@ -18,7 +18,7 @@ from codomain.measure.threads import threads
 from codomain.plan import encode
 from codomain.tuning.evaluator import Candidate, Evaluator
 from codomain.tuning.options import OnEvent
-from codomain.tuning.outcome import Outcome, Values
+from codomain.tuning.outcome import SAME, Outcome, Values
 
 _BLOCK = 20
 """Queries between two looks at how a trial stands."""
@@ -123,7 +123,7 @@ def beaten_by(values: Values, rivals: Sequence[Values], lead: float, alpha: floa
     spread = differences.std(axis=1, ddof=1)
     with np.errstate(divide="ignore", invalid="ignore"):
         t = (differences.mean(axis=1) + lead) / (spread / np.sqrt(b))
-    beats = (spread > 0) & (stdtr(b - 1, -t) < alpha)  # equal in every query is a tie, not a win
+    beats = (spread > SAME) & (stdtr(b - 1, -t) < alpha)  # equal in every query is a tie, not a win
     return int(np.argmax(beats)) if beats.any() else None
 
 

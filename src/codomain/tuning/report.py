@@ -99,7 +99,7 @@ class Tuned:
         return found
 
     def _verdict(self, outcome: Outcome) -> str:
-        best = self.choice.best if self.choice else max(self.frontier, key=lambda o: o.mean)
+        best = self.choice.best if self.choice else max(self.frontier, key=lambda o: o.quality)
         if outcome is best:
             return "best"
         if self.choice and outcome in self.choice.tied:

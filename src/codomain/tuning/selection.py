@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from codomain.measure.metrics.significance import Comparison, compare, lower_bound, min_detectable
-from codomain.tuning.outcome import Outcome, Values
+from codomain.tuning.outcome import SAME, Outcome, Values
 from codomain.tuning.search_space import parts
 
 _LATENCY = 1.25
@@ -50,8 +50,8 @@ def pareto(outcomes: Sequence[Outcome]) -> list[Outcome]:
         for one in done
         if not any(
             no_dearer(other, one)
-            and other.mean >= one.mean
-            and (other.mean > one.mean or not no_dearer(one, other) or done.index(other) < done.index(one))
+            and other.quality >= one.quality
+            and (other.quality > one.quality or not no_dearer(one, other) or done.index(other) < done.index(one))
             for other in done
             if other is not one
         )
@@ -73,12 +73,12 @@ def frontier(outcomes: Sequence[Outcome], level: float = _LEVEL) -> list[Outcome
     By a one-sided paired t-test, corrected for the number of all trials: points of the raw frontier are the largest of many
     values, and copies of one pipeline would leave several of them otherwise. The cheapest stays in any case.
     """
-    raw = sorted(pareto(outcomes), key=lambda outcome: (outcome.bytes, outcome.p50, -outcome.mean))
+    raw = sorted(pareto(outcomes), key=lambda outcome: (outcome.bytes, outcome.p50, -outcome.quality))
     tries = sum(outcome.status == "done" for outcome in outcomes)
     kept: list[Outcome] = []
     for one in raw:
         rivals = [other for other in kept if no_dearer(other, one)]
-        if all(lower_bound(one.values - other.values, 1 - level / tries) > 0 for other in rivals):
+        if all(lower_bound(one.values - other.values, 1 - level / tries) > SAME for other in rivals):
             kept.append(one)
     return kept
 
@@ -101,16 +101,17 @@ def choose(
     """The cheapest pipeline that is not inferior to the best within the margin; None when none stays within the limits.
 
     Not inferior: the lower 95 % bound of its paired difference to the best lies above minus the margin. "Cheapest" is
-    fewest bytes a document, or with prefer="latency" the lowest p50; of equally cheap ones the better.
+    fewest bytes a document, or with prefer="latency" the lowest p50; of equally cheap ones the better. Of equally good ones the
+    cheapest is the best.
     """
     allowed = [o for o in outcomes if o.status == "done" and (limits is None or limits.hold(o))]
     if not allowed:
         return None
-    best = max(allowed, key=lambda outcome: outcome.mean)
-    tied = [o for o in allowed if o is best or lower_bound(o.values - best.values) > -margin]
+    best = min(allowed, key=lambda o: (-o.quality, _cost(o, prefer)[0]))
+    tied = [o for o in allowed if o is best or lower_bound(o.values - best.values) > SAME - margin]
     cheapest = min(tied, key=lambda o: _cost(o, prefer))
     near = [o for o in tied if _as_cheap(o, cheapest, prefer)]
-    recommended = max(near, key=lambda outcome: outcome.mean)
+    recommended = max(near, key=lambda outcome: outcome.quality)
     spread = min_detectable(_spread(tied, best, recommended, allowed))
     return PipelineChoice(recommended, best, tuple(tied), compare(best.by_query, recommended.by_query), spread)
 
@@ -170,9 +171,9 @@ def effects(outcomes: Sequence[Outcome]) -> list[Effect]:
             value = labels[outcome.expression][axis]
             if value == "none" and axis in ("dimensions", "quantisation", "index"):
                 continue  # without an encoder there is no such choice
-            if value not in best or outcome.mean > best[value].mean:
+            if value not in best or outcome.quality > best[value].quality:
                 best[value] = outcome
-        ordered = sorted(best.items(), key=lambda item: -item[1].mean)
+        ordered = sorted(best.items(), key=lambda item: -item[1].quality)
         difference = compare(ordered[1][1].by_query, ordered[0][1].by_query) if len(ordered) > 1 else None
         found.append(Effect(axis, tuple((value, outcome.mean) for value, outcome in ordered), difference))
     return found
@@ -189,6 +190,6 @@ def optimism(outcomes: Sequence[Outcome], draws: int = 200, seed: int = 0) -> fl
     gaps = []
     for _ in range(draws):
         again = values[:, rng.integers(0, number, number)].mean(axis=1)
-        winner = int(again.argmax())
+        winner = int((again >= again.max() - SAME).argmax())
         gaps.append(again[winner] - means[winner])
     return float(np.mean(gaps))

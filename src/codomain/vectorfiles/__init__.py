@@ -6,6 +6,7 @@ unknown.py   vectors for keys that are not there, from n-grams and the keys most
 grams.py     hashed n-grams and what they seed: equal in every process
 formats.py   `import_file`: word2vec, GloVe, fastText, .npy, safetensors, batch by batch
 lines.py     lines and binary records, in batches that a bad one does not stop
+output.py    vectors with ids to .npy, .parquet and JSON lines
 writing.py   `write`: keys, vectors and the inverted list of n-grams, beside and then in place
 storage.py   the folder on disk and its checksums
 """

@@ -95,7 +95,7 @@ def test_the_fingerprint_follows_weights_and_settings(folder):
     assert one.fingerprint != SpladeEncoder(folder, device="cpu", max_length=5).fingerprint
     other = SpladeEncoder(folder, device="cpu")
     with torch.no_grad():
-        next(other._model.parameters()).view(-1)[0] += 1e-3
+        next(other.network.parameters()).view(-1)[0] += 1e-3
     assert one.fingerprint != other.fingerprint
 
 

@@ -68,7 +68,7 @@ def test_fingerprint_follows_weights_and_settings(folder):
     assert one.fingerprint != TransformerEncoder(folder, max_length=64, device="cpu").fingerprint
     other = TransformerEncoder(folder, device="cpu")
     with torch.no_grad():
-        next(other._model.parameters()).view(-1)[0] += 1e-3
+        next(other.network.parameters()).view(-1)[0] += 1e-3
     assert one.fingerprint != other.fingerprint
 
 

@@ -84,7 +84,7 @@ def test_hidden_states_are_those_of_the_model_itself():
     long = " ".join(["river", "stone", "cloud", "bread"] * 8)
     H, kept = hidden_states(encoder, ["too short", long, "a " + long], length=20)
     assert H.shape == (7, 2, 20, 384) and kept == [1, 2]
-    network, tokenizer = encoder._model[0].auto_model, encoder._model.tokenizer
+    network, tokenizer = encoder.network[0].auto_model, encoder.network.tokenizer
     ids = tokenizer(long, truncation=True, max_length=22, return_tensors="pt")
     with torch.inference_mode():
         expected = network(**ids, output_hidden_states=True).hidden_states

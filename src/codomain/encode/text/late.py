@@ -11,7 +11,6 @@ from codomain.encode.text.transformer import CHUNK, SentenceTransformerStage, mi
 from codomain.progress import Progress, counter
 from codomain.registry import stage
 from codomain.stage import check_float, check_int
-from codomain.text import clean
 
 if TYPE_CHECKING:
     import numpy as np
@@ -81,14 +80,16 @@ class LateEncoder(SentenceTransformerStage):
 
         from codomain.vectors import Ragged
 
+        texts = [self._read(text) for text in texts]
+        self._warn_of_cuts(texts, role)
         dtype = self.dtype if role == "document" else "float32"
         parts = [np.zeros((0, self.dim), dtype)]
         lengths = np.zeros(len(texts), np.int64)
         advance = counter(progress, "encoding", len(texts))
         for start in range(0, len(texts), CHUNK):
             stop = min(start + CHUNK, len(texts))
-            rows = [i for i in range(start, stop) if clean(texts[i]).strip()]
-            for row, tokens in zip(rows, self._tokens([clean(texts[i]) for i in rows], role), strict=True):
+            rows = [i for i in range(start, stop) if texts[i].strip()]
+            for row, tokens in zip(rows, self._tokens([texts[i] for i in rows], role), strict=True):
                 lengths[row] = len(tokens)
                 parts.append(_unit(tokens).astype(dtype))
             advance(stop - start)

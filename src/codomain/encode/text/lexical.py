@@ -11,16 +11,21 @@ import unicodedata
 import zlib
 from array import array
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from threading import Lock
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from codomain.analyzer import Analyzer
-from codomain.analyzer import words as split_words
+from codomain.analyzer import VERSION, Analyzer
+from codomain.analyzer.earlier import FirstAnalyzer
+from codomain.analyzer.forms import folded, normal
+from codomain.analyzer.words import is_run, letters, pieces
+from codomain.analyzer.words import words as split_words
+from codomain.encode.text.encoder import ReadsText
 from codomain.progress import Progress, counter
 from codomain.registry import stage
-from codomain.stage import Stage, check_float, check_int
+from codomain.stage import check_float, check_int
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -32,6 +37,10 @@ _REMEMBERED = 1 << 24
 _LOCK = Lock()
 """Held while words are looked up: a table is shared by all threads that encode."""
 _MOST_DIMENSIONS = 1 << 31
+_TERM = "\0"
+"""What begins a piece that is a term as it stands."""
+_SINCE_2 = ("stop_words", "marks")
+"""Arguments that encoders whose texts had no form yet did not have."""
 
 
 class _Table(dict[str, int]):
@@ -64,8 +73,8 @@ class _Table(dict[str, int]):
         return buckets[places], weights[places], lengths
 
 
-class HashedText(Stage):
-    """What `char_ngrams()` and `bag_of_words()` share: texts (n,) to `csr_array` float32 (n, dim), queries as documents."""
+class HashedText(ReadsText):
+    """What `char_ngrams()` and `bag_of_words()` share: texts (n,) to `csr_array` float32 (n, dim)."""
 
     dim: int
 
@@ -73,7 +82,7 @@ class HashedText(Stage):
         """The buckets that a word adds to, with its weights; a bucket may come twice."""
         raise NotImplementedError
 
-    def _pieces(self, text: str) -> list[str]:
+    def _pieces(self, text: str, query: bool = False) -> list[str]:
         raise NotImplementedError
 
     def _values(self, sums: np.ndarray, rows: np.ndarray, n: int) -> np.ndarray:
@@ -87,22 +96,33 @@ class HashedText(Stage):
     @property
     def fingerprint(self) -> str:
         """SHA-256 over the arguments: nothing else decides a vector."""
-        return hashlib.sha256(
-            f"{self.formerly or self.name} 1 {sorted(self.get_params().items())}".encode()
-        ).hexdigest()
+        arguments = self.get_params()
+        if self.text_version == 1:
+            arguments = {name: value for name, value in arguments.items() if name not in _SINCE_2}
+        made_of = f"{self.formerly or self.name} 1 {sorted(arguments.items())}"
+        if self.text_version > 1:
+            made_of = f"{self._stamped(made_of)} analyzer={VERSION}"
+        return hashlib.sha256(made_of.encode()).hexdigest()
 
     def encode_documents(self, texts: Sequence[str], progress: Progress | None = None) -> csr_array:
         """Sparse vectors (n, dim), indices sorted; `progress` after each chunk."""
+        return self._encode(texts, False, progress)
+
+    def encode_queries(self, texts: Sequence[str], progress: Progress | None = None) -> csr_array:
+        """The same vectors as those of documents; of scripts without spaces only pairs of letters are asked for."""
+        return self._encode(texts, True, progress)
+
+    def _encode(self, texts: Sequence[str], query: bool, progress: Progress | None) -> csr_array:
         from scipy.sparse import csr_array
 
         indices, values, lengths = [np.zeros(0, np.int32)], [np.zeros(0, np.float32)], [np.zeros(1, np.int64)]
         advance = counter(progress, "encoding", len(texts))
-        for pieces in self._chunks(texts):
-            buckets, sums, rows = self._sums(pieces)
+        for chunk in self._chunks(texts, query):
+            buckets, sums, rows = self._sums(chunk)
             indices.append(buckets)
-            values.append(self._values(sums, rows, len(pieces)).astype(np.float32))
-            lengths.append(np.bincount(rows, minlength=len(pieces)))
-            advance(len(pieces))
+            values.append(self._values(sums, rows, len(chunk)).astype(np.float32))
+            lengths.append(np.bincount(rows, minlength=len(chunk)))
+            advance(len(chunk))
         indptr = np.cumsum(np.concatenate(lengths))
         if indptr[-1] < _MOST_DIMENSIONS:
             indptr = indptr.astype(np.int32)
@@ -110,15 +130,11 @@ class HashedText(Stage):
         vectors.has_canonical_format = True
         return vectors
 
-    def encode_queries(self, texts: Sequence[str], progress: Progress | None = None) -> csr_array:
-        """The same vectors as those of documents."""
-        return self.encode_documents(texts, progress)
-
-    def _chunks(self, texts: Sequence[str]) -> Iterator[list[list[str]]]:
+    def _chunks(self, texts: Sequence[str], query: bool) -> Iterator[list[list[str]]]:
         chunk: list[list[str]] = []
         tokens = 0
         for text in texts:
-            chunk.append(self._pieces(text))
+            chunk.append(self._pieces(text, query))
             tokens += max(len(chunk[-1]), len(text) // 8)
             if tokens >= _TOKENS or len(chunk) == 8192:
                 yield chunk
@@ -126,18 +142,18 @@ class HashedText(Stage):
         if chunk:
             yield chunk
 
-    def _sums(self, pieces: list[list[str]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _sums(self, chunk: list[list[str]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Buckets, sums of weights and rows of the texts' vectors, by row and bucket."""
-        sizes = [len(words) for words in pieces]
+        sizes = [len(words) for words in chunk]
         with _LOCK:
             table: _Table | None = self.__dict__.get("_table")
             if table is None or table.entries > _REMEMBERED:
                 table = self.__dict__["_table"] = _Table(self)
             look_up = table.__getitem__
-            numbers = np.fromiter((look_up(word) for words in pieces for word in words), np.int64, sum(sizes))
+            numbers = np.fromiter((look_up(word) for words in chunk for word in words), np.int64, sum(sizes))
             buckets, weights, lengths = table.rows(numbers)
         # one sort puts what goes to the same bucket of the same text side by side
-        keys = np.repeat(np.repeat(np.arange(len(pieces)), sizes), lengths) << 32
+        keys = np.repeat(np.repeat(np.arange(len(chunk)), sizes), lengths) << 32
         keys |= buckets
         order = np.argsort(keys)
         keys = keys[order]
@@ -153,7 +169,8 @@ class CharNGramEncoder(HashedText):
 
     "Beyond the Geometric Curse: High-Dimensional N-Gram Hashing for Dense Retrieval" (2025). Each word is written ^word$;
     each of its n-grams adds the weight of its length to the bucket CRC-32(gram) mod `dim`; sums are damped by log(1 + v)
-    (`saturate=None`: not) and rows have length one. Texts are lower-cased, in Unicode form NFC, hashed as UTF-8.
+    (`saturate=None`: not) and rows have length one. Words are in the form of `bm25()`: NFKC, case folded, without
+    invisible characters; a word with accents adds its grams with and without them. They are hashed as UTF-8.
     `split="words"` cuts at white space; "stream" takes a text as one run, for scripts without spaces (then
     `ngrams=(1, 2, 3)` is sensible). Nothing is learnt: on paraphrases it loses to any dense encoder, beside one it adds
     names and rare words. The query side's idf is the index's: `char_ngrams() >> sparse(weighting="idf")`.
@@ -189,7 +206,15 @@ class CharNGramEncoder(HashedText):
 
     def buckets(self, word: str) -> Iterator[tuple[int, float]]:
         """The bucket and weight of each n-gram of a word, or of a whole text where it is one stream."""
-        word = unicodedata.normalize("NFC", word.lower())
+        if self.text_version == 1:
+            yield from self._grams(unicodedata.normalize("NFC", word.lower()))
+            return
+        word = normal(word)
+        yield from self._grams(word)
+        if not word.isascii() and (plain := folded(word)) != word:
+            yield from self._grams(plain)
+
+    def _grams(self, word: str) -> Iterator[tuple[int, float]]:
         if self.strip_punctuation and not word.isalnum():
             word = _stripped(word) if self.split == "words" else _without_punctuation(word)
         if not word:
@@ -202,7 +227,7 @@ class CharNGramEncoder(HashedText):
                 # h(g) = CRC32(g) mod D
                 yield crc(word[start : start + n].encode("utf-8", "replace")) % dim, weight
 
-    def _pieces(self, text: str) -> list[str]:
+    def _pieces(self, text: str, query: bool = False) -> list[str]:
         return text.split() if self.split == "words" else [" ".join(text.split())]
 
     def _values(self, sums: np.ndarray, rows: np.ndarray, n: int) -> np.ndarray:
@@ -215,25 +240,51 @@ class CharNGramEncoder(HashedText):
 class BagOfWordsEncoder(HashedText):
     """How often each word occurs, words hashed to `dim` buckets: what `sparse(weighting="bm25")` needs for BM25.
 
-    Words are those of `bm25()`: lower-cased, without English stop words, stemmed (`stemmer` is a Snowball language, or
-    None). A word's bucket is CRC-32 of its UTF-8 form mod `dim`; words that share a bucket are one to the index.
+    Words are those of `bm25()`: in one Unicode form, without the stop words of the language, stemmed (`stemmer` is a
+    Snowball language, or None; `stop_words` and `marks` as there). A word's bucket is CRC-32 of its UTF-8 form mod `dim`;
+    words that share a bucket are one to the index.
 
     >>> BagOfWordsEncoder(dim=1000).encode_documents(["two cats and a cat"]).data
     array([1., 2.], dtype=float32)
     """
 
-    def __init__(self, stemmer: str | None = "english", dim: int = 1 << 20) -> None:
+    def __init__(
+        self,
+        stemmer: str | None = "english",
+        dim: int = 1 << 20,
+        stop_words: str | Sequence[str] | None = "language",
+        marks: Literal["fold", "keep"] = "fold",
+    ) -> None:
         self.stemmer, self.dim = stemmer, check_int("dim", dim, 1, _MOST_DIMENSIONS - 1)
-        self._analyzer = Analyzer(stemmer)
+        self.stop_words, self.marks = stop_words, marks
+        self._analyzer = Analyzer(stemmer, stop_words, marks)
 
     def buckets(self, word: str) -> Iterator[tuple[int, float]]:
-        """The one bucket of a word; none for a stop word."""
-        term = self._analyzer.term(word)
-        if term is not None:
+        """The bucket of each term of a word; none for a stop word."""
+        if self.text_version == 1:
+            term = self._first.term(word)
+            found = [] if term is None else [term]
+        else:
+            found = [word[1:]] if word.startswith(_TERM) else self._analyzer.of_word(word)
+        for term in found:
             yield zlib.crc32(term.encode("utf-8", "replace")) % self.dim, 1.0
 
-    def _pieces(self, text: str) -> list[str]:
-        return split_words(text)
+    @cached_property
+    def _first(self) -> FirstAnalyzer:
+        return FirstAnalyzer(self.stemmer)
+
+    def _pieces(self, text: str, query: bool = False) -> list[str]:
+        if self.text_version == 1:
+            return self._first.words(text)
+        found = split_words(text)
+        if text.isascii() or not any(map(is_run, found)):
+            return found
+        # hardly any run comes twice: its letters and pairs are looked up one by one
+        return [
+            piece
+            for word in found
+            for piece in ([_TERM + p for p in pieces(letters(normal(word)), query)] if is_run(word) else (word,))
+        ]
 
 
 def _stripped(word: str) -> str:

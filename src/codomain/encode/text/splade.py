@@ -10,11 +10,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from codomain.encode.text.encoder import ReadsText
 from codomain.encode.text.transformer import vocabulary_of
+from codomain.encode.text.window import WindowedModel
 from codomain.errors import InputError, MissingExtra
 from codomain.progress import Progress, counter
 from codomain.registry import stage
-from codomain.stage import Stage, check_int
+from codomain.stage import check_int
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -24,7 +26,7 @@ _CHUNK = 1024
 
 
 @stage("splade", modalities=["text"], gives="sparse")
-class SpladeEncoder(Stage):
+class SpladeEncoder(WindowedModel, ReadsText):
     """Any sparse encoder of sentence-transformers, by local folder or by its name on the Hugging Face hub.
 
     "SPLADE v2: Sparse Lexical and Expansion Model for Information Retrieval" (2021). Vectors are `csr_array` float32
@@ -77,6 +79,11 @@ class SpladeEncoder(Stage):
         return model
 
     @property
+    def network(self) -> Any:
+        """The model of sentence-transformers, loaded."""
+        return self._model
+
+    @property
     def dim(self) -> int:
         """Entries of the vocabulary; the model is loaded to know them."""
         return int(self._model.get_embedding_dimension())
@@ -98,25 +105,32 @@ class SpladeEncoder(Stage):
         digest.update(self._vocabulary.encode())
         modules = [f"{type(module).__name__} {getattr(module, 'get_config_dict', dict)()}" for module in self._model]
         settings = [modules, self._model.max_seq_length, self._model.prompts, self._active]
-        digest.update(json.dumps(settings, sort_keys=True, default=str).encode())
+        digest.update(self._stamped(json.dumps(settings, sort_keys=True, default=str)).encode())
         return digest.hexdigest()
 
     def encode_documents(self, texts: Sequence[str], progress: Progress | None = None) -> csr_array:
         """Sparse vectors (n, vocabulary) by the model's document side; `progress` after each chunk."""
-        return self._encode(texts, self._model.encode_document, progress)
+        return self._encode(texts, "document", progress)
 
     def encode_queries(self, texts: Sequence[str], progress: Progress | None = None) -> csr_array:
         """Sparse vectors (n, vocabulary) by the model's query side."""
-        return self._encode(texts, self._model.encode_query, progress)
+        return self._encode(texts, "query", progress)
+
+    def _prompt_tokens(self, role: str) -> int:
+        prompt = (getattr(self._model, "prompts", None) or {}).get(role)
+        return len(self._token_ids([prompt])[0]) if prompt else 0
 
     @property
     def _active(self) -> int | None:
         return self.max_active_dims if self.max_active_dims is not None else self._model.max_active_dims
 
-    def _encode(self, texts: Sequence[str], encode: Any, progress: Progress | None) -> csr_array:
+    def _encode(self, texts: Sequence[str], role: str, progress: Progress | None) -> csr_array:
         import numpy as np
         from scipy.sparse import csr_array, vstack
 
+        encode = self._model.encode_query if role == "query" else self._model.encode_document
+        texts = [self._read(text) for text in texts]
+        self._warn_of_cuts(texts, role)
         parts = []
         advance = counter(progress, "encoding", len(texts))
         for start in range(0, len(texts), _CHUNK):

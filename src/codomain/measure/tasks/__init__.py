@@ -7,6 +7,8 @@ vector_tasks.py  similarity, pairs, classes, clusters from vectors alone
 bitext.py        which sentence is the translation
 zero_shot.py     classes that only have names
 knn_labels.py    the majority among the nearest labeled vectors
+duplicates.py    near duplicates among the documents of a collection
+topics.py        groups of like documents, named by their words
 labeling.py      labels for the documents of a collection
 mteb_model.py    any pipeline as a model of mteb
 """

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import bisect
-import re
-from collections.abc import Iterator
-from functools import lru_cache
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from codomain.errors import InputError
 from codomain.read.record import Record
+from codomain.read.text.fitting import Limit, Span, cut_again, estimate, fitted, is_dense
+from codomain.read.text.headings import Outline
+from codomain.read.text.passage import passage
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -31,12 +32,20 @@ class Chunk(NamedTuple):
     position: int
 
 
-def chunk(record: Record | str, size: int = 256, overlap: int = 32, tokenizer: Tokenizer | None = None) -> list[Chunk]:
+def chunk(
+    record: Record | str,
+    size: int = 256,
+    overlap: int = 32,
+    tokenizer: Tokenizer | None = None,
+    limits: Sequence[Limit] = (),
+) -> list[Chunk]:
     """Cut a document into chunks of at most `size` tokens, at the best boundary (section, paragraph, sentence, word).
 
     With a tokenizer tokens are counted exactly. Without one, the default and much faster, four characters are taken for
-    a token (one, outside ASCII), and a chunk may come out somewhat longer. Neighbours share up to `overlap` tokens.
-    Every character but white space is in some chunk. Blank text has no chunks.
+    a token (one, outside ASCII; code, tables and addresses are counted by words and marks), and a chunk may come out
+    somewhat longer. Neighbours share up to `overlap` tokens. Every character but white space is in some chunk. Blank text
+    has no chunks. What `limits` count, encoders in a collection for instance, is the chunk under its title and headings:
+    a chunk that is too long for one of them is cut again.
 
     >>> [piece.text for piece in chunk("One sentence here. Another one there.", size=6, overlap=0)]
     ['One sentence here.', 'Another one there.']
@@ -55,15 +64,40 @@ def chunk(record: Record | str, size: int = 256, overlap: int = 32, tokenizer: T
     else:
         splitter, longest = _splitter_for(text, size, overlap, tokenizer, record.markdown)
         pieces = _split(text, splitter, longest)
-    if not record.markdown:
+    outline = Outline(text) if record.markdown else None
+    dense = [span for span in pieces if is_dense(text[span[0] : span[1]])] if tokenizer is None else []
+    if dense or limits:
+        recut = partial(_measured, overlap=overlap / size, markdown=record.markdown)
+        if dense:
+            pieces = cut_again(text, pieces, dense, [Limit(size, estimate)], recut)
+        if limits:
+            pieces = fitted(text, pieces, limits, partial(_passages, record, outline), recut)
+    return _chunks(text, outline, pieces)
+
+
+def _chunks(text: str, outline: Outline | None, pieces: Sequence[Span]) -> list[Chunk]:
+    if outline is None:
         return [Chunk(text[a:b], a, b, [], i) for i, (a, b) in enumerate(pieces)]
-    outline = _Outline(text)
     chunks, seen = [], 0
     for i, (a, b) in enumerate(pieces):
         # what a chunk repeats of the one before it does not decide where it stands
         chunks.append(Chunk(text[a:b], a, b, outline.above(max(a, seen), b), i))
         seen = b
     return chunks
+
+
+def _passages(record: Record, outline: Outline | None, pieces: Sequence[Span]) -> list[str]:
+    """What encoders see of pieces."""
+    return [passage(record.title, piece.headings, piece.text) for piece in _chunks(record.text, outline, pieces)]
+
+
+def _measured(text: str, measure: Callable[[str], int], capacity: int, overlap: float, markdown: bool) -> list[Span]:
+    """Spans that measure at most `capacity`; neighbours share that part of it."""
+    from semantic_text_splitter import MarkdownSplitter, TextSplitter
+
+    kind = MarkdownSplitter if markdown else TextSplitter
+    splitter = kind.from_callback(measure, capacity, min(int(overlap * capacity), capacity - 1))
+    return _split(text, splitter, len(text))
 
 
 def _fits(text: str, size: int, tokenizer: Tokenizer | None) -> bool:
@@ -147,66 +181,3 @@ def _blocks(text: str, length: int) -> Iterator[tuple[int, int]]:
         yield start, cut
         start = cut
     yield start, len(text)
-
-
-_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)")
-_ATX = re.compile(r" {0,3}(#{1,6})(?:[ \t]+(.*?))?(?:[ \t]+#+)?[ \t]*")
-_PARAGRAPH = re.compile(r" {0,3}(?![-*+>|][ \t]|\|)\S")
-_UNDERLINE = re.compile(r" {0,3}(=+|-+)[ \t]*")
-
-
-class _Outline:
-    """Where each Markdown heading of a text begins and its body starts, and the path of headings above any place."""
-
-    def __init__(self, text: str) -> None:
-        self.starts: list[int] = []
-        self.bodies: list[int] = []
-        self.paths: list[list[str]] = []
-        self.text = text
-        path: list[tuple[int, str]] = []
-        for start, body, level, title in _headings(text):
-            path = [*((depth, name) for depth, name in path if depth < level), (level, title)]
-            self.starts.append(start)
-            self.bodies.append(body)
-            self.paths.append([name for _, name in path])
-
-    def above(self, start: int, end: int) -> list[str]:
-        """The headings over the first line of text[start:end] that is not itself a heading."""
-        i = bisect.bisect_right(self.starts, start) - 1
-        here = max(start, self.bodies[i]) if i >= 0 else start
-        while i + 1 < len(self.starts) and self.starts[i + 1] < end:
-            if self.text[here : self.starts[i + 1]].strip():
-                break
-            i += 1
-            here = self.bodies[i]
-        return list(self.paths[i]) if i >= 0 else []
-
-
-def _headings(text: str) -> Iterator[tuple[int, int, int, str]]:
-    """Each heading outside code fences: its start, the end of its lines, its level and its words."""
-    position = _after_front_matter(text)
-    fence, before = "", (0, "")
-    for line in text[position:].split("\n"):
-        start, position = position, position + len(line) + 1
-        bare = line.rstrip("\r")
-        mark = _FENCE.fullmatch(bare)
-        if fence:
-            if mark and mark[1].startswith(fence) and not mark[2].strip():
-                fence = ""
-            continue
-        paragraph, before = before, (start, bare)
-        if mark and not (mark[1][0] == "`" and "`" in mark[2]):
-            fence, before = mark[1], (0, "")
-        elif heading := _ATX.fullmatch(bare):
-            before = (0, "")
-            if heading[2]:
-                yield start, position, len(heading[1]), heading[2].strip()
-        elif (line_under := _UNDERLINE.fullmatch(bare)) and _PARAGRAPH.match(paragraph[1]):
-            before = (0, "")
-            yield paragraph[0], position, 1 if line_under[1][0] == "=" else 2, paragraph[1].strip()
-
-
-def _after_front_matter(text: str) -> int:
-    """Where a text begins behind its block of settings between two lines of ---, if it has one."""
-    front = re.match(r"---[ \t]*\r?\n(?:.*\n)*?---[ \t]*(?:\r?\n|$)", text[:20_000])
-    return front.end() if front else 0

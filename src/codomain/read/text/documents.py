@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -11,10 +10,9 @@ from codomain.errors import CodomainError, InputError, MissingExtra
 from codomain.read.encodings import by_name, decode, looks_binary
 from codomain.read.files import OnFault, ReadFault, SourceFile, reader, unreadable
 from codomain.read.text.front_matter import front_matter
+from codomain.read.text.headings import title as heading
 from codomain.read.unpack import open_unpacked, read_whole, unpacking
 from codomain.registry import lookup
-
-_TITLE = re.compile(r"^#[ \t]+(.+?)[ \t]*#*[ \t]*$", re.MULTILINE)
 
 
 class Document(NamedTuple):
@@ -72,10 +70,9 @@ def read_text(file: SourceFile, on_bad: OnFault | None) -> Document:
 
 @reader("markdown", suffixes=(".md", ".markdown"), what="a Markdown file")
 def read_markdown(file: SourceFile, on_bad: OnFault | None) -> Document:
-    """Markdown with its front matter; the title is that of the front matter, else the first heading."""
+    """Markdown with its front matter; the title is that of the front matter, else the first heading of the first level."""
     fields, text = front_matter(decoded(file, on_bad))
-    heading = _TITLE.search(text)
-    title = fields.pop("title", None) or (heading.group(1) if heading else None)
+    title = fields.pop("title", None) or heading(text)
     return Document(text, None if title is None else str(title), True, fields)
 
 

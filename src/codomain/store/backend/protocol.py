@@ -22,7 +22,7 @@ from typing import Protocol, Self
 
 from codomain.store.backend.documents import Documents, Exclusions, Fields, MediaFiles, Rows, Sources
 from codomain.store.backend.records import Checks, History, Meta
-from codomain.store.backend.vectors import Blocks, Branches, Bridges, Corrections, Journal
+from codomain.store.backend.vectors import Blocks, Branches, Bridges, Corrections, Journal, Unread
 
 
 class Backend(Protocol):
@@ -144,6 +144,11 @@ class Backend(Protocol):
     @property
     def bridges(self) -> Bridges:
         """Maps between the branches of an upgrade."""
+        ...
+
+    @property
+    def unread(self) -> Unread:
+        """Rows that an encoder did not read whole."""
         ...
 
     @property

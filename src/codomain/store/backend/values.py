@@ -32,6 +32,14 @@ class ExportedDocument(NamedTuple):
     source: str | None
 
 
+class UnreadCounts(NamedTuple):
+    """Chunks that an encoder did not read to the end, the tokens that were left, and chunks without any vector."""
+
+    cut: int
+    tokens: int
+    empty: int
+
+
 class StoredChunk(NamedTuple):
     """A chunk: its row, the number of its document, where it starts and stops there, and headings as a JSON list."""
 

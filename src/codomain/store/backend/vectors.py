@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from codomain.store.backend.values import Detached, Entry, StoredBlock
+from codomain.store.backend.values import Detached, Entry, StoredBlock, UnreadCounts
 from codomain.vectors import Floats
 
 
@@ -80,6 +80,22 @@ class Blocks(Protocol):
 
     def delete(self, branch: int, first: int | None = None, below: int | None = None) -> None:
         """Remove the block that begins with `first`, or the blocks of rows below a row, or all; inside a transaction."""
+        ...
+
+
+class Unread(Protocol):
+    """Rows that an encoder did not read whole, by branch."""
+
+    def enter(self, branch: int, rows: Iterable[tuple[int, int]]) -> None:
+        """Note rows with the tokens of each that were not read, 0 for one without any vector; inside a transaction."""
+        ...
+
+    def counts(self, branch: int) -> UnreadCounts:
+        """What is noted of rows that are not deleted."""
+        ...
+
+    def forget(self, branch: int) -> None:
+        """Drop what is noted of a branch; inside a transaction."""
         ...
 
 

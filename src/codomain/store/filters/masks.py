@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -11,9 +12,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from codomain import __version__
-from codomain.errors import CodomainError
+from codomain.notices import notice
 from codomain.store.backend import Backend
-from codomain.store.filters.where import Where
+from codomain.store.filters.where import OWN_FIELDS, Where, fields_of
 from codomain.store.index_files import IndexFiles
 from codomain.trace import FilterChoice, collect, record
 
@@ -31,8 +32,7 @@ class Filters:
         self.index_files = IndexFiles(backend.folder, "columns")
         self._fingerprint = hashlib.sha256(f"columns 3 {__version__}".encode()).hexdigest()
         self._known: OrderedDict[str, Mask] = OrderedDict()
-        self._columns: Columns | None = None
-        self._columns_from: Path | None = None
+        self._columns: tuple[Path, Columns] | None = None
         self._opened: tuple[int, int] | None = None
         self._rows = self._epoch = 0
 
@@ -60,6 +60,7 @@ class Filters:
 
         mask = np.zeros(self._rows, bool)
         columns, way = self._open(), "columns"
+        self._notice_unknown(where, columns)
         covered = 0 if columns is None else columns.rows
         try:
             if columns is not None:
@@ -77,23 +78,26 @@ class Filters:
         record(plan=FilterChoice(f"filter by {way}", int(mask.sum()), self._rows))
         return mask
 
+    def _notice_unknown(self, where: Where, columns: Columns | None) -> None:
+        """Say which fields of a filter no document has: most often a name is misspelled."""
+        known = columns.fields if columns is not None else set()
+        for field in sorted(fields_of(where) - known - OWN_FIELDS):
+            if self._rows and not self.backend.fields.any(field):
+                near = difflib.get_close_matches(field, self.backend.fields.names(), n=1)
+                notice(f"no document has `{field}`" + (f"; did you mean `{near[0]}`?" if near else "."))
+
     def _open(self) -> Columns | None:
         """The columns that cover most of the rows."""
         from codomain.store.filters.columns import Columns
 
+        def read(path: Path) -> tuple[Path, Columns]:
+            return self._columns if self._columns and self._columns[0] == path else (path, Columns().load(path))
+
         if self._opened != (self._rows, self._epoch):
             self._opened = (self._rows, self._epoch)
-            for covered, path in self.index_files.usable(self._fingerprint, self._epoch):
-                if path == self._columns_from:  # not only as many rows: a renumbering may leave their number as it was
-                    return self._columns
-                if covered <= self._rows:
-                    try:
-                        self._columns, self._columns_from = Columns().load(path), path
-                        return self._columns
-                    except (CodomainError, OSError):
-                        continue  # damaged or just replaced: the next, or the database
-            self._columns = self._columns_from = None
-        return self._columns
+            found = self.index_files.open(self._fingerprint, self._epoch, self._rows, read)
+            self._columns = None if found is None else found[1]
+        return None if self._columns is None else self._columns[1]
 
     def reindex(self, rows: int, epoch: int) -> bool:
         """Write the columns of all rows; False when they are there."""

@@ -28,6 +28,9 @@ from codomain.text import clean, nfc
 
 Scalar = str | int | float | bool | Moment
 
+OWN_FIELDS = {"_id", "_title", "_source"}
+"""Fields of the document itself."""
+
 DEEPEST = 100
 MOST_TERMS = 2_000
 
@@ -130,6 +133,17 @@ def _checked_size(where: Where) -> Where:
     if terms > MOST_TERMS:
         raise WhereError(f"the filter has {terms:,} terms, more than {MOST_TERMS:,}: `in` takes a list of any length.")
     return where
+
+
+def fields_of(where: Where) -> set[str]:
+    """The names of all fields that a filter asks for.
+
+    >>> sorted(fields_of(parse_where("year > 2020 and (draft or title is null)")))
+    ['draft', 'title', 'year']
+    """
+    if isinstance(where, Compare | IsNull):
+        return {where.field}
+    return {field for part in _inside(where) for field in fields_of(part)}
 
 
 def _inside(where: Where) -> tuple[Where, ...]:

@@ -11,6 +11,7 @@ filters.py      a filter as parameterized SQL
 sources.py      the files that documents come from
 media.py        images and sounds of documents
 vectors.py      branches, blocks of vectors, bridges
+unread.py       rows that an encoder did not read whole
 feedback.py     the journal and the corrected vectors
 checks.py       what is wrong in the database
 """

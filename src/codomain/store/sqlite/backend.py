@@ -18,6 +18,7 @@ from codomain.store.sqlite.meta import SqliteHistory, SqliteMeta
 from codomain.store.sqlite.rows import SqliteRows
 from codomain.store.sqlite.schema import DATABASE, bring_up_to_date
 from codomain.store.sqlite.sources import SqliteExclusions, SqliteSources
+from codomain.store.sqlite.unread import SqliteUnread
 from codomain.store.sqlite.vectors import SqliteBlocks, SqliteBranches, SqliteBridges
 
 
@@ -39,6 +40,7 @@ class SqliteBackend:
         self.branches = SqliteBranches(db)
         self.blocks = SqliteBlocks(db)
         self.bridges = SqliteBridges(db)
+        self.unread = SqliteUnread(db)
         self.journal = SqliteJournal(db)
         self.corrections = SqliteCorrections(db)
         self.checks = SqliteChecks(db)

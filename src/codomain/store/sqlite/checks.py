@@ -49,13 +49,13 @@ class SqliteChecks(Tables):
         branchless = "SELECT count(*) FROM shadows WHERE branch NOT IN (SELECT id FROM branches)"
         yield from self._counted(
             (unowned, "entries of feedback on no document"),
-            (rowless, "shadows of rows that are not there"),
-            (branchless, "shadows that belong to no branch"),
+            (rowless, "corrected vectors of rows that are not there"),
+            (branchless, "corrected vectors that belong to no branch"),
         )
         stored = self.db.execute("SELECT checksum, data FROM shadows")
         damaged = sum(zlib.crc32(data) != checksum for checksum, data in stored)
         if damaged:
-            yield f"{damaged} shadows are damaged: codomain feedback --replay makes them anew."
+            yield f"{damaged} corrected vectors are damaged: codomain feedback --replay recomputes them."
 
     def media(self) -> Iterator[str]:
         if not has_media(self.db):

@@ -10,6 +10,7 @@ import numpy as np
 from codomain.store.backend.values import ChunkHit, ChunkText, StoredChunk
 from codomain.store.sqlite.feedback import renumber_corrections
 from codomain.store.sqlite.schema import LISTED, Tables, has_table
+from codomain.store.sqlite.unread import renumber_unread
 from codomain.vectors import Rows
 
 _BELOW = "FROM tombstones WHERE row < ifnull(?, 9223372036854775807)"
@@ -96,6 +97,7 @@ class SqliteRows(Tables):
         self.db.execute("UPDATE chunks SET row = -1 - (SELECT new FROM renumber WHERE old = chunks.row)")
         self.db.execute("UPDATE chunks SET row = -1 - row")
         renumber_corrections(self.db)
+        renumber_unread(self.db)
         self.db.execute("DROP TABLE renumber")
         self.db.execute("DELETE FROM tombstones")
         if has_table(self.db, "changed"):

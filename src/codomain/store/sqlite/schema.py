@@ -60,7 +60,7 @@ CREATE TABLE IF NOT EXISTS shadows (                     -- vectors after feedba
     branch INTEGER NOT NULL REFERENCES branches, row INTEGER NOT NULL, checksum INTEGER NOT NULL, data BLOB NOT NULL,
     PRIMARY KEY (branch, row)
 );
-CREATE TABLE IF NOT EXISTS corrected (                   -- the last entry that a branch has in its shadows, and their space
+CREATE TABLE IF NOT EXISTS corrected (                   -- the last entry that a branch has in its corrected vectors, and their space
     branch INTEGER PRIMARY KEY REFERENCES branches, fingerprint TEXT NOT NULL, entry INTEGER NOT NULL
 );
 """
@@ -80,6 +80,9 @@ CREATE TABLE IF NOT EXISTS changed (                     -- documents whose meta
 );
 CREATE TABLE IF NOT EXISTS excluded (                    -- ids of documents of files that were deleted by hand
     key TEXT PRIMARY KEY, source TEXT NOT NULL, at REAL NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS unread (                      -- chunks longer than what an encoder reads, tokens 0 where there is no vector at all
+    branch INTEGER NOT NULL REFERENCES branches, row INTEGER NOT NULL, tokens INTEGER NOT NULL, PRIMARY KEY (branch, row)
 ) WITHOUT ROWID;
 """
 

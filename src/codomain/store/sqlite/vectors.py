@@ -10,6 +10,7 @@ import numpy as np
 from codomain.store.backend.values import StoredBlock
 from codomain.store.sqlite.feedback import forget_corrections
 from codomain.store.sqlite.schema import Tables
+from codomain.store.sqlite.unread import forget_unread
 
 
 class SqliteBranches(Tables):
@@ -36,6 +37,7 @@ class SqliteBranches(Tables):
 
     def delete(self, number: int) -> None:
         forget_corrections(self.db, number)
+        forget_unread(self.db, number)
         for table, column in (("blocks", "branch"), ("bridges", "new"), ("bridges", "old"), ("branches", "id")):
             self.db.execute(f"DELETE FROM {table} WHERE {column} = ?", [number])
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from codomain.encode.text.window import CutWarning
 from codomain.errors import InputError, PipelineError, StoreError
 from codomain.pipeline import Pipeline
 from codomain.plan import PlanNode, branches, encode_queries, plan
@@ -17,6 +19,8 @@ from codomain.store.blocks import joined
 from codomain.store.branch import LEAST_TO_FIT, MOST_TO_FIT, StoredBranch
 from codomain.store.maintenance import fit_waiting
 from codomain.store.passages import passages_of
+from codomain.store.rechunk import rechunk
+from codomain.store.unread import cut_by
 from codomain.store.upgrade.bridge import Bridge, Sample, Side, fit, question
 from codomain.store.upgrade.roles import recorded, stored_dim
 from codomain.store.upgrade.state import Mode, UpgradeState, next_generation
@@ -56,10 +60,12 @@ def begin(
     floor: float,
     seed: int = 0,
     progress: Progress | None = None,
+    again: bool = False,
 ) -> UpgradeState:
     """Set a collection on its way to another pipeline; nothing is written when that fails.
 
-    `progress` follows the rows of the sample as they are encoded.
+    `progress` follows the rows of the sample as they are encoded. Chunks that a new encoder will not read whole are said by
+    a CutWarning; with `again` their documents are cut again first, which stays when the upgrade cannot be had.
 
     Raises StoreError when an upgrade is under way or kept, BelowFloor when a bridge keeps less than `floor` of the old
     nDCG@10, PipelineError for a pipeline that cannot be had.
@@ -69,16 +75,20 @@ def begin(
     if isinstance(sample, bool) or not isinstance(sample, int) or sample < 1:
         raise InputError(f"the sample must be a whole number of documents, not {sample!r}.")
     with collection.held():
-        fit_waiting(collection)  # what waits to be fitted is fitted now: the old side stays as it is from here on
         with collection.snapshot():
             _refuse_another(collection)
             wanted = target(collection.pipeline, to)
-            root = _planned(wanted)
+        root = _planned(wanted)
+        if again:
+            rechunk(collection, [planned.encoder for planned in branches(root)], progress)
+        fit_waiting(collection)  # what waits to be fitted is fitted now: the old side stays as it is from here on
+        with collection.snapshot():
             keys = _keys(collection, root)
             if wanted == collection.pipeline and all(key in collection.state.keys.values() for key in keys.values()):
                 raise StoreError(f"the pipeline of {collection.folder} is {wanted} already.")
             replacements = _replacements(collection, root, keys)
             dims = {b.key: stored_dim(b) for b in collection.vector_branches if b.key not in keys.values()}
+            _say_what_is_cut(collection, replacements)
             measured = [_prepare(collection, r, mode, sample, seed, progress) for r in replacements]
         reports = [report for report in measured if report is not None]
         _check_floor(reports, floor)
@@ -101,6 +111,21 @@ def begin(
             backend.history.add("upgrading", f"to {wanted}")
         collection.state.changed(root)
     return upgrade
+
+
+def _say_what_is_cut(collection: Collection, replacements: list[_Replacement]) -> None:
+    """Warn of chunks that are longer than what a new encoder reads."""
+    told = {}
+    for encoder in {str(r.new.plan.encoder): r.new.plan.encoder for r in replacements}.values():
+        told[str(encoder)] = cut_by(collection, encoder)
+    for expression, found in told.items():
+        if found["cut"]:
+            warnings.warn(
+                f"{found['cut']:,} of {collection.backend.rows.count():,} chunks are longer than what {expression} reads: "
+                f"{found['tokens']:,} tokens will be in no vector of it; --rechunk (rechunk=True) cuts those documents again.",
+                CutWarning,
+                stacklevel=4,
+            )
 
 
 def _refuse_another(collection: Collection) -> None:

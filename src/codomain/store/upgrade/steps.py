@@ -15,6 +15,8 @@ from codomain.errors import StoreError
 from codomain.progress import Progress, counter
 from codomain.store.backend import Backend
 from codomain.store.feedback.replay import catch_up
+from codomain.store.passages import items_of
+from codomain.store.unread import unread
 from codomain.store.upgrade.state import UpgradeState, next_generation
 from codomain.store.upgrade.vector_source import source_of
 
@@ -114,7 +116,7 @@ def fill(collection: Collection) -> int:
             first = min(branch.blocks.end() for branch in behind)
             stop = min([first + BATCH_ROWS, rows, *(end for b in behind if (end := b.blocks.end()) > first)])
             behind = [branch for branch in behind if branch.blocks.end() == first]
-            vectors = _encoded(collection, behind, np.arange(first, stop))
+            vectors, left = _encoded(collection, behind, np.arange(first, stop))
         with backend.writing():
             if collection.state.outdated or (collection.state.generation, _epoch(backend)) != state:
                 return stop - first  # another process renumbered the rows or ended the upgrade: look again
@@ -122,21 +124,26 @@ def fill(collection: Collection) -> int:
                 branch.refresh()
                 if branch.blocks.end() == first:  # else another process was here
                     branch.append(first, vectors[branch.key])
+                    backend.unread.enter(branch.number, ((first + i, tokens) for i, tokens in left[branch.key]))
         collection.state.changed()
         return stop - first
 
 
-def _encoded(collection: Collection, behind: Sequence[StoredBranch], rows: np.ndarray[Any, Any]) -> dict[str, Any]:
-    """What the encoder of each branch returns for the rows; branches of one encoder share it."""
+def _encoded(
+    collection: Collection, behind: Sequence[StoredBranch], rows: np.ndarray[Any, Any]
+) -> tuple[dict[str, Any], dict[str, list[tuple[int, int]]]]:
+    """What the encoder of each branch returns for the rows, and what it did not read; branches of one encoder share it."""
     by_encoder: dict[str, Any] = {}
-    found = {}
+    found, left = {}, {}
+    items = items_of(collection.backend, rows)
     for branch in behind:
         branch.check_encoder()
         encoder_fingerprint = branch.encoder_fingerprint
         if encoder_fingerprint not in by_encoder:
             by_encoder[encoder_fingerprint] = source_of(branch, collection.vector_branches).vectors(rows)
         found[branch.key] = by_encoder[encoder_fingerprint]
-    return found
+        left[branch.key] = unread(branch.plan.encoder, items, found[branch.key])
+    return found, left
 
 
 def _cut_over(collection: Collection, upgrade: UpgradeState) -> bool:

@@ -1,0 +1,142 @@
+"""Chunks that fit what encoders read: those that are too long are cut again, by the encoders' own tokenizers."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+Count = Callable[[Sequence[str]], Sequence[int]]
+"""The tokens of each text."""
+
+Span = tuple[int, int]
+Split = Callable[[str, Callable[[str], int], int], list[Span]]
+"""Called with a text, a measure and a capacity: spans of the text that measure at most that much each."""
+
+_FULL = 1_000
+"""What a piece that fills a limit measures, in the units of the splitter."""
+_LEAST = 8
+"""Tokens that are left to a text, however long its title and headings are."""
+_ROUNDS = 4
+
+
+class Limit(NamedTuple):
+    """The most tokens that a passage may have, and who counts them."""
+
+    tokens: int
+    count: Count
+
+
+def fitted(
+    text: str,
+    pieces: Sequence[Span],
+    limits: Sequence[Limit],
+    passages: Callable[[Sequence[Span]], list[str]],
+    split: Split,
+) -> list[Span]:
+    """Spans of a text in which none has a passage beyond a limit, as far as titles and headings leave room.
+
+    `passages` says what encoders see of spans.
+    """
+    found = list(pieces)
+    for _ in range(_ROUNDS):  # a piece that is cut may stand under other headings than it did
+        seen = passages(found)
+        counts = [np.asarray(limit.count(seen)) for limit in limits]
+        beyond = np.any([count > limit.tokens for limit, count in zip(limits, counts, strict=True)], axis=0)
+        if not beyond.any():
+            break
+        again: list[Span] = []
+        for i, (start, stop) in enumerate(found):
+            if not beyond[i]:
+                again.append((start, stop))
+                continue
+            body = text[start:stop]
+            rooms = _rooms(body, [int(count[i]) for count in counts], limits)
+            again += [(start + a, start + b) for a, b in _cut(body, rooms, split)]
+        again = _in_order(again)
+        if again == found:
+            break
+        found = again
+    return found
+
+
+def cut_again(
+    text: str, pieces: Sequence[Span], some: Sequence[Span], limits: Sequence[Limit], split: Split
+) -> list[Span]:
+    """Pieces of a text, of which `some` are cut where they are too long."""
+    chosen = {*some}
+    found: list[Span] = []
+    for start, stop in pieces:
+        parts = _cut(text[start:stop], limits, split) if (start, stop) in chosen else [(0, stop - start)]
+        found += [(start + a, start + b) for a, b in parts]
+    return _in_order(found)
+
+
+def _in_order(spans: Sequence[Span]) -> list[Span]:
+    """Spans by their start, without those that lie in another: neighbors that overlap were cut one by one."""
+    kept: list[Span] = []
+    for start, stop in sorted(spans, key=lambda span: (span[0], -span[1])):
+        if not kept or stop > kept[-1][1]:
+            kept.append((start, stop))
+    return kept
+
+
+def _rooms(body: str, passage_tokens: Sequence[int], limits: Sequence[Limit]) -> list[Limit]:
+    """What the title and the headings of a piece leave to its text."""
+    rooms = []
+    for tokens, limit in zip(passage_tokens, limits, strict=True):
+        above = tokens - limit.count([body])[0]
+        rooms.append(Limit(max(limit.tokens - above, min(_LEAST, limit.tokens)), limit.count))
+    return rooms
+
+
+def _cut(body: str, rooms: Sequence[Limit], split: Split) -> list[Span]:
+    """A text in about equal parts, each of which has room."""
+
+    def measure(piece: str) -> int:
+        return max(math.ceil(_FULL * room.count([piece])[0] / room.tokens) for room in rooms)
+
+    load = measure(body)
+    if load <= _FULL:
+        return [(0, len(body))]
+    parts = math.ceil(load / _FULL)
+    # a little more than its share, so that a sentence more or less does not make another part
+    return split(body, measure, min(_FULL, math.ceil(1.15 * load / parts)))
+
+
+# --- without a tokenizer --------------------------------------------------------------------------------------------
+
+_LETTERS_AND_SPACES = bytes(b for b in range(128) if chr(b).isalpha() or chr(b).isspace())
+_DENSE = 0.12
+"""Share of digits and marks beyond which text is no prose: Debian descriptions have 0.05."""
+_LONG_WORD = 40
+_TOKEN = re.compile(r"[^\W\d_]{1,6}|\d{1,2}|[^\w\s]|_")
+_RUN = re.compile(rf"[!-~]{{{_LONG_WORD},}}")
+
+
+def is_dense(text: str) -> bool:
+    """Whether a text has many more tokens than prose of its length: code, tables of numbers, addresses, encoded data.
+
+    >>> is_dense("A red fox sat down, and then it ran."), is_dense("x[i] += 17; y = 3.1415"), is_dense("Zm9v" * 99)
+    (False, True, True)
+    """
+    length = len(text)
+    data = text.encode("utf-8", "replace")
+    others = len(data.translate(None, _LETTERS_AND_SPACES)) - len(data) + length
+    return others > _DENSE * length or (text.count(" ") * _LONG_WORD < length - _LONG_WORD and text.isascii())
+
+
+def estimate(texts: Sequence[str]) -> list[int]:
+    """About as many tokens as WordPiece makes of each text, rather more than fewer.
+
+    >>> estimate(["A red fox.", "k_17 = 3.1415"])
+    [4, 8]
+    """
+    # long words are addresses or encoded data: 100 characters are 50 to 60 tokens
+    return [
+        len(_TOKEN.findall(_RUN.sub(" ", text))) + sum(6 * len(run) // 10 for run in _RUN.findall(text))
+        for text in texts
+    ]

@@ -1,0 +1,88 @@
+"""Cut documents again whose chunks are longer than what the encoders read, batch by batch, each whole or not at all."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from codomain.errors import StoreError
+from codomain.progress import Progress, counter
+from codomain.read.record import Record
+from codomain.read.text.fitting import Limit
+from codomain.store.ingest import AddReport, chunks_of, has_headings, write_again
+from codomain.store.passages import passages_of
+from codomain.store.unread import limits, remember_windows
+
+if TYPE_CHECKING:
+    from codomain.store.collection import Collection
+
+_ROWS = 2_048
+_DOCUMENTS = 256
+
+
+def rechunk(collection: Collection, also: Iterable[Any] = (), progress: Progress | None = None) -> int:
+    """Cut the documents again that have a chunk which some encoder, or one of `also`, does not read whole; how many.
+
+    Their new chunks are encoded. A document is replaced in one transaction with its batch; what was done stays where this
+    is interrupted, and doing it again does the rest.
+
+    Raises StoreError during an upgrade.
+    """
+    others = list(also)
+    report = AddReport()
+    with collection.snapshot():
+        if collection.upgrading:
+            raise StoreError(f"{collection.folder} is on its way to another pipeline: end that first.")
+        for branch in collection.vector_branches:
+            branch.check_encoder()
+        most = limits(collection, others)
+        documents = _too_long(collection, most) if most else []
+    advance = counter(progress, "cutting again", len(documents))
+    for start in range(0, len(documents), _DOCUMENTS):
+        numbers = documents[start : start + _DOCUMENTS]
+        with collection.held():
+            write_again(collection, partial(_records, collection, numbers, most), most, report)
+        advance(len(numbers))
+    if most:
+        with collection.held() as backend:
+            with backend.writing():
+                remember_windows(backend, [*(branch.plan.encoder for branch in collection.vector_branches), *others])
+                backend.history.add("cut again", f"{report.updated} documents")
+            collection.state.changed()
+    return report.updated
+
+
+def _too_long(collection: Collection, most: list[Limit]) -> list[int]:
+    """The numbers of documents with a chunk beyond a limit."""
+    found: dict[int, None] = {}
+    backend = collection.backend
+    live = backend.rows.alive()
+    for start in range(0, len(live), _ROWS):
+        rows = live[start : start + _ROWS]
+        texts = passages_of(backend, rows)
+        long = np.any([np.asarray(limit.count(texts)) > limit.tokens for limit in most], axis=0)
+        found |= dict.fromkeys(backend.rows.owners(rows[long]).values())
+    return list(found)
+
+
+def _records(collection: Collection, numbers: Sequence[int], most: Sequence[Limit]) -> list[Record]:
+    """Documents by number as records: those that are there still and have other chunks now."""
+    backend = collection.backend
+    media = backend.media.of(numbers) if backend.media.any() else {}
+    paths = dict(backend.sources.paths())
+    records = []
+    for stored in backend.documents.of(numbers):
+        fields = json.loads(stored.metadata)
+        markdown = has_headings(stored.key, fields)
+        source = "" if stored.source is None else paths.get(stored.source, "")
+        beside = media.get(stored.number, ())
+        record = Record(stored.key, stored.text, stored.title, fields, source, markdown, beside)
+        rows = backend.rows.hits(backend.rows.of(stored.number).tolist()).values()
+        there = sorted((hit.start, hit.stop) for hit in rows)
+        if [(piece.start, piece.end) for piece in chunks_of(record, collection.settings, most)] != there:
+            records.append(record)
+    return records
