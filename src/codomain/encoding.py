@@ -11,41 +11,40 @@ from codomain.progress import Progress
 
 if TYPE_CHECKING:
     from codomain.contracts import Encoder, Transform
-    from codomain.pipeline import Pipeline
     from codomain.stage import Stage
 
 
-def encoded(pipe: Pipeline, items: Iterable[Any], queries: bool, progress: Progress | None) -> Any:
-    """Items through the encoder and the transforms of a pipeline; an index and rankers at its end take no part.
+def encoded(stages: Sequence[Stage], items: Iterable[Any], queries: bool, progress: Progress | None) -> Any:
+    """Items through the encoder and the transforms of a pipeline's stages; an index and rankers at its end take no part.
 
     Raises PipelineError where it does not start with an encoder or a transform is not fitted, InputError for a lone text.
     """
-    encoder, transforms = _parts(pipe)
+    encoder, transforms = _parts(stages)
     if encoder is None:
-        raise PipelineError(f"{pipe} does not start from items: call transform with vectors.")
+        raise PipelineError(f"{_written(stages)} does not start from items: call transform with vectors.")
     listed = as_list(items)
     given = _given(encoder, listed)
     vectors = encoder.encode_queries(given) if queries else encoder.encode_documents(given, progress)
     return _transformed(transforms, vectors, queries)
 
 
-def fitted(pipe: Pipeline, X: Any) -> None:
+def fitted(stages: Sequence[Stage], X: Any) -> None:
     """Fit the transforms in order, each on what the ones before it give; X are items, or vectors where there is no encoder."""
-    encoder, transforms = _parts(pipe)
+    encoder, transforms = _parts(stages)
     vectors = X if encoder is None else encoder.encode_documents(_given(encoder, as_list(X)))
     for transform in transforms:
         vectors = transform.fit(vectors).transform(vectors)
 
 
-def transformed(pipe: Pipeline, X: Any) -> Any:
+def transformed(stages: Sequence[Stage], X: Any) -> Any:
     """Items or vectors, whichever the pipeline starts from, to vectors."""
-    encoder, transforms = _parts(pipe)
-    return _transformed(transforms, X, False) if encoder is None else encoded(pipe, X, False, None)
+    encoder, transforms = _parts(stages)
+    return _transformed(transforms, X, False) if encoder is None else encoded(stages, X, False, None)
 
 
-def is_fitted(pipe: Pipeline) -> bool:
+def is_fitted(stages: Sequence[Stage]) -> bool:
     """Whether every transform that learns has been fitted."""
-    return not any(transform.needs_fit and not transform.state() for transform in _parts(pipe)[1])
+    return not any(transform.needs_fit and not transform.state() for transform in _parts(stages)[1])
 
 
 def as_list(items: Iterable[Any]) -> list[Any]:
@@ -63,16 +62,19 @@ def _given(encoder: Encoder, items: list[Any]) -> list[Any]:
     return given_to(encoder.modalities, made, str(encoder))
 
 
-def _parts(pipe: Pipeline) -> tuple[Encoder | None, list[Transform]]:
+def _parts(stages: Sequence[Stage]) -> tuple[Encoder | None, list[Transform]]:
     """The encoder and the transforms of a pipeline."""
-    stages: Sequence[Stage] = pipe.stages
     end = next((place for place, stage in enumerate(stages) if stage.gives == "hits"), len(stages))
     if not stages[:end]:
-        raise PipelineError(f"{pipe} gives no vectors.")
+        raise PipelineError(f"{_written(stages)} gives no vectors.")
     head = stages[0]
     if not head.is_source:
         return None, [cast("Transform", stage) for stage in stages[:end]]
     return cast("Encoder", head), [cast("Transform", stage) for stage in stages[1:end]]
+
+
+def _written(stages: Sequence[Stage]) -> str:
+    return " >> ".join(map(str, stages))
 
 
 def _transformed(transforms: Sequence[Transform], vectors: Any, queries: bool) -> Any:

@@ -7,9 +7,17 @@ CodomainError
     WhereError       a filter
     StoreError       a collection
     MissingExtra     packages that are not installed
+
+CodomainWarning
+    CutWarning       a text longer than what its encoder reads (codomain.encode.text.window)
+    QueryWarning     a query that cannot find anything (codomain.store.words)
 """
 
 from __future__ import annotations
+
+
+class CodomainWarning(UserWarning):
+    """Base of what a user ought to know though nothing failed; the command line prints it as a note."""
 
 
 class CodomainError(Exception):

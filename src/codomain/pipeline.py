@@ -98,16 +98,16 @@ class Pipeline:
         With `queries` the encoder and the transforms take the items as queries. Raises InputError for a lone text,
         PipelineError where there is no encoder or a transform is not fitted.
         """
-        return encoded(self, items, queries, progress)
+        return encoded(self.stages, items, queries, progress)
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Fit the transforms on items, or on vectors (n, d) where the pipeline does not start with an encoder."""
-        fitted(self, X)
+        fitted(self.stages, X)
         return self
 
     def transform(self, X: Any) -> Any:
         """Items, or vectors (n, d), to vectors (n, k); a step of scikit-learn's pipelines from text on."""
-        return transformed(self, X)
+        return transformed(self.stages, X)
 
     def fit_transform(self, X: Any, y: Any = None) -> Any:
         """`fit`, then `transform` of the same."""
@@ -151,7 +151,7 @@ class Pipeline:
         return pipeline(str(self))
 
     def __sklearn_is_fitted__(self) -> bool:
-        return is_fitted(self)
+        return is_fitted(self.stages)
 
     def __sklearn_tags__(self) -> Any:
         from sklearn.utils import InputTags, Tags, TargetTags, TransformerTags
@@ -161,7 +161,7 @@ class Pipeline:
             target_tags=TargetTags(required=False),
             transformer_tags=TransformerTags(preserves_dtype=["float32"]),
             input_tags=InputTags(string="text" in self.modalities, two_d_array=not self.is_source),
-            requires_fit=not is_fitted(self),
+            requires_fit=not is_fitted(self.stages),
         )
 
     def _repr_html_(self) -> str:

@@ -90,6 +90,7 @@ _BUILT_IN: dict[Role, dict[str, str]] = {
         **dict.fromkeys(("jsonl", "lines"), "codomain.read.text.tables"),
         **dict.fromkeys(("csv", "tsv"), "codomain.read.text.delimited"),
         **dict.fromkeys(("parquet", "arrow"), "codomain.read.formats.arrow"),
+        "npy": "codomain.read.formats.npy",
         **dict.fromkeys(("xlsx", "ods"), "codomain.read.formats.workbook"),
         **dict.fromkeys(("odt", "odp"), "codomain.read.formats.opendocument"),
         **dict.fromkeys(("eml", "mbox"), "codomain.read.formats.mail"),

@@ -14,6 +14,7 @@ import codomain.index.bm25 as module
 from codomain.analyzer import Analyzer
 from codomain.errors import InputError, PipelineError
 from codomain.index.bm25 import BM25
+from codomain.trace import collect
 
 WORDS = [
     "lift",
@@ -199,3 +200,18 @@ print([m for m in ("faiss", "torch", "sklearn", "numba", "pandas", "scipy") if m
 """
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"
+
+
+def test_an_index_without_rows_is_empty_and_takes_the_first_ones():
+    index = BM25()
+    assert len(index) == 0 and index.search(["wing"], 3).rows.tolist() == [[-1, -1, -1]]
+    index.add(["a wing", "a cone"])
+    assert len(index) == 2 and index.search(["wing"], 1).rows.tolist() == [[0]]
+
+
+def test_a_search_reports_how_many_rows_the_filter_lets_pass():
+    index = BM25().build(["wing", "drag", "wing drag", "cone", "jet"])
+    with collect() as report:
+        index.search(["wing", "jet"], 2, np.array([True, False, True, True, False]))
+    (plan,) = report.plans
+    assert (plan.choice, plan.matches, plan.rows) == ("posting lists", 3, 5) and report.queries == 2

@@ -3,6 +3,7 @@
 import shutil
 import time
 
+import faiss
 import numpy as np
 import pytest
 
@@ -10,6 +11,8 @@ from codomain import pipeline
 from codomain.codecs.codec import Codec
 from codomain.errors import InputError, PipelineError
 from codomain.index import verify
+from codomain.index.array_files import open_arrays, save_arrays
+from codomain.index.ivf import _lists
 from codomain.registry import stage_class
 from codomain.transform import OPQ, PQ, Binary, Float8, Float16, Int2, Int4, Int8, QuantileBins
 from codomain.vectors import Packed
@@ -293,3 +296,26 @@ def test_auto_takes_a_graph_when_a_scan_would_take_long(monkeypatch, tmp_path):
     assert large.chosen.name == "filtered"
     large.save(tmp_path / "large")
     assert auto.Auto().load(tmp_path / "large").chosen.name == "filtered"
+
+
+def test_the_metric_hamming_follows_packed_bits_only():
+    assert pipeline("static() >> binary() >> flat('hamming')")
+    with pytest.raises(PipelineError, match="packed bits"):
+        pipeline("static() >> flat('hamming')")
+
+
+def test_the_least_effort_of_a_walk_is_one():
+    assert pipeline("static() >> hnsw(ef_search=1)")
+    with pytest.raises(PipelineError, match="ef_search"):
+        pipeline("static() >> hnsw(ef_search=0)")
+
+
+def test_lists_hold_as_many_rows_as_k_means_asks_for():
+    least = faiss.ClusteringParameters().min_points_per_centroid
+    assert [_lists(1_000, rows) for rows in (1, least, 7 * least - 1, 7 * least)] == [1, 1, 6, 7]
+
+
+def test_large_arrays_are_mapped_and_small_ones_read(tmp_path):
+    save_arrays(tmp_path, "test", {"large": np.zeros(1 << 20, np.uint8), "small": np.zeros(9, np.uint8)}, {})
+    arrays, _ = open_arrays(tmp_path, "test")
+    assert isinstance(arrays["large"].base, np.memmap) and not isinstance(arrays["small"].base, np.memmap)

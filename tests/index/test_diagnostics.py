@@ -25,6 +25,7 @@ def test_lid_by_its_definition():
     distances = np.float32([[0, 1, 2, 4]])
     assert lid_of(distances)[0] == pytest.approx(-1 / np.mean(np.log([1 / 4, 2 / 4])), rel=1e-6)
     assert len(lid_of(np.zeros((3, 5), np.float32))) == 0  # nothing but duplicates
+    np.testing.assert_allclose(lid_of(distances * np.float32(1e-6)), lid_of(distances), rtol=1e-5)  # whatever the unit
 
 
 def test_duplicates_do_not_lower_it():

@@ -12,6 +12,7 @@ from codomain import pipeline
 from codomain.errors import InputError, PipelineError
 from codomain.index import verify
 from codomain.index.multi import FDE, MultiVector, candidate_recall, maxsim
+from codomain.index.multi.candidate_selection import DEPTHS, choose
 from codomain.registry import stage_class
 from codomain.trace import collect
 from codomain.vectors import Ragged
@@ -412,3 +413,62 @@ def test_it_is_a_stage_like_any_other():
     stage = pipeline(expression).stages[0]
     assert pipeline(str(stage)).stages[0] == stage
     assert stage_class("multivector") is MultiVector
+
+
+def test_rows_in_memory_are_no_fetches_from_a_file():
+    index = MultiVector("pooled").build(DOCUMENTS)
+    assert index.search(QUERIES, 3).rows.min() >= 0 and index.prefetched == (0, 0)
+
+
+class Known:
+    """A coarse stage with given scores (q, n): each document is its number, each query all of its scores."""
+
+    def __init__(self, scores):
+        self.scores, self.asked = scores, 0
+
+    def fit(self, documents):
+        self.asked += 1
+        self.first = 0
+        return self
+
+    def queries(self, queries):
+        return self.scores
+
+    def documents(self, part):
+        first, self.first = self.first, self.first + len(part.lengths)
+        return np.eye(self.scores.shape[1], dtype=np.float32)[first : self.first]
+
+
+def first_ten_among(depth, n, exact):
+    """Scores by which the best ten of each query are the last of the first `depth`."""
+    scores = np.zeros_like(exact)
+    for query, own in enumerate(exact):
+        order = np.argsort(-own, kind="stable")
+        moved = np.concatenate([order[10:depth], order[:10], order[depth:]])
+        scores[query, moved] = np.arange(n, 0, -1)
+    return scores
+
+
+@pytest.mark.parametrize(("rows", "scale"), [(2_000, 1), (80_000, 40), (8_000, 4)])
+def test_the_fewest_candidates_are_counted_in_all_rows(rows, scale):
+    documents, queries = lists(2_000, 5, least=3), lists(12, 6, least=4, most=8)
+    exact = np.concatenate(
+        [maxsim(queries, documents.take(np.arange(s, s + 250)), 0.0) for s in range(0, 2_000, 250)], 1
+    )
+    for depth in DEPTHS:
+        place = max(10, depth // scale)  # in the sample
+        found = choose({"one": Known(first_ten_among(place, 2_000, exact))}, documents, queries, rows, 0.0, 0)
+        slow = next(d for d in DEPTHS if min(-(-d // scale) - (place - 10), 10) >= 8 or d == DEPTHS[-1])
+        assert found.n_candidates == slow, (depth, found)
+
+
+def test_the_first_encoding_that_finds_enough_among_few_is_taken_and_the_next_not_asked():
+    documents, queries = lists(2_000, 5, least=3), lists(12, 6, least=4, most=8)
+    exact = np.concatenate(
+        [maxsim(queries, documents.take(np.arange(s, s + 250)), 0.0) for s in range(0, 2_000, 250)], 1
+    )
+    good, middling, bad = (Known(first_ten_among(d, 2_000, exact)) for d in (16, 256, 1_900))
+    assert choose({"a": good, "b": middling}, documents, queries, 2_000, 0.0, 0).name == "a" and not middling.asked
+    assert choose({"a": middling, "b": good}, documents, queries, 2_000, 0.0, 0).name == "b"  # 256 of 2,000 are many
+    assert choose({"a": bad, "b": middling}, documents, queries, 2_000, 0.0, 0).name == "b"
+    assert choose({"a": bad}, documents, queries, 2_000, 0.0, 0).n_candidates == 1_024

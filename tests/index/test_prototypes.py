@@ -255,6 +255,11 @@ def test_a_path_explains_a_hit(texts):
         index.path(600)
 
 
+def test_a_single_row_is_its_own_outline():
+    assert Prototypes().build(VECTORS[:1]).outline() == "1  row 0"
+    assert Prototypes().build(VECTORS[:0]).outline() == ""
+
+
 def test_tells_how_many_nodes_it_scored():
     with collect() as all_nodes:
         Prototypes().build(VECTORS).search(QUERIES, 3)

@@ -291,3 +291,13 @@ def test_vectors_that_halves_cannot_hold_are_found_as_others_are():
     assert all(len({*row}) == 5 for row in hits.rows.tolist())
     assert np.allclose(hits.scores, np.take_along_axis(scores, hits.rows, 1), rtol=1e-4)
     assert (hits.rows[:, :, None] == best[:, None]).any(axis=1).mean() >= 0.9
+
+
+@pytest.mark.parametrize("m", [0, 16])
+def test_cosines_do_not_depend_on_the_lengths_of_the_vectors(m):
+    lengths = np.random.default_rng(5).uniform(0.1, 10, (len(VECTORS), 1)).astype(np.float32)
+    index = Recompute(m, metric="cosine").build(VECTORS * lengths)
+    index.attach(Owner(VECTORS * lengths))
+    hits = index.search(QUERIES, 5)
+    cosines = np.take_along_axis(QUERIES @ VECTORS.T, hits.rows, axis=1)
+    np.testing.assert_allclose(hits.scores, cosines, atol=2e-6)

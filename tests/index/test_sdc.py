@@ -241,3 +241,15 @@ def test_packed_bits_need_no_codec():
     found = SymmetricDistance(20).build(Packed(bits, DIM)).search(QUERIES, 5)
     exact = Flat().build(Packed(bits, DIM)).search(QUERIES, 5)
     assert (found.rows == exact.rows).mean() > 0.9
+
+
+def test_rows_of_the_block_before_are_not_found_again_beyond_the_last_one():
+    n = planes._BLOCK * 8 + 8  # a whole block and a tile
+    words = np.full((n, 2), 2**64 - 1, np.uint64)
+    words[200:256] = 0  # the best, at places that the second block does not have
+    scores, rows = np.full((1, 60), -np.inf, np.float32), np.full((1, 60), -1, np.int64)
+    none = np.zeros(0, np.float32)
+    planes.nearest(
+        Tiles.of(words).array, n, none, none != 0, words[200:201], planes.plane_numbers(1), 128, scores, rows
+    )
+    assert sorted(rows[0]) == [0, 1, 2, 3, *range(200, 256)]

@@ -1,11 +1,14 @@
 """The sparse index against dense float64 arithmetic, bm25() and bm25s; what changes, filters, files and Seismic do to it."""
 
 import importlib.util
+import itertools
 import os
 import signal
+import struct
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -22,6 +25,7 @@ from codomain.index.array_files import open_arrays, save_arrays
 from codomain.index.bm25 import BM25
 from codomain.index.sparse import SparseIndex, suggest
 from codomain.index.sparse.posting_lists import invert, join, revert
+from codomain.index.sparse.seismic import _write
 from codomain.trace import collect
 
 DIM = 300
@@ -454,3 +458,58 @@ def test_collections_add_delete_filter_reindex_and_open_again(expression, tmp_pa
         assert [(hit.id, round(hit.score, 4)) for hit in c.search(texts[7], k=9)] == before
         c.add([{"id": "new", "text": "an entirely novel zeppelin"}])
         assert c.search("zeppelins", k=1)[0].id == "new"
+
+
+@needs_engines
+def test_a_build_leaves_the_signals_as_they_were():
+    before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    try:
+        SparseIndex(backend="seismic").build(vectors(50, 0))
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def test_rows_are_written_in_the_librarys_format_block_by_block(tmp_path, monkeypatch):
+    monkeypatch.setattr("codomain.index.sparse.seismic._ROWS", 3)
+    some = vectors(8, 0)
+    _write(some, tmp_path / "vectors.bin")
+    slow = struct.pack("<I", 8)
+    for row in range(8):
+        own = slice(some.indptr[row], some.indptr[row + 1])
+        n = own.stop - own.start
+        slow += struct.pack(f"<I{n}I{n}f", n, *some.indices[own].tolist(), *some.data[own].tolist())
+    assert (tmp_path / "vectors.bin").read_bytes() == slow
+
+
+@needs_engines
+def test_seismic_is_built_again_only_when_the_rows_have_doubled():
+    index = SparseIndex(backend="seismic").build(vectors(100, 0))
+    index.add(vectors(99, 1))
+    assert index.approximate.n == 100
+    index.add(vectors(1, 2))
+    assert index.approximate.n == 200
+
+
+@needs_engines
+def test_a_filter_that_lets_only_newer_rows_pass_finds_them():
+    index = SparseIndex(backend="seismic").build(vectors(100, 0))
+    index.add(vectors(50, 1))
+    allow = np.arange(150) >= 100
+    asked = vectors(5, 3)
+    found, exact = index.search(asked, 9, allow), index.search_exactly(asked, 9, allow)
+    assert index.approximate.n == 100 and np.array_equal(found.rows, exact.rows) and (found.rows[:, 0] >= 100).all()
+
+
+def test_the_first_row_with_a_negative_count_is_named():
+    counts = csr_array(np.array([[1, 0], [1, 2], [0, -1], [3, 1]], np.float32))
+    with pytest.raises(InputError, match="row 2 has a negative value"):
+        SparseIndex("bm25", "exact").build(counts)
+
+
+@needs_engines
+def test_a_trials_milliseconds_are_those_of_a_query(monkeypatch):
+    index = SparseIndex("dot", "seismic").build(vectors(300, 0))
+    seconds = itertools.count()
+    monkeypatch.setattr("codomain.index.sparse.tuning.time", SimpleNamespace(perf_counter=lambda: next(seconds)))
+    assert {trial.ms for trial in index.tune(vectors(40, 7), 10, 0.95)} == {1000 / 40}  # a second for forty queries

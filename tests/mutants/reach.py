@@ -16,7 +16,7 @@ from tests.mutants.mutate import is_compiled
 
 
 class Reach:
-    """A plugin of pytest: for each test that passed, in `tests`, its seconds and the lines that it ran, by file."""
+    """A plugin of pytest: for each test that passed, in `tests`, its seconds of processor time and the lines that it ran, by file."""
 
     def __init__(self, files: set[str]) -> None:
         self._files = files
@@ -26,7 +26,7 @@ class Reach:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
-        self._lines, began = {}, time.perf_counter()
+        self._lines, began = {}, time.process_time()  # which does not depend on what else the machine does
         threading.settrace(self._trace)
         sys.settrace(self._trace)
         try:
@@ -35,7 +35,7 @@ class Reach:
             sys.settrace(None)
             threading.settrace(None)  # type: ignore[arg-type]
             lines = {file: sorted(found) for file, found in self._lines.items()}
-            self.tests[item.nodeid] = time.perf_counter() - began, lines
+            self.tests[item.nodeid] = time.process_time() - began, lines
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.failed:
@@ -78,6 +78,14 @@ def lines_that_lead_to(root: Path, files: list[str], function: str) -> dict[str,
 def _uses(source: str) -> Iterator[tuple[str, int, str]]:
     """The names that functions use: name, line, and the compiled function around, if it is one."""
     for top in ast.parse(source).body:
+        made = top.value if isinstance(top, ast.Assign | ast.AnnAssign) else None
+        if isinstance(made, ast.Call) and isinstance(made.func, ast.Name) and made.func.id == "intrinsic":
+            target = top.target if isinstance(top, ast.AnnAssign) else top.targets[0]
+            yield (
+                made.args[0].id,
+                top.lineno,
+                target.id,
+            )  # name = intrinsic(function), whose code numba puts where it is called
         compiled = top.name if isinstance(top, ast.FunctionDef) and is_compiled(top) else ""
         for node in ast.walk(top):
             name = getattr(node, "id", getattr(node, "attr", ""))

@@ -171,3 +171,16 @@ def test_an_edit_redraws_only_what_it_touches():
     after = [change("new"), *(one for one in every if one != drawn[3])]  # one goes, one comes
     assert len({*drawn} & {*drawn_of(after, 0, 100)}) >= 98
     assert drawn_of(every[:5], 0, 100) and len(drawn_of(every[:5], 0, 100)) == 5
+
+
+def test_the_code_that_an_intrinsic_writes_is_reached_where_its_callers_are(tmp_path):
+    (tmp_path / "kernels.py").write_text(
+        "def _lane(builder, word):\n    return builder.load(word)\n\n"
+        "def _count(typing_context, rows):\n    return rows, lambda builder: _lane(builder, rows)\n\n"
+        "count: Any = intrinsic(_count)\n\n"
+        "@njit\ndef every(rows):\n    return count(rows)\n"
+    )
+    (tmp_path / "stage.py").write_text("def search(rows):\n    rows = list(rows)\n    return every(rows)\n")
+    assert all(one.compiled for one in mutants(tmp_path, "kernels.py"))
+    for name in ("_lane", "_count", "every"):
+        assert lines_that_lead_to(tmp_path, ["kernels.py", "stage.py"], name) == {str(tmp_path / "stage.py"): {3}}

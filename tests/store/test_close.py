@@ -48,6 +48,8 @@ CALLS: dict[str, Callable[[Collection], Any]] = {
     "compact": lambda c: c.compact(),
     "verify": lambda c: c.verify(),
     "info": lambda c: c.info(),
+    "notes": lambda c: c.notes(count=True),
+    "rechunk": lambda c: c.rechunk(),
     "__len__": len,
     "delete": lambda c: c.delete(["a"]),
     "delete_where": lambda c: c.delete_where("n = 1"),

@@ -119,3 +119,41 @@ def test_an_upgrade_and_a_quantizer_take_the_vectors_that_came(tmp_path: Path) -
         c.drop_old()
         assert c.search(vector=X[4], k=1)[0].id == "4" and c.verify() == []
         assert np.array_equal(c.get(4, include=["vector"])["vector"], X[4])
+
+
+@pytest.mark.parametrize("form", ["npy", "parquet", "jsonl"])
+def test_files_with_vectors_are_indexed_without_encoding(tmp_path: Path, form: str) -> None:
+    import json
+
+    from codomain.store.file_sync import index_files
+
+    file = tmp_path / f"v.{form}"
+    if form == "npy":
+        np.save(file, X)
+    elif form == "parquet":
+        pa = pytest.importorskip("pyarrow")
+        pytest.importorskip("pyarrow.parquet").write_table(
+            pa.table({"id": [f"v:{i}" for i in range(80)], "vector": X.tolist(), "n": list(range(80))}), file
+        )
+    else:
+        rows = [{"id": f"v:{i}", "vector": x.tolist(), "n": i} for i, x in enumerate(X)]
+        file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with cd.create(tmp_path / "c", "vectors(16) >> hnsw()") as c:
+        report = index_files(c, [file], vector_field="vector")
+        assert report.documents.added == 80 and report.bad == []
+        c.reindex()
+        assert c.search(vector=X[7], k=1)[0].id == "v:7"
+        assert np.array_equal(c.get("v:7", include=["vector"])["vector"], X[7])
+        assert index_files(c, [file], vector_field="vector").unchanged_files == 1
+    with cd.create(tmp_path / "d", "vectors(16)") as c, pytest.raises(InputError):
+        index_files(c, [file])
+
+
+def test_front_matter_that_cannot_be_kept_is_left_out_and_said(tmp_path: Path) -> None:
+    from codomain.read import records
+
+    (tmp_path / "a.md").write_text("---\nx: .nan\ny: 2024-05-01\nz: !!binary aGVsbG8=\n---\nwords")
+    bad: list = []
+    (record,) = records([tmp_path / "a.md"], on_bad=bad.append)
+    assert record.metadata["y"] == "2024-05-01" and record.text.strip() == "words"
+    assert all(fault.kind == "left out" for fault in bad)

@@ -106,16 +106,16 @@ class Analyzer:
                 found.append(QueryTerm(*self._forms(part)))
         return found
 
-    def sequence(self, text: str) -> list[str]:
-        """One form for each word or letter of a text, stop words too, in order: what phrases are compared in.
+    def sequence(self, text: str) -> list[tuple[str, ...]]:
+        """The forms of each word or letter of a text, stop words too, in order: what phrases are compared in.
 
-        >>> Analyzer().sequence("To be, or not to be")
-        ['to', 'be', 'or', 'not', 'to', 'be']
+        >>> Analyzer().sequence("To be a café")
+        [('to',), ('be',), ('a',), ('cafe',)]
         """
-        found: list[str] = []
+        found: list[tuple[str, ...]] = []
         for word in words(text):
             for part in (word.lower(),) if word.isascii() else words(normal(word)):
-                found += letters(part) if is_run(part) else self._forms(part)[0][:1]
+                found += [(letter,) for letter in letters(part)] if is_run(part) else [self._forms(part)[0]]
         return found
 
     def _plain(self, word: str) -> str | None:

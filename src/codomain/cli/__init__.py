@@ -85,9 +85,9 @@ def _interrupt(_signal: int, _frame: Any) -> NoReturn:
 
 def _note(message: Warning | str, category: type[Warning], *place: Any) -> None:
     """A warning for users as a line; the others as Python shows them."""
-    from codomain.encode.text.window import CutWarning
+    from codomain.errors import CodomainWarning
 
-    if issubclass(category, CutWarning):
+    if issubclass(category, CodomainWarning):
         print(f"note: {message}", file=sys.stderr)
     else:
         print(warnings.formatwarning(message, category, *place[:2]), file=sys.stderr, end="")

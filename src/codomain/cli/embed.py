@@ -85,7 +85,7 @@ def _encoded(
 
     from codomain.encoding import is_fitted
 
-    if not is_fitted(pipe):
+    if not is_fitted(pipe.stages):
         sample = list(islice(texts, _SAMPLE))
         if sample:
             pipe.fit([text for _, text in sample])

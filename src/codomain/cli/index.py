@@ -35,6 +35,12 @@ def index(
         typer.Option("--text-field", help="The field or column that holds the text; several: a,b; nested: a.b."),
     ] = None,
     id_field: Annotated[str | None, typer.Option("--id-field", help="The field or column that holds the id.")] = None,
+    vector_field: Annotated[
+        str | None,
+        typer.Option(
+            "--vector-field", help="The field or column that holds the vector; the pipeline starts from vectors()."
+        ),
+    ] = None,
     title_field: Annotated[
         str | None, typer.Option("--title-field", help="The field or column that holds the title.")
     ] = None,
@@ -94,7 +100,7 @@ def index(
     started = time.perf_counter()
     settings = {"chunk_size": chunk_size, "overlap": overlap, "situate": situate, "window": window}
     fields: dict[str, Any] = {"format": format, "text_field": text_field, "id_field": id_field}
-    fields |= {"title_field": title_field, "delimiter": delimiter, "encoding": encoding}
+    fields |= {"title_field": title_field, "vector_field": vector_field, "delimiter": delimiter, "encoding": encoding}
     chosen = {name: value for name, value in settings.items() if value is not None}
 
     def selection() -> Selection:

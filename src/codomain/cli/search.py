@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 if TYPE_CHECKING:
     from rich.text import Text
 
+    from codomain.analyzer import Analyzer
     from codomain.store import Collection, Hit
+    from codomain.store.search import Syntax
 
 
 def search(
@@ -40,10 +42,17 @@ def search(
         int | None, typer.Option("--max-per-source", help="So many documents of one file at most.")
     ] = None,
     context: Annotated[int, typer.Option("--context", help="Show so many characters around the passage.")] = 0,
+    syntax: Annotated[
+        str, typer.Option("--syntax", help='plain, or query: "a phrase", +must, -not, begin*, title:word.')
+    ] = "plain",
+    typos: Annotated[
+        bool, typer.Option("--typos", help="A word that no document holds stands for those one letter away, too.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line and hit.")] = False,
 ) -> None:
     """Search a collection by meaning and by words."""
     import codomain as cd
+    from codomain.analyzer.syntax import parse
     from codomain.text import clean
     from codomain.trace import collect
 
@@ -65,13 +74,15 @@ def search(
                 min_similarity=min_similarity,
                 max_per_source=max_per_source,
                 context=context,
+                syntax=cast("Syntax", syntax),
+                typos=typos,
             )
         for text, hits in zip(queries, answers, strict=True):
             found = found or bool(hits)
             if as_json:
                 print_json(hits, text if len(queries) > 1 else None, explain)
             else:
-                print_table(hits, text, collection, explain)
+                print_table(hits, parse(text).plain if syntax == "query" else text, collection, explain)
         if explain:
             # beside the lines of JSON, not among them
             for line in report.lines():
@@ -121,11 +132,14 @@ def print_table(hits: list[Hit], query: str, collection: Collection, explain: bo
     from rich.table import Table
     from rich.text import Text
 
+    from codomain.store.words import analyzer_of
+
     # a table that is piped is not cut to the width of a terminal that is not there
     console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
     if not hits:
         console.print(f"Nothing found for {query!r}.", markup=False)
         return
+    analyzer = analyzer_of(collection)
     table = Table(show_header=True, header_style="bold", box=None, padding=(0, 1))
     table.add_column("#", justify="right")
     table.add_column("score", justify="right")
@@ -135,7 +149,7 @@ def print_table(hits: list[Hit], query: str, collection: Collection, explain: bo
     table.add_column("document", overflow="fold", ratio=1)
     for rank, hit in enumerate(hits, 1):
         cells = [_place(hit, branch) for branch in names]
-        table.add_row(str(rank), f"{hit.score:.4f}", *cells, _entry(hit, query))
+        table.add_row(str(rank), f"{hit.score:.4f}", *cells, _entry(hit, query, analyzer))
     console.print(table)
 
 
@@ -147,7 +161,7 @@ def _place(hit: Hit, branch: str) -> str:
     return f"{rank}: {score:.4f}"
 
 
-def _entry(hit: Hit, query: str) -> Text:
+def _entry(hit: Hit, query: str, analyzer: Analyzer | None) -> Text:
     """Title and id, where it stands, and the passage with the words of the query marked."""
     from rich.text import Text
 
@@ -162,7 +176,7 @@ def _entry(hit: Hit, query: str) -> Text:
         entry.append("\n" + shown(" > ".join(hit.headings)), style="not bold italic")
     # the headings that a chunk begins with stand above it already
     body_text = hit.context or re.sub(r"\A(?:\s*#{1,6} [^\n]*\n)+", "", hit.text)
-    part, marks = (hit.context, []) if hit.context else snippet(body_text, query)
+    part, marks = (hit.context, []) if hit.context else snippet(body_text, query, analyzer=analyzer)
     body = Text("\n" + shown(part), style="not bold")
     for start, end in marks:
         body.stylize("bold yellow", start + 1, end + 1)

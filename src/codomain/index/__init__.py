@@ -11,7 +11,7 @@ auto.py         `auto()`: the index by size and target recall
 sdc.py          `sdc()`: symmetric distances between multi-bit binary codes
 tiered.py       `tiered()`: candidates from small codes, full vectors decide
 bm25.py         `bm25()`: lexical search
-postings.py     posting lists of terms
+XX     posting lists of terms
 filtered/       filtered search
 multi/          many vectors for each item: late interaction
 sparse/         sparse vectors

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
-from codomain.analyzer import VERSION, Analyzer, Vocabulary
+from codomain.analyzer import VERSION, Analyzer, QueryTerm, Vocabulary
+from codomain.analyzer.forms import folded, normal
 from codomain.analyzer.language import SAMPLE, Evidence
+from codomain.analyzer.syntax import LexicalQuery
 from codomain.analyzer.terms import EXACT
 from codomain.contracts import RowReader
 from codomain.errors import InputError
@@ -18,6 +20,7 @@ from codomain.index.array_files import open_arrays, save_arrays
 from codomain.index.base import IndexStage
 from codomain.index.postings import Segment, merge, segment
 from codomain.index.scan import best_rows
+from codomain.index.vocabulary import beginning_with, holds, near
 from codomain.progress import Progress, counter
 from codomain.registry import stage
 from codomain.stage import check_float
@@ -148,7 +151,7 @@ class BM25(IndexStage):
         if not 0 <= row < self._stored:
             raise InputError(f"there is no row {row}: the index holds {self._stored}.")
         parts: dict[str, float] = {}
-        for asked, times in Counter(self._analyzer.query(query)).items():
+        for asked, times in Counter(self.asked(query)).items():
             found = {term: score for term in asked.forms if (score := self._score(term, row))}
             best = max(found, key=found.__getitem__, default=None)
             if best is not None:
@@ -164,6 +167,41 @@ class BM25(IndexStage):
         if at == len(rows) or rows[at] != row:
             return 0.0
         return float(self._idf(rows) * self._weights(rows[at : at + 1], counts[at : at + 1])[0])
+
+    def asked(self, query: str) -> list[QueryTerm]:
+        """What a query asks for; of a `LexicalQuery` with the words that its beginnings and typing errors may stand for."""
+        found = self._analyzer.query(query)
+        if not isinstance(query, LexicalQuery):
+            return found
+        if query.typos:
+            found = [self._forgiven(term) for term in found]
+        for prefix in query.prefixes:
+            if forms := self.beginning_with(prefix):
+                found.append(QueryTerm(tuple(forms)))
+        return found
+
+    def _forgiven(self, asked: QueryTerm) -> QueryTerm:
+        """A word with those that one typing error makes of it, where no row holds it as it is."""
+        if any(holds(self._segments, form) for form in asked.forms):
+            return asked
+        others = {other: None for form in asked.forms for other in near(self._segments, form)}
+        return QueryTerm((*asked.forms, *others), asked.exact)
+
+    def beginning_with(self, prefix: str) -> list[str]:
+        """The terms of words that begin with a prefix; a stem that is a little shorter than the prefix counts, too."""
+        start = folded(normal(prefix)) if self.marks == "fold" else normal(prefix)
+        shorter = [start[:n] for n in range(max(3, len(start) - 4), len(start))]
+        return [term for term in shorter if holds(self._segments, term)] + beginning_with(self._segments, start)
+
+    def rows_with(self, terms: Iterable[str]) -> Rows:
+        """The rows (n,), ascending, that hold one of some terms."""
+        found = [self._postings(term)[0] for term in terms]
+        return np.unique(np.concatenate(found)).astype(np.int64) if found else np.zeros(0, np.int64)
+
+    @property
+    def analyzer(self) -> Analyzer:
+        """What makes terms of words."""
+        return self._analyzer
 
     def analyze(self, text: str) -> list[tuple[str, int, int]]:
         """The terms of a text with where their words start and end, as indexed: for highlighting.
@@ -244,7 +282,7 @@ class BM25(IndexStage):
     def _scores(self, query: str) -> Floats:
         """Scores (n,) of all rows; 0 where no term of the query occurs."""
         scores = np.zeros(self._stored, np.float32)
-        for asked, times in Counter(self._analyzer.query(query)).items():
+        for asked, times in Counter(self.asked(query)).items():
             if len(asked.forms) == 1:
                 for rows, weights in self._weighted(asked.forms[0], times):
                     scores[rows] += weights

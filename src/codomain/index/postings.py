@@ -32,8 +32,8 @@ class Segment(NamedTuple):
     def postings(self, term: str) -> tuple[NDArray[np.int32], NDArray[np.uint16]]:
         """Rows that hold the term, ascending, and how often each does."""
         wanted = term.encode()
-        i = bisect_left(range(len(self.ends) - 1), wanted, key=self._term)
-        if i == len(self.ends) - 1 or self._term(i) != wanted:
+        i = bisect_left(range(len(self.ends) - 1), wanted, key=self.term)
+        if i == len(self.ends) - 1 or self.term(i) != wanted:
             return self.rows[:0], self.counts[:0]
         span = slice(int(self.starts[i]), int(self.starts[i + 1]))
         return self.rows[span], self.counts[span]
@@ -43,7 +43,8 @@ class Segment(NamedTuple):
         letters, ends = self.letters.tobytes(), self.ends.tolist()
         return [letters[a:b] for a, b in pairwise(ends)]
 
-    def _term(self, i: int) -> bytes:
+    def term(self, i: int) -> bytes:
+        """The term at a place, as UTF-8."""
         return bytes(self.letters[self.ends[i] : self.ends[i + 1]])
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+
+from codomain.items import Media
 from codomain.read.record import ID_FIELDS, TEXT_FIELDS, TITLE_FIELDS
 from codomain.text import clean
 
@@ -37,8 +40,8 @@ class Fields:
     {'body': {'lang': 'en'}}
     """
 
-    def __init__(self, text: str | None, title: str | None, id: str | None) -> None:
-        self.asked, self._title, self._id = text, title, id
+    def __init__(self, text: str | None, title: str | None, id: str | None, vector: str | None = None) -> None:
+        self.asked, self._title, self._id, self._vector = text, title, id, vector
         self._chosen: dict[tuple[str, ...], Chosen] = {}
         self._nested = any(name and "." in name for name in (text, title, id))
 
@@ -74,12 +77,39 @@ class Fields:
         parts = [words(row, path, numbers=True) or "" for path in chosen.text]
         return "\n\n".join(part for part in parts if part.strip())
 
+    def has_vector(self, row: dict[str, Any]) -> bool:
+        """Whether vectors are asked for and this row has one."""
+        return self._vector is not None and row.get(self._vector) is not None
+
+    def vector(self, row: dict[str, Any]) -> tuple[dict[str, Any], tuple[Media, ...]]:
+        """The row without its vector, and the vector (d,), where one is asked for; raises ValueError where it is none."""
+        if self._vector is None or self._vector not in row:
+            return row, ()
+        row = row.copy()
+        return row, as_vector(row.pop(self._vector), self._vector)
+
     def sentence(self, row: dict[str, Any]) -> str:
         """What is said of a row without a text."""
         there = ", ".join(list(row)[:8]) + (", ..." if len(row) > 8 else "")
         if self.asked:
             return f'has no field "{self.asked}" (it has {there})'
         return f"has none of the fields {', '.join(TEXT_FIELDS[:3])} (it has {there}): name one with --text-field"
+
+
+def as_vector(cell: Any, name: str) -> tuple[Media, ...]:
+    """The vector in a cell as float32 (d,); none where the cell is empty.
+
+    Raises ValueError for anything but a list of finite numbers.
+    """
+    if cell is None:
+        return ()
+    try:
+        vector = np.array(cell, np.float32)
+    except (TypeError, ValueError):
+        raise ValueError(f'has no list of numbers in "{name}"') from None
+    if vector.ndim != 1 or not np.isfinite(vector).all():
+        raise ValueError(f'has NaN, infinity or no single vector in "{name}"')
+    return (Media("vector", vector),)
 
 
 def _path(row: dict[str, Any], name: str) -> Path:

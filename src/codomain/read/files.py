@@ -43,6 +43,7 @@ FORMATS = {
     ".tsv": "tsv",
     ".tab": "tsv",
     ".parquet": "parquet",
+    ".npy": "npy",
     **dict.fromkeys((".arrow", ".arrows", ".ipc", ".feather"), "arrow"),
     **dict.fromkeys((".md", ".markdown"), "markdown"),
     **dict.fromkeys((".html", ".htm", ".xhtml", ".xht", ".shtml"), "html"),
@@ -65,7 +66,7 @@ FORMATS = {
 _SECTION = re.compile(r"\.[1-9][a-z]{0,10}", re.ASCII)
 """Suffixes of manual pages; a file with one that is none is read as text."""
 
-TABLES = frozenset({"jsonl", "json", "csv", "tsv", "parquet", "arrow", "xlsx", "ods", "mbox", "sql", "lines"})
+TABLES = frozenset({"jsonl", "json", "csv", "tsv", "parquet", "arrow", "npy", "xlsx", "ods", "mbox", "sql", "lines"})
 """codomain's own formats that hold many records in one file; readers that plugins register say so themselves."""
 
 RAGGED = frozenset({"jsonl", "json", "xlsx", "ods", "mbox", ""})

@@ -10,11 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from codomain.errors import InputError, MissingExtra
-from codomain.items import Media
-from codomain.read.fields import Chosen, Fields, rest, value
+from codomain.read.fields import Chosen, Fields, as_vector, rest, value
 from codomain.read.metadata import flatten, is_missing, plain_names
 from codomain.read.record import Record, content_id
 from codomain.text import clean
@@ -123,7 +120,7 @@ def _chosen(row: Row, fields: Fields, title_field: str | None, id_field: str | N
 
 def _record(row: Row, chosen: Chosen, fields: Fields, report: FrameReport, vectors: str | None) -> Record | None:
     row = {name: None if is_missing(cell) else cell for name, cell in row.items()}
-    media = () if vectors is None else _vector(row.pop(vectors), vectors)
+    media = () if vectors is None else as_vector(row.pop(vectors), vectors)
     text = fields.text(row, chosen) if chosen.text else ""
     if not text.strip() and not media:
         return None
@@ -136,19 +133,6 @@ def _record(row: Row, chosen: Chosen, fields: Fields, report: FrameReport, vecto
     metadata = plain_names(flatten({n: cell for n, cell in left.items() if cell is not None}, report.missing))
     id = _id(value(row, chosen.id)) or content_id(title, text, media)
     return Record(id, text, title, metadata, media=media)
-
-
-def _vector(cell: Any, name: str) -> tuple[Media, ...]:
-    """The vector in a cell, which may be empty."""
-    if cell is None:
-        return ()
-    try:
-        vector = np.array(cell, np.float32)
-    except (TypeError, ValueError):
-        raise ValueError(f'has no list of numbers in "{name}"') from None
-    if vector.ndim != 1 or not np.isfinite(vector).all():
-        raise ValueError(f'has NaN, infinity or no single vector in "{name}"')
-    return (Media("vector", vector),)
 
 
 def _id(given: Any) -> str | None:

@@ -26,6 +26,7 @@ def records(
     text_field: str | None = None,
     id_field: str | None = None,
     title_field: str | None = None,
+    vector_field: str | None = None,
     delimiter: str | None = None,
     encoding: str | None = None,
     skip_bad: bool = False,
@@ -36,7 +37,8 @@ def records(
     A file is one document and its absolute path its id; a row of .jsonl, .json, .csv, .tsv, .parquet, .arrow or .xlsx is one
     document, whose text, title and id come from the named or the usual fields, and all other fields become flat metadata.
     Several text fields, "a,b", are joined; nested ones have dotted names. Rows without an id get a hash of their contents.
-    `delimiter` and `encoding` are seen by themselves unless they are named.
+    `delimiter` and `encoding` are seen by themselves unless they are named. With `vector_field`, for pipelines that start from
+    vectors, that field has the vector of each row, and a text is not needed; the rows of a .npy file are vectors under "vector".
 
     Empty documents, binary files inside folders, text that is not UTF-8 and repeated rows without an id are passed to
     `on_bad` and reading goes on; inside folders, or with `skip_bad`, so are broken lines and files.
@@ -52,7 +54,7 @@ def records(
     """
     if format is not None and format not in formats():
         raise InputError(f'there is no input format "{format}": it is one of {", ".join(formats())}.')
-    fields = Fields(text_field, title_field, id_field)
+    fields = Fields(text_field, title_field, id_field, vector_field)
     for file in _source_files(paths, format, on_bad, delimiter, encoding):
         try:
             if file.path == "-" or is_table(file.format):
@@ -111,11 +113,15 @@ def _document(file: SourceFile, on_bad: OnFault | None) -> Iterator[Record]:
         text = title  # a title alone can still be found
     own = {"name": Path(file.label).name, "type": file.format}
     given = {f"front.{name}" if name in own else name: value for name, value in fields.items()}
+    left_out: Counter[str] = Counter()
+    metadata = {**own, **plain_names(flatten(given, refused=left_out))}
+    for name in left_out:
+        _report(on_bad, ReadFault(file.label, 0, "left out", f'has a value in "{name}" that cannot be kept'))
     yield Record(
         id=file.label if file.regular else content_id(title, text),
         text=text,
         title=title,
-        metadata={**own, **plain_names(flatten(given))},
+        metadata=metadata,
         source=file.label if file.regular else "",
         markdown=markdown,
     )
@@ -145,7 +151,7 @@ def _table(file: SourceFile, fields: Fields, skip_bad: bool, on_bad: OnFault | N
         if chosen is None or ragged:
             first_row = chosen is None
             chosen = fields.choose(row)
-            if not chosen.text:
+            if not chosen.text and not fields.has_vector(row):
                 whole = lookup("reader", file.format).whole if file.format and file.path != "-" else None
                 if first_row and whole is not None and (file.root is not None or file.format in WORKBOOKS):
                     raise NoTable
@@ -197,17 +203,18 @@ def _record(
     source: str,
     left_out: Counter[str] | None,
 ) -> Record | None:
+    row, media = fields.vector(row)
     title = (words(row, chosen.title) or "").strip() or None if chosen.title else None
     text = fields.text(row, chosen)
-    if not text.strip():
+    if not text.strip() and not media:
         if title is None:
             return None
         text = title  # a title alone can still be found
     raw_id = value(row, chosen.id) if chosen.id else None
     if type(raw_id) is not str and isinstance(raw_id, _NO_IDS):
         raise ValueError(f'has an id that is neither text nor a whole number in "{".".join(chosen.id)}"')
-    identity = clean(str(raw_id)) if raw_id not in (None, "") else content_id(title, text)
+    identity = clean(str(raw_id)) if raw_id not in (None, "") else content_id(title, text, media)
     left = rest(row, chosen)
     if file.format in ("csv", "tsv"):
         left = {name: typed(value) for name, value in left.items()}
-    return Record(identity, text, title, plain_names(flatten(left, refused=left_out)), source)
+    return Record(identity, text, title, plain_names(flatten(left, refused=left_out)), source, media=media)

@@ -19,6 +19,7 @@ index_files.py      index files beside the database
 transform_state.py  fitted transforms in the database
 search.py           a search, from queries to documents
 by_vector.py        searches that start from vectors, and the vectors of documents
+words.py            which rows the words of a query allow
 hits.py             rows to answers
 listing.py          documents without a query: listed, counted, by the values of a field
 tables.py           a collection as one table: Arrow, pandas, polars

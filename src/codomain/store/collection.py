@@ -26,7 +26,7 @@ from codomain.store.hits import Answers
 from codomain.store.ids import DocumentId, document_ids
 from codomain.store.listing import as_html, count, documents, facets, get, listed, sort_key
 from codomain.store.passages import items_of, passages_of
-from codomain.store.search import Wanted, search_by_vector, search_many
+from codomain.store.search import Syntax, Wanted, search_by_vector, search_many
 from codomain.store.settings import Settings
 from codomain.store.state import CollectionState
 from codomain.store.tables import to_arrow, to_pandas, to_polars
@@ -251,6 +251,8 @@ class Collection:
         min_similarity: float | None = None,
         max_per_source: int | None = None,
         context: int = 0,
+        syntax: Syntax = "plain",
+        typos: bool = False,
     ) -> Answers:
         """The k best documents for a query, best first, each with its best chunk.
 
@@ -262,6 +264,10 @@ class Collection:
         the highest), `min_score` and `min_similarity` leave out weaker hits, `max_per_source` takes so many documents of a
         file at most, `context` adds so many characters around the chunk. With `feedback` off, what `feedback` has moved counts as it was.
 
+        A text is plain by default. With `syntax="query"` it may hold phrases in quotes, +must, -not, begin* and title:word:
+        a document has what must be there, or a phrase, and lacks what must not, whatever branch finds it; encoders are
+        given the plain words. With `typos` a word that no document holds also stands for those one letter away.
+
         Raises WhereError for a filter that cannot be read, InputError for other values that cannot be, StoreError when the
         collection cannot be read.
         """
@@ -271,7 +277,7 @@ class Collection:
         if (query is not None) + (vector is not None) + (like is not None) != 1:
             raise InputError("search takes a query, a vector or like, one of them.")
         if query is not None:
-            return search_many(self, [query], where, feedback, wanted)[0]
+            return search_many(self, [query], where, feedback, wanted, syntax, typos)[0]
 
         def ask(collection: Collection) -> VectorQuery:
             return given_vector(collection, vector) if like is None else like_documents(collection, like)
@@ -292,10 +298,12 @@ class Collection:
         min_similarity: float | None = None,
         max_per_source: int | None = None,
         context: int = 0,
+        syntax: Syntax = "plain",
+        typos: bool = False,
     ) -> list[Answers]:
         """`search` for several queries at once, encoded together."""
         wanted = Wanted(k, offset, sort, min_score, min_similarity, max_per_source, context)
-        return search_many(self, queries, where, feedback, wanted)
+        return search_many(self, queries, where, feedback, wanted, syntax, typos)
 
     # --- what rankers ask ------------------------------------------------------------------------------------------
 

@@ -243,7 +243,8 @@ class _Reading:
         """A hash of the options that decide what documents a file holds; empty for a file read as its name says."""
         names = ("text_field", "id_field", "title_field") if is_table(file.format) else ()
         chosen = [self.fields.get(name) for name in names]
-        named = [given for given in (file.delimiter, file.encoding) if given]
+        vector = self.fields.get("vector_field") if names else None
+        named = [given for given in (file.delimiter, file.encoding, vector) if given]
         if not any(chosen) and not named and (file.path == "-" or file.live or file.format == format_of(file.path)):
             return ""
         return hashlib.sha256(json.dumps([file.format, *chosen, *named]).encode()).hexdigest()[:16]

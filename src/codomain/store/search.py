@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -21,6 +21,9 @@ from codomain.vectors import Hits
 if TYPE_CHECKING:
     from codomain.store.by_vector import VectorQuery
     from codomain.store.collection import Collection
+
+Syntax = Literal["plain", "query"]
+"""How a query is read: as it stands, or by the signs of `codomain.analyzer.syntax`."""
 
 SearchRows = Callable[[int, BranchScores], Hits]
 """So many rows of each query, with what every branch answered."""
@@ -64,22 +67,78 @@ def search_many(
     where: str | Mapping[str, Any] | Where | None,
     feedback: bool,
     wanted: Wanted,
+    syntax: Syntax = "plain",
+    typos: bool = False,
 ) -> list[Answers]:
     """The k best documents of each query, each with its best chunk.
 
+    With `syntax="query"` texts are read by `codomain.analyzer.syntax.parse`.
+
     Raises InputError for what is no query, WhereError for a filter that cannot be read.
     """
+    if syntax not in ("plain", "query"):
+        raise InputError(f"the syntax of a query is 'plain' or 'query', not {syntax!r}.")
     if isinstance(queries, str):
         raise InputError("search_many takes a list of queries; a single one is for search.")
     with collection.snapshot():
         asked = [checked_query(query) for query in as_queries(collection.state.root, queries)]
         allow = None if where is None else collection.state.filters.mask(parse_where(where))
-        encoded = EncodedOnce(encode_queries)
+        if syntax == "query" or typos:
+            found = [
+                _by_words(collection, query, allow, feedback, wanted, syntax, typos)
+                if isinstance(query, str)
+                else _found(collection, [query], allow, feedback, wanted)[0]
+                for query in asked
+            ]
+        else:
+            found = _found(collection, asked, allow, feedback, wanted)
+            if not all(found):
+                from codomain.store.words import warn_of_stop_words
 
-        def search(depth: int, trace: BranchScores) -> Hits:
-            return _search(collection, asked, depth, allow, encoded, feedback, trace)
+                warn_of_stop_words(collection, asked, found)
+        return found
 
-        return _answers(collection, search, len(asked), wanted)
+
+def _found(
+    collection: Collection,
+    asked: Sequence[str | Item],
+    allow: np.ndarray[Any, Any] | None,
+    feedback: bool,
+    wanted: Wanted,
+) -> list[Answers]:
+    encoded = EncodedOnce(encode_queries)
+
+    def search(depth: int, trace: BranchScores) -> Hits:
+        return _search(collection, asked, depth, allow, encoded, feedback, trace)
+
+    return _answers(collection, search, len(asked), wanted)
+
+
+def _by_words(
+    collection: Collection,
+    query: str,
+    allow: np.ndarray[Any, Any] | None,
+    feedback: bool,
+    wanted: Wanted,
+    syntax: Syntax,
+    typos: bool,
+) -> Answers:
+    """The answers of one query that is read by the query syntax, or forgives typing errors."""
+    from codomain.analyzer.syntax import LexicalQuery, parse
+    from codomain.store.words import WordFilter, lexical, warn_of_stop_words
+
+    if syntax == "plain":
+        asked = LexicalQuery(query, typos=typos)
+    else:
+        parsed = parse(query)
+        asked = lexical(parsed, typos)
+        if any(clause.filters for clause in parsed.clauses):
+            mask = WordFilter(collection).mask(parsed)
+            allow = mask if allow is None or mask is None else allow & mask
+    found = _found(collection, [asked], allow, feedback, wanted)
+    if not found[0]:
+        warn_of_stop_words(collection, [asked], found)
+    return found[0]
 
 
 def search_by_vector(
@@ -177,6 +236,9 @@ def _search(
         if planned.encoder is None:
             return branch.search(texts_of(fitting), depth, allow)
         branch.check_encoder()
-        return branch.search(encoded(planned, fitting), depth, allow, feedback)
+        plain = [
+            str(query) if isinstance(query, str) else query for query in fitting
+        ]  # a LexicalQuery is more than that
+        return branch.search(encoded(planned, plain), depth, allow, feedback)
 
     return run(collection.state.root, queries, k, search_branch, collection, trace)

@@ -16,6 +16,7 @@ from codomain.store.upgrade.roles import branch_roles
 from codomain.store.upgrade.state import UpgradeState
 
 if TYPE_CHECKING:
+    from codomain.index.bm25 import BM25
     from codomain.store.upgrade.roles import SearchedBranch
 
 
@@ -40,8 +41,12 @@ class CollectionState:
     filters: Filters
     """Masks of the rows that a filter matches."""
 
+    words: tuple[tuple[int, int], BM25] | None
+    """An index of the words for queries that filter by them, of a collection whose pipeline has none: rows and epoch, index."""
+
     def __init__(self, backend: Backend, root: PlanNode | None = None) -> None:
         self.backend = backend
+        self.words = None
         self.rows = 0
         self.epoch = 0
         self._encoders: dict[str, Stage] = {}  # by expression: models are slow to load

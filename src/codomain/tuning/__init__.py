@@ -4,6 +4,7 @@ tuner.py         `tune`, step by step
 options.py       what may be asked of it
 search_space.py  which pipelines are tried
 evaluator.py     pipelines on one corpus, sharing what they have in common
+trial_runner.py  trials by an engine, with a journal
 racing.py        one pipeline after the other; one that is clearly beaten is dropped
 worker.py        trials in a process of their own
 on_ray.py        trials on a Ray cluster

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from codomain import pipeline
+from codomain.codecs.codec import Codec
 from codomain.errors import PipelineError
-from codomain.index.filtered.filtered import Filtered
+from codomain.index.filtered.filtered import Filtered, RowLists
 from codomain.index.filtered.planner import Allowed, QueryCosts, Way, cheapest
 from codomain.index.hnsw import HNSW
 from codomain.trace import collect
@@ -144,3 +145,20 @@ def test_a_list_without_rows_near_the_query_is_no_obstacle(index, monkeypatch):
     monkeypatch.setattr(index, "_lists", type(index._lists)(index._lists.centroids, np.full(N, 3, np.int32)))
     mask = np.random.default_rng(5).random(N) < 0.5
     assert recall(index.search(QUERIES, 10, mask), mask) >= 0.9
+
+
+def test_every_row_is_in_one_of_the_lists():
+    lists = RowLists.build(VECTORS, Codec("float32", DIM))
+    (rows,) = lists.near(QUERIES[:1], len(lists))
+    assert sorted(rows.tolist()) == [*range(N)]
+    (near,) = lists.near(QUERIES[:1], 1)
+    scores = VECTORS @ QUERIES[0]
+    assert 0 < len(near) < N / 4 and scores[near].mean() > scores.mean()
+
+
+def test_where_no_effort_reached_the_target_a_search_without_a_filter_walks_as_hnsw_does(index, monkeypatch):
+    monkeypatch.setattr(index, "_table", {way: [0] * len(efforts) for way, efforts in index._table.items()})
+    plain = HNSW(m=16, ef_construction=64).build(VECTORS)
+    everything = np.ones(N, bool)
+    assert recall(index.search(QUERIES, 10), everything) >= recall(plain.search(QUERIES, 10), everything) - 0.01
+    assert index._efforts(Allowed(None, N, np.zeros(0, np.int64)), 10) == {"graph": 64}

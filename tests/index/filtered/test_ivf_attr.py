@@ -199,3 +199,10 @@ def test_what_halves_cannot_hold_is_clipped(tmp_path):
     assert np.allclose(index.search(QUERIES, 5).scores, expected, rtol=1e-3)
     index.save(tmp_path)
     assert np.allclose(index.search(QUERIES, 5).scores, expected, rtol=1e-3)
+
+
+def test_a_value_between_those_of_a_list_is_known_to_be_missing():
+    made = Attributes.build(["n"], np.array([[0], [1000], [5], [7]]), np.array([0, 2, 4]))
+    possible = [value for value in range(1, 1000) if made.possible(made.checked({"n": value}))[0]]
+    assert len(possible) < 100  # two of 64 bits are set, and none is where the value is 0 or 1000
+    assert made.possible(made.checked({"n": {0, 7}})).tolist() == [True, True]

@@ -167,6 +167,12 @@ def test_a_closed_store_leaves_no_descriptor_and_no_thread(folder):
     assert len(os.listdir("/proc/self/fd")) == before
 
 
+def test_memory_holds_the_bytes_of_the_values_and_of_the_offsets():
+    values = np.zeros((6, 4), np.float16)
+    assert RamStore(values).nbytes == 48
+    assert RamStore(Ragged(values, np.array([0, 2, 6]))).nbytes == 48 + 24
+
+
 def test_every_finite_half_is_widened_exactly():
     halves = np.arange(1 << 16, dtype=np.uint16).view(np.float16)
     halves = halves[np.isfinite(halves)].reshape(-1, 1984 // 62)

@@ -11,27 +11,11 @@ from codomain.read.text.headings import headings, title
 
 PIECES = st.lists(
     st.sampled_from(
-        [
-            "# A\n",
-            "## B ##\n",
-            "# C#\n",
-            "#no\n",
-            "### #\n",
-            "text\n",
-            "\n",
-            "\n```\n",
-            "# in code? \n",
-            "\nT\n===\n",
-            "\nUnder\n---\n",
-            "#\tTab\n",
-            "  ## Two # #\n",
-            "# \n",
-            "####### seven\n",
-            "~~~\n",
-        ]
+        ["# A\n", "## B ##\n", "# C#\n", "#no\n", "### #\n", "text\n", "\n", "\n```\n", "# in code? \n", "\nT\n===\n",
+         "\nUnder\n---\n", "#\tTab\n", "  ## Two # #\n", "# \n", "####### seven\n", "~~~\n"]
     ),
     max_size=30,
-).map("".join)
+).map("".join)  # fmt: skip
 
 
 @settings(max_examples=300)

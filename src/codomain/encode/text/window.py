@@ -9,13 +9,15 @@ from contextvars import ContextVar
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+from codomain.errors import CodomainWarning
+
 if TYPE_CHECKING:
     import numpy as np
 
 _counted: ContextVar[bool] = ContextVar("counted", default=False)
 
 
-class CutWarning(UserWarning):
+class CutWarning(CodomainWarning):
     """A text was longer than what its encoder reads: its end is in no vector."""
 
 

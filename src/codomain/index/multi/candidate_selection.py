@@ -110,9 +110,10 @@ def _fewest(name: str, coarse: Floats, scores: Floats, scale: float) -> Candidat
     depths = [math.ceil(depth / scale) for depth in DEPTHS]
     found = [best_rows(row, None, min(depths[-1], coarse.shape[1]))[0] for row in coarse]
     best = [best_rows(row, None, min(_TOP, coarse.shape[1]))[0] for row in scores]
+    shares = recall_at(found, best, depths)  # depths of a small sample can be the same number
     choice = CandidateChoice(name, DEPTHS[-1])
-    for depth, share in zip(DEPTHS, recall_at(found, best, depths).values(), strict=False):
-        choice = CandidateChoice(name, depth, share)
+    for depth, scaled in zip(DEPTHS, depths, strict=True):
+        choice = CandidateChoice(name, depth, shares[scaled])
         if _enough(choice):
             break
     return choice

@@ -1,6 +1,7 @@
 """The formats of files that are no plain text, a file each.
 
 arrow.py          Parquet, Arrow and Feather
+npy.py            arrays of numpy
 workbook.py       sheets of Excel and OpenDocument
 database.py       the rows of an SQL query
 html.py           web pages

@@ -16,8 +16,6 @@ Span = tuple[int, int]
 Split = Callable[[str, Callable[[str], int], int], list[Span]]
 """Called with a text, a measure and a capacity: spans of the text that measure at most that much each."""
 
-_FULL = 1_000
-"""What a piece that fills a limit measures, in the units of the splitter."""
 _LEAST = 8
 """Tokens that are left to a text, however long its title and headings are."""
 _ROUNDS = 4
@@ -96,15 +94,18 @@ def _rooms(body: str, passage_tokens: Sequence[int], limits: Sequence[Limit]) ->
 def _cut(body: str, rooms: Sequence[Limit], split: Split) -> list[Span]:
     """A text in about equal parts, each of which has room."""
 
+    full = min(room.tokens for room in rooms)
+
     def measure(piece: str) -> int:
-        return max(math.ceil(_FULL * room.count([piece])[0] / room.tokens) for room in rooms)
+        """Tokens of the smallest room; never more than characters, which the splitter relies on."""
+        return max(math.ceil(full * room.count([piece])[0] / room.tokens) for room in rooms)
 
     load = measure(body)
-    if load <= _FULL:
+    if load <= full:
         return [(0, len(body))]
-    parts = math.ceil(load / _FULL)
+    parts = math.ceil(load / full)
     # a little more than its share, so that a sentence more or less does not make another part
-    return split(body, measure, min(_FULL, math.ceil(1.15 * load / parts)))
+    return split(body, measure, min(full, math.ceil(1.15 * load / parts)))
 
 
 # --- without a tokenizer --------------------------------------------------------------------------------------------

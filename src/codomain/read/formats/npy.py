@@ -1,0 +1,26 @@
+"""Arrays of numpy: a row is a document, its vector under "vector"."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from codomain.errors import InputError
+from codomain.read.files import OnFault, SourceFile, reader
+from codomain.read.text.tables import Broken, Row
+
+
+@reader("npy", suffixes=(".npy",), rows=True, what="an array of numpy")
+def read_npy(file: SourceFile, broken: Broken, on_bad: OnFault | None = None) -> Iterator[Row]:
+    """Rows of an array (n, d), read as they are needed; the id of a row is the file's name and its number."""
+    import numpy as np
+
+    try:
+        array = np.load(Path(file.path), mmap_mode="r", allow_pickle=False)
+    except (ValueError, OSError, EOFError):
+        raise InputError(f"{file.label} is no array of numpy that can be read.") from None
+    if array.ndim != 2 or array.dtype.kind not in "fiu":
+        raise InputError(f"{file.label} has the shape {array.shape} of {array.dtype}: vectors are numbers (n, d).")
+    name = Path(file.path).stem
+    for row, vector in enumerate(array):
+        yield row + 1, {"id": f"{name}:{row}", "vector": vector}

@@ -1,0 +1,90 @@
+"""Runs trials by an engine; their outcomes stand in a journal on disk, so that a run which was interrupted goes on from there."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from codomain import __version__
+from codomain.items import key_of
+from codomain.measure.data.corpus import Corpus, Questions, write
+from codomain.tuning.cache import StageCache
+from codomain.tuning.evaluator import Evaluator
+from codomain.tuning.options import Engine, OnEvent
+from codomain.tuning.outcome import Outcome
+from codomain.tuning.racing import Rules, try_all
+from codomain.tuning.worker import run_isolated
+
+
+@dataclass
+class TrialRunner:
+    """Runs trials by an engine, with a journal of their outcomes on disk."""
+
+    place: Path
+    cache: StageCache
+    corpus: Corpus
+    engine: Engine
+    k: int
+    max_memory: int | None
+    on_event: OnEvent
+
+    def run(self, questions: Questions, expressions: list[str], rules: Rules) -> tuple[list[Outcome], bool]:
+        """The outcomes in the order of the expressions, and whether it was interrupted."""
+        asked = [(id, key_of(query)) for id, query in questions.texts.items()]
+        key = [__version__, self.corpus.fingerprint, asked, questions.qrels, rules.metric, self.k]
+        folder = self.place / f"run-{hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]}"
+        folder.mkdir(parents=True, exist_ok=True)
+        journal = folder / "outcomes.jsonl"
+        known = {
+            o.expression: o for o in _read(journal) if o.status == "done" or (rules.race and o.status == "dropped")
+        }
+        # one that lost to a pipeline that is not among these may be the best of them
+        known = {e: o for e, o in known.items() if e in expressions and (o.status == "done" or o.winner in expressions)}
+        outcomes = {expression: known[expression] for expression in expressions if expression in known}
+        left = [expression for expression in expressions if expression not in outcomes]
+        self.on_event("trials", (len(left), len(outcomes)))
+        interrupted = False
+        with journal.open("a", encoding="utf-8") as file:
+
+            def on_event(event: str, value: Any) -> None:
+                if event == "outcome":
+                    outcomes[value.expression] = value
+                    file.write(json.dumps(value.as_json()) + "\n")
+                    file.flush()
+                self.on_event(event, value)
+
+            finished = [*known.values()]
+            try:
+                if not left:
+                    pass
+                elif self.engine == "inside":
+                    try_all(Evaluator(self.corpus, questions, self.cache, self.k), left, rules, on_event, finished)
+                else:
+                    data = folder / "questions.json"
+                    write(data, self.corpus, questions)
+                    if self.engine == "ray":
+                        from codomain.tuning.on_ray import run_on_ray
+
+                        run_on_ray(data, self.cache.folder, left, rules, on_event, finished, self.k)
+                    else:
+                        run_isolated(data, self.cache.folder, left, rules, on_event, finished, self.k, self.max_memory)
+            except KeyboardInterrupt:
+                interrupted = True
+            finally:
+                (folder / "questions.json").unlink(missing_ok=True)  # all the texts: they are in the collection
+        return [outcomes[expression] for expression in expressions if expression in outcomes], interrupted
+
+
+def _read(journal: Path) -> list[Outcome]:
+    """The outcomes of a journal; a last line that was interrupted is left out."""
+    found = []
+    if journal.exists():
+        for line in journal.read_text(encoding="utf-8").splitlines():
+            try:
+                found.append(Outcome.from_json(json.loads(line)))
+            except (ValueError, TypeError, KeyError):
+                continue
+    return found
