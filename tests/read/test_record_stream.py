@@ -283,3 +283,15 @@ def test_reading_imports_nothing_heavy():
     code = "import sys, codomain.read; print([m for m in ('torch', 'sklearn', 'scipy', 'pandas', 'pyarrow', 'lxml', 'pathspec') if m in sys.modules])"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"
+
+
+def test_a_table_of_broken_lines_is_told_of_in_little_memory(tmp_path):
+    (tmp_path / "f").mkdir()
+    lines = "broken\n" * 5_000 + '{"text": "a"}\n' + '{"text": ""}\n' * 3_000
+    write(tmp_path / "f" / "a.jsonl", lines)
+    found, bad = read(tmp_path / "f")
+    assert [r.text for r in found] == ["a"] and len(bad) == 2_002
+    assert [b.reason for b in bad if not b.line] == [
+        "has 4,000 more lines of the kind broken",
+        "has 2,000 more lines of the kind empty",
+    ]

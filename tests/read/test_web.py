@@ -208,3 +208,8 @@ def test_what_cannot_be_fetched_is_one_sentence(site, answer, says):
 def test_a_server_that_is_not_there():
     with pytest.raises(InputError, match="may not be fetched"):
         read("http://127.0.0.1:9/x")
+
+
+def test_an_encoding_that_there_is_not_is_seen_otherwise(site):
+    site.page("/a", "<p>réd".encode(), "text/html; charset=klingon")
+    assert [r.text for r in read(f"{site.url}/a")[0]] == ["réd"]

@@ -37,6 +37,7 @@ COLLECTION = "collection.db"
 """A folder with this file is a collection: its files are no documents."""
 
 FORMATS = {
+    ".txt": "text",
     **dict.fromkeys((".jsonl", ".ndjson"), "jsonl"),
     ".json": "json",
     ".csv": "csv",
@@ -194,7 +195,10 @@ def label(path: str | Path) -> str:
     >>> label(os.fsdecode(b"caf\\xe9.md"))
     'caf\\\\xe9.md'
     """
-    return re.sub("[\ud800-\udfff\0]", lambda m: f"\\x{ord(m[0]) & 0xFF:02x}", str(path))
+    text = str(path)
+    if text.isascii() and "\0" not in text:
+        return text
+    return re.sub("[\ud800-\udfff\0]", lambda m: f"\\x{ord(m[0]) & 0xFF:02x}", text)
 
 
 def unreadable(path: str | Path, error: OSError) -> InputError:
@@ -213,10 +217,9 @@ def format_of(path: str | Path) -> str:
     >>> format_of("a/B.JSONL.gz"), format_of("notes.md"), format_of("main.rs")
     ('jsonl', 'markdown', 'text')
     """
-    path = Path(path)
-    suffix = path.suffix.lower()
+    stem, suffix = os.path.splitext(os.fspath(path).lower())
     if suffix in PACKED:
-        suffix = Path(path.stem).suffix.lower()
+        suffix = os.path.splitext(stem)[1]
     if _SECTION.fullmatch(suffix):
         return "man"
     return FORMATS.get(suffix) or _format_by_suffix().get(suffix, "text")

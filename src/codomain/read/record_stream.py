@@ -9,7 +9,7 @@ from typing import Any
 
 from codomain.errors import InputError, MissingExtra
 from codomain.read.fields import Chosen, Fields, rest, value, words
-from codomain.read.files import RAGGED, WORKBOOKS, OnFault, ReadFault, SourceFile, expand, formats, is_table
+from codomain.read.files import RAGGED, WORKBOOKS, BadKind, OnFault, ReadFault, SourceFile, expand, formats, is_table
 from codomain.read.metadata import flatten, plain_names
 from codomain.read.record import Record, content_id
 from codomain.read.text.documents import BinaryFile, document
@@ -129,7 +129,8 @@ def _document(file: SourceFile, on_bad: OnFault | None) -> Iterator[Record]:
 
 def _table(file: SourceFile, fields: Fields, skip_bad: bool, on_bad: OnFault | None) -> Iterator[Record]:
     name = "standard input" if file.path == "-" else file.label
-
+    told = _Told(name, on_bad)
+    on_bad = told
     some = False  # a row, or a fault in its place
 
     def broken(line: int, reason: str) -> None:
@@ -185,12 +186,36 @@ def _table(file: SourceFile, fields: Fields, skip_bad: bool, on_bad: OnFault | N
         yield record
     if not some:
         _report(on_bad, ReadFault(name, 0, "empty", "holds no rows"))
+    told.end()
     for field, times in left_out.items():
         _report(
             on_bad,
             ReadFault(name, 0, "left out", f'has values in "{field}" that cannot be kept: {times} were left out'),
         )
 
+
+class _Told:
+    """Passes on the first faults of a file and counts the others: a table may have millions."""
+
+    def __init__(self, name: str, on_bad: OnFault | None) -> None:
+        self._name, self._on_bad = name, on_bad
+        self._kinds: Counter[BadKind] = Counter()
+
+    def __call__(self, bad: ReadFault) -> None:
+        self._kinds[bad.kind] += 1
+        if self._kinds[bad.kind] <= _MOST_TOLD:
+            _report(self._on_bad, bad)
+
+    def end(self) -> None:
+        """Tell how many there were beyond the first."""
+        for kind, count in self._kinds.items():
+            if count > _MOST_TOLD:
+                more = f"has {count - _MOST_TOLD:,} more lines of the kind {kind}"
+                _report(self._on_bad, ReadFault(self._name, 0, kind, more))
+
+
+_MOST_TOLD = 1_000
+"""Faults of one kind that are told one by one, for each file."""
 
 _NO_IDS = (float, dict, list, bool)
 

@@ -98,11 +98,13 @@ def _damaged(label: str, error: Exception) -> InputError:
 
 def read_whole(stream: IO[bytes], label: str) -> bytes:
     """All that is left in a stream; raises InputError for more than one document may have."""
-    most = limit("document")
-    raw = stream.read(most + 1)
-    if len(raw) > most:
-        raise over(label, "document")
-    return raw
+    most, parts, size = limit("document"), list[bytes](), 0
+    while raw := stream.read(_BUFFER):  # in pieces: to ask for all at once is to have room made for all
+        parts.append(raw)
+        size += len(raw)
+        if size > most:
+            raise over(label, "document")
+    return b"".join(parts)
 
 
 def seekable(path: str, label: str) -> IO[bytes]:

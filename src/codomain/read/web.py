@@ -17,6 +17,7 @@ from urllib.robotparser import RobotFileParser
 
 from codomain import __version__
 from codomain.errors import InputError
+from codomain.read.encodings import by_name
 from codomain.read.files import OnFault, ReadFault, SourceFile, format_of
 from codomain.read.limits import limit, over
 
@@ -245,6 +246,7 @@ class _Visitor:
                 raise over(url, "page")
             headers = response.headers
             charset = headers.get_content_charset() or ""
+            charset = charset if by_name(charset) else ""
             return _Answer(url, body, headers.get_content_type(), charset, headers.get("Last-Modified", ""))
 
     def _wait(self, host: str, delay: float) -> None:

@@ -117,3 +117,20 @@ def test_damaged_and_locked_files_are_one_sentence(tmp_path, read):
         (tmp_path / "a.pdf").write_bytes(content)
         with pytest.raises(InputError, match=r"a\.pdf is not a PDF that can be read: .*\.$"):
             read(tmp_path / "a.pdf")
+
+
+def test_a_page_that_cannot_be_read_costs_that_page(tmp_path, read, monkeypatch):
+    import pypdfium2
+
+    (tmp_path / "a.pdf").write_bytes(pdf([(60.0, 700.0, "one")], [(60.0, 700.0, "two")], [(60.0, 700.0, "three")]))
+    whole = pypdfium2.PdfDocument.get_page
+
+    def second(self, number):
+        if number == 1:
+            raise pypdfium2.PdfiumError("Failed to load page.")
+        return whole(self, number)
+
+    monkeypatch.setattr(pypdfium2.PdfDocument, "get_page", second)
+    monkeypatch.setattr(pypdfium2.PdfDocument, "__getitem__", second)
+    (record,), bad = read(tmp_path / "a.pdf")
+    assert record.text == "one\n\nthree" and [b.kind for b in bad] == ["broken"] and "page 2" in bad[0].reason

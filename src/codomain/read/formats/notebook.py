@@ -8,10 +8,10 @@ from typing import Any
 
 from codomain.read.files import OnFault, SourceFile, reader
 from codomain.read.text.documents import Document, decoded
+from codomain.read.text.headings import title
 from codomain.read.text.tables import JSON
 
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-_TITLE = re.compile(r"^#[ \t]+(.+?)[ \t]*#*[ \t]*$", re.MULTILINE)
 
 
 @reader("ipynb", suffixes=(".ipynb",), what="a notebook")
@@ -25,8 +25,8 @@ def read_ipynb(file: SourceFile, on_bad: OnFault | None) -> Document:
     about = book.get("metadata", {})
     language = str(about.get("kernelspec", {}).get("language") or about.get("language_info", {}).get("name") or "")
     parts = [part for cell in cells for part in _parts(cell, language)]
-    first = next((m for c in cells if c.get("cell_type") == "markdown" and (m := _TITLE.search(_text(c)))), None)
-    return Document("\n\n".join(part for part in parts if part.strip()), first[1] if first else None, True)
+    heads = (title(_text(cell)) for cell in cells if cell.get("cell_type") == "markdown")
+    return Document("\n\n".join(part for part in parts if part.strip()), next(filter(None, heads), None), True)
 
 
 def _text(cell: dict[str, Any]) -> str:

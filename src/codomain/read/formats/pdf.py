@@ -7,7 +7,7 @@ import threading
 from collections import Counter
 from typing import Any
 
-from codomain.read.files import OnFault, SourceFile, reader
+from codomain.read.files import OnFault, ReadFault, SourceFile, reader
 from codomain.read.formats.reading_order import Box, in_columns, in_lines
 from codomain.read.limits import limit, over
 from codomain.read.text.documents import Document
@@ -18,6 +18,9 @@ _ONE_AT_A_TIME = threading.Lock()
 
 _MOST_WORK = 50_000_000
 """Boxes times characters of a page above which its text is taken in the order of the file."""
+
+_MOST_BAD = 100
+"""Pages that cannot be read, above which a file is not one."""
 
 _LIGATURES = str.maketrans(
     {"\ufb00": "ff", "\ufb01": "fi", "\ufb02": "fl", "\ufb03": "ffi", "\ufb04": "ffl", "\ufb05": "st", "\ufb06": "st"}
@@ -38,8 +41,19 @@ def read_pdf(file: SourceFile, on_bad: OnFault | None) -> Document:
         try:
             texts: list[str] = []
             size = 0
+            bad = 0
             for number in range(len(pdf)):
-                texts.append(_page(pdf[number]))
+                try:
+                    texts.append(_page(pdf[number]))
+                except pypdfium2.PdfiumError as error:
+                    bad += 1
+                    if bad == len(pdf) or bad > _MOST_BAD:
+                        raise
+                    if on_bad:
+                        on_bad(
+                            ReadFault(file.label, 0, "broken", f"has a page {number + 1} that cannot be read ({error})")
+                        )
+                    continue
                 size += len(texts[-1])
                 if size > limit("document"):
                     raise over(file.label, "document")
