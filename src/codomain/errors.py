@@ -10,7 +10,7 @@ CodomainError
 
 CodomainWarning
     CutWarning       a text longer than what its encoder reads (codomain.encode.text.window)
-    QueryWarning     a query that cannot find anything (codomain.store.words)
+    QueryWarning     a query that cannot find anything (codomain.store.filters.words)
 """
 
 from __future__ import annotations

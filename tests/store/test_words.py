@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import codomain as cd
 from codomain.analyzer.syntax import parse
 from codomain.errors import CodomainError, InputError
-from codomain.store.words import QueryWarning
+from codomain.store.filters.words import QueryWarning
 
 PIPES = ["bm25()", "fuse(hashed(64) >> flat(), bm25(stemmer=None))", "hashed(64) >> flat()"]
 WORDS = ["red", "fox", "house", "river", "boat", "moon", "the", "over"]

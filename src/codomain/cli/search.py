@@ -132,7 +132,7 @@ def print_table(hits: list[Hit], query: str, collection: Collection, explain: bo
     from rich.table import Table
     from rich.text import Text
 
-    from codomain.store.words import analyzer_of
+    from codomain.store.filters.words import analyzer_of
 
     # a table that is piped is not cut to the width of a terminal that is not there
     console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)

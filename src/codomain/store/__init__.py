@@ -11,15 +11,13 @@ ids.py              what a document is called by
 passages.py         what a chunk says, as encoders see it
 backend/            what a collection asks of its database
 sqlite/             the database in SQLite: all SQL
-unread.py           what no vector holds: chunks longer than an encoder reads, chunks without a vector
-rechunk.py          cut documents again whose chunks are too long
+chunking/           chunks and what encoders read of them
 branch.py           `StoredBranch`: vectors in the database, the index beside it, newer rows
 blocks.py           the stored rows of a branch
 index_files.py      index files beside the database
 transform_state.py  fitted transforms in the database
 search.py           a search, from queries to documents
 by_vector.py        searches that start from vectors, and the vectors of documents
-words.py            which rows the words of a query allow
 hits.py             rows to answers
 listing.py          documents without a query: listed, counted, by the values of a field
 tables.py           a collection as one table: Arrow, pandas, polars

@@ -554,7 +554,7 @@ class Collection:
         Text that an encoder did not read is counted as documents are added; with `count` it is counted now where the
         collection was made before that.
         """
-        from codomain.store.unread import notes
+        from codomain.store.chunking.unread import notes
 
         with self.snapshot():
             return notes(self, count)
@@ -564,7 +564,7 @@ class Collection:
 
         Raises StoreError during an upgrade.
         """
-        from codomain.store.rechunk import rechunk
+        from codomain.store.chunking.rechunk import rechunk
 
         return rechunk(self, progress=progress)
 

@@ -31,8 +31,8 @@ from codomain.read.text.fitting import Limit
 from codomain.read.text.passage import passage
 from codomain.store.backend import Backend
 from codomain.store.backend.values import StoredChunk, StoredDocument
+from codomain.store.chunking.unread import limits, unread
 from codomain.store.ids import document_id
-from codomain.store.unread import limits, unread
 from codomain.text import clean
 
 if TYPE_CHECKING:

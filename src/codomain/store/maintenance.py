@@ -16,8 +16,8 @@ from codomain.notices import detail
 from codomain.read.record import Record
 from codomain.store.backend import Backend
 from codomain.store.blocks import count, joined
+from codomain.store.chunking.unread import facts, notes
 from codomain.store.feedback.replay import catch_up
-from codomain.store.unread import facts, notes
 from codomain.vectors import Ragged, Rows
 
 if TYPE_CHECKING:

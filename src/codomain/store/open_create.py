@@ -14,9 +14,9 @@ from codomain.registry import require
 from codomain.stage import Stage
 from codomain.store.backend import Backend, choose
 from codomain.store.branch import StoredBranch
+from codomain.store.chunking.unread import remember_windows
 from codomain.store.collection import Collection
 from codomain.store.settings import DEFAULT_PIPELINE, Settings
-from codomain.store.unread import remember_windows
 
 
 def create(path: str | Path, pipe: str | Stage | Pipeline = DEFAULT_PIPELINE, **settings: Any) -> Collection:

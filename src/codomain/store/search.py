@@ -93,7 +93,7 @@ def search_many(
         else:
             found = _found(collection, asked, allow, feedback, wanted)
             if not all(found):
-                from codomain.store.words import warn_of_stop_words
+                from codomain.store.filters.words import warn_of_stop_words
 
                 warn_of_stop_words(collection, asked, found)
         return found
@@ -125,7 +125,7 @@ def _by_words(
 ) -> Answers:
     """The answers of one query that is read by the query syntax, or forgives typing errors."""
     from codomain.analyzer.syntax import LexicalQuery, parse
-    from codomain.store.words import WordFilter, lexical, warn_of_stop_words
+    from codomain.store.filters.words import WordFilter, lexical, warn_of_stop_words
 
     if syntax == "plain":
         asked = LexicalQuery(query, typos=typos)

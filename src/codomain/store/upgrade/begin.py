@@ -17,10 +17,10 @@ from codomain.registry import require
 from codomain.stage import Stage
 from codomain.store.blocks import joined
 from codomain.store.branch import LEAST_TO_FIT, MOST_TO_FIT, StoredBranch
+from codomain.store.chunking.rechunk import rechunk
+from codomain.store.chunking.unread import cut_by
 from codomain.store.maintenance import fit_waiting
 from codomain.store.passages import passages_of
-from codomain.store.rechunk import rechunk
-from codomain.store.unread import cut_by
 from codomain.store.upgrade.bridge import Bridge, Sample, Side, fit, question
 from codomain.store.upgrade.roles import recorded, stored_dim
 from codomain.store.upgrade.state import Mode, UpgradeState, next_generation

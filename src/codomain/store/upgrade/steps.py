@@ -14,9 +14,9 @@ import numpy as np
 from codomain.errors import StoreError
 from codomain.progress import Progress, counter
 from codomain.store.backend import Backend
+from codomain.store.chunking.unread import unread
 from codomain.store.feedback.replay import catch_up
 from codomain.store.passages import items_of
-from codomain.store.unread import unread
 from codomain.store.upgrade.state import UpgradeState, next_generation
 from codomain.store.upgrade.vector_source import source_of
 
