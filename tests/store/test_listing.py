@@ -338,3 +338,17 @@ def test_notebooks_and_loggers_are_told(notes, caplog):
     assert [r.message.split(": ")[1] for r in caplog.records][:2] == [
         "indexes written over 61 rows.", "compacted to 61 rows."
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("method", ["zscore", "minmax"])
+def test_a_document_has_one_fused_score_whatever_the_filter(tmp_path, method):
+    with cd.create(tmp_path / "c", f"fuse(static() >> flat(), bm25(), method='{method}')") as c:
+        c.add(made_up(60))
+        whole = {h.id: h.score for h in c.search("word amber bridge", k=60)}
+        for where in ("n == 3", "n in [0, 1]", "day < date('2024-05-01')", "tags == 'amber'"):
+            hits = c.search("word amber bridge", k=60, where=where)
+            assert 3 < len(hits) < 60
+            assert {h.id: h.score for h in hits} == pytest.approx({h.id: whole[h.id] for h in hits}, abs=1e-5)
+            least = sorted(whole.values())[40]
+            kept = c.search("word amber bridge", k=60, where=where, min_score=least)
+            assert {h.id for h in kept} == {h.id for h in hits if whole[h.id] >= least - 1e-6}

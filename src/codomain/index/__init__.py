@@ -13,7 +13,6 @@ tiered.py       `tiered()`: candidates from small codes, full vectors decide
 vocabulary.py   terms of an index by their first letters, and those one typing error away
 bm25.py         `bm25()`: lexical search
 postings.py     posting lists of terms
-vocabulary.py   terms that begin with some letters, or are one typing error away
 filtered/       filtered search
 multi/          many vectors for each item: late interaction
 sparse/         sparse vectors

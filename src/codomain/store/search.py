@@ -231,7 +231,7 @@ def _search(
     feedback: bool,
     trace: BranchScores,
 ) -> Hits:
-    def search_branch(planned: Branch, fitting: Sequence[str | Item], depth: int) -> Hits:
+    def search_branch(planned: Branch, fitting: Sequence[str | Item], depth: int, allow: Any = allow) -> Hits:
         branch = collection.state.searched[planned.name]
         if planned.encoder is None:
             return branch.search(texts_of(fitting), depth, allow)
@@ -241,4 +241,8 @@ def _search(
         ]  # a LexicalQuery is more than that
         return branch.search(encoded(planned, plain), depth, allow, feedback)
 
-    return run(collection.state.root, queries, k, search_branch, collection, trace)
+    def unfiltered(planned: Branch, fitting: Sequence[str | Item], depth: int) -> Hits:
+        return search_branch(planned, fitting, depth, None)
+
+    without = None if allow is None else unfiltered
+    return run(collection.state.root, queries, k, search_branch, collection, trace, without)
