@@ -236,9 +236,8 @@ def _search(
         if planned.encoder is None:
             return branch.search(texts_of(fitting), depth, allow)
         branch.check_encoder()
-        plain = [
-            str(query) if isinstance(query, str) else query for query in fitting
-        ]  # a LexicalQuery is more than that
+        # encoders are given a plain text, not the LexicalQuery that it may be
+        plain = [str(query) if isinstance(query, str) else query for query in fitting]
         return branch.search(encoded(planned, plain), depth, allow, feedback)
 
     def unfiltered(planned: Branch, fitting: Sequence[str | Item], depth: int) -> Hits:
