@@ -20,7 +20,7 @@ from codomain.measure import evaluate
 
 def quality() -> None:
     for name in ("cranfield", "scifact", "npl_vaswani"):
-        stems, whole = (evaluate(f"bm25({argument})", name) for argument in ("", "stemmer=None"))
+        stems, whole = (evaluate(f"bm25({argument})", name) for argument in ("", "stemmer=None, stop_words='english'"))
         print(f"{name}: nDCG@10 {stems.mean('nDCG@10'):.3f} with stems, {whole.mean('nDCG@10'):.3f} without")
 
 

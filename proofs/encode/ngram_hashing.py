@@ -38,7 +38,7 @@ ROWS = {
     "n-grams, query-side idf": f"ngrams({PAPER}) >> sparse(weighting='idf')",
     "n-grams, stripped, query-side idf": "ngrams() >> sparse(weighting='idf')",
     "bm25(), stems": "bm25()",
-    "bm25(stemmer=None)": "bm25(stemmer=None)",
+    "bm25(stemmer=None)": "bm25(stemmer=None, stop_words='english')",
     "static(), one vector": "static() >> flat()",
 }
 

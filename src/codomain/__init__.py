@@ -20,7 +20,7 @@ encode/        data to vectors
 transform/     vectors to vectors
 index/         vectors to neighbors
 read/          files to records, records to chunks
-analyzer.py    text to terms for lexical search
+analyzer/      text to terms for lexical search
 pipeline.py    the expression
 encoding.py    a pipeline at work on a list of items or vectors
 registry.py    the class or function behind every name, by kind

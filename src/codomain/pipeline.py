@@ -10,7 +10,6 @@ import inspect
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Self
 
-from codomain.encoding import encoded, fitted, is_fitted, transformed
 from codomain.errors import PipelineError
 from codomain.kinds import in_words
 from codomain.registry import stage_class
@@ -98,15 +97,21 @@ class Pipeline:
         With `queries` the encoder and the transforms take the items as queries. Raises InputError for a lone text,
         PipelineError where there is no encoder or a transform is not fitted.
         """
+        from codomain.encoding import encoded  # numpy is not needed to read an expression
+
         return encoded(self.stages, items, queries, progress)
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Fit the transforms on items, or on vectors (n, d) where the pipeline does not start with an encoder."""
+        from codomain.encoding import fitted
+
         fitted(self.stages, X)
         return self
 
     def transform(self, X: Any) -> Any:
         """Items, or vectors (n, d), to vectors (n, k); a step of scikit-learn's pipelines from text on."""
+        from codomain.encoding import transformed
+
         return transformed(self.stages, X)
 
     def fit_transform(self, X: Any, y: Any = None) -> Any:
@@ -151,6 +156,8 @@ class Pipeline:
         return pipeline(str(self))
 
     def __sklearn_is_fitted__(self) -> bool:
+        from codomain.encoding import is_fitted
+
         return is_fitted(self.stages)
 
     def __sklearn_tags__(self) -> Any:
@@ -161,7 +168,7 @@ class Pipeline:
             target_tags=TargetTags(required=False),
             transformer_tags=TransformerTags(preserves_dtype=["float32"]),
             input_tags=InputTags(string="text" in self.modalities, two_d_array=not self.is_source),
-            requires_fit=not is_fitted(self.stages),
+            requires_fit=not self.__sklearn_is_fitted__(),
         )
 
     def _repr_html_(self) -> str:

@@ -325,8 +325,12 @@ class BranchScores:
     def of_rows(self, query: int, rows: Sequence[int]) -> dict[int, dict[str, tuple[int, float]]]:
         """For each row its rank (from 1) and score in every branch that found it."""
         found: dict[int, dict[str, tuple[int, float]]] = {row: {} for row in rows}
+        wanted = np.array(rows, np.int64)
         for name, hits in self.hits.items():
-            for place in np.flatnonzero(np.isin(hits.rows[query], rows)).tolist():
+            # a few rows are compared one by one: np.isin would sort them, a twentieth of a whole search
+            among = hits.rows[query]
+            places = (among == wanted[:, None]).any(axis=0) if len(wanted) <= 32 else np.isin(among, wanted)
+            for place in np.flatnonzero(places).tolist():
                 found[int(hits.rows[query, place])][name] = (place + 1, float(hits.scores[query, place]))
         return found
 

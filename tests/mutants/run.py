@@ -241,6 +241,10 @@ def _tests(mutant: Mutant, names: list[str]) -> int:
     if "numba" in (ROOT / mutant.file).read_text(encoding="utf-8"):
         # numba's cache knows a function by its own code: what calls a changed one would be taken from it, without the change
         os.environ["NUMBA_CACHE_DIR"] = tempfile.mkdtemp(dir=os.environ["NUMBA_CACHE_DIR"])
+        if (
+            "numba" in sys.modules
+        ):  # something that was imported for all processes needs it, and its settings were read then
+            sys.modules["numba"].config.CACHE_DIR = os.environ["NUMBA_CACHE_DIR"]
     install(ROOT, mutant)
     plugin = Chosen(names)
     return int(pytest.main([*QUIET, *files_of(names)], plugins=[plugin]))

@@ -97,7 +97,7 @@ class Analyzer:
         """What one word of a query asks for."""
         if word.isascii():
             term = self._plain(word.lower())
-            return [] if term is None else [QueryTerm((term,))]
+            return [] if term is None else [QueryTerm((term,), None)]
         found: list[QueryTerm] = []
         for part in words(normal(word)):
             if is_run(part):

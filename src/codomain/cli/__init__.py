@@ -83,14 +83,21 @@ def _interrupt(_signal: int, _frame: Any) -> NoReturn:
     raise Interrupted
 
 
-def _note(message: Warning | str, category: type[Warning], *place: Any) -> None:
+def _note(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: Any = None,
+    line: str | None = None,
+) -> None:
     """A warning for users as a line; the others as Python shows them."""
     from codomain.errors import CodomainWarning
 
     if issubclass(category, CodomainWarning):
         print(f"note: {message}", file=sys.stderr)
     else:
-        print(warnings.formatwarning(message, category, *place[:2]), file=sys.stderr, end="")
+        print(warnings.formatwarning(message, category, filename, lineno), file=sys.stderr, end="")
 
 
 def _complain(sentence: str) -> None:

@@ -51,6 +51,12 @@ def tune(
     apply: Annotated[
         int | None, typer.Option("--apply", help="Rebuild the collection with this row of the last table.")
     ] = None,
+    again: Annotated[
+        bool,
+        typer.Option(
+            "--rechunk", help="With --apply: cut documents again whose chunks the encoders do not read whole."
+        ),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Try pipelines, and recommend the cheapest that is as good as the best; what is shared is done once."""
@@ -63,7 +69,7 @@ def tune(
         if not is_collection:
             raise InputError(f"{name} is not a collection: --apply rebuilds one.")
         with cd.open(name) as collection:
-            _apply(collection, apply, as_json)
+            _apply(collection, apply, as_json, again)
         return
     if synthetic and fidelity:
         raise InputError("give --synthetic or --fidelity, not both.")
@@ -160,7 +166,7 @@ class _Progress:
         self.step("pipelines", self.done, self.total)
 
 
-def _apply(collection: Collection, number: int, quiet: bool) -> None:
+def _apply(collection: Collection, number: int, quiet: bool, again: bool) -> None:
     from codomain.cli.progress import bars
     from codomain.tuning.report import recommended_row
 
@@ -168,7 +174,7 @@ def _apply(collection: Collection, number: int, quiet: bool) -> None:
     if wanted == str(collection.pipeline):
         typer.echo(f"{collection.folder}: {wanted} is what it has already.")
         return
-    collection.upgrade(wanted, mode="reembed")
+    collection.upgrade(wanted, mode="reembed", rechunk=again)
     with bars(quiet) as progress:
         collection.continue_upgrade(progress)
     collection.reindex()

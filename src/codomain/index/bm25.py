@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
@@ -282,27 +282,28 @@ class BM25(IndexStage):
     def _scores(self, query: str) -> Floats:
         """Scores (n,) of all rows; 0 where no term of the query occurs."""
         scores = np.zeros(self._stored, np.float32)
-        for asked, times in Counter(self.asked(query)).items():
-            if len(asked.forms) == 1:
-                for rows, weights in self._weighted(asked.forms[0], times):
-                    scores[rows] += weights
+        for (forms, exact), times in Counter(self.asked(query)).items():
+            if len(forms) == 1:
+                rows, weights = self._weighted(forms[0], times)
+                scores[rows] += weights
             else:  # forms that stand for each other: the best one counts
                 best = np.zeros(self._stored, np.float32)
-                for form in asked.forms:
-                    for rows, weights in self._weighted(form, times):
-                        best[rows] = np.maximum(best[rows], weights)
+                for form in forms:
+                    rows, weights = self._weighted(form, times)
+                    best[rows] = np.maximum(best[rows], weights)
                 scores += best
-            if asked.exact is not None:
-                for rows, weights in self._weighted(asked.exact, EXACT * times):
-                    scores[rows] += weights
+            if exact is not None:
+                rows, weights = self._weighted(exact, EXACT * times)
+                scores[rows] += weights
         return scores
 
-    def _weighted(self, term: str, times: float) -> Iterator[tuple[np.ndarray, Floats]]:
-        """The rows of a term with what it adds to their scores; nothing where no row holds it."""
+    def _weighted(self, term: str, times: float) -> tuple[np.ndarray, Floats]:
+        """The rows of a term, and what it adds to their scores."""
         rows, counts = self._postings(term)
         record(scored=len(rows))
-        if len(rows):
-            yield rows, np.float32(times * self._idf(rows)) * self._weights(rows, counts)
+        if not len(rows):
+            return rows, np.zeros(0, np.float32)
+        return rows, np.float32(times * self._idf(rows)) * self._weights(rows, counts)
 
     def _idf(self, rows: np.ndarray) -> float:
         # ln(1 + (N - df + 0.5) / (df + 0.5))

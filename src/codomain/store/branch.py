@@ -291,7 +291,11 @@ class StoredBranch:
                 return merge_hits([index.search(queries, k, self._inside(allow)), self._newer(queries, k, allow)], k)
         if self.tail is not None:
             return self._newer(queries, k, allow)
-        return Hits.empty(len(queries), k) if index is None else index.search(queries, k, self._inside(allow))
+        return (
+            Hits.empty(len(queries) if isinstance(queries, list) else count(queries), k)
+            if index is None
+            else index.search(queries, k, self._inside(allow))
+        )
 
     def _inside(self, allow: Array | None) -> Array | None:
         return None if allow is None else allow[: self.covered]
@@ -305,7 +309,7 @@ class StoredBranch:
     def reindex(self, rows: int, epoch: int) -> bool:
         """Write an index that covers all rows; False when there is one already. Call after `sync`."""
         damaged = self.index_files.drop_damaged()
-        if self._scanned:
+        if self._scanned or not rows:
             return False
         if not self.fitted or (not damaged and self._opened == rows and self._indexes(epoch)):
             return False

@@ -64,7 +64,7 @@ def _too_long(collection: Collection, most: list[Limit]) -> list[int]:
     for start in range(0, len(live), _ROWS):
         rows = live[start : start + _ROWS]
         texts = passages_of(backend, rows)
-        long = np.any([np.asarray(limit.count(texts)) > limit.tokens for limit in most], axis=0)
+        long = np.any([np.asarray(limit.tokens_of(texts)) > limit.tokens for limit in most], axis=0)
         found |= dict.fromkeys(backend.rows.owners(rows[long]).values())
     return list(found)
 

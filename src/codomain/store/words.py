@@ -149,7 +149,7 @@ def warn_of_stop_words(collection: Collection, queries: Sequence[Any], found: Se
     for query, hits in zip(queries, found, strict=True):
         if hits or not isinstance(query, str) or not words_of(query):
             continue
-        asked = [(branch.index or branch.plan.index) for branch in collection.branches]
+        asked: list[Any] = [branch.index or branch.plan.index for branch in collection.branches]
         if not any(index.asked(query) for index in asked):
             warnings.warn(
                 f"the query {str(query)!r:.80} holds only stop words, which {collection.pipeline} leaves out: "

@@ -72,6 +72,8 @@ class Tuned:
     around: str = "{}"
     """What the measured pipelines are part of: with "fidelity" a dense branch stands for {}."""
     interrupted: bool = False
+    cut: dict[str, int] = field(default_factory=dict)
+    """Passages that are longer than what an encoder of the recommended pipeline reads, by the encoder."""
     files: list[Path] = field(default_factory=list)
 
     @property
@@ -118,7 +120,7 @@ class Tuned:
     @cached_property
     def sentences(self) -> list[str]:
         """What was chosen and why, what it is worth on queries held out, and what these queries cannot tell."""
-        return [*self._about(), *self._why(), *self._checked(), *self._parts(), *self._not_measured()]
+        return [*self._about(), *self._why(), *self._cut(), *self._checked(), *self._parts(), *self._not_measured()]
 
     def _about(self) -> list[str]:
         number = len(next(o for o in self.outcomes if o.status == "done").by_query)
@@ -178,6 +180,14 @@ class Tuned:
             gain = compare(present.by_query, chosen.by_query)
             found.append(f"Against what the collection has now ({present.mean:.3f}): {_difference(gain)}.")
         return found
+
+    def _cut(self) -> list[str]:
+        return [
+            f"{number:,} passages are longer than what {encoder} reads: their ends took no part. In a collection "
+            "--apply --rechunk cuts their documents again."
+            for encoder, number in self.cut.items()
+            if number
+        ]
 
     def _checked(self) -> list[str]:
         if self.choice is None:

@@ -20,8 +20,9 @@ from codomain.measure.data.encoded import cache_folder
 from codomain.measure.data.runs import Run
 from codomain.measure.metrics.retrieval import per_query
 from codomain.pipeline import pipeline
-from codomain.plan import modalities_of
+from codomain.plan import branches, modalities_of, plan
 from codomain.store.collection import Collection
+from codomain.store.unread import beyond
 from codomain.tuning import fidelity
 from codomain.tuning.cache import StageCache
 from codomain.tuning.evaluator import Evaluator
@@ -106,9 +107,16 @@ def tune(
         frozen=task.frozen,
         interrupted=interrupted,
         documents=len(task.corpus.documents),
+        cut={} if choice is None else _cut(task.corpus, choice.recommended.expression),
     )
     tuned.write(task.place)
     return tuned
+
+
+def _cut(corpus: Corpus, expression: str) -> dict[str, int]:
+    """How many passages are longer than what each encoder of a pipeline reads."""
+    encoders = {str(one.encoder): one.encoder for one in branches(plan(expression)) if one.encoder is not None}
+    return {name: len(beyond(encoder, corpus.passages)) for name, encoder in encoders.items()}
 
 
 @dataclass

@@ -25,7 +25,7 @@ class Limit(NamedTuple):
     """The most tokens that a passage may have, and who counts them."""
 
     tokens: int
-    count: Count
+    tokens_of: Count
 
 
 def fitted(
@@ -42,7 +42,7 @@ def fitted(
     found = list(pieces)
     for _ in range(_ROUNDS):  # a piece that is cut may stand under other headings than it did
         seen = passages(found)
-        counts = [np.asarray(limit.count(seen)) for limit in limits]
+        counts = [np.asarray(limit.tokens_of(seen)) for limit in limits]
         beyond = np.any([count > limit.tokens for limit, count in zip(limits, counts, strict=True)], axis=0)
         if not beyond.any():
             break
@@ -86,8 +86,8 @@ def _rooms(body: str, passage_tokens: Sequence[int], limits: Sequence[Limit]) ->
     """What the title and the headings of a piece leave to its text."""
     rooms = []
     for tokens, limit in zip(passage_tokens, limits, strict=True):
-        above = tokens - limit.count([body])[0]
-        rooms.append(Limit(max(limit.tokens - above, min(_LEAST, limit.tokens)), limit.count))
+        above = tokens - limit.tokens_of([body])[0]
+        rooms.append(Limit(max(limit.tokens - above, min(_LEAST, limit.tokens)), limit.tokens_of))
     return rooms
 
 
@@ -98,7 +98,7 @@ def _cut(body: str, rooms: Sequence[Limit], split: Split) -> list[Span]:
 
     def measure(piece: str) -> int:
         """Tokens of the smallest room; never more than characters, which the splitter relies on."""
-        return max(math.ceil(full * room.count([piece])[0] / room.tokens) for room in rooms)
+        return max(math.ceil(full * room.tokens_of([piece])[0] / room.tokens) for room in rooms)
 
     load = measure(body)
     if load <= full:
