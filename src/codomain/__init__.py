@@ -32,6 +32,7 @@ codecs/        how rows are stored and scored
 vectors.py     values of each kind: arrays, Packed, Ragged, Hits
 items.py       what encoders are given: texts, media, both
 kinds.py       the kinds of value between stages, and the modalities that pipelines start from
+npy.py         files of numpy, damaged ones too
 text.py        text as every store and every encoder takes it
 progress.py    progress(step, done, total)
 notices.py     what a user should know though nothing failed

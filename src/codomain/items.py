@@ -14,6 +14,7 @@ import numpy as np
 
 from codomain.errors import InputError
 from codomain.kinds import MODALITIES, Modality, in_words
+from codomain.npy import open_npy
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +57,7 @@ class Media:
     @classmethod
     def restore(cls, modality: Modality, form: str, data: bytes) -> Media:
         """What `stored` gave."""
-        return cls(modality, np.load(io.BytesIO(data), allow_pickle=False) if form == "npy" else data)
+        return cls(modality, open_npy(io.BytesIO(data)) if form == "npy" else data)
 
 
 class Item(NamedTuple):

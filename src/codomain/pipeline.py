@@ -14,6 +14,7 @@ from codomain.errors import PipelineError
 from codomain.kinds import in_words
 from codomain.registry import stage_class
 from codomain.stage import Stage, usage
+from codomain.text import brief
 
 if TYPE_CHECKING:
     from codomain.kinds import Kind, Modality
@@ -259,7 +260,10 @@ def _value(node: ast.expr, text: str) -> Any:
             f"{node.id} in {_short(text)} is neither a stage nor a literal: a stage is written {node.id}()."
         )
     try:
-        return ast.literal_eval(node)
+        value = ast.literal_eval(node)
+        if any(isinstance(n, ast.Constant) and isinstance(n.value, int) and n.value >= 1 << 63 for n in ast.walk(node)):
+            raise PipelineError(f"{brief(value)} in {_short(text)} is too large a number.")
+        return value
     except (ValueError, TypeError, SyntaxError):
         what = ast.get_source_segment(text.strip(), node) or type(node).__name__
         raise PipelineError(f"{what} in {_short(text)} is not allowed: stages take literals or other stages.") from None
@@ -278,7 +282,7 @@ def _call(node: ast.Call, text: str) -> Stage:
     return build_stage(cls, *arguments, **keywords)
 
 
-def build_stage(cls: type[Stage], *arguments: Any, **keywords: Any) -> Stage:
+def build_stage(cls: type[Stage], /, *arguments: Any, **keywords: Any) -> Stage:
     """Construct a stage; wrong arguments become a PipelineError that shows the right ones."""
     signature = inspect.signature(cls)
     try:
@@ -287,7 +291,7 @@ def build_stage(cls: type[Stage], *arguments: Any, **keywords: Any) -> Stage:
         raise PipelineError(f"{cls.name}(): {error}; it is written {cls.name}{usage(cls)}.") from None
     try:
         return cls(*arguments, **keywords)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise PipelineError(f"{cls.name}(): {error}.") from None
 
 
@@ -296,7 +300,7 @@ def _as_pipeline(value: Any, text: str) -> Pipeline:
         return value
     if isinstance(value, Stage):
         return Pipeline(value)
-    raise PipelineError(f"cannot read the pipeline {_short(text)}: {value!r} is not a stage.")
+    raise PipelineError(f"cannot read the pipeline {_short(text)}: {brief(value)} is not a stage.")
 
 
 def _short(text: str) -> str:

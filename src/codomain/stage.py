@@ -13,6 +13,8 @@ from numbers import Integral, Real
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from codomain.text import brief
+
 if TYPE_CHECKING:
     from codomain.kinds import Kind, Modality
     from codomain.pipeline import Pipeline
@@ -108,6 +110,9 @@ class Stage:
         return tuple(inspect.signature(cls).parameters.values())
 
 
+_LARGEST = (1 << 63) - 1
+
+
 def check_int(name: str, value: Any, least: int = 1, most: int | None = None) -> int:
     """An argument as an int; raises ValueError, worded as what a stage needs, for anything but a whole number in range.
 
@@ -116,18 +121,21 @@ def check_int(name: str, value: Any, least: int = 1, most: int | None = None) ->
     """
     if isinstance(value, Integral) and not isinstance(value, bool):
         found = int(value)
-        if found >= least and (most is None or found <= most):
+        if least <= found <= (_LARGEST if most is None else most):
             return found
-    raise ValueError(f"needs {name} to be a whole number {_range(least, most)}, not {value!r}")
+    raise ValueError(f"needs {name} to be a whole number {_range(least, most)}, not {brief(value)}")
 
 
 def check_float(name: str, value: Any, least: float = 0, most: float | None = None) -> float:
     """The same for any finite number, which is given back as it is."""
     if isinstance(value, Real) and not isinstance(value, bool):
-        found = float(value)
+        try:
+            found = float(value)
+        except OverflowError:  # a whole number of more than 308 digits
+            found = math.inf
         if math.isfinite(found) and found >= least and (most is None or found <= most):
             return value  # type: ignore[return-value]
-    raise ValueError(f"needs {name} to be a number {_range(least, most)}, not {value!r}")
+    raise ValueError(f"needs {name} to be a number {_range(least, most)}, not {brief(value)}")
 
 
 def _range(least: float, most: float | None) -> str:

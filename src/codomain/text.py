@@ -48,6 +48,19 @@ def clean(text: str) -> str:
     return text
 
 
+def brief(value: object) -> str:
+    """A value as an error shows it, 60 characters at most; Python refuses to write whole numbers of over 4,300 digits.
+
+    >>> brief("x"), brief([1] * 1_000)[-6:], brief(10**5_000)
+    ("'x'", ', 1...', 'a number of over 4,300 digits')
+    """
+    try:
+        text = repr(value)
+    except ValueError:
+        return "a number of over 4,300 digits"
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
 def for_encoders(text: str) -> str:
     """Clean text as encoders read it: NFC, without invisible characters, ligatures and full-width forms resolved.
 

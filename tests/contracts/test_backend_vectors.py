@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 
 import numpy as np
+import pytest
 from tests.contracts.backends import add, backend, corrected, filled, folder, numbers
 
 from codomain.items import Media
@@ -20,6 +21,8 @@ def test_branches_have_numbers_and_fitted_transforms(backend: Backend) -> None:
     entry = backend.branches.get("branch")
     assert entry is not None and entry[1] is None and backend.branches.get("no such") is None
     assert backend.branches.encoder("branch") == "encoder one"
+    with pytest.raises(KeyError):
+        backend.branches.encoder("another")
     assert sorted(backend.branches.expressions()) == ["branch", "other"]
     with backend.writing():
         backend.branches.save_state(entry[0], b"\0fitted")

@@ -100,7 +100,7 @@ class Case:
 
 @pytest.mark.parametrize("weighting", ["dot", "idf", "bm25"])
 def test_finds_what_the_formula_says_and_keeps_doing_so_as_it_changes(weighting, tmp_path, monkeypatch):
-    monkeypatch.setattr("codomain.index.array_files._SMALL", 0)  # map every file
+    monkeypatch.setattr("codomain.index.array_files.MAPPED_FROM", 0)  # map every file
     case = Case(weighting).build(vectors(400, 0))
     queries = vectors(15, 1)
     case.check(queries, 10)

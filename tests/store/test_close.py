@@ -27,16 +27,6 @@ CALLS: dict[str, Callable[[Collection], Any]] = {
     "add": lambda c: c.add(["a green frog"]),
     "search": lambda c: c.search("fox", where="n >= 0", explain=True),
     "search_many": lambda c: c.search_many(["fox", "whale"]),
-    "count": lambda c: c.count("n >= 0"),
-    "ids": lambda c: c.ids(),
-    "documents": lambda c: list(c.documents()),
-    "facets": lambda c: c.facets("n"),
-    "distinct": lambda c: c.distinct("n"),
-    "update": lambda c: c.update("a", {"n": 7}),
-    "update_where": lambda c: c.update_where("n >= 0", {"n": 7}),
-    "to_arrow": lambda c: c.to_arrow(),
-    "to_pandas": lambda c: c.to_pandas(),
-    "to_polars": lambda c: c.to_polars(),
     "texts": lambda c: c.texts(ROW),
     "items": lambda c: c.items(ROW),
     "vectors": lambda c: c.vectors(ROW),
@@ -61,6 +51,16 @@ CALLS: dict[str, Callable[[Collection], Any]] = {
     "notes": lambda c: c.notes(count=True),
     "rechunk": lambda c: c.rechunk(),
     "__len__": len,
+    "documents": lambda c: list(c.documents()),
+    "ids": lambda c: c.ids("n >= 0"),
+    "count": lambda c: c.count("n >= 0"),
+    "facets": lambda c: c.facets("n"),
+    "distinct": lambda c: c.distinct("n"),
+    "to_arrow": lambda c: c.to_arrow(),
+    "to_pandas": lambda c: c.to_pandas(),
+    "to_polars": lambda c: c.to_polars(),
+    "update": lambda c: c.update("a", {"n": 0}),
+    "update_where": lambda c: c.update_where("n = 1", {"m": 2}),
     "delete": lambda c: c.delete(["a"]),
     "delete_where": lambda c: c.delete_where("n = 1"),
 }
@@ -72,7 +72,7 @@ BACKGROUND: dict[str, Callable[[Collection], Any]] = {
 }
 """What works with a connection of its own."""
 
-_PLUMBING = {"close", "check_open", "held", "snapshot", "writing", "fit_if_ready"}
+_PLUMBING = {"close", "check_open", "held", "snapshot", "writing", "refresh", "fit_if_ready"}
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ import codomain as cd
 from codomain.errors import InputError, PipelineError, StoreError
 from codomain.registry import stage
 from codomain.stage import Stage
-from codomain.store import Collection
+from codomain.store import Collection, ingest
 from codomain.store.upgrade import begin, bridge, steps
 
 WORKER = Path(__file__).with_name("upgrade_worker.py")
@@ -292,6 +292,46 @@ def test_every_open_collection_follows(tmp_path: Path, texts: list[str]) -> None
             assert hit_rate(c, texts) >= ALL and str(c.pipeline) == NEW and c.verify() == []
         two.rollback()
         assert hit_rate(one, texts) >= ALL and str(one.pipeline) == OLD
+
+
+@pytest.mark.parametrize("before", ["nothing", "search", "add"])
+def test_documents_are_added_after_another_process_dropped_the_old_side(
+    tmp_path: Path, texts: list[str], before: str
+) -> None:
+    with made(tmp_path / "c", texts[:100]) as one, cd.open(tmp_path / "c") as two:
+        if before == "search":
+            two.search(texts[0])
+        elif before == "add":
+            two.add([{"id": "d0", "text": texts[0], "metadata": {"again": True}}])
+        _arrive(one)
+        assert two.add({"id": f"d{i}", "text": texts[i]} for i in range(100, 150)).added == 50
+        assert str(two.pipeline) == NEW and two.verify() == [] and hit_rate(two, texts[:150]) >= ALL
+
+
+def test_what_is_dropped_while_documents_are_cut_is_not_waited_for(
+    tmp_path: Path, texts: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other process drops the branch between the reading of the state and the encoding."""
+    with made(tmp_path / "c", texts[:100]) as one, cd.open(tmp_path / "c") as two:
+        cut, times = ingest.chunks_of, 0
+
+        def chunks_of(*arguments: Any) -> Any:
+            nonlocal times
+            if not times:
+                _arrive(one)
+            times += 1
+            return cut(*arguments)
+
+        monkeypatch.setattr(ingest, "chunks_of", chunks_of)
+        assert two.add([{"id": "new", "text": "amber candle"}]).added == 1
+        assert times == 2 and str(two.pipeline) == NEW and two.verify() == []
+        assert two.search("amber candle", k=1)[0].id == "new"
+
+
+def _arrive(collection: Collection) -> None:
+    collection.upgrade("hashed(96, 'new')")
+    collection.continue_upgrade()
+    collection.drop_old()
 
 
 @pytest.mark.parametrize("documents", [0, 1, 20])

@@ -12,14 +12,17 @@ import numpy as np
 
 from codomain.codecs.codec import Codec
 from codomain.errors import InputError
+from codomain.npy import open_npy
 
 _META = "meta.json"
 _PART = "part-"
 _COMPLETE = "meta.json.complete"
 """What becomes meta.json: once it is there, every file of the save is."""
 _FORMAT = 1
-_SMALL = 1 << 16
+MAPPED_FROM = 1 << 16
 """Files below this many bytes are read, not mapped."""
+_HEAD = 1 << 12
+"""Bytes at the beginning of an array that have a checksum of their own: its head, and rows up to the end of a page."""
 _CHECKED = 1 << 26
 """Bytes up to which an index is read whole when it is opened, to compare checksums: a second reads more than 1 GB."""
 
@@ -80,6 +83,8 @@ def save_arrays(
             np.save(file, array, allow_pickle=False)
     names = [*files, *(f"{name}.npy" for name in arrays)]
     sizes = {name: _size_and_crc(folder / f"{name}.new") for name in names}
+    for name in arrays:
+        sizes[f"{name}.npy"]["head_crc32"] = _crc(folder / f"{name}.npy.new", _HEAD)
     sizes |= {f"{part.name}/{_META}": _size_and_crc(part / _META) for part in parts}
     meta = {"format": _FORMAT, "index": index, "settings": settings, "files": sizes}
     meta["crc32"] = _meta_crc(meta)
@@ -116,7 +121,8 @@ def _size_and_crc(path: Path) -> dict[str, int]:
 def open_arrays(folder: Path, index: str) -> tuple[Arrays, dict[str, Any]]:
     """The arrays by name, memory-mapped, and the settings that `save_arrays` wrote.
 
-    Checksums are compared where that costs little, and always for what is no array: FAISS may crash on damaged files.
+    Checksums are compared where that costs little, and always for what is no array: FAISS may crash on damaged files. Of a
+    large array the head is compared, which says what its bytes mean.
     Raises InputError when a file is missing or damaged, or belongs to another index.
     """
     folder = Path(folder)
@@ -133,14 +139,21 @@ def open_arrays(folder: Path, index: str) -> tuple[Arrays, dict[str, Any]]:
     for name in meta["files"]:
         if name.endswith(".npy"):
             path = folder / name
-            try:
-                array = np.load(path, mmap_mode="r" if path.stat().st_size > _SMALL else None)
-                arrays[name[:-4]] = np.asarray(
-                    array
-                )  # the same pages without numpy.memmap, whose every slice takes long
-            except (ValueError, EOFError, OSError) as error:
-                raise InputError(f"{path} is damaged ({error}): rebuild the index.") from None
+            head = meta["files"][name].get("head_crc32")  # earlier versions wrote none
+            if not small and head is not None and _crc(path, _HEAD) != head:
+                raise InputError(f"{path} is damaged (the checksum of its head differs): rebuild the index.")
+            arrays[name[:-4]] = _mapped(path)
     return arrays, meta["settings"]
+
+
+def _mapped(path: Path) -> np.ndarray:
+    """An array in a file: a large one mapped, a small one read."""
+    try:
+        array = open_npy(path, mapped=path.stat().st_size > MAPPED_FROM)
+    except (ValueError, OSError) as error:
+        raise InputError(f"{path} is damaged ({error}): rebuild the index.") from None
+    # the same pages without numpy.memmap, whose every slice takes long
+    return np.asarray(array)
 
 
 def verify(folder: Path) -> None:
@@ -198,9 +211,12 @@ def _meta_crc(meta: dict[str, Any]) -> int:
     return zlib.crc32(json.dumps(meta, sort_keys=True).encode())
 
 
-def _crc(path: Path) -> int:
+def _crc(path: Path, first: int | None = None) -> int:
+    """CRC-32 of a file, or of its first bytes."""
     crc = 0
     with path.open("rb") as file:
+        if first is not None:
+            return zlib.crc32(file.read(first))
         while block := file.read(1 << 20):
             crc = zlib.crc32(block, crc)
     return crc

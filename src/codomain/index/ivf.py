@@ -13,6 +13,7 @@ from codomain.index.kmeans import centroids
 from codomain.index.scan import Metric
 from codomain.registry import stage
 from codomain.stage import check_int
+from codomain.text import brief
 from codomain.trace import record
 from codomain.vectors import Floats, Hits, Rows
 
@@ -161,7 +162,7 @@ class IVFPQ(IVF):
 def _whole_or_auto(name: str, value: Any, most: int) -> int | Literal["auto"]:
     if isinstance(value, str):
         if value != "auto":
-            raise ValueError(f"needs {name} to be 'auto' or a whole number, not {value!r}")
+            raise ValueError(f"needs {name} to be 'auto' or a whole number, not {brief(value)}")
         return "auto"
     return check_int(name, value, 1, most)
 

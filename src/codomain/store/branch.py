@@ -37,6 +37,13 @@ _SCANNED_BYTES = 1 << 26
 Array = np.ndarray[Any, Any]
 
 
+class BranchGone(StoreError):
+    """A branch that the database does not know: another process has dropped it, or the database is damaged."""
+
+    def __init__(self, folder: Path, key: str) -> None:
+        super().__init__(f"the collection {folder} does not know its own branch {key}.")
+
+
 class StoredBranch:
     """A branch of the pipeline at work in a collection: `sync` to the database, then `search`."""
 
@@ -83,7 +90,7 @@ class StoredBranch:
         """Read the branch's entry: its number, and the transforms if somebody has fitted them since."""
         entry = self.backend.branches.get(self.key)
         if entry is None:
-            raise StoreError(f"the collection {self.folder} does not know its own branch {self.key}.")
+            raise BranchGone(self.folder, self.key)
         self.blocks.id, state = entry
         if state is not None and not self.fitted:
             restore_transforms(self.plan.transforms, state)
@@ -125,7 +132,10 @@ class StoredBranch:
     @property
     def encoder_fingerprint(self) -> str:
         """The fingerprint of the encoder that the stored vectors come from."""
-        return self.backend.branches.encoder(self.key)
+        try:
+            return self.backend.branches.encoder(self.key)
+        except KeyError:
+            raise BranchGone(self.folder, self.key) from None
 
     def fit(self, rows: int) -> bool:
         """Fit the transforms on a sample of the stored rows and write every raw row as codes; inside a transaction.

@@ -13,6 +13,7 @@ from codomain.plan import Branch, encode, encode_queries
 from codomain.plan import first_dense as first_dense_of
 from codomain.store.branch import StoredBranch
 from codomain.store.ids import DocumentId, document_id, document_ids
+from codomain.text import brief
 from codomain.vectors import Floats, Rows, as_float32, unit_rows
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 Weighted = DocumentId | Iterable[DocumentId] | Mapping[DocumentId, float]
 """Documents by id, each with the weight 1 or the one that is given; a negative weight leads away from it."""
+
+_HEAVIEST = float(np.finfo(np.float32).max)
 
 
 class VectorQuery(NamedTuple):
@@ -41,7 +44,7 @@ def given_vector(collection: Collection, vector: Any) -> VectorQuery:
     dim = branch.encoder.dim  # type: ignore[union-attr]
     try:
         found = np.asarray(vector, np.float32)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise InputError(f"a query vector is a list or an array of {dim} numbers.") from None
     if found.shape != (dim,):
         raise InputError(f"a query vector of {branch.stages[0]} has the shape ({dim},), not {found.shape}.")
@@ -122,8 +125,10 @@ def _weights(like: Weighted) -> dict[str, float]:
     else:
         weights = {}
         for key, weight in like.items():
-            if isinstance(weight, bool) or not isinstance(weight, int | float) or not abs(weight) < float("inf"):
-                raise InputError(f"the weight of the document {key!r} is {weight!r}, which is no finite number.")
+            if isinstance(weight, bool) or not isinstance(weight, int | float) or not abs(weight) <= _HEAVIEST:
+                raise InputError(
+                    f"the weight of the document {brief(key)} is {brief(weight)}, which is no finite number."
+                )
             weights[document_id(key)] = float(weight)
     if not weights:
         raise InputError("like needs the id of a document.")

@@ -220,6 +220,11 @@ class Collection:
             self.state.refresh()
             yield backend
 
+    def refresh(self) -> None:
+        """Take over pipeline and branches as another process may have changed them."""
+        with self.held() as backend, backend.reading():
+            self.state.refresh()
+
     def fit_if_ready(self, rows: int) -> None:
         """Fit transforms as soon as the sample that they want is there; inside a transaction."""
         if rows >= MOST_TO_FIT and not self.upgrading:

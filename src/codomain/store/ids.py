@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from codomain.errors import InputError
-from codomain.text import clean
+from codomain.text import brief, clean
 
 DocumentId = str | int
 """How a caller names a document."""
@@ -25,8 +25,11 @@ def document_id(given: Any) -> str:
     if isinstance(given, str):
         return clean(str(given))
     if isinstance(given, int | np.integer) and not isinstance(given, bool):
-        return str(int(given))
-    raise InputError(f"the id {given!r:.60} is neither a text nor a whole number.")
+        try:
+            return str(int(given))
+        except ValueError:
+            raise InputError("the id is a number of over 4,300 digits: give it as a text.") from None
+    raise InputError(f"the id {brief(given)} is neither a text nor a whole number.")
 
 
 def document_ids(given: DocumentId | Iterable[DocumentId]) -> list[str]:
@@ -42,4 +45,4 @@ def document_ids(given: DocumentId | Iterable[DocumentId]) -> list[str]:
     try:
         return [document_id(one) for one in given]
     except TypeError:
-        raise InputError(f"{given!r:.60} is no id and no list of ids.") from None
+        raise InputError(f"{brief(given)} is no id and no list of ids.") from None

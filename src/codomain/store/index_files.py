@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from codomain.errors import CodomainError, StoreError
+from codomain.index.array_files import MAPPED_FROM
 
 _COVERS = "covers.json"
 _ABANDONED_SECONDS = 3_600
@@ -33,6 +34,9 @@ class IndexFiles:
         self.branch = branch
         self.folder = collection / "derived"
         self.prefix = hashlib.sha256(branch.encode()).hexdigest()[:12]
+        self._in_use: dict[
+            str, tuple[int, int, int]
+        ] = {}  # device, inode and bytes of the files of the index that is open
 
     def usable(self, fingerprint: str, epoch: int) -> list[tuple[int, Path]]:
         """Rows covered and folder of each index that fits, the one that covers most first."""
@@ -62,7 +66,9 @@ class IndexFiles:
             for covered, path in self.usable(fingerprint, epoch):
                 if above < covered <= rows and path not in damaged:
                     try:
-                        return covered, read(path)
+                        opened = covered, read(path)
+                        self._in_use = _large_files(path)
+                        return opened
                     except (CodomainError, OSError):
                         vanished = not path.exists()
                         if vanished:
@@ -71,6 +77,21 @@ class IndexFiles:
             if not vanished:
                 break
         return None
+
+    def whole(self) -> bool:
+        """Whether the files of the index that is open still have their length: to read beyond the end of a mapped file is fatal.
+
+        One that was removed or replaced by another stays whole for those who have it open.
+        """
+        for path, (device, inode, size) in self._in_use.items():
+            try:
+                now = os.stat(path)
+            except OSError:
+                continue
+            if now.st_size != size and (now.st_dev, now.st_ino) == (device, inode):
+                self._in_use = {}
+                return False
+        return True
 
     def outdated(self, fingerprint: str, epoch: int) -> bool:
         """Whether there are indexes of the rows as they are numbered now, but none that fits."""
@@ -166,6 +187,19 @@ def _covers(path: Path) -> dict[str, Any] | None:
         return covers if covers.pop("crc32") == _crc(covers) else None
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
+
+
+def _large_files(folder: Path) -> dict[str, tuple[int, int, int]]:
+    """Device, inode and bytes of the files in a folder that are mapped when they are opened."""
+    found = {}
+    for path in folder.rglob("*"):
+        try:
+            now = path.stat()
+        except OSError:
+            continue
+        if now.st_size > MAPPED_FROM:
+            found[str(path)] = (now.st_dev, now.st_ino, now.st_size)
+    return found
 
 
 def _crc(covers: dict[str, Any]) -> int:

@@ -31,9 +31,10 @@ from codomain.read.text.fitting import Limit
 from codomain.read.text.passage import passage
 from codomain.store.backend import Backend
 from codomain.store.backend.values import StoredChunk, StoredDocument
+from codomain.store.branch import BranchGone
 from codomain.store.chunking.unread import limits, unread
 from codomain.store.ids import document_id
-from codomain.text import clean
+from codomain.text import brief, clean
 
 if TYPE_CHECKING:
     from codomain.store.collection import Collection
@@ -87,8 +88,10 @@ def as_record(item: Item, modalities: Sequence[Modality] = ("text",)) -> Record:
     if unknown:
         raise InputError(
             "a document has id, text, title, metadata, media and vector; "
-            f"{sorted(map(str, unknown))[0]!r} belongs into metadata."
+            f"{min(map(brief, unknown))} belongs into metadata."
         )
+    key = item.get("id")
+    named = brief(key)
     text, title, metadata = item.get("text"), item.get("title"), item.get("metadata") or {}
     media = _media(item.get("media"), modalities)
     if item.get("vector") is not None:
@@ -96,14 +99,13 @@ def as_record(item: Item, modalities: Sequence[Modality] = ("text",)) -> Record:
     if text is None and media:
         text = ""
     if not isinstance(text, str) or not ((text := clean(text)).strip() or media):
-        raise InputError(f"the document {item.get('id')!r} has no text.")
+        raise InputError(f"the document {named} has no text.")
     if title is not None and not isinstance(title, str):
-        raise InputError(f"the title of the document {item.get('id')!r} is not a text.")
-    key = item.get("id")
+        raise InputError(f"the title of the document {named} is not a text.")
     try:
         fields = flatten(dict(metadata))
     except (ValueError, TypeError) as error:
-        raise InputError(f"the metadata of the document {key!r} cannot be stored: {error}.") from None
+        raise InputError(f"the metadata of the document {named} cannot be stored: {error}.") from None
     title = None if title is None else clean(title)
     return Record(content_id(title, text, media) if key is None else document_id(key), text, title, fields, media=media)
 
@@ -120,15 +122,15 @@ def _vector(given: Any, id: Any, modalities: Sequence[Modality]) -> Media:
     """A vector of one's own (d,) as float32."""
     if "vector" not in modalities:
         raise InputError(
-            f"the document {id!r} has a vector, and this pipeline starts from {in_words(*modalities)}: "
+            f"the document {brief(id)} has a vector, and this pipeline starts from {in_words(*modalities)}: "
             "begin one with vectors(dim)."
         )
     try:
         vector = np.asarray(given, np.float32)
-    except (TypeError, ValueError):
-        raise InputError(f"the vector of the document {id!r} is no list of numbers.") from None
+    except (TypeError, ValueError, OverflowError):
+        raise InputError(f"the vector of the document {brief(id)} is no list of numbers.") from None
     if vector.ndim != 1 or not np.isfinite(vector).all():
-        raise InputError(f"the vector of the document {id!r} has NaN, infinity or more than one axis.")
+        raise InputError(f"the vector of the document {brief(id)} has NaN, infinity or more than one axis.")
     return Media("vector", vector)
 
 
@@ -164,6 +166,7 @@ def add_items(
     Raises InputError for what is neither, and for a document that cannot be stored.
     """
     report = AddReport()
+    collection.refresh()
     if is_frame(items):
         takes_vectors = "vector" in modalities_of(collection.state.root)
         if columns.get("vector_field") and not takes_vectors:
@@ -195,6 +198,7 @@ def add_records(
     """
     report = report or AddReport()
     advance = counter(progress, "adding")
+    collection.refresh()
     for batch in _batches(items, collection.state.root):
         records = {record.id: record for record in batch}  # of two with one id in a batch the later one counts
         with collection.held():
@@ -253,14 +257,18 @@ def _add_batch(
     changed = [r for key, r in records.items() if key not in known or known[key][1] != r.digest]
     written = None
     while written is None:
+        collection.refresh()  # another process may have ended an upgrade since the last step
         generation = collection.state.generation
         kept = _with_contents_kept(backend, changed)
         new = [record for record in changed if record.id not in kept]
         most = limits(collection) if new else []
         prepared = [_Prepared(record, chunks_of(record, collection.settings, most)) for record in new]
-        encoded, left = _encode(
-            collection, prepared, shifted(encoding, report.chunks, 0)
-        )  # the long part, before anything is locked
+        try:  # the long part, before anything is locked
+            encoded, left = _encode(collection, prepared, shifted(encoding, report.chunks, 0))
+        except BranchGone:
+            if collection.state.outdated:  # dropped by another process meanwhile: encode for what took its place
+                continue
+            raise
         with collection.writing():
             # else another process ended an upgrade: other encoders; or it wrote one of the documents
             if collection.state.generation == generation and _with_contents_kept(backend, changed) == kept:
@@ -284,12 +292,18 @@ def write_again(
     backend = collection.backend
     written = False
     while not written:
+        collection.refresh()
         records = read()
         if not records:
             return
         generation = collection.state.generation
         prepared = [_Prepared(record, chunks_of(record, collection.settings, most)) for record in records]
-        encoded, left = _encode(collection, prepared)
+        try:
+            encoded, left = _encode(collection, prepared)
+        except BranchGone:
+            if collection.state.outdated:
+                continue
+            raise
         with collection.writing():
             known = backend.documents.known([record.id for record in records])
             unchanged = all(known.get(record.id, (0, ""))[1] == record.digest for record in records)

@@ -14,6 +14,7 @@ from codomain.store.backend.choose import open_backend
 from codomain.store.filters.moments import moment_of
 from codomain.store.filters.where import Where, checked_field, parse_where
 from codomain.store.ids import DocumentId, document_ids
+from codomain.text import brief
 
 if TYPE_CHECKING:
     from codomain.store.backend import Backend
@@ -37,8 +38,8 @@ def _listed(
     backend: Backend, where: Filter | None, sort: str | None, offset: int, limit: int | None
 ) -> Iterator[ExportedDocument]:
     for name, value in (("offset", offset), ("limit", limit)):
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 0):
-            raise InputError(f"the {name} must be a whole number of 0 or more, not {value!r}.")
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 1 << 63):
+            raise InputError(f"the {name} must be a whole number of 0 or more, not {brief(value)}.")
     field, descending = sort_field(sort)
     parsed = None if where is None else parse_where(where)
     return backend.documents.export(parsed, field, descending, offset, limit)

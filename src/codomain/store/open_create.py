@@ -25,7 +25,7 @@ def create(path: str | Path, pipe: str | Stage | Pipeline = DEFAULT_PIPELINE, **
     Raises StoreError when the folder is in use, PipelineError for a pipeline that cannot search, MissingExtra for a stage
     whose packages are not installed.
     """
-    folder = Path(path).absolute()
+    folder = _folder(path)
     root = plan(pipe)
     for branch in branches(root):
         require(*branch.stages)
@@ -54,9 +54,15 @@ def open(path: str | Path) -> Collection:
 
     Raises StoreError when there is none, or it cannot be read.
     """
-    return Collection(Path(path).absolute())
+    return Collection(_folder(path))
 
 
 def exists(path: str | Path) -> bool:
     """Whether there is a collection in a folder."""
-    return choose.exists(Path(path))
+    return choose.exists(_folder(path))
+
+
+def _folder(path: str | Path) -> Path:
+    if "\0" in str(path):
+        raise InputError(f"the path {str(path)!r:.60} holds a NUL character, which no file system takes.")
+    return Path(path).absolute()

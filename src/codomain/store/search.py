@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -15,7 +16,7 @@ from codomain.plan import Branch, BranchScores, EncodedOnce, as_queries, encode_
 from codomain.store.filters.where import Where, parse_where
 from codomain.store.hits import Answers, Hit, as_hits, best_documents
 from codomain.store.listing import sort_field, sort_key
-from codomain.text import clean
+from codomain.text import brief, clean
 from codomain.vectors import Hits
 
 if TYPE_CHECKING:
@@ -49,16 +50,20 @@ class Wanted:
             _whole("max_per_source", self.max_per_source, 1)
         for name in ("min_score", "min_similarity"):
             value = getattr(self, name)
-            if value is not None and (
-                isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value)
-            ):
-                raise InputError(f"{name} must be a number, not {value!r}.")
+            if value is not None and not _number(value):
+                raise InputError(f"{name} must be a number, not {brief(value)}.")
         sort_field(self.sort)
 
 
+def _number(value: Any) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return not math.isnan(value) if isinstance(value, float) else abs(value) <= sys.float_info.max
+
+
 def _whole(name: str, value: Any, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise InputError(f"{name} must be a whole number of {least} or more, not {value!r}.")
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value < 1 << 63:
+        raise InputError(f"{name} must be a whole number of {least} or more, not {brief(value)}.")
 
 
 def search_many(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from codomain.errors import InputError
+from codomain.text import brief
 
 DEFAULT_PIPELINE = "fuse(static() >> float16() >> auto(), bm25())"
 
@@ -23,6 +24,13 @@ class Settings:
     window: int | None = None
 
     def __post_init__(self) -> None:
+        for name in ("chunk_size", "overlap", "situate", "window"):
+            value = getattr(self, name)
+            whole = name != "situate"
+            if value is None and name == "window":
+                continue
+            if isinstance(value, bool) or not isinstance(value, int if whole else int | float) or abs(value) >= 1 << 63:
+                raise InputError(f"{name} must be a {'whole ' * whole}number, not {brief(value)}.")
         if self.chunk_size < 8:
             raise InputError(f"a chunk of {self.chunk_size} tokens is too small: 8 is the least.")
         if not 0 <= self.overlap < self.chunk_size:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from codomain.notices import notice
 from codomain.pipeline import Pipeline, pipeline
 from codomain.plan import PlanNode, branches, plan
 from codomain.stage import Stage
 from codomain.store.backend import Backend
 from codomain.store.branch import StoredBranch
 from codomain.store.filters.masks import Filters
+from codomain.store.index_files import IndexFiles
 from codomain.store.settings import Settings
 from codomain.store.upgrade.roles import branch_roles
 from codomain.store.upgrade.state import UpgradeState
@@ -126,9 +128,26 @@ class CollectionState:
         if self.outdated:
             self._read()
 
+    def _leave_damaged_indexes(self) -> None:
+        """Stop using indexes whose files were cut while they are open; rows are searched exactly until `reindex`."""
+        for branch in (*self.branches, *self.others):
+            if not branch.index_files.whole():
+                branch.forget()
+                self._told(branch.index_files)
+        if not self.filters.index_files.whole():
+            self.filters.forget()
+            self._told(self.filters.index_files)
+
+    def _told(self, files: IndexFiles) -> None:
+        self._synced = None
+        notice(
+            f"an index of {files.collection} was cut by something else and is not used: codomain reindex rebuilds it."
+        )
+
     def sync(self) -> None:
         """Bring branches and filters up to the state that the current transaction sees."""
         seen = self.backend.changes()
+        self._leave_damaged_indexes()
         if (seen, self._changes) == self._synced:
             return
         self.refresh()

@@ -12,6 +12,7 @@ from typing import IO, Literal, NamedTuple, TypeVar, get_args
 import numpy as np
 
 from codomain.errors import InputError
+from codomain.npy import open_npy
 from codomain.progress import Progress, counter
 from codomain.vectorfiles.lines import header, is_number, lines_of, looks_binary, next_lines, records_of
 from codomain.vectorfiles.writing import Dtype, WriteReport, write_batches
@@ -168,8 +169,8 @@ def _array_batches(
 
 def _npy(source: Path) -> Iterator[np.ndarray]:
     try:
-        array = np.load(source, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
+        array = open_npy(source, mapped=True)
+    except (ValueError, OSError) as error:
         raise InputError(f"{source} cannot be read as .npy: {error}.") from None
     if array.ndim != 2 or array.dtype.kind not in "fiu":
         raise InputError(f"{source} must hold a table of numbers (n, d), not {array.dtype} of shape {array.shape}.")

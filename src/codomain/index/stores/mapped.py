@@ -10,6 +10,7 @@ import numpy as np
 
 from codomain.codecs.codec import Codec
 from codomain.errors import InputError
+from codomain.npy import open_npy
 from codomain.trace import record
 from codomain.vectors import Floats, Rows
 
@@ -37,8 +38,8 @@ class MappedStore:
         self._codec = codec
         known = (np.float16, np.float32) if codec is None else (codec.dtype,)
         try:
-            self._rows: Any = np.load(self._path, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
+            self._rows: Any = open_npy(self._path, mapped=True)
+        except (OSError, ValueError) as error:
             raise InputError(f"{self._path} cannot be read ({error}): rebuild the index.") from None
         if self._rows.ndim != 2 or self._rows.dtype not in known:
             raise InputError(f"{self._path} holds {self._rows.dtype} of shape {self._rows.shape}, not rows of vectors.")

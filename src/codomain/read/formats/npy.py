@@ -13,11 +13,11 @@ from codomain.read.text.tables import Broken, Row
 @reader("npy", suffixes=(".npy",), rows=True, what="an array of numpy")
 def read_npy(file: SourceFile, broken: Broken, on_bad: OnFault | None = None) -> Iterator[Row]:
     """Rows of an array (n, d), read as they are needed; the id of a row is the file's name and its number."""
-    import numpy as np
+    from codomain.npy import open_npy
 
     try:
-        array = np.load(Path(file.path), mmap_mode="r", allow_pickle=False)
-    except (ValueError, OSError, EOFError):
+        array = open_npy(Path(file.path), mapped=True)
+    except (ValueError, OSError):
         raise InputError(f"{file.label} is no array of numpy that can be read.") from None
     if array.ndim != 2 or array.dtype.kind not in "fiu":
         raise InputError(f"{file.label} has the shape {array.shape} of {array.dtype}: vectors are numbers (n, d).")

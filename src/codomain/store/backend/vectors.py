@@ -23,7 +23,7 @@ class Branches(Protocol):
         ...
 
     def encoder(self, expression: str) -> str:
-        """The fingerprint of the encoder that the stored vectors come from."""
+        """The fingerprint of the encoder that the stored vectors come from; raises KeyError where there is no such branch."""
         ...
 
     def expressions(self) -> list[str]:

@@ -91,5 +91,9 @@ def _asked(collection: Collection, query: str | Floats) -> tuple[str | None, Flo
     if len(encoders) > 1:
         raise InputError(f"{collection.pipeline} has several encoders: give the query as a text.")
     (fingerprint, encoder), *_ = encoders.items()
-    vector = as_float32(np.reshape(np.asarray(query, np.float32), (1, -1)), dim=encoder.dim, what="the query")[0]
+    try:
+        given = np.reshape(np.asarray(query, np.float32), (1, -1))
+    except (TypeError, ValueError, OverflowError):
+        raise InputError(f"a query is a text, or a vector of {encoder.dim} numbers.") from None
+    vector = as_float32(given, dim=encoder.dim, what="the query")[0]
     return None, vector, fingerprint

@@ -42,6 +42,11 @@ class Filters:
         self._opened = None
         self._rows, self._epoch = rows, epoch
 
+    def forget(self) -> None:
+        """Let go of the columns that are open."""
+        self._known.clear()
+        self._columns = self._opened = None
+
     def mask(self, where: Where) -> Mask:
         """The rows (rows,) whose document the filter matches, without deleted ones."""
         key = str(where)

@@ -49,7 +49,7 @@ class Moment:
             delta = dt.timedelta(**{_UNITS[unit]: float(sign + number)})
             return Moment(_since_1970(self.time + delta))
         except OverflowError:
-            raise WhereError(f"{duration} leads beyond the years that dates can have.") from None
+            raise WhereError(f"{duration:.40} leads beyond the years that dates can have.") from None
 
     @property
     def time(self) -> dt.datetime:

@@ -176,7 +176,10 @@ class _Parser:
             return nfc(_unquote(token.text))
         if token.kind == "number":
             self.next()
-            number = float(token.text) if re.search(r"[.eE]", token.text) else int(token.text)
+            try:
+                number = float(token.text) if re.search(r"[.eE]", token.text) else int(token.text)
+            except ValueError:  # more digits than Python reads
+                raise WhereError(f"the value for {field} is too large a number: {token.text[:20]}...") from None
             return scalar(number, field)
         if self.take("true"):
             return True

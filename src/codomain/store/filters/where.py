@@ -24,7 +24,7 @@ import numpy as np
 from codomain.errors import WhereError
 from codomain.read.metadata import ODD_NAME
 from codomain.store.filters.moments import DURATION, Moment, now
-from codomain.text import clean, nfc
+from codomain.text import brief, clean, nfc
 
 Scalar = str | int | float | bool | Moment
 
@@ -185,7 +185,7 @@ def _from_dict(where: Mapping[str, Any], depth: int) -> Where:
     parts: list[Where] = []
     for key, value in where.items():
         if not isinstance(key, str):
-            raise WhereError(f"{key!r:.60} in the filter is not a field name.")
+            raise WhereError(f"{brief(key)} in the filter is not a field name.")
         if key in ("$and", "$or", "$nor"):
             if not isinstance(value, list | tuple) or not value or not all(isinstance(v, Mapping) for v in value):
                 raise WhereError(f"{key} in the filter needs a list of one or more dicts.")
@@ -226,7 +226,9 @@ def _conditions(field: str, value: Any, depth: int) -> Iterator[Where]:
             yield Compare(field, _DICT_OPS[op], scalar(operand, field))
         else:
             known = ", ".join([*_DICT_OPS, "$in", "$nin", "$exists", "$not"])
-            raise WhereError(f"the condition on {field} does not know {op}: it knows {known}.")
+            raise WhereError(
+                f"the condition on {field} does not know {op if isinstance(op, str) else brief(op)}: it knows {known}."
+            )
 
 
 def join(kind: type[And] | type[Or], parts: tuple[Where, ...]) -> Where:
@@ -280,6 +282,8 @@ def scalar(value: Any, field: str) -> Scalar:
 
 def checked_field(field: str) -> str:
     """A field's name; raises WhereError for one that no metadata can have."""
-    if ODD_NAME.search(field):
-        raise WhereError(f"{field!r:.60} is no field name: it is empty or has a quote, backslash or control character.")
+    if not isinstance(field, str) or ODD_NAME.search(field):
+        raise WhereError(
+            f"{brief(field)} is no field name: it is empty or has a quote, backslash or control character."
+        )
     return nfc(clean(field))

@@ -16,7 +16,9 @@ from codomain.text import nfc
 
 BUSY_SECONDS = 20.0
 _UNFINISHED = f"{DATABASE}.new"
-_MODES = ("mode=rw", "mode=ro", "mode=ro&immutable=1")
+_MODES = ("mode=rw", "mode=ro")
+_IMMUTABLE = "mode=ro&immutable=1"
+_WITH_LOG = "mode=ro&vfs=unix-none"
 
 
 def create(folder: Path, fill: Callable[[sqlite3.Connection], None]) -> None:
@@ -91,14 +93,21 @@ def add_functions(db: sqlite3.Connection) -> None:
 
 
 def _open(path: Path) -> sqlite3.Connection:
-    """Read and write; else read only; else, on a read-only medium without a log to look into, as immutable."""
+    """Read and write; else read only; else, where no file can be made beside it, as a copy that nobody writes to.
+
+    Such a copy may have a log (-wal) with documents that were acknowledged. As immutable SQLite would pass over it, so it is
+    opened for this process alone: the index of the log is then kept in memory, not in a file.
+    """
     uri = path.resolve().as_uri()
     error: sqlite3.Error | None = None
-    for mode in _MODES:
+    logged = _size(path.with_name(f"{path.name}-wal")) > 0
+    for mode in (*_MODES, _WITH_LOG if logged else _IMMUTABLE):
         try:
             db = sqlite3.connect(
                 f"{uri}?{mode}", uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
             )
+            if mode == _WITH_LOG:
+                db.execute("PRAGMA locking_mode = EXCLUSIVE")
             db.execute("SELECT count(*) FROM sqlite_master").fetchone()
             return db
         except sqlite3.OperationalError as refused:
@@ -106,7 +115,19 @@ def _open(path: Path) -> sqlite3.Connection:
                 raise
             error = refused
     assert error is not None
+    if logged:
+        raise StoreError(
+            f"the collection {path.parent} is read-only and has a log, {path.name}-wal, that cannot be read, with documents "
+            "that would be missing: make the folder writable, or copy it to a place that is."
+        )
     raise error
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 @contextmanager

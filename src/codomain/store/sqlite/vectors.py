@@ -26,8 +26,10 @@ class SqliteBranches(Tables):
         return row
 
     def encoder(self, expression: str) -> str:
-        (found,) = self.db.execute("SELECT encoder FROM branches WHERE expression = ?", [expression]).fetchone()
-        return str(found)
+        found = self.db.execute("SELECT encoder FROM branches WHERE expression = ?", [expression]).fetchone()
+        if found is None:
+            raise KeyError(expression)
+        return str(found[0])
 
     def expressions(self) -> list[str]:
         return [expression for (expression,) in self.db.execute("SELECT expression FROM branches")]
