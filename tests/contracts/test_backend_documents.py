@@ -74,7 +74,7 @@ def test_rows_know_their_documents_and_texts(filled: Backend) -> None:
     assert between[1][1:] == ("title of a", '["h"]', "x") and between[2][1:] == ("title of b", None, "wh")
     assert {*filled.rows.texts_of(np.array([1, 2, 77]))} == {between[1], between[2]}
     hit = filled.rows.hits([3])[3]
-    assert hit == (3, "b", "ale", "title of b", TEXTS["b"][1], "x.txt", 2, 5, '["h"]')
+    assert hit == (3, "b", "ale", "title of b", TEXTS["b"][1], "x.txt", 2, 5, '["h"]', "")
 
 
 def test_texts_are_cut_by_characters_not_bytes(backend: Backend) -> None:

@@ -16,11 +16,11 @@ import pytest
 import codomain as cd
 
 NOBODY = 65_534
-SHOW = """
+SHOW = f"""
 import os, sys
 if os.geteuid() == 0:
     import codomain.store, codomain.index.bm25, codomain.store.maintenance, codomain.index, codomain.store.words, numpy
-    os.setgid({nobody}); os.setuid({nobody})
+    os.setgid({NOBODY}); os.setuid({NOBODY})
 import codomain as cd
 try:
     with cd.open(sys.argv[1]) as c:
@@ -31,7 +31,7 @@ try:
             print(error)
 except cd.CodomainError as error:
     print(error)
-""".format(nobody=NOBODY)
+"""
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs permissions of Unix")
 
@@ -55,7 +55,9 @@ def copy() -> Iterator[Path]:
 
 
 def shown(folder: Path) -> list[str]:
-    run = subprocess.run([sys.executable, "-c", SHOW, str(folder)], capture_output=True, text=True, env=dict(os.environ))
+    run = subprocess.run(
+        [sys.executable, "-c", SHOW, str(folder)], capture_output=True, text=True, env=dict(os.environ)
+    )
     assert run.returncode == 0, run.stderr
     return run.stdout.splitlines()
 
