@@ -17,7 +17,7 @@ from codomain.progress import Progress
 from codomain.stage import Stage
 from codomain.store.backend import Backend
 from codomain.store.backend.choose import open_backend
-from codomain.store.backend.errors import closed
+from codomain.store.backend.errors import DiskFull, closed
 from codomain.store.backend.values import ChunkFields, Event
 from codomain.store.branch import MOST_TO_FIT, StoredBranch
 from codomain.store.by_vector import VectorQuery, Weighted, given_vector, like_documents, with_vector
@@ -63,6 +63,12 @@ class Collection:
             self.backend.close()
             raise StoreError(
                 f"{self.backend.database} lacks its entry {missing}: it is not a codomain collection."
+            ) from None
+        except (ValueError, TypeError, AttributeError) as error:
+            self.backend.close()
+            raise StoreError(
+                f"the entries of {self.backend.database} cannot be read by this version of codomain ({error}): "
+                "it was made by another version, or is damaged."
             ) from None
         except BaseException:
             self.backend.close()
@@ -203,15 +209,22 @@ class Collection:
         return self._delete(lambda backend: backend.documents.matching(parsed))
 
     def _delete(self, choose: Callable[[Backend], list[int]]) -> int:
-        with self.held():
+        def delete() -> int:
             with self.writing() as backend:
                 found = choose(backend)
-                backend.exclusions.exclude(
-                    found
-                )  # what comes from a file is not brought back by the next `index_files`
+                # what comes from a file is not brought back by the next `index_files`
+                backend.exclusions.exclude(found)
                 backend.documents.delete(found)
             self.state.changed()
-        return len(found)
+            return len(found)
+
+        with self.held() as held:
+            try:
+                return delete()
+            except DiskFull:
+                if not held.release_reserve():
+                    raise
+                return delete()
 
     @contextmanager
     def writing(self) -> Iterator[Backend]:
@@ -324,7 +337,7 @@ class Collection:
 
     def vectors(self, rows: Rows) -> Floats:
         """Stored vectors (n, d) by row, as the first branch with a dense encoder holds them."""
-        with self.held():
+        with self.snapshot():
             branch = self.first_dense
             if branch is None:
                 raise PipelineError(f"{self.pipeline} has no encoder of dense vectors, so its documents have none.")
@@ -423,7 +436,7 @@ class Collection:
 
     def log(self, event: str, detail: str = "") -> None:
         """Enter an event into the history."""
-        with self.held() as backend:
+        with self.writing() as backend:
             backend.history.add(event, detail)
 
     # --- feedback (the work is in store/feedback) ---------------------------------------------------------------------
