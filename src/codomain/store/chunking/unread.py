@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from codomain.arrays import Ragged
 from codomain.encode.text.window import Windowed
 from codomain.errors import StoreError
 from codomain.items import Item
 from codomain.read.text.fitting import Limit
 from codomain.store.backend import Backend
-from codomain.store.passages import passages
-from codomain.vectors import Ragged
+from codomain.store.reading.passages import passages
 
 if TYPE_CHECKING:
     from codomain.store.collection import Collection
