@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     import numpy as np
     import scipy.sparse
 
+    from codomain.arrays import Floats, Hits, Ragged, Rows
     from codomain.codecs.codec import Codec
     from codomain.items import Item
     from codomain.kinds import Kind, Modality
     from codomain.progress import Progress
-    from codomain.vectors import Floats, Hits, Ragged, Rows
 
     Vectors = Floats | Ragged | scipy.sparse.csr_array
     """What encoders give: dense (n, d), many vectors an item, or sparse (n, vocabulary)."""

@@ -15,6 +15,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from codomain.arrays import Floats, Hits, Packed, as_float32, as_ragged, as_sparse
 from codomain.codecs.codec import Codec
 from codomain.contracts import Documents, Encoder, Index, Ranker, RowReader, TextIndex, Transform
 from codomain.errors import InputError, PipelineError
@@ -26,7 +27,6 @@ from codomain.progress import Progress
 from codomain.registry import stage_class
 from codomain.stage import Stage
 from codomain.trace import collect
-from codomain.vectors import Floats, Hits, Packed, as_float32, as_ragged, as_sparse
 
 
 @dataclass(eq=False)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import zlib
+from zlib import crc32
 
 import numpy as np
 import pytest
 from tests.contracts.backends import add, backend, corrected, filled, folder, numbers
 
+from codomain.errors import StoreError
 from codomain.items import Media
 from codomain.store.backend import Backend
 from codomain.store.backend.values import StoredBlock, StoredChunk, StoredDocument
@@ -34,8 +36,8 @@ def test_blocks_hold_bytes_by_row(filled: Backend) -> None:
     rng = np.random.default_rng(0)
     rows = rng.integers(0, 256, (6, 8), np.uint8)
     blocks = [
-        StoredBlock(0, 4, "one", True, 7, rows[:4].tobytes()),
-        StoredBlock(4, 2, "two", False, 8, rows[4:].tobytes()),
+        StoredBlock(0, 4, "one", True, crc32(rows[:4].tobytes()), rows[:4].tobytes()),
+        StoredBlock(4, 2, "two", False, crc32(rows[4:].tobytes()), rows[4:].tobytes()),
     ]
     with filled.writing():
         for block in reversed(blocks):
@@ -54,6 +56,21 @@ def test_blocks_hold_bytes_by_row(filled: Backend) -> None:
         filled.blocks.delete(branch, 4)
     assert filled.blocks.end(branch) == 0 and filled.blocks.row_bytes(branch) is None
     assert filled.blocks.spans(branch).shape == (0, 2) and [*filled.checks.blocks()] == []
+
+
+def test_a_block_that_is_not_what_was_stored_is_refused_when_it_is_first_read(filled: Backend) -> None:
+    with filled.writing():
+        filled.blocks.add(1, StoredBlock(0, 2, "one", False, crc32(b"12345678"), b"12345678"))
+        filled.blocks.add(1, StoredBlock(2, 2, "one", False, crc32(b"12345678"), b"12345679"))
+    assert filled.blocks.data(1, 0) == b"12345678" and [*filled.blocks.parts(1, 0, [4], 4)] == [b"5678"]
+    for read in (
+        lambda: list(filled.blocks.read(1, 2)),
+        lambda: filled.blocks.data(1, 2),
+        lambda: list(filled.blocks.parts(1, 2, [0], 4)),
+    ):
+        with pytest.raises(StoreError, match=r"from row 2 on .*damaged"):
+            read()
+    assert [block.data for block in filled.blocks.all(1)] == [b"12345678", b"12345679"]  # verify compares for itself
 
 
 def test_bridges_lead_from_new_branches_to_old_ones_and_go_with_them(backend: Backend) -> None:

@@ -143,7 +143,7 @@ def test_a_source_gives_so_many_hits_at_most(tmp_path):
             "".join(f'{{"id": "{name}{i}", "text": "word {"amber " * (i + (name == "a") * 9)}"}}\n' for i in range(9))
         )
     with cd.create(tmp_path / "c", "bm25()") as c:
-        from codomain.store.file_sync import index_files
+        from codomain.store.sources.file_sync import index_files
 
         index_files(c, [tmp_path / "a.jsonl", tmp_path / "b.jsonl"])
         assert {hit.id[0] for hit in c.search("amber", k=4)} == {"a"}

@@ -207,7 +207,7 @@ def test_an_upgrade_can_cut_first(tmp_path, recwarn):
 def test_what_is_cut_again_keeps_its_feedback_source_and_metadata(tmp_path):
     collection = made(tmp_path, window=40)
     (tmp_path / "a.txt").write_text(words(60))
-    from codomain.store.file_sync import index_files
+    from codomain.store.sources.file_sync import index_files
 
     index_files(collection, [tmp_path / "a.txt"])
     (id,) = [id for _, id in dict(collection.row_ids()).items() for id in [id]][:1]

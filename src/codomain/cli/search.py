@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from codomain.analyzer import Analyzer
     from codomain.store import Collection, Hit
-    from codomain.store.search import Syntax
+    from codomain.store.reading.search import Syntax
 
 
 def search(

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from codomain.arrays import Floats, Hits, Rows, top_k
 from codomain.errors import PipelineError
 from codomain.pipeline import Pipeline, pipeline
 from codomain.registry import stage
 from codomain.stage import Stage, check_float, check_int
-from codomain.vectors import Floats, Hits, Rows, top_k
 
 Part = tuple[Rows, Floats]
 """What one branch found for a query: rows, -1 where there are no more, and scores."""

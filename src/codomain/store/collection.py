@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast, overload
 
+from codomain.arrays import Floats, Rows
 from codomain.errors import InputError, PipelineError, StoreError
 from codomain.items import Item as Passage
 from codomain.items import Query
@@ -17,26 +18,25 @@ from codomain.progress import Progress
 from codomain.stage import Stage
 from codomain.store.backend import Backend
 from codomain.store.backend.choose import open_backend
-from codomain.store.backend.errors import closed
+from codomain.store.backend.errors import DiskFull, closed
 from codomain.store.backend.values import ChunkFields, Event
-from codomain.store.branch import MOST_TO_FIT, StoredBranch
-from codomain.store.by_vector import VectorQuery, Weighted, given_vector, like_documents, with_vector
+from codomain.store.branches.branch import MOST_TO_FIT, StoredBranch
+from codomain.store.exchange.tables import to_arrow, to_pandas, to_polars
 from codomain.store.filters.where import Where, parse_where
-from codomain.store.hits import Answers
 from codomain.store.ids import DocumentId, document_ids
-from codomain.store.listing import as_html, count, documents, facets, get, listed, sort_key
-from codomain.store.passages import items_of, passages_of
-from codomain.store.search import Syntax, Wanted, search_by_vector, search_many
+from codomain.store.reading.by_vector import VectorQuery, Weighted, given_vector, like_documents, with_vector
+from codomain.store.reading.hits import Answers
+from codomain.store.reading.listing import as_html, count, documents, facets, get, listed, sort_key
+from codomain.store.reading.passages import items_of, passages_of
+from codomain.store.reading.search import Syntax, Wanted, search_by_vector, search_many
 from codomain.store.settings import Settings
 from codomain.store.state import CollectionState
-from codomain.store.tables import to_arrow, to_pandas, to_polars
-from codomain.store.update import UNCHANGED, update, update_where
-from codomain.vectors import Floats, Rows
+from codomain.store.writing.update import UNCHANGED, update, update_where
 
 if TYPE_CHECKING:
     from codomain.pipeline import Pipeline
-    from codomain.store.ingest import AddReport, Item
     from codomain.store.upgrade.state import Mode
+    from codomain.store.writing.ingest import AddReport, Item
 
 T = TypeVar("T")
 
@@ -63,6 +63,12 @@ class Collection:
             self.backend.close()
             raise StoreError(
                 f"{self.backend.database} lacks its entry {missing}: it is not a codomain collection."
+            ) from None
+        except (ValueError, TypeError, AttributeError) as error:
+            self.backend.close()
+            raise StoreError(
+                f"the entries of {self.backend.database} cannot be read by this version of codomain ({error}): "
+                "it was made by another version, or is damaged."
             ) from None
         except BaseException:
             self.backend.close()
@@ -163,7 +169,7 @@ class Collection:
 
         Raises InputError for an item that cannot be stored, StoreError when the collection cannot be written.
         """
-        from codomain.store.ingest import add_items  # readers do not need it
+        from codomain.store.writing.ingest import add_items  # readers do not need it
 
         columns = {
             "text_field": text_field,
@@ -203,15 +209,22 @@ class Collection:
         return self._delete(lambda backend: backend.documents.matching(parsed))
 
     def _delete(self, choose: Callable[[Backend], list[int]]) -> int:
-        with self.held():
+        def delete() -> int:
             with self.writing() as backend:
                 found = choose(backend)
-                backend.exclusions.exclude(
-                    found
-                )  # what comes from a file is not brought back by the next `index_files`
+                # what comes from a file is not brought back by the next `index_files`
+                backend.exclusions.exclude(found)
                 backend.documents.delete(found)
             self.state.changed()
-        return len(found)
+            return len(found)
+
+        with self.held() as held:
+            try:
+                return delete()
+            except DiskFull:
+                if not held.release_reserve():
+                    raise
+                return delete()
 
     @contextmanager
     def writing(self) -> Iterator[Backend]:
@@ -324,7 +337,7 @@ class Collection:
 
     def vectors(self, rows: Rows) -> Floats:
         """Stored vectors (n, d) by row, as the first branch with a dense encoder holds them."""
-        with self.held():
+        with self.snapshot():
             branch = self.first_dense
             if branch is None:
                 raise PipelineError(f"{self.pipeline} has no encoder of dense vectors, so its documents have none.")
@@ -423,7 +436,7 @@ class Collection:
 
     def log(self, event: str, detail: str = "") -> None:
         """Enter an event into the history."""
-        with self.held() as backend:
+        with self.writing() as backend:
             backend.history.add(event, detail)
 
     # --- feedback (the work is in store/feedback) ---------------------------------------------------------------------

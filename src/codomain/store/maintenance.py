@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from codomain.errors import CodomainError
-from codomain.notices import detail
+from codomain.arrays import Ragged, Rows
+from codomain.errors import CodomainError, detail
 from codomain.read.record import Record
 from codomain.store.backend import Backend
-from codomain.store.blocks import count, joined
+from codomain.store.backend.errors import DiskFull
+from codomain.store.branches.blocks import count, joined
 from codomain.store.chunking.unread import facts, notes
 from codomain.store.feedback.replay import catch_up
-from codomain.vectors import Ragged, Rows
 
 if TYPE_CHECKING:
-    from codomain.store.branch import StoredBranch
+    from codomain.store.branches.branch import StoredBranch
     from codomain.store.collection import Collection
 
 _BLOCK = 4_096
@@ -29,9 +29,10 @@ _BLOCK = 4_096
 
 def reindex(collection: Collection) -> bool:
     """Fit transforms that wait for a sample and write an index over all rows for each branch."""
-    with collection.held():
-        for branch in collection.branches:
-            branch.index_files.drop_abandoned()
+    with collection.held() as backend:
+        backend.check_in_place()
+        if collection.branches:
+            collection.branches[0].index_files.drop_abandoned()
         fit_waiting(collection)
         with collection.snapshot():
             rows, epoch = collection.rows, collection.state.epoch
@@ -78,13 +79,22 @@ def compact(collection: Collection) -> None:
             backend.history.add("compacted", f"{len(live)} rows")
         detail(f"{collection.folder}: compacted to {len(live)} rows.")
         collection.state.changed()
-        collection.backend.shrink()
-        for index_files in (
+        for index_files in (  # of rows as they were numbered before: their room may be what the next step needs
             collection.state.filters.index_files,
             *(b.index_files for b in (*collection.branches, *collection.state.others)),
         ):
             index_files.clear()
+        refused = None
+        try:
+            collection.backend.shrink()
+        except DiskFull:
+            refused = DiskFull(
+                f"{collection.folder} has {len(live)} rows without gaps now, but its file could not be made smaller: that takes "
+                f"{collection.backend.bytes() / 1e6:,.0f} MB of free room for a moment; what is added next uses the room inside it."
+            )
         reindex(collection)
+        if refused is not None:
+            raise refused
 
 
 def _rewrite_blocks(backend: Backend, branch: StoredBranch, live: Rows) -> None:
@@ -114,7 +124,11 @@ def verify(collection: Collection) -> list[str]:
             damage = backend.checks.integrity()
         if damage:
             return [f"the database is damaged: {line}." for line in damage]
-        with collection.snapshot():
+        with collection.held() as backend, backend.reading():  # no snapshot: that reads vectors, which may be damaged
+            collection.state.refresh()
+            for branch in (*collection.branches, *collection.state.others):
+                branch.refresh()
+                branch.settle()
             checks = collection.backend.checks
             faults = [*_document_faults(collection.backend), *checks.rows(), *checks.feedback(), *checks.media()]
             for branch in collection.branches:

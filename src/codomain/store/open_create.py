@@ -13,7 +13,8 @@ from codomain.plan import branches, plan
 from codomain.registry import require
 from codomain.stage import Stage
 from codomain.store.backend import Backend, choose
-from codomain.store.branch import StoredBranch
+from codomain.store.branches.branch import StoredBranch
+from codomain.store.branches.index_files import IndexFiles
 from codomain.store.chunking.unread import remember_windows
 from codomain.store.collection import Collection
 from codomain.store.settings import DEFAULT_PIPELINE, Settings
@@ -54,7 +55,10 @@ def open(path: str | Path) -> Collection:
 
     Raises StoreError when there is none, or it cannot be read.
     """
-    return Collection(_folder(path))
+    folder = _folder(path)
+    collection = Collection(folder)
+    IndexFiles(folder, "").drop_abandoned()
+    return collection
 
 
 def exists(path: str | Path) -> bool:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, fields
 
-from codomain.errors import InputError
+from codomain.errors import InputError, StoreError
 from codomain.text import brief
 
 DEFAULT_PIPELINE = "fuse(static() >> float16() >> auto(), bm25())"
@@ -22,6 +23,18 @@ class Settings:
     overlap: int = 32
     situate: float = 0.4
     window: int | None = None
+
+    @classmethod
+    def restore(cls, stored: str) -> Settings:
+        """Settings as a collection has them (JSON); raises StoreError for one that this version does not know."""
+        found = json.loads(stored)
+        unknown = set(found) - {field.name for field in fields(cls)}
+        if unknown:
+            raise StoreError(
+                f"the collection has the setting {min(unknown)!r:.40}, which this version of codomain does not know: "
+                "it was made by a newer one."
+            )
+        return cls(**found)
 
     def __post_init__(self) -> None:
         for name in ("chunk_size", "overlap", "situate", "window"):

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
-from codomain.notices import notice
+from codomain.errors import StoreError, notice
 from codomain.pipeline import Pipeline, pipeline
 from codomain.plan import PlanNode, branches, plan
 from codomain.stage import Stage
 from codomain.store.backend import Backend
-from codomain.store.branch import StoredBranch
+from codomain.store.branches.branch import StoredBranch
+from codomain.store.branches.index_files import IndexFiles
 from codomain.store.filters.masks import Filters
-from codomain.store.index_files import IndexFiles
 from codomain.store.settings import Settings
 from codomain.store.upgrade.roles import branch_roles
 from codomain.store.upgrade.state import UpgradeState
@@ -63,8 +62,8 @@ class CollectionState:
             self._encoders |= {str(one.stages[0]): one.stages[0] for one in branches(root) if one.encoder is not None}
         meta = self.backend.meta.all()
         self.pipeline = pipeline(meta["pipeline"])
-        self.settings = Settings(**json.loads(meta["settings"]))
-        self.generation = int(meta.get("generation", 0))
+        self.settings = Settings.restore(meta["settings"])
+        self.generation = self._number("generation")
         self.upgrade = UpgradeState.read(meta)
         self._roles = branch_roles(self.backend, self.settings.situate, meta, self._planned)
         self._synced = None
@@ -115,7 +114,15 @@ class CollectionState:
     @property
     def outdated(self) -> bool:
         """Whether another process has begun or ended an upgrade since; inside a transaction."""
-        return int(self.backend.meta.get("generation") or 0) != self.generation
+        return self._number("generation") != self.generation
+
+    def _number(self, name: str) -> int:
+        value = self.backend.meta.get(name) or "0"
+        if not value.isdecimal() or len(value) > 18:
+            raise StoreError(
+                f"{self.backend.database} has {value[:20]!r} as its entry {name!r}, which is no number: it is damaged."
+            )
+        return int(value)
 
     def changed(self, root: PlanNode | None = None) -> None:
         """Note that this process has written; `root` is a new pipeline whose encoders are loaded already."""
@@ -151,7 +158,7 @@ class CollectionState:
         if (seen, self._changes) == self._synced:
             return
         self.refresh()
-        epoch = int(self.backend.meta.get("epoch") or 0)
+        epoch = self._number("epoch")
         if epoch != self.epoch:
             for branch in (*self.branches, *self.others):
                 branch.forget()

@@ -111,5 +111,5 @@ class WindowedModel:
             warnings.warn(
                 f"{self} reads {window} tokens of a {role}: {which} longer, and what follows is in no vector.",
                 CutWarning,
-                stacklevel=4,
+                stacklevel=5,  # behind the check of every encoder
             )

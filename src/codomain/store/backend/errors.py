@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from codomain.errors import StoreError
+
+
+class DiskFull(StoreError):
+    """A step that the disk had no room for; nothing of it was written."""
+
 
 def closed(folder: Path) -> str:
     """The sentence for a collection that was closed."""
@@ -23,3 +29,13 @@ def taken(folder: Path) -> str:
 def in_use(folder: Path) -> str:
     """The sentence for a new collection among other files."""
     return f"{folder} is in use: a collection needs a folder of its own."
+
+
+def replaced(folder: Path) -> str:
+    """The sentence for an open collection that is not in its folder any more."""
+    return f"the collection {folder} was removed or replaced while it was open: nothing was written; open it again."
+
+
+def damaged_vectors(first: int) -> str:
+    """The sentence for a block of vectors that is not what was stored."""
+    return f"the vectors from row {first} on are damaged (their checksum differs): codomain verify shows more."

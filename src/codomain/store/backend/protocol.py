@@ -68,7 +68,10 @@ class Backend(Protocol):
         ...
 
     def writing(self) -> AbstractContextManager[None]:
-        """One transaction, written whole or not at all; waits for another writer, then raises StoreError."""
+        """One transaction, written whole or not at all; waits for another writer, then raises StoreError.
+
+        Raises StoreError as well where the database is not in its folder any more, DiskFull where there is no room.
+        """
         ...
 
     def changes(self) -> int:
@@ -76,6 +79,14 @@ class Backend(Protocol):
         ...
 
     # --- maintenance --------------------------------------------------------------------------------------------------
+
+    def check_in_place(self) -> None:
+        """Raises StoreError where the database was removed or replaced since it was opened."""
+        ...
+
+    def release_reserve(self) -> bool:
+        """Give back room that was set aside for a full disk; whether there was any."""
+        ...
 
     def migrate(self) -> None:
         """Bring the tables of an older format up to date; inside a transaction. Readers do not need it."""

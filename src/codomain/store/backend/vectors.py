@@ -7,8 +7,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from codomain.arrays import Floats
 from codomain.store.backend.values import Detached, Entry, StoredBlock, UnreadCounts
-from codomain.vectors import Floats
 
 
 class Branches(Protocol):
@@ -55,7 +55,10 @@ class Blocks(Protocol):
         ...
 
     def read(self, branch: int, start: int) -> Iterator[tuple[int, int, bytes]]:
-        """First row, number of rows and data of the blocks that reach beyond row `start`, ascending."""
+        """First row, number of rows and data of the blocks that reach beyond row `start`, ascending.
+
+        Raises StoreError, as `data` and `parts` do, for a block that differs from its checksum; it is compared once.
+        """
         ...
 
     def all(self, branch: int) -> Iterator[StoredBlock]:

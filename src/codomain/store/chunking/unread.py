@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from codomain.arrays import Ragged
 from codomain.encode.text.window import Windowed
+from codomain.errors import StoreError
 from codomain.items import Item
 from codomain.read.text.fitting import Limit
 from codomain.store.backend import Backend
-from codomain.store.passages import passages
-from codomain.vectors import Ragged
+from codomain.store.reading.passages import passages
 
 if TYPE_CHECKING:
     from codomain.store.collection import Collection
@@ -90,13 +91,28 @@ def cut_by(collection: Collection, encoder: Any) -> dict[str, int]:
     return {"cut": len(found), "tokens": sum(tokens for _, tokens in found)}
 
 
+def _windows(collection: Collection) -> dict[str, int] | None:
+    """For which encoders chunks are cut, None where an earlier version made the collection."""
+    told = collection.backend.meta.get(_WINDOWS)
+    if told is None:
+        return None
+    try:
+        found: dict[str, int] = json.loads(told)
+        if all(isinstance(window, int) for window in found.values()):
+            return found
+    except (ValueError, AttributeError):
+        pass
+    raise StoreError(
+        f"{collection.backend.database} has an entry {_WINDOWS!r} that this version of codomain cannot read."
+    )
+
+
 def facts(collection: Collection) -> dict[str, Any]:
     """For `info`: what encoders read, and what they did not, by branch; inside a snapshot."""
-    told = collection.backend.meta.get(_WINDOWS)
     counts = {}
     for branch in collection.vector_branches:
         counts[branch.plan.name] = collection.backend.unread.counts(branch.number)._asdict()
-    return {"windows": None if told is None else json.loads(told), "branches": counts}
+    return {"windows": _windows(collection), "branches": counts}
 
 
 def notes(collection: Collection, count: bool = False) -> list[str]:
@@ -105,8 +121,8 @@ def notes(collection: Collection, count: bool = False) -> list[str]:
     With `count` the tokens of a collection that was made before they were counted are counted now.
     """
     found = []
-    told = collection.backend.meta.get(_WINDOWS)
-    counted, known = told is not None, json.loads(told or "{}")
+    told = _windows(collection)
+    counted, known = told is not None, told or {}
     total = collection.backend.rows.count()
     for branch in collection.vector_branches:
         encoder, counts = branch.plan.encoder, collection.backend.unread.counts(branch.number)

@@ -15,6 +15,7 @@ from codomain.store.sqlite.feedback import SqliteCorrections, SqliteJournal
 from codomain.store.sqlite.fields import SqliteFields
 from codomain.store.sqlite.media import SqliteMedia
 from codomain.store.sqlite.meta import SqliteHistory, SqliteMeta
+from codomain.store.sqlite.place import Place
 from codomain.store.sqlite.rows import SqliteRows
 from codomain.store.sqlite.schema import DATABASE, bring_up_to_date
 from codomain.store.sqlite.sources import SqliteExclusions, SqliteSources
@@ -29,6 +30,7 @@ class SqliteBackend:
         self.folder = folder
         self.db = db
         self.database = str(folder / DATABASE)
+        self.place = Place(folder)
         self.meta = SqliteMeta(db)
         self.history = SqliteHistory(db)
         self.documents = SqliteDocuments(db)
@@ -78,14 +80,23 @@ class SqliteBackend:
     @contextmanager
     def writing(self) -> Iterator[None]:
         with connection.sentences(self.folder):
+            self.place.check()
             self.db.execute("BEGIN IMMEDIATE")
             try:
                 yield
+                self.place.check()
                 self.db.execute("COMMIT")
             except BaseException:
                 if self.db.in_transaction:
                     self.db.execute("ROLLBACK")
                 raise
+        self.place.set_aside()
+
+    def check_in_place(self) -> None:
+        self.place.check()
+
+    def release_reserve(self) -> bool:
+        return self.place.release()
 
     def changes(self) -> int:
         self.db.execute("SELECT 1 FROM meta LIMIT 1").fetchone()  # the snapshot begins with the first read
@@ -95,6 +106,7 @@ class SqliteBackend:
         bring_up_to_date(self.db)
 
     def shrink(self) -> None:
+        self.place.check()
         self.db.execute("VACUUM")
         self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from codomain.errors import StoreError
-from codomain.store.backend.errors import closed, in_use, missing, taken
+from codomain.store.backend.errors import DiskFull, closed, in_use, missing, taken
 from codomain.store.filters.moments import moment_of
+from codomain.store.sqlite.place import drop_unfinished
 from codomain.store.sqlite.schema import DATABASE, FORMAT, make_tables
 from codomain.text import nfc
 
@@ -33,6 +35,7 @@ def create(folder: Path, fill: Callable[[sqlite3.Connection], None]) -> None:
         raise StoreError(f"cannot create the collection {folder}: {error.strerror or error}.") from None
     if DATABASE in there:
         raise StoreError(taken(folder))
+    drop_unfinished(folder, _UNFINISHED)
     if any(not name.startswith(_UNFINISHED) for name in there):  # those are left from a creation that was killed
         raise StoreError(in_use(folder))
     temporary = folder / f"{_UNFINISHED}{os.urandom(16).hex()}"
@@ -68,6 +71,7 @@ def connect(folder: Path) -> sqlite3.Connection:
     path = folder / DATABASE
     if not path.exists():
         raise StoreError(missing(folder))
+    drop_unfinished(folder, _UNFINISHED)
     with sentences(folder):
         db = _open(path)
         try:
@@ -79,9 +83,9 @@ def connect(folder: Path) -> sqlite3.Connection:
         except sqlite3.Error:
             db.close()
             raise
-    if row is None or int(row[0]) > FORMAT:
+    if row is None or not re.fullmatch(r"[0-9]{1,9}", row[0]) or int(row[0]) > FORMAT:
         db.close()
-        found = "an unknown format" if row is None else f"format {row[0]}"
+        found = "an unknown format" if row is None else f"format {row[0]:.20}"
         raise StoreError(f"the collection {folder} has {found}; this version of codomain reads up to format {FORMAT}.")
     return db
 
@@ -136,7 +140,8 @@ def sentences(folder: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        raise StoreError(_sentence(folder, error)) from error
+        full = (getattr(error, "sqlite_errorname", "") or "").startswith("SQLITE_FULL")
+        raise (DiskFull if full else StoreError)(_sentence(folder, error)) from error
 
 
 def _sentence(folder: Path, error: sqlite3.Error) -> str:

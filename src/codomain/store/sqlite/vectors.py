@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import sqlite3
+import zlib
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
+from codomain.errors import StoreError
+from codomain.store.backend.errors import damaged_vectors
 from codomain.store.backend.values import StoredBlock
 from codomain.store.sqlite.feedback import forget_corrections
 from codomain.store.sqlite.schema import Tables
@@ -47,6 +51,10 @@ class SqliteBranches(Tables):
 class SqliteBlocks(Tables):
     """The table `blocks`."""
 
+    def __init__(self, db: sqlite3.Connection) -> None:
+        super().__init__(db)
+        self._sound: set[tuple[int, int, int]] = set()  # branch, first row and checksum of blocks that were compared
+
     def add(self, branch: int, block: StoredBlock) -> None:
         self.db.execute("INSERT INTO blocks VALUES (?, ?, ?, ?, ?, ?, ?)", [branch, *block])
 
@@ -59,8 +67,18 @@ class SqliteBlocks(Tables):
         return int(self.db.execute(sql, [branch]).fetchone()[0])
 
     def read(self, branch: int, start: int) -> Iterator[tuple[int, int, bytes]]:
-        query = "SELECT first, count, data FROM blocks WHERE branch = ? AND first + count > ? ORDER BY first"
-        return self.db.execute(query, [branch, start])
+        query = "SELECT first, count, checksum, data FROM blocks WHERE branch = ? AND first + count > ? ORDER BY first"
+        for first, count, checksum, data in self.db.execute(query, [branch, start]):
+            self._check(branch, first, checksum, data)
+            yield first, count, data
+
+    def _check(self, branch: int, first: int, checksum: int, data: bytes) -> None:
+        """Compare a block with its checksum when it is read for the first time since the database was opened."""
+        key = (branch, first, checksum)
+        if key not in self._sound:
+            if zlib.crc32(data) != checksum:
+                raise StoreError(damaged_vectors(first))
+            self._sound.add(key)
 
     def all(self, branch: int) -> Iterator[StoredBlock]:
         query = "SELECT first, count, fingerprint, raw, checksum, data FROM blocks WHERE branch = ? ORDER BY first"
@@ -69,12 +87,16 @@ class SqliteBlocks(Tables):
 
     def data(self, branch: int, first: int) -> bytes:
         found: bytes
-        (found,) = self.db.execute("SELECT data FROM blocks WHERE branch = ? AND first = ?", [branch, first]).fetchone()
+        sql = "SELECT checksum, data FROM blocks WHERE branch = ? AND first = ?"
+        checksum, found = self.db.execute(sql, [branch, first]).fetchone()
+        self._check(branch, first, checksum, found)
         return found
 
     def parts(self, branch: int, first: int, starts: Iterable[int], size: int) -> Iterator[bytes]:
-        sql = "SELECT rowid FROM blocks WHERE branch = ? AND first = ?"
-        (rowid,) = self.db.execute(sql, [branch, first]).fetchone()
+        sql = "SELECT rowid, checksum FROM blocks WHERE branch = ? AND first = ?"
+        rowid, checksum = self.db.execute(sql, [branch, first]).fetchone()
+        if (branch, first, checksum) not in self._sound:
+            self.data(branch, first)
         with self.db.blobopen("blocks", "data", rowid, readonly=True) as blob:
             for start in starts:
                 blob.seek(start)

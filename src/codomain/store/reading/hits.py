@@ -7,9 +7,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+from codomain.arrays import Floats, Rows
 from codomain.plan import BranchScores
 from codomain.store.backend import Backend
-from codomain.vectors import Floats, Rows
 
 _SHOWN = 300
 """Characters of a passage that a notebook shows."""

@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from codomain.arrays import Hits
 from codomain.errors import InputError
 from codomain.items import Item, texts_of
 from codomain.plan import Branch, BranchScores, EncodedOnce, as_queries, encode_queries, first_dense, run
 from codomain.store.filters.where import Where, parse_where
-from codomain.store.hits import Answers, Hit, as_hits, best_documents
-from codomain.store.listing import sort_field, sort_key
+from codomain.store.reading.hits import Answers, Hit, as_hits, best_documents
+from codomain.store.reading.listing import sort_field, sort_key
 from codomain.text import brief, clean
-from codomain.vectors import Hits
 
 if TYPE_CHECKING:
-    from codomain.store.by_vector import VectorQuery
     from codomain.store.collection import Collection
+    from codomain.store.reading.by_vector import VectorQuery
 
 Syntax = Literal["plain", "query"]
 """How a query is read: as it stands, or by the signs of `codomain.analyzer.syntax`."""
