@@ -144,7 +144,7 @@ def _index(expression: str, data: bytes, folder: Path) -> None:
 
 
 def _covers(data: bytes, folder: Path) -> None:
-    from codomain.store.index_files import _covers as covers
+    from codomain.store.branches.index_files import _covers as covers
 
     (folder / "covers.json").write_bytes(data)
     covers(folder)
@@ -182,7 +182,7 @@ def _checkpoint(data: bytes, folder: Path) -> None:
 
 
 def _export(ending: str, data: bytes, folder: Path) -> None:
-    from codomain.store.export import _exported
+    from codomain.store.exchange.export import _exported
 
     path = folder / f"a.{ending}"
     path.write_bytes(data)
