@@ -74,7 +74,13 @@ def record(names: list[str]) -> None:
         tried, failed = counts(name)
         if tried:
             day = datetime.date.today().isoformat()
-            rows[name] = {"what": name, "tried": tried, "survived": tried - failed, "day": day, "processor": processor()}
+            rows[name] = {
+                "what": name,
+                "tried": tried,
+                "survived": tried - failed,
+                "day": day,
+                "processor": processor(),
+            }
     lines = ["# Written by `make fuzz`: cases tried and survived, a row a target. Not to be edited by hand."]
     for name in TARGETS:
         if name in rows:
@@ -98,6 +104,9 @@ def main() -> int:
     end = time.monotonic() + given.time
     bad = 0
     for place, name in enumerate(names):
+        if time.monotonic() > end:
+            print(f"the time was over before {', '.join(names[place:])}")
+            break
         if given.fresh:
             shutil.rmtree(work_of(name), ignore_errors=True)
         fuzz(name, (end - time.monotonic()) / (len(names) - place), given.cases)
