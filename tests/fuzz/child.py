@@ -1,8 +1,9 @@
-"""One target under atheris, in a process of its own: `python -m tests.fuzz.child TARGET WORK SECONDS CASES`.
+"""One target under atheris, in a process of its own: `python -m tests.fuzz.child TARGET WORK FOLDER SECONDS CASES`.
 
 Coverage of codomain and of the readers that are written in Python leads the search. Cases are counted in WORK/count, a mapped
 file that outlives a crash. A case that breaks the rule is kept in WORK/broken, one for each place in the code, and fuzzing goes
-on; a crash of the process, a hang and too much memory end it, and libFuzzer keeps the case as WORK/crash-*, timeout-* or oom-*.
+on, with its files in FOLDER; a crash of the process, a hang and too much memory end it, and libFuzzer keeps the case as
+WORK/crash-*, timeout-* or oom-*.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ import mmap
 import random
 import struct
 import sys
-import tempfile
 import warnings
 import zipfile
 import zlib
@@ -22,7 +22,7 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["codomain", "docx", "pptx", "openpyxl", "striprtf"]):
-    from tests.fuzz.targets import SECONDS, TARGETS, broken
+    from tests.fuzz.targets import SECONDS, broken
 
 LONGEST = 1 << 16
 _MEMORY_MB = 2_500
@@ -57,13 +57,12 @@ def _within(data: bytes, size: int, seed: int) -> bytes:
     return atheris.Mutate(data, size)
 
 
-def main(name: str, work: Path, seconds: int, cases: int) -> None:
+def main(name: str, work: Path, folder: Path, seconds: int, cases: int) -> None:
     """Fuzz until the time is over or the cases are tried."""
     warnings.simplefilter("ignore")
     seeds, corpus, kept = Path(__file__).parent / "seeds" / name.replace(" ", "_"), work / "corpus", work / "broken"
     corpus.mkdir(parents=True, exist_ok=True)
     kept.mkdir(exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix="fuzz", dir=work))
     count = work / "count"
     if not count.exists():
         count.write_bytes(bytes(16))
@@ -93,4 +92,4 @@ def main(name: str, work: Path, seconds: int, cases: int) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]))
+    main(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4]), int(sys.argv[5]))
