@@ -24,7 +24,10 @@ import atheris
 with atheris.instrument_imports(include=["codomain", "docx", "pptx", "openpyxl", "striprtf"]):
     from tests.fuzz.targets import SECONDS, broken
 
-LONGEST = 1 << 16
+_LONGEST = 1 << 12
+"""Bytes of a case, where no seed is more than half as long."""
+_PART = 1 << 16
+"""Most bytes of a file in an archive, and of packed text."""
 _MEMORY_MB = 2_500
 
 
@@ -39,7 +42,7 @@ def _within(data: bytes, size: int, seed: int) -> bytes:
             return atheris.Mutate(data, size)
         if files:
             hit = r.choice(sorted(files))
-            files[hit] = atheris.Mutate(files[hit], LONGEST)
+            files[hit] = atheris.Mutate(files[hit], _PART)
             out = io.BytesIO()
             with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as new:
                 for name, content in files.items():
@@ -52,7 +55,7 @@ def _within(data: bytes, size: int, seed: int) -> bytes:
         except zlib.error:
             return atheris.Mutate(data, size)
         packer = zlib.compressobj(wbits=31)
-        packed = packer.compress(atheris.Mutate(text, LONGEST)) + packer.flush()
+        packed = packer.compress(atheris.Mutate(text, _PART)) + packer.flush()
         return packed if len(packed) <= size else atheris.Mutate(data, size)
     return atheris.Mutate(data, size)
 
@@ -71,6 +74,7 @@ def main(name: str, work: Path, folder: Path, seconds: int, cases: int) -> None:
     with atheris.instrument_imports(include=["codomain", "docx", "pptx", "openpyxl", "striprtf"]):
         for seed in sorted(seeds.iterdir()):  # what is imported at the moment of use is instrumented too
             broken(name, seed.read_bytes(), folder)
+    longest = max(_LONGEST, 2 * max(seed.stat().st_size for seed in seeds.iterdir()))
     places: set[str] = set()
 
     def one(data: bytes) -> None:
@@ -84,7 +88,7 @@ def main(name: str, work: Path, folder: Path, seconds: int, cases: int) -> None:
             print(f"BROKEN {name}: {fault!r}", flush=True)
 
     options = [
-        f"-max_total_time={seconds}", f"-runs={cases}", f"-max_len={LONGEST}", f"-timeout={2 * int(SECONDS)}",
+        f"-max_total_time={seconds}", f"-runs={cases}", f"-max_len={longest}", f"-timeout={2 * int(SECONDS)}",
         f"-rss_limit_mb={_MEMORY_MB}", f"-artifact_prefix={work}/", "-print_final_stats=0", "-verbosity=0",
     ]  # fmt: skip
     atheris.Setup(["fuzz", *options, str(corpus), str(seeds)], one, custom_mutator=_within)
