@@ -92,10 +92,11 @@ def _note(
     line: str | None = None,
 ) -> None:
     """A warning for users as a line; the others as Python shows them."""
+    from codomain.cli.terminal import shown
     from codomain.errors import CodomainWarning
 
     if issubclass(category, CodomainWarning):
-        print(f"note: {message}", file=sys.stderr)
+        print(f"note: {shown(str(message))}", file=sys.stderr)
     else:
         print(warnings.formatwarning(message, category, filename, lineno), file=sys.stderr, end="")
 

@@ -92,5 +92,15 @@ def _main(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
+    trust_models: Annotated[
+        bool,
+        typer.Option(
+            "--trust-models", help="Load the models and files that a collection from elsewhere names; remembered."
+        ),
+    ] = False,
 ) -> None:
     """The whole life of an embedding: index, search and measure your own documents."""
+    if trust_models:
+        from codomain.store.trust import trust_all
+
+        trust_all()

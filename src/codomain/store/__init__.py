@@ -2,6 +2,7 @@
 
 collection.py       `Collection`: add, update, delete, search
 open_create.py      make a collection, or open one
+trust.py            which models and files a collection may load
 settings.py         how documents become chunks
 state.py            pipeline and branches of an open collection, read again when another process has changed them
 ingest.py           the write path

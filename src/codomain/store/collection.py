@@ -528,8 +528,10 @@ class Collection:
         Raises StoreError when an upgrade is under way or there is no bridge between the two, and its subclass BelowFloor,
         with the measurements as `reports`, when the bridge keeps less than `floor` of the old nDCG@10, interval included.
         """
+        from codomain.store.trust import asked_for
         from codomain.store.upgrade.begin import begin
 
+        asked_for(f"{to}()" if isinstance(to, str) and to.isidentifier() else to)
         return begin(self, to, mode, sample, floor, seed, progress, rechunk).reports
 
     def continue_upgrade(self, progress: Progress | None = None) -> None:
