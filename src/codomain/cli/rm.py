@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from codomain.cli.terminal import shown
+
 
 def rm(
     name: Annotated[Path, typer.Argument(help="The collection.", metavar="NAME")],
@@ -31,7 +33,7 @@ def rm(
     with cd.open(name) as collection:
         if excluded:
             for key in sorted(deleted(collection)):
-                typer.echo(key)
+                typer.echo(shown(key))
             return
         if undo:
             count = take_back(collection, ids or None)
