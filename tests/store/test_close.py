@@ -61,6 +61,7 @@ CALLS: dict[str, Callable[[Collection], Any]] = {
     "to_polars": lambda c: c.to_polars(),
     "update": lambda c: c.update("a", {"n": 0}),
     "update_where": lambda c: c.update_where("n = 1", {"m": 2}),
+    "erase": lambda c: c.erase("nobody"),
     "delete": lambda c: c.delete(["a"]),
     "delete_where": lambda c: c.delete_where("n = 1"),
 }

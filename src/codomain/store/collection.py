@@ -208,6 +208,15 @@ class Collection:
         parsed = parse_where(where)
         return self._delete(lambda backend: backend.documents.matching(parsed))
 
+    def erase(self, ids: DocumentId | Iterable[DocumentId]) -> int:
+        """Delete documents so that no file of the collection holds a part of them; how many. Takes as long as `compact`.
+
+        Raises StoreError where another process still reads the log: they are deleted then, and erasing again goes on.
+        """
+        from codomain.store.erase import erase
+
+        return erase(self, ids)
+
     def _delete(self, choose: Callable[[Backend], list[int]]) -> int:
         def delete() -> int:
             with self.writing() as backend:

@@ -130,6 +130,13 @@ class IndexFiles:
         for path in self._named(f"{self.prefix}.*"):
             self._drop(path)
 
+    def drop_all_but_current(self, epoch: int) -> None:
+        """Drop the indexes of all branches that are of other numberings of the rows, and what is half-written."""
+        for path in self._named("*"):
+            covers = _covers(path)
+            if path.is_dir() and (covers is None or covers["epoch"] != epoch):
+                _remove(path)
+
     def drop_damaged(self) -> bool:
         """Drop indexes whose files are not what was written; whether there were any."""
         damaged = [path for path, _ in self._damaged()]

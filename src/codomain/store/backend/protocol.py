@@ -80,6 +80,14 @@ class Backend(Protocol):
 
     # --- maintenance --------------------------------------------------------------------------------------------------
 
+    def overwrite_deleted(self) -> None:
+        """From now on, overwrite what is deleted with zeros, through this connection."""
+        ...
+
+    def log_is_empty(self) -> bool:
+        """Write all of a log into the database and empty it; False where another process still reads it."""
+        ...
+
     def check_in_place(self) -> None:
         """Raises StoreError where the database was removed or replaced since it was opened."""
         ...

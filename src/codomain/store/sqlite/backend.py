@@ -92,6 +92,14 @@ class SqliteBackend:
                 raise
         self.place.set_aside()
 
+    def overwrite_deleted(self) -> None:
+        self.db.execute("PRAGMA secure_delete = ON")
+
+    def log_is_empty(self) -> bool:
+        with connection.sentences(self.folder):
+            self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            return _size(self.folder / f"{DATABASE}-wal") == 0
+
     def check_in_place(self) -> None:
         self.place.check()
 
