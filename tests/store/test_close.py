@@ -51,6 +51,7 @@ CALLS: dict[str, Callable[[Collection], Any]] = {
     "notes": lambda c: c.notes(count=True),
     "rechunk": lambda c: c.rechunk(),
     "__len__": len,
+    "backup": lambda c: c.backup(c.folder.with_name("copy")),
     "documents": lambda c: list(c.documents()),
     "ids": lambda c: c.ids("n >= 0"),
     "count": lambda c: c.count("n >= 0"),

@@ -27,6 +27,7 @@ tune.py       codomain tune: the best pipeline for one's data
 update.py     codomain update: other metadata, text or title
 upgrade.py    codomain upgrade: another encoder or pipeline
 vectors.py    codomain vectors: files of word vectors
+backup.py     codomain backup and restore: copies of a collection
 verify.py     codomain verify: every fault of a collection
 plugins.py    commands of other packages
 opening.py    open a collection, or create it

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from codomain.cli import (
+    backup,
     benchmark,
     classify,
     cluster,
@@ -62,6 +63,8 @@ app.command("export")(export.export)
 app.command("import")(import_.import_)
 app.command("reindex")(reindex.reindex)
 app.command("compact")(compact.compact)
+app.command("backup")(backup.backup)
+app.command("restore")(backup.restore)
 app.command("upgrade")(upgrade.upgrade)
 app.command("feedback")(feedback.feedback)
 app.command("verify")(verify.verify)

@@ -27,6 +27,7 @@ tables.py           a collection as one table: Arrow, pandas, polars
 filters/            which rows a filter allows
 feedback/           what users liked and disliked
 upgrade/            another encoder or pipeline for a collection that goes on answering
+backup.py           a copy in another folder, made while the collection is used
 erase.py            documents of which nothing stays in any file
 maintenance.py      reindex, compact, verify, info
 export.py           documents out of a collection and into another one

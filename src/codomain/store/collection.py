@@ -571,6 +571,15 @@ class Collection:
 
         compact(self)
 
+    def backup(self, path: str | Path) -> None:
+        """Copy the collection into a new or empty folder, with vectors and indexes; others may write to it meanwhile.
+
+        The copy is of one state, and a collection like any other. Raises StoreError when the folder is in use.
+        """
+        from codomain.store.backup import backup
+
+        backup(self, Path(path).absolute())
+
     def verify(self) -> list[str]:
         """Check everything against everything; one sentence for each fault, none when all is well."""
         from codomain.store.maintenance import verify

@@ -196,6 +196,22 @@ def _covers(path: Path) -> dict[str, Any] | None:
         return None
 
 
+def copy_indexes(collection: Path, to: Path) -> None:
+    """Copy the index folders of a collection; one that another process removes meanwhile is left out."""
+    import shutil
+
+    for path in (collection / "derived").glob("*"):
+        if _covers(path) is None:
+            continue  # half-written, or aside
+        target = to / "derived" / path.name
+        try:
+            shutil.copytree(path, target)
+        except (OSError, shutil.Error):
+            _remove(target)
+            if path.exists():
+                raise
+
+
 def _large_files(folder: Path) -> dict[str, tuple[int, int, int]]:
     """Device, inode and bytes of the files in a folder that are mapped when they are opened."""
     found = {}
