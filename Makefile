@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constr
 export HF_HUB_OFFLINE ?= 1
 export NO_MKDOCS_2_WARNING ?= 1
 
-.PHONY: demo test lint docs dist proofs mutants bench clean
+.PHONY: demo test lint docs dist proofs mutants bench soak clean
 
 demo: $(VENV)/core
 	$(BIN)/codomain demo --into .demo
@@ -46,6 +46,11 @@ proofs: $(VENV)/$(if $(QUICK),test,bench)
 # make mutants ROOM=rank: 200 small wrong changes of a room's code, each to be noticed by the room's own tests
 mutants: $(VENV)/test
 	OMP_NUM_THREADS=1 $(BIN)/python tests/mutants/run.py $(ROOM)
+
+# faults at system calls of every step, for an hour: kills, torn writes, lost power, I/O errors, full disks
+# make soak SECONDS=600
+soak: $(VENV)/test
+	OMP_NUM_THREADS=1 $(BIN)/python tests/faults/run.py --seconds $(or $(SECONDS),3600) --seed $$(date +%s)
 
 # exit code 3: not run, for want of data
 bench: $(VENV)/bench
