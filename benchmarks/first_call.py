@@ -27,7 +27,7 @@ def one(expression: str) -> float:
     import scipy.sparse
 
     import codomain as cd
-    from codomain.vectors import Ragged
+    from codomain.arrays import Ragged
 
     rng = np.random.default_rng(0)
     dense = rng.standard_normal((2_000, 128)).astype(np.float32)

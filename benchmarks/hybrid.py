@@ -13,6 +13,7 @@ import sys
 import numpy as np
 
 import codomain as cd
+from codomain.arrays import Hits
 from codomain.errors import InputError
 from codomain.measure import Run
 from codomain.measure.data import datasets
@@ -20,7 +21,6 @@ from codomain.measure.data.datasets import Dataset
 from codomain.measure.tasks.evaluation import measured
 from codomain.rank.fuse import METHODS, Fuse
 from codomain.retriever import Retriever
-from codomain.vectors import Hits
 
 SETS = ("cranfield", "scifact", "npl_vaswani", "debian", "wordnet", "verses")
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import codomain as cd
 from codomain.measure.data import datasets
-from codomain.store.file_sync import index_files
+from codomain.store.sources.file_sync import index_files
 
 
 def corpus() -> Path:

@@ -20,11 +20,11 @@ from pathlib import Path
 import numpy as np
 
 import codomain as cd
+from codomain.arrays import Hits, Ragged
 from codomain.errors import CodomainError
 from codomain.index.multi import MultiVector
 from codomain.measure import Dataset, Run, load, measured
 from codomain.measure.data.encoded import encoded
-from codomain.vectors import Hits, Ragged
 
 K, TIMED, TURNS = 10, 15, 3
 

@@ -28,14 +28,14 @@ ROOMS: dict[str, tuple[str, tuple[str, ...]]] = {
     "indexes": ("Indexing", ("index", "index.base", "index.array_files")),
     "rank": ("Ranking", ("rank", "rank.snippet")),
     "read": ("Reading", ("read", "items")),
-    "store": ("Collections", ("store", "store.export", "store.file_sync")),
+    "store": ("Collections", ("store", "store.exchange.export", "store.sources.file_sync")),
     "measure": ("Measuring", ("measure", "measure.data", "measure.metrics", "measure.tasks", "measure.build", "measure.space", "measure.probes", "measure.cost", "measure.papers")),
     "tuning": ("Tuning", ("tuning",)),
     "diagnosis": ("Diagnosis", ("diagnosis",)),
     "learn": ("Learning", ("learn.contracts", "learn.objectives", "learn.batching", "learn.mining", "learn.synthesis", "learn.recipes", "learn.trainer", "learn.static", "learn.saving")),
     "vectorfiles": ("Vector files", ("vectorfiles",)),
     "testing": ("Testing", ("testing",)),
-    "contracts": ("Pipelines and contracts", ("pipeline", "retriever", "stage", "registry", "contracts", "kinds", "vectors", "trace", "progress", "errors")),
+    "contracts": ("Pipelines and contracts", ("pipeline", "retriever", "stage", "registry", "contracts", "kinds", "arrays", "trace", "progress", "errors")),
 }  # fmt: skip
 """A page for each public room: title, the modules that it documents. A package without exports stands for its modules."""
 

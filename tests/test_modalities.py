@@ -93,7 +93,7 @@ def test_images_and_texts_are_searched_together(tmp_path):
 
 
 def test_an_export_holds_the_images(tmp_path):
-    from codomain.store.export import export_file, import_file
+    from codomain.store.exchange.export import export_file, import_file
 
     with cd.create(tmp_path / "a", PIPE) as a:
         a.add([{"id": id, "media": array} for id, array in IMAGES.items()])

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from codomain.arrays import Hits, allowed_rows, as_float32, merge_hits, top_k
 from codomain.errors import InputError
 from codomain.index.scan import best_rows
-from codomain.vectors import Hits, allowed_rows, as_float32, merge_hits, top_k
 
 few_scores = st.lists(st.integers(-3, 3), max_size=60)
 

@@ -22,11 +22,11 @@ import numpy as np
 sys.path.append(str(Path(__file__).parents[2]))
 
 import codomain as cd
+from codomain.arrays import Ragged
 from codomain.index.multi import FDE, MultiVector
 from codomain.index.multi.candidate_selection import recall_at
 from codomain.measure import load
 from codomain.measure.data.encoded import encoded
-from codomain.vectors import Ragged
 from proofs.lib.claims import Claim, above, at_least, below
 from proofs.lib.prove import prove
 

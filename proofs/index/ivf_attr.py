@@ -27,6 +27,7 @@ import numpy as np
 sys.path.append(str(Path(__file__).parents[2]))
 
 import codomain as cd
+from codomain.arrays import Hits
 from codomain.index.diagnostics import recall
 from codomain.index.filtered.attributes import Range
 from codomain.index.filtered.ivf_attr import IVFAttr
@@ -34,7 +35,6 @@ from codomain.index.flat import Flat
 from codomain.measure.data import datasets
 from codomain.measure.data.encoded import encoded
 from codomain.trace import collect
-from codomain.vectors import Hits
 from proofs.lib.claims import Claim, at_least, at_most, shown
 from proofs.lib.packages import packages
 from proofs.lib.prove import prove

@@ -23,12 +23,12 @@ import numpy as np
 sys.path.append(str(Path(__file__).parents[2]))
 
 import codomain as cd
+from codomain.arrays import Ragged, Rows
 from codomain.index.multi import MultiVector
 from codomain.index.multi import token_vectors as lists
 from codomain.index.stores.disk import DiskStore
 from codomain.measure import load
 from codomain.measure.data.encoded import encoded
-from codomain.vectors import Ragged, Rows
 from proofs.lib.claims import Claim, above, at_least, at_most, shown
 from proofs.lib.prove import prove
 

@@ -31,11 +31,11 @@ import numpy as np
 sys.path.append(str(Path(__file__).parents[2]))
 
 import codomain as cd
+from codomain.arrays import unit_rows
 from codomain.measure.data.encoded import encoded
 from codomain.measure.metrics.significance import compare
 from codomain.measure.tasks.bitext import bitext, fuse_distances
 from codomain.measure.tasks.knn_labels import KNNLabels
-from codomain.vectors import unit_rows
 from proofs.lib.claims import Claim, above, at_least, below
 from proofs.lib.e5 import E5
 from proofs.lib.files import json_lines, table

@@ -28,6 +28,7 @@ import numpy as np
 sys.path.append(str(Path(__file__).parents[2]))
 
 import codomain as cd
+from codomain.arrays import unit_rows
 from codomain.encode.text.transformer import minilm_folder
 from codomain.measure.data.encoded import encoded
 from codomain.measure.metrics.significance import compare
@@ -39,7 +40,6 @@ from codomain.measure.probes.curation import (
     select_diverse,
     source_purity,
 )
-from codomain.vectors import unit_rows
 from proofs.lib.claims import Claim, above, at_least, below
 from proofs.lib.files import table
 from proofs.lib.labeled import agnews, newsgroups

@@ -24,9 +24,9 @@ import numpy as np
 sys.path.append(str(Path(__file__).parents[2]))
 
 import codomain as cd
+from codomain.arrays import unit_rows
 from codomain.measure.data.encoded import encoded
 from codomain.measure.probes.explain import concept_vector, explain
-from codomain.vectors import unit_rows
 from proofs.lib.claims import Claim, at_least
 from proofs.lib.labeled import newsgroups, sst2
 from proofs.lib.prove import prove

@@ -24,6 +24,7 @@ import numpy as np
 sys.path.append(str(Path(__file__).parents[2]))
 
 import codomain as cd
+from codomain.arrays import Hits, unit_rows
 from codomain.encode.text.transformer import minilm_folder
 from codomain.index.bm25 import BM25
 from codomain.measure import compare, load, per_query
@@ -31,7 +32,6 @@ from codomain.measure.cost import CostModel, break_even, rerank_by_cosine
 from codomain.measure.data.datasets import Dataset
 from codomain.measure.data.encoded import encoded
 from codomain.measure.data.runs import Run
-from codomain.vectors import Hits, unit_rows
 from proofs.lib.claims import Claim, above, at_least
 from proofs.lib.prove import prove
 

@@ -30,6 +30,7 @@ import numpy as np
 sys.path.append(str(Path(__file__).parents[2]))
 
 import codomain as cd
+from codomain.arrays import unit_rows
 from codomain.measure import evaluate, load
 from codomain.measure.build.growth import Nested, growth_curve
 from codomain.measure.build.reduce import borda, rank_agreement, reduce_pool, select_tasks
@@ -38,7 +39,6 @@ from codomain.measure.data.encoded import encoded
 from codomain.measure.metrics.retrieval import spearman
 from codomain.measure.tasks.bitext import bitext
 from codomain.measure.tasks.vector_tasks import clusters, cosine_of_pairs, linear_probe, ranked
-from codomain.vectors import unit_rows
 from proofs.lib.claims import Claim, at_least
 from proofs.lib.e5 import E5
 from proofs.lib.prove import prove

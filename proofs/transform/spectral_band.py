@@ -23,10 +23,10 @@ import numpy as np
 
 sys.path.append(str(Path(__file__).parents[2]))
 
+from codomain.arrays import unit_rows
 from codomain.measure.metrics.significance import compare as paired
 from codomain.measure.space.compression import compare
 from codomain.transform import SpectralBand
-from codomain.vectors import unit_rows
 from proofs.lib.claims import Claim, above
 from proofs.lib.prove import prove
 from proofs.lib.verses import verses

@@ -20,7 +20,7 @@ encode/        data to vectors
 transform/     vectors to vectors
 index/         vectors to neighbors
 read/          files to records, records to chunks
-analyzer.py    text to terms for lexical search
+analyzer/      text to terms for lexical search
 pipeline.py    the expression
 encoding.py    a pipeline at work on a list of items or vectors
 registry.py    the class or function behind every name, by kind
@@ -29,15 +29,14 @@ vectorfiles/   keyed vectors in one mapped file
 contracts.py   what encoders, transforms, indexes and rankers promise
 trace.py       what a search did and what it cost
 codecs/        how rows are stored and scored
-vectors.py     values of each kind: arrays, Packed, Ragged, Hits
+arrays.py      values of each kind: arrays, Packed, Ragged, Hits
 items.py       what encoders are given: texts, media, both
 kinds.py       the kinds of value between stages, and the modalities that pipelines start from
 npy.py         files of numpy, damaged ones too
 text.py        text as every store and every encoder takes it
 progress.py    progress(step, done, total)
-notices.py     what a user should know though nothing failed
 lazy.py        names that are imported when they are first asked for
-errors.py      what can go wrong, as a tree of errors
+errors.py      what can go wrong, as a tree of errors; what a user should know though nothing failed
 """
 
 from __future__ import annotations
@@ -53,9 +52,9 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "CodomainError": "codomain.errors",
-    "Hits": "codomain.vectors",
-    "Packed": "codomain.vectors",
-    "Ragged": "codomain.vectors",
+    "Hits": "codomain.arrays",
+    "Packed": "codomain.arrays",
+    "Ragged": "codomain.arrays",
     "Item": "codomain.items",
     "Media": "codomain.items",
     "Retriever": "codomain.retriever",

@@ -5,11 +5,11 @@ from codomain.pipeline import pipeline as pipeline
 from codomain.errors import CodomainError as CodomainError
 from codomain.store.collection import Collection as Collection
 from codomain.measure.data.datasets import Dataset as Dataset
-from codomain.vectors import Hits as Hits
+from codomain.arrays import Hits as Hits
 from codomain.items import Item as Item
 from codomain.items import Media as Media
-from codomain.vectors import Packed as Packed
-from codomain.vectors import Ragged as Ragged
+from codomain.arrays import Packed as Packed
+from codomain.arrays import Ragged as Ragged
 from codomain.retriever import Retriever as Retriever
 from codomain.measure.tasks.comparison import compare as compare
 from codomain.store.open_create import create as create

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     import numpy as np
     import scipy.sparse
 
+    from codomain.arrays import Floats, Hits, Ragged, Rows
     from codomain.codecs.codec import Codec
     from codomain.items import Item
     from codomain.kinds import Kind, Modality
     from codomain.progress import Progress
-    from codomain.vectors import Floats, Hits, Ragged, Rows
 
     Vectors = Floats | Ragged | scipy.sparse.csr_array
     """What encoders give: dense (n, d), many vectors an item, or sparse (n, vocabulary)."""
@@ -27,7 +27,8 @@ class Encoder(Protocol):
     """Items to vectors (n, dim): float32, Ragged for a stage that gives "multi", csr_array for "sparse".
 
     Items are texts for an encoder of text alone, the data of images or sounds (arrays, or bytes of files) for one of another
-    modality alone, and texts and `codomain.items.Item` for one of several.
+    modality alone, and texts and `codomain.items.Item` for one of several. One that reads a limited number of tokens has
+    `window` and `count_tokens`, too (`codomain.encode.text.window.Windowed`): chunks of collections then fit it.
 
     @stage("mean_color", modalities=["image"], gives="dense")
     class MeanColor(Stage):

@@ -10,7 +10,11 @@ CodomainError
 
 CodomainWarning
     CutWarning       a text longer than what its encoder reads (codomain.encode.text.window)
-    QueryWarning     a query that cannot find anything (codomain.store.words)
+    QueryWarning     a query that cannot find anything (codomain.store.filters.words)
+
+What a user should know though nothing failed is a message of the logger "codomain", printed unless it is told otherwise:
+
+    logging.getLogger("codomain").setLevel(logging.ERROR)      # to hear nothing of it
 """
 
 from __future__ import annotations
@@ -53,3 +57,17 @@ class MissingExtra(CodomainError):
 
     def __init__(self, what: str, extra: str) -> None:
         super().__init__(f"{what} needs packages that are not installed: run pip install 'codomain[{extra}]'.")
+
+
+def notice(sentence: str) -> None:
+    """Say a sentence at the level WARNING; the command line prints it to standard error."""
+    import logging  # which a start need not wait for
+
+    logging.getLogger("codomain").warning(sentence)
+
+
+def detail(sentence: str) -> None:
+    """Say what is done, at the level INFO, which is not printed unless asked for."""
+    import logging
+
+    logging.getLogger("codomain").info(sentence)

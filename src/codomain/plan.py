@@ -15,6 +15,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from codomain.arrays import Floats, Hits, Packed, as_float32, as_ragged, as_sparse
 from codomain.codecs.codec import Codec
 from codomain.contracts import Documents, Encoder, Index, Ranker, RowReader, TextIndex, Transform
 from codomain.errors import InputError, PipelineError
@@ -26,7 +27,6 @@ from codomain.progress import Progress
 from codomain.registry import stage_class
 from codomain.stage import Stage
 from codomain.trace import collect
-from codomain.vectors import Floats, Hits, Packed, as_float32, as_ragged, as_sparse
 
 
 @dataclass(eq=False)
@@ -351,8 +351,13 @@ def run(
     search: SearchBranch,
     documents: Documents,
     trace: BranchScores | None = None,
+    unfiltered: SearchBranch | None = None,
 ) -> Hits:
-    """Search a tree: branches through `search`, fusions joined, rankers applied in order."""
+    """Search a tree: branches through `search`, fusions joined, rankers applied in order.
+
+    Where `search` keeps to a filter, `unfiltered` does not: fusions scale scores by what it finds, so that a document has one
+    score whatever the filter.
+    """
     depths = [k]
     for ranker in reversed(node.rankers):
         depths.append(max(depths[-1], ranker.depth(depths[-1])))
@@ -364,7 +369,11 @@ def run(
             trace.hits[node.name] = hits
     else:
         deep = node.fuse.depth(deepest)
-        hits = node.fuse.combine([run(n, queries, deep, search, documents, trace) for n in node.nodes], deepest)
+        parts = [run(n, queries, deep, search, documents, trace, unfiltered) for n in node.nodes]
+        scale = None
+        if unfiltered is not None and node.fuse.scaled_by_scores:
+            scale = [run(n, queries, deep, unfiltered, documents) for n in node.nodes]
+        hits = node.fuse.combine(parts, deepest, scale)
     for ranker in node.rankers:
         hits = ranker.rank(queries, hits, documents, depths.pop())
     return hits

@@ -7,6 +7,7 @@ from typing import Any, Self, cast
 
 import numpy as np
 
+from codomain.arrays import Floats, Hits, Ragged, Rows
 from codomain.contracts import Index, TextIndex
 from codomain.errors import InputError, PipelineError
 from codomain.items import Item, as_item, texts_of
@@ -26,7 +27,6 @@ from codomain.plan import (
 )
 from codomain.progress import Progress
 from codomain.stage import Stage
-from codomain.vectors import Floats, Hits, Ragged, Rows
 
 
 class Retriever:

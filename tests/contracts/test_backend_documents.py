@@ -48,6 +48,41 @@ def test_documents_come_back_as_they_were_stored(filled: Backend) -> None:
     assert filled.documents.next_number() > max(numbers(filled).values())
 
 
+def test_documents_are_counted_sorted_and_counted_by_field(filled: Backend) -> None:
+    where = parse_where("n >= 1")
+    assert filled.documents.count() == 3 and filled.documents.count(where) == 2
+    assert [d.key for d in filled.documents.export(None, "n", True)] == ["b", "a", "c"]
+    assert [d.key for d in filled.documents.export(where, "n", False, 1, 5)] == ["b"]
+    assert [d.key for d in filled.documents.export(None, "_id", True, 0, 2)] == ["c", "b"]
+    assert {key: found.text for key, found in filled.documents.contents(["a", "c", "z"]).items()} == {
+        "a": "fox", "c": "heron"
+    }  # fmt: skip
+    assert {d.key for d in filled.documents.of([numbers(filled)["c"]])} == {"c"}
+    source = filled.sources.enter(["x.txt"])["x.txt"]
+    assert filled.documents.sources([*numbers(filled).values()]) == dict.fromkeys(numbers(filled).values(), source)
+    assert sorted(filled.fields.facets("n", None)) == [(1, 1), (2, 1)] and filled.fields.facets("tags", where) == [
+        ("sea", 1)
+    ]
+    assert filled.fields.facets("_source", None) == [("x.txt", 3)]
+    assert filled.fields.names() == ["n", "tags"] and filled.fields.any("n") and not filled.fields.any("m")
+
+
+def test_metadata_is_changed_under_a_new_version_until_rows_are_renumbered(filled: Backend) -> None:
+    number = numbers(filled)["b"]
+    assert filled.fields.version() == 0 and filled.fields.changed_since(0).tolist() == []
+    with filled.writing():
+        filled.fields.change([(number, '{"n": 7}', "another digest")])
+        filled.fields.change([])
+    assert filled.fields.version() == 1 and filled.fields.changed_since(0).tolist() == [2, 3]
+    assert filled.fields.changed_since(1).tolist() == []
+    assert filled.documents.known(["b"]) == {"b": (number, "another digest")}
+    assert filled.fields.rows_where(parse_where("n == 7"), 6).tolist() == []
+    assert sorted(filled.fields.rows_where(parse_where("n == 7"), 6, 0).tolist()) == [2, 3]
+    with filled.writing():
+        filled.rows.renumber(filled.rows.alive())
+    assert filled.fields.changed_since(0).tolist() == [] and filled.fields.version() == 1
+
+
 def test_a_deleted_document_leaves_deleted_rows_and_nothing_else(filled: Backend) -> None:
     number = numbers(filled)["b"]
     with filled.writing():
@@ -75,6 +110,8 @@ def test_rows_know_their_documents_and_texts(filled: Backend) -> None:
     assert {*filled.rows.texts_of(np.array([1, 2, 77]))} == {between[1], between[2]}
     hit = filled.rows.hits([3])[3]
     assert hit == (3, "b", "ale", "title of b", TEXTS["b"][1], "x.txt", 2, 5, '["h"]', "")
+    assert filled.rows.hits([3], 1)[3].context == TEXTS["b"][0][1:6]
+    assert filled.rows.hits([3], 99)[3].context == TEXTS["b"][0]
 
 
 def test_texts_are_cut_by_characters_not_bytes(backend: Backend) -> None:

@@ -15,13 +15,13 @@ import pytest
 from tests.contracts.row_server import RowServer
 
 import codomain as cd
+from codomain.arrays import Floats, Hits, Rows, allowed_rows, as_float32
 from codomain.codecs.codec import Codec
 from codomain.errors import InputError
 from codomain.index.array_files import open_arrays, save_arrays
 from codomain.index.base import IndexStage
 from codomain.registry import stage
 from codomain.testing import check_stage
-from codomain.vectors import Floats, Hits, Rows, allowed_rows, as_float32
 
 
 @stage("remote_rows", takes=["dense"], gives="hits")

@@ -145,8 +145,8 @@ class Trials:
     def step(self, name: str, seed: int) -> None:
         """One step; what it is about to write, and what was acknowledged, goes to the log."""
         import codomain as cd
-        from codomain.store.export import import_file
-        from codomain.store.file_sync import index_files
+        from codomain.store.exchange.export import import_file
+        from codomain.store.sources.file_sync import index_files
 
         journal = os.open(self.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 
@@ -371,8 +371,8 @@ def main() -> int:
         trials.sure = {i: 1 if i < 40 else 0 for i in range(DOCUMENTS) if not 100 <= i < 160}
         import codomain.index.bm25
         import codomain.index.hnsw
-        import codomain.store.export
-        import codomain.store.file_sync  # noqa: F401  (once, for all children)
+        import codomain.store.exchange.export
+        import codomain.store.sources.file_sync  # noqa: F401  (once, for all children)
 
         steps, modes = given.steps.split(","), given.modes.split(",")
         end, number = time.monotonic() + given.seconds, 0

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from codomain import pipeline
+from codomain.arrays import Ragged
 from codomain.errors import InputError, PipelineError
 from codomain.index import verify
 from codomain.index.multi import Cascade, farthest_first
 from codomain.trace import collect
-from codomain.vectors import Ragged
 
 DIM = 16
 STEPS = ((1, 1, 120), (3, 4, 60), (6, 12, 20))

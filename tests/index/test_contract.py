@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from codomain import pipeline
+from codomain.arrays import Packed
 from codomain.codecs.codec import Codec
 from codomain.errors import InputError, PipelineError
 from codomain.index import verify
@@ -15,7 +16,6 @@ from codomain.index.array_files import open_arrays, save_arrays
 from codomain.index.ivf import _lists
 from codomain.registry import stage_class
 from codomain.transform import OPQ, PQ, Binary, Float8, Float16, Int2, Int4, Int8, QuantileBins
-from codomain.vectors import Packed
 
 DIM = 32
 QUANTIZERS = {

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
+from codomain.arrays import Hits
 from codomain.errors import InputError, PipelineError
 from codomain.index.auto import Auto
 from codomain.index.diagnostics import lid, lid_of, order_sensitivity, recall, recall_card
 from codomain.index.flat import Flat
 from codomain.index.hnsw import HNSW
-from codomain.vectors import Hits
 
 
 @pytest.mark.parametrize("true", [1, 2, 4])

@@ -10,8 +10,8 @@ import pytest
 import scipy.sparse
 
 from codomain import pipeline
+from codomain.arrays import Ragged
 from codomain.index import verify
-from codomain.vectors import Ragged
 
 rng = np.random.default_rng(0)
 OLD, NEW = (rng.standard_normal((n, 16)).astype(np.float32) for n in (60, 90))

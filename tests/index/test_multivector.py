@@ -9,13 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from codomain import pipeline
+from codomain.arrays import Ragged
 from codomain.errors import InputError, PipelineError
 from codomain.index import verify
 from codomain.index.multi import FDE, MultiVector, candidate_recall, maxsim
 from codomain.index.multi.candidate_selection import DEPTHS, choose
 from codomain.registry import stage_class
 from codomain.trace import collect
-from codomain.vectors import Ragged
 
 DIM = 24
 

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 import codomain as cd
+from codomain.arrays import Ragged
 from codomain.progress import Progress
 from codomain.registry import stage
 from codomain.stage import Stage
-from codomain.vectors import Ragged
 
 
 @stage("hashed_words", modalities=["text"], gives="multi")

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from codomain import pipeline
+from codomain.arrays import Packed
 from codomain.codecs.codec import Codec
 from codomain.errors import InputError, MissingExtra, PipelineError
 from codomain.index import verify
@@ -15,7 +16,6 @@ from codomain.index.sdc import SymmetricDistance
 from codomain.registry import stage_class
 from codomain.trace import collect
 from codomain.transform import Binary, Int8, RecurrentBinary
-from codomain.vectors import Packed
 
 planes = pytest.importorskip("codomain.index._kernels.bitplanes", reason="needs codomain[engines]")
 

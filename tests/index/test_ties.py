@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from codomain.arrays import Hits, Ragged
 from codomain.index.multi.cascade import Cascade
 from codomain.index.multi.multivector import MultiVector
 from codomain.registry import stage_class
 from codomain.transform import OPQ, PQ, Binary, Float8, Float16, Int2, Int4, Int8, RecurrentBinary
-from codomain.vectors import Hits, Ragged
 
 DIM, COPIES = 30, 61
 KS = (1, 2, 10, 59, 200)

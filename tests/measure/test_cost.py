@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from codomain.arrays import Hits
 from codomain.errors import InputError
 from codomain.measure import cost
 from codomain.measure.cost import CostModel, break_even, measure_cost, rerank_by_cosine
-from codomain.vectors import Hits
 
 
 def test_the_bill_counts_every_document_once() -> None:

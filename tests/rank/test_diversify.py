@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from codomain.arrays import Hits
 from codomain.errors import PipelineError
 from codomain.pipeline import pipeline
 from codomain.rank import Diversify
-from codomain.vectors import Hits
 
 
 class Stored:

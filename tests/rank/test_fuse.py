@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from codomain.arrays import Hits
 from codomain.errors import PipelineError
 from codomain.rank import Fuse
-from codomain.vectors import Hits
 
 DEPTH = 8
 

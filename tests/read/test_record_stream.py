@@ -166,7 +166,7 @@ PACKAGES = {
 def test_a_missing_package_is_named(tmp_path, monkeypatch, name):
     package, extra = PACKAGES[name]
     monkeypatch.setitem(sys.modules, package, None)
-    content = b"{\\rtf1 x}" if name == "a.rtf" else b"<p>x</p>"
+    content = {"a.rtf": b"{\\rtf1 x}", "a.arrow": b"ARROW1"}.get(name, b"<p>x</p>")
     if name in ("a.docx", "a.pptx", "a.xlsx"):
         packed = io.BytesIO()
         zipfile.ZipFile(packed, "w").close()

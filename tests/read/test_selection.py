@@ -77,6 +77,14 @@ def test_what_git_would_track_is_what_is_read(tmp_path):
         assert sorted(chosen(root)) == sorted(name for name in listed if ".git" not in name)
 
 
+def test_a_folder_that_is_named_is_read_though_the_rules_above_leave_it_out(tmp_path):
+    tree(tmp_path, ".git/config", "build/a.md", "build/b.log", "build/c.log")
+    (tmp_path / ".gitignore").write_text("build/\n")
+    (tmp_path / "build" / ".gitignore").write_text("c.log\n")
+    assert chosen(tmp_path) == []
+    assert chosen(tmp_path / "build") == ["a.md", "b.log"]
+
+
 def test_include_and_exclude(tmp_path):
     tree(tmp_path, "a.md", "b.py", "sub/c.md", "sub/d.py", "old/e.md")
     selection = Selection(include=["*.md"], exclude=["old/", "sub/c*"])

@@ -12,7 +12,7 @@ import codomain as cd
 import conftest  # noqa: F401  (registers the encoder)
 from codomain.errors import CodomainError
 from codomain.store import Collection
-from codomain.store.export import documents
+from codomain.store.exchange.export import documents
 
 ROUNDS = 8
 OTHER = "hashed(32) >> flat()"

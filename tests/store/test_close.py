@@ -16,8 +16,8 @@ import pytest
 import codomain as cd
 from codomain.errors import StoreError
 from codomain.store import Collection
-from codomain.store.export import documents, export_file, import_file
-from codomain.store.file_sync import index_files
+from codomain.store.exchange.export import documents, export_file, import_file
+from codomain.store.sources.file_sync import index_files
 
 WORKER = Path(__file__).with_name("close_worker.py")
 OTHER = "hashed(32) >> flat()"

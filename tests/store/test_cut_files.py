@@ -17,8 +17,8 @@ import os, sys
 sys.path.insert(0, {tests!r})
 import conftest  # registers the encoder
 import codomain as cd
-import codomain.store.branch
-codomain.store.branch._SCANNED_BYTES = 0
+import codomain.store.branches.branch
+codomain.store.branches.branch._SCANNED_BYTES = 0
 with cd.open({folder!r}) as c:
     before = [hit.id for hit in c.search("amber river", k=20, where={where!r})]
     for name in {names!r}:
@@ -36,7 +36,7 @@ WORDS = ["amber", "river", "candle", "stone", "willow", "copper", "meadow", "har
 def test_an_index_that_is_cut_while_it_is_open_is_left_and_the_rows_are_searched(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pipe: str, where: str | None, again: str | None
 ) -> None:
-    monkeypatch.setattr("codomain.store.branch._SCANNED_BYTES", 0)  # flat() gets a file of its own
+    monkeypatch.setattr("codomain.store.branches.branch._SCANNED_BYTES", 0)  # flat() gets a file of its own
     rng = np.random.default_rng(0)
     with cd.create(tmp_path / "c", pipe) as c:
         c.add({"id": f"d{i}", "text": " ".join(rng.choice(WORDS, 6)), "metadata": {"n": i}} for i in range(10_000))

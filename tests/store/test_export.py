@@ -10,8 +10,8 @@ import pytest
 
 import codomain as cd
 from codomain.errors import InputError
-from codomain.store.export import documents, export_file, export_jsonl, import_file
-from codomain.store.file_sync import index_files
+from codomain.store.exchange.export import documents, export_file, export_jsonl, import_file
+from codomain.store.sources.file_sync import index_files
 
 ITEMS = [
     {

@@ -13,8 +13,8 @@ import codomain as cd
 from codomain.errors import InputError, WhereError
 from codomain.read import Record
 from codomain.store import Collection, ingest
-from codomain.store.file_sync import IndexReport, index_files
 from codomain.store.filters.where import parse_where
+from codomain.store.sources.file_sync import IndexReport, index_files
 
 PIPE = "fuse(hashed(64) >> float16() >> flat(), bm25())"
 
@@ -46,7 +46,7 @@ def names(collection: Collection, query: str) -> list[str]:
 def test_unchanged_files_are_not_read_again(notes: Collection, docs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert outcome(index_files(notes, [docs])) == (0, 3, 0, 0, 0)
     os.utime(docs / "fox.md", ns=(1, 1))  # another time, the same contents
-    monkeypatch.setattr("codomain.store.file_sync.records", None)
+    monkeypatch.setattr("codomain.store.sources.file_sync.records", None)
     assert outcome(index_files(notes, [docs])) == (3, 0, 0, 0, 0)
 
 

@@ -12,8 +12,8 @@ import pytest
 import codomain as cd
 from codomain.errors import InputError
 from codomain.plan import Branch
+from codomain.store.branches.index_files import IndexFiles
 from codomain.store.filters.columns import Columns
-from codomain.store.index_files import IndexFiles
 from codomain.trace import collect
 
 PIPELINE = "fuse(hashed(64) >> hnsw(), bm25())"

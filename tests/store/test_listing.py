@@ -143,7 +143,7 @@ def test_a_source_gives_so_many_hits_at_most(tmp_path):
             "".join(f'{{"id": "{name}{i}", "text": "word {"amber " * (i + (name == "a") * 9)}"}}\n' for i in range(9))
         )
     with cd.create(tmp_path / "c", "bm25()") as c:
-        from codomain.store.file_sync import index_files
+        from codomain.store.sources.file_sync import index_files
 
         index_files(c, [tmp_path / "a.jsonl", tmp_path / "b.jsonl"])
         assert {hit.id[0] for hit in c.search("amber", k=4)} == {"a"}
@@ -338,3 +338,17 @@ def test_notebooks_and_loggers_are_told(notes, caplog):
     assert [r.message.split(": ")[1] for r in caplog.records][:2] == [
         "indexes written over 61 rows.", "compacted to 61 rows."
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("method", ["zscore", "minmax"])
+def test_a_document_has_one_fused_score_whatever_the_filter(tmp_path, method):
+    with cd.create(tmp_path / "c", f"fuse(static() >> flat(), bm25(), method='{method}')") as c:
+        c.add(made_up(60))
+        whole = {h.id: h.score for h in c.search("word amber bridge", k=60)}
+        for where in ("n == 3", "n in [0, 1]", "day < date('2024-05-01')", "tags == 'amber'"):
+            hits = c.search("word amber bridge", k=60, where=where)
+            assert 3 < len(hits) < 60
+            assert {h.id: h.score for h in hits} == pytest.approx({h.id: whole[h.id] for h in hits}, abs=1e-5)
+            least = sorted(whole.values())[40]
+            kept = c.search("word amber bridge", k=60, where=where, min_score=least)
+            assert {h.id for h in kept} == {h.id for h in hits if whole[h.id] >= least - 1e-6}

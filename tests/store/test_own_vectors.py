@@ -125,7 +125,7 @@ def test_an_upgrade_and_a_quantizer_take_the_vectors_that_came(tmp_path: Path) -
 def test_files_with_vectors_are_indexed_without_encoding(tmp_path: Path, form: str) -> None:
     import json
 
-    from codomain.store.file_sync import index_files
+    from codomain.store.sources.file_sync import index_files
 
     file = tmp_path / f"v.{form}"
     if form == "npy":

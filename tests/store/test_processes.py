@@ -15,7 +15,7 @@ import pytest
 import codomain as cd
 from codomain.index.flat import Flat
 from codomain.registry import stage_class
-from codomain.store.index_files import IndexFiles
+from codomain.store.branches.index_files import IndexFiles
 
 WORKER = Path(__file__).with_name("process_worker.py")
 PIPELINE = "fuse(hashed(64) >> int8() >> auto(), bm25())"

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import codomain as cd
-from codomain.store.export import export_file, import_file
+from codomain.store.exchange.export import export_file, import_file
 
 pa = pytest.importorskip("pyarrow")
 

@@ -146,9 +146,9 @@ def test_chunks_without_any_vector_are_counted(tmp_path):
     )
     counts = collection.info()["unread"]["branches"]
     assert counts["windowed() >> flat()"]["empty"] == 1 and counts["bag_of_words() >> sparse()"]["empty"] == 1
-    assert [note.split(", which")[0] for note in collection.notes()] == [
-        "1 of 3 chunks have no vector of windowed()",
-        "1 of 3 chunks have no vector of bag_of_words()",
+    assert collection.notes() == [
+        f"1 of 3 chunks hold no word that {encoder} knows: only other branches find them."
+        for encoder in ("windowed()", "bag_of_words()")
     ]
     assert collection.search("zzap", k=1)[0].id == "unknown"
 
@@ -156,7 +156,16 @@ def test_chunks_without_any_vector_are_counted(tmp_path):
 def test_static_says_which_texts_it_knows_no_word_of(tmp_path):
     collection = made(tmp_path, "static()")
     collection.add([{"id": "a", "text": "\u0d85\u0d86"}, {"id": "b", "text": "a fox"}])
-    assert collection.notes()[0].startswith("1 of 2 chunks have no vector of static()")
+    assert collection.notes()[0].startswith("1 of 2 chunks hold no word that static() knows")
+
+
+@pytest.mark.needs_learn
+def test_words_that_a_transformer_has_no_token_for_are_counted(tmp_path):
+    collection = made(tmp_path, "minilm()")
+    collection.add(
+        [{"id": "a", "text": "Zm9v" * 99}, {"id": "b", "text": "a fox"}, {"id": "c", "text": "\u1b05\u1b06 \u1b07"}]
+    )
+    assert collection.notes()[0].startswith("2 of 3 chunks hold no word that minilm() knows")
 
 
 # --- other encoders ------------------------------------------------------------------------------------------------------
@@ -198,7 +207,7 @@ def test_an_upgrade_can_cut_first(tmp_path, recwarn):
 def test_what_is_cut_again_keeps_its_feedback_source_and_metadata(tmp_path):
     collection = made(tmp_path, window=40)
     (tmp_path / "a.txt").write_text(words(60))
-    from codomain.store.file_sync import index_files
+    from codomain.store.sources.file_sync import index_files
 
     index_files(collection, [tmp_path / "a.txt"])
     (id,) = [id for _, id in dict(collection.row_ids()).items() for id in [id]][:1]

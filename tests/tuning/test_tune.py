@@ -329,3 +329,23 @@ def test_a_collection_between_two_pipelines_is_not_tuned(data: Dataset, tmp_path
         collection.upgrade("static() >> truncate(64) >> flat()", mode="reembed")
         with pytest.raises(InputError, match="is between two pipelines"):
             tune(collection, data.queries, data.qrels, space=SPACE)
+
+
+def test_passages_that_the_recommended_encoder_does_not_read_whole_are_said(
+    data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tests.conftest import Hashed
+
+    lengths = [len(text.split()) for text in data.documents.values()]
+    window = sorted(lengths)[len(lengths) // 2]
+    longer = sum(length > window for length in lengths)
+    monkeypatch.setattr(Hashed, "window", window, raising=False)
+    monkeypatch.setattr(
+        Hashed, "count_tokens", lambda self, texts: [len(text.split()) for text in texts], raising=False
+    )
+    tuned = quick(data, tmp_path, ["hashed(64) >> flat()"])
+    said = [sentence for sentence in tuned.sentences if "longer than what" in sentence]
+    assert longer and said == [
+        f"{longer} passages are longer than what hashed() reads: their ends took no part. In a collection "
+        "--apply --rechunk cuts their documents again."
+    ]

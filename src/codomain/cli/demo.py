@@ -27,7 +27,7 @@ def demo(
     import codomain as cd
     from codomain.errors import StoreError
     from codomain.store import exists
-    from codomain.store.file_sync import index_files
+    from codomain.store.sources.file_sync import index_files
 
     if exists(into):
         with cd.open(into) as there:

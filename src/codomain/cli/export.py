@@ -20,7 +20,7 @@ def export(
     """Write documents with their ids, titles and metadata to a file that codomain import reads."""
     import codomain as cd
     from codomain.cli.progress import bars
-    from codomain.store.export import export_file, export_jsonl
+    from codomain.store.exchange.export import export_file, export_jsonl
 
     with cd.open(name) as collection:
         if str(to) == "-":

@@ -16,7 +16,7 @@ def import_(
     """Add the documents of an export, with ids, titles and metadata as they were."""
     from codomain.cli.opening import open_or_create
     from codomain.cli.progress import bars
-    from codomain.store.export import import_file
+    from codomain.store.exchange.export import import_file
 
     with open_or_create(into, [str(file)], pipeline, {}, {}) as collection:
         with bars() as progress:

@@ -13,7 +13,7 @@ from codomain.cli.terminal import json_line, shown
 if TYPE_CHECKING:
     from codomain.read import ReadFault
     from codomain.store import Collection
-    from codomain.store.file_sync import IndexReport
+    from codomain.store.sources.file_sync import IndexReport
 
 _SHOWN = 10
 
@@ -97,7 +97,7 @@ def index(
     from codomain.cli.opening import open_or_create
     from codomain.cli.progress import bars
     from codomain.read.selection import Selection
-    from codomain.store.file_sync import index_files
+    from codomain.store.sources.file_sync import index_files
 
     started = time.perf_counter()
     settings = {"chunk_size": chunk_size, "overlap": overlap, "situate": situate, "window": window}

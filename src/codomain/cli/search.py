@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from codomain.analyzer import Analyzer
     from codomain.store import Collection, Hit
-    from codomain.store.search import Syntax
+    from codomain.store.reading.search import Syntax
 
 
 def search(
@@ -133,7 +133,7 @@ def print_table(hits: list[Hit], query: str, collection: Collection, explain: bo
     from rich.table import Table
     from rich.text import Text
 
-    from codomain.store.words import analyzer_of
+    from codomain.store.filters.words import analyzer_of
 
     # a table that is piped is not cut to the width of a terminal that is not there
     console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from codomain.vectors import Floats
+from codomain.arrays import Floats
 
 
 def code_bits(codewords: int) -> int:

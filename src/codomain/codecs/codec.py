@@ -15,10 +15,10 @@ from typing import Any, Literal, NamedTuple, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from codomain.arrays import Floats, as_float32
 from codomain.codecs.codebooks import bin_codes, byte_tables, code_bits, nearest_codes, pack, packed_width, table_rows
 from codomain.codecs.float8 import SMALL, round_to_byte
 from codomain.errors import InputError
-from codomain.vectors import Floats, as_float32
 
 CodecKind = Literal[
     "float32", "float16", "float8_e4m3", "float8_e5m2", "int8", "int4", "int2", "binary", "planes2", "planes3", "planes4",

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from codomain.vectors import Floats
+from codomain.arrays import Floats
 
 
 class FloatFormat(NamedTuple):

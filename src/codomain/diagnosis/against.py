@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from codomain.arrays import Floats, unit_rows
 from codomain.diagnosis.report import Section
 from codomain.diagnosis.subject import Subject, encoder_of
 from codomain.errors import CodomainError, InputError
@@ -13,7 +14,6 @@ from codomain.measure.space.agreement import cka, jaccard_at_k, rank_similarity
 from codomain.measure.space.drift import classifier_test, depth_test
 from codomain.measure.space.geometry import isoscore, mean_cosine
 from codomain.measure.space.neighbors import nearest
-from codomain.vectors import Floats, unit_rows
 
 _ROWS = 2_000
 """Of each side: p-values shrink with more, and say no more."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from codomain.arrays import Floats, Rows
 from codomain.diagnosis.report import Figure, Section, listed, written
 from codomain.diagnosis.subject import Subject
 from codomain.errors import InputError
 from codomain.index.diagnostics import order_sensitivity
 from codomain.measure.metrics.significance import interval
 from codomain.measure.space.compression import Compressed
-from codomain.vectors import Floats, Rows
 
 K = 10
 _ASKED = 500

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from codomain.arrays import Floats, Rows, unit_rows
 from codomain.errors import InputError
 from codomain.items import texts_of
 from codomain.measure.data.corpus import Corpus, usable
 from codomain.measure.data.datasets import Dataset, Qrels
 from codomain.measure.data.encoded import encoded
 from codomain.pipeline import pipeline
-from codomain.vectors import Floats, Rows, unit_rows
 
 if TYPE_CHECKING:
     from codomain.store import Collection

@@ -7,11 +7,11 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
+from codomain.arrays import Floats, as_float32, unit_rows
 from codomain.errors import InputError
 from codomain.progress import Progress, counter
 from codomain.registry import stage
 from codomain.stage import Stage, check_int
-from codomain.vectors import Floats, as_float32, unit_rows
 
 SourceMetric = Literal["cosine", "ip", "l2"]
 

@@ -9,13 +9,13 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from codomain.arrays import Floats, Hits, Packed, Rows
 from codomain.codecs.codec import Codec
 from codomain.index.base import IndexStage
 from codomain.index.flat import Flat
 from codomain.index.scan import Metric, check_bits, check_metric, codes_of
 from codomain.registry import stage
 from codomain.stage import Stage, check_float
-from codomain.vectors import Floats, Hits, Packed, Rows
 
 COMPONENTS = 40_000_000
 """Rows times dimensions up to which `flat` is chosen (about 100,000 x 384).

@@ -14,6 +14,7 @@ from codomain.analyzer.forms import folded, normal
 from codomain.analyzer.language import SAMPLE, Evidence
 from codomain.analyzer.syntax import LexicalQuery
 from codomain.analyzer.terms import EXACT
+from codomain.arrays import Floats, Hits, Rows, allowed_rows
 from codomain.contracts import RowReader
 from codomain.errors import InputError
 from codomain.index.array_files import open_arrays, save_arrays
@@ -25,7 +26,6 @@ from codomain.progress import Progress, counter
 from codomain.registry import stage
 from codomain.stage import check_float
 from codomain.trace import FilterChoice, record
-from codomain.vectors import Floats, Hits, Rows, allowed_rows
 
 _TEXTS = 65_536
 """Texts in one segment while building: bounds the memory of its sort."""

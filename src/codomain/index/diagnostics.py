@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from codomain.arrays import Floats, Hits, as_float32
 from codomain.errors import InputError
 from codomain.index.flat import Flat
 from codomain.index.scan import Metric
-from codomain.vectors import Floats, Hits, as_float32
 
 
 def lid(vectors: Floats, k: int = 100, sample: int = 1000, seed: int = 0) -> Floats:

@@ -16,6 +16,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from codomain.arrays import Floats, Hits, Packed, Rows, allowed_rows, as_float32
 from codomain.codecs.codec import Codec
 from codomain.errors import InputError
 from codomain.index.array_files import Arrays, codec_arrays, open_arrays, save_arrays, saved_codec
@@ -24,7 +25,6 @@ from codomain.index.filtered.planner import Allowed, QueryCosts, Way, cheapest, 
 from codomain.index.scan import Metric, check_bits, check_metric, codes_of
 from codomain.stage import Stage
 from codomain.trace import FilterChoice, record
-from codomain.vectors import Floats, Hits, Packed, Rows, allowed_rows, as_float32
 
 _ROWS = 1 << 14
 """Rows decoded at a time on their way into FAISS."""

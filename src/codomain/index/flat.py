@@ -9,6 +9,7 @@ from typing import ClassVar, Self
 
 import numpy as np
 
+from codomain.arrays import Floats, Hits, Packed, Rows, allowed_rows, as_float32
 from codomain.codecs.codec import Codec
 from codomain.errors import InputError
 from codomain.index.array_files import GrowableArray, codec_arrays, open_arrays, save_arrays, saved_codec
@@ -17,7 +18,6 @@ from codomain.index.scan import Metric, check_bits, check_metric, codes_of, scan
 from codomain.registry import stage
 from codomain.stage import Stage
 from codomain.trace import FilterChoice, record
-from codomain.vectors import Floats, Hits, Packed, Rows, allowed_rows, as_float32
 
 
 @stage("flat", takes=["dense", "codes", "packed"], gives="hits")

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from codomain.arrays import Floats, Hits, Rows
 from codomain.codecs.codec import Codec
 from codomain.index.faiss_index import FaissIndex, by_row, calibrate, scalar_storage, selector
 from codomain.index.filtered.planner import Allowed, QueryCosts, Way, milliseconds
@@ -19,7 +20,6 @@ from codomain.index.scan import Metric, scan
 from codomain.registry import stage
 from codomain.stage import check_int
 from codomain.trace import record
-from codomain.vectors import Floats, Hits, Rows
 
 _EF_MOST = 1024
 

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from codomain.arrays import Floats, Hits, Rows
 from codomain.index.faiss_index import FaissIndex, by_row, calibrate, scalar_storage, selector
 from codomain.index.filtered.planner import Allowed, Way
 from codomain.index.kmeans import centroids
@@ -15,7 +16,6 @@ from codomain.registry import stage
 from codomain.stage import check_int
 from codomain.text import brief
 from codomain.trace import record
-from codomain.vectors import Floats, Hits, Rows
 
 _LISTS_MOST = 1 << 20
 _CODEBOOK_ROWS = 39 * 256

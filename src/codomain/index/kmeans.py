@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from codomain.vectors import Floats
+from codomain.arrays import Floats
 
 _ROWS = 1 << 14
 _SEED = 1234

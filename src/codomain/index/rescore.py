@@ -17,8 +17,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from codomain.arrays import Floats, Hits, Rows
 from codomain.codecs.codec import Codec
-from codomain.vectors import Floats, Hits, Rows
 
 _PAIRS = 1024
 """Pairs scored at a time: what they are widened to stays in the cache."""

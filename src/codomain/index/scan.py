@@ -10,13 +10,13 @@ from typing import Any, Literal
 
 import numpy as np
 
+from codomain.arrays import Floats, Hits, Rows, top_k
 from codomain.codecs.codebooks import table_rows
 from codomain.codecs.codec import Codec, QueryForm
 from codomain.errors import InputError
 from codomain.index._kernels import float16_scan as half
 from codomain.index.rescore import Candidates, PairScorer, are_merged, best_places, rescored
 from codomain.stage import Stage
-from codomain.vectors import Floats, Hits, Rows, top_k
 
 Metric = Literal["ip", "cosine", "l2", "hamming"]
 
@@ -266,7 +266,7 @@ def codes_of(vectors: Any, codec: Codec | None) -> tuple[np.ndarray, Codec]:
 
     Raises InputError when the codes do not fit the codec.
     """
-    from codomain.vectors import Packed, as_float32
+    from codomain.arrays import Packed, as_float32
 
     if codec is None:
         if isinstance(vectors, Packed):

@@ -10,6 +10,7 @@ from typing import Any, Self, TypeVar
 
 import numpy as np
 
+from codomain.arrays import Floats, Hits, Packed, Rows, allowed_rows, as_float32
 from codomain.codecs.codec import GAUSSIAN_STEP, Codec
 from codomain.errors import InputError, MissingExtra
 from codomain.index._kernels.tiles import LANES, Tiles
@@ -20,7 +21,6 @@ from codomain.index.scan import Metric, check_metric, codes_of
 from codomain.registry import stage
 from codomain.stage import Stage, check_int
 from codomain.trace import record
-from codomain.vectors import Floats, Hits, Packed, Rows, allowed_rows, as_float32
 
 T = TypeVar("T")
 

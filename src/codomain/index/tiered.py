@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal, Self, cast, get_args
 
 import numpy as np
 
+from codomain.arrays import Floats, Hits, Rows, as_float32, top_k
 from codomain.codecs.codec import Codec, CodecKind
 from codomain.contracts import FineStore, RowReader
 from codomain.errors import InputError
@@ -21,7 +22,6 @@ from codomain.pipeline import Pipeline, pipeline
 from codomain.registry import stage
 from codomain.stage import Stage, check_float, check_int
 from codomain.trace import record
-from codomain.vectors import Floats, Hits, Rows, as_float32, top_k
 
 Store = Literal["disk", "ram", "collection"]
 

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from codomain.arrays import Floats
     from codomain.learn.mining.table import CandidateTable
-    from codomain.vectors import Floats
 
 Labels = Literal["none", "class", "group", "scores", "teacher_embeddings"]
 """What the labels of a batch are: nothing; the class of each row (n,), whole numbers; the group of each row (n,), rows of

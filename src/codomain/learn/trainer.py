@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from codomain.arrays import Floats
 from codomain.errors import InputError
 from codomain.learn.contracts import Batcher, Objective
 from codomain.transform.training.checkpoint import Checkpoint
 from codomain.transform.training.loop import Loop, Outcome, Progress, Update, seeded, warmup_linear
-from codomain.vectors import Floats
 
 Column = Callable[[np.ndarray], Any]
 """Row numbers (n,) to what the model takes for these rows: a tensor, a dictionary of features."""

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from codomain.arrays import Floats, Hits
 from codomain.errors import InputError
-from codomain.vectors import Floats, Hits
 
 _RAPL = Path("/sys/class/powercap")
 _STATM = Path("/proc/self/statm")
@@ -113,7 +113,7 @@ def rerank_by_cosine(hits: Hits, queries: Floats, X: Floats, k: int | None = Non
 
     Raises InputError for a weight outside of 0 to 1 or sides that do not fit.
     """
-    from codomain.vectors import unit_rows
+    from codomain.arrays import unit_rows
 
     if not 0 <= mix <= 1 or len(queries) != len(hits.rows):
         raise InputError(

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from codomain.arrays import Floats, Hits
 from codomain.contracts import Documents
 from codomain.registry import stage
 from codomain.stage import Stage, check_float, check_int
-from codomain.vectors import Floats, Hits
 
 
 @stage("diversify", takes=("hits",), gives="hits")

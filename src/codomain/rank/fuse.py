@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from codomain.arrays import Floats, Hits, Rows, top_k
 from codomain.errors import PipelineError
 from codomain.pipeline import Pipeline, pipeline
 from codomain.registry import stage
 from codomain.stage import Stage, check_float, check_int
-from codomain.vectors import Floats, Hits, Rows, top_k
+
+Part = tuple[Rows, Floats]
+"""What one branch found for a query: rows, -1 where there are no more, and scores."""
 
 METHODS = ("rrf", "minmax", "zscore")
 
@@ -68,37 +70,66 @@ class Fuse(Stage):
         """How many hits each branch is asked for to give k."""
         return max(k, self.candidates)
 
-    def combine(self, parts: Sequence[Hits], k: int) -> Hits:
-        """Join one result per branch, each (q, any), into (q, k)."""
+    @property
+    def scaled_by_scores(self) -> bool:
+        """Whether joined scores depend on the scores of all candidates, not on ranks alone."""
+        return self.method != "rrf"
+
+    def combine(self, parts: Sequence[Hits], k: int, scale: Sequence[Hits] | None = None) -> Hits:
+        """Join one result per branch, each (q, any), into (q, k).
+
+        `scale` is what the branches find without the filter that `parts` keep to: scores are measured by it, so that they are
+        comparable between filters.
+        """
         weights = [1.0] * len(parts) if self.weights is None else self.weights
         fused = Hits.empty(len(parts[0].rows), k)
         for query in range(len(fused.rows)):
-            rows, scores = self._join([(p.rows[query], p.scores[query]) for p in parts], weights)
+            measured = parts if scale is None else scale
+            rows, scores = self._join(
+                [(p.rows[query], p.scores[query]) for p in parts],
+                [(p.rows[query], p.scores[query]) for p in measured],
+                weights,
+            )
             best, best_scores = top_k(scores, rows, k)
             fused.rows[query, : len(best)] = best
             fused.scores[query, : len(best)] = best_scores
         return fused
 
-    def _join(self, parts: Sequence[tuple[Rows, Floats]], weights: Sequence[float]) -> tuple[Rows, Floats]:
+    def _join(self, parts: Sequence[Part], scale: Sequence[Part], weights: Sequence[float]) -> tuple[Rows, Floats]:
         """One query: every row that some branch found, with its joined score."""
         every = np.sort(np.concatenate([rows[rows >= 0] for rows, _ in parts]))
         union = every[np.diff(every, prepend=-1) > 0]  # np.unique would import numpy.ma, a twentieth of a whole search
         total = np.zeros(len(union))
-        for (rows, scores), weight in zip(parts, weights, strict=True):
+        for (rows, scores), by, weight in zip(parts, scale, weights, strict=True):
             found = rows >= 0
-            if found.any():
-                total[np.searchsorted(union, rows[found])] += weight * self._scale(scores[found], bool(found.all()))
+            if not found.any():
+                continue
+            if self.method == "rrf":
+                total[np.searchsorted(union, rows[found])] += weight / (self.c + np.arange(1.0, found.sum() + 1))
+                continue
+            base, spread = self._measure(*by)
+            missed = _floor(rows, scores)
+            # a document that the branch missed has the floor of what it found, on the scale of what it finds at all
+            total += weight * ((missed - base) / spread)
+            total[np.searchsorted(union, rows[found])] += weight * (
+                (scores[found].astype(np.float64) - missed) / spread
+            )
         return union, total.astype(np.float32)
 
-    def _scale(self, scores: Floats, full: bool) -> NDArray[np.float64]:
-        """One branch's scores, best first, on the common scale: 0 is what a document gets that the branch missed.
+    def _measure(self, rows: Rows, scores: Floats) -> tuple[float, float]:
+        """What is 0 on the common scale, and what is 1: the score of a missed document, and the spread of all."""
+        floor = _floor(rows, scores)
+        points = np.append(scores[rows >= 0], floor).astype(np.float64)
+        return floor, float(np.ptp(points) if self.method == "minmax" else points.std()) or 1.0
 
-        Of a full list the lowest score stands for the documents beyond it. A list that is not full has all that the
-        branch can find, and what it missed has the score 0: a lexical match counts even if it is the only one.
-        """
-        if self.method == "rrf":
-            return 1.0 / (self.c + np.arange(1.0, len(scores) + 1))
-        floor = float(scores.min()) if full else min(0.0, float(scores.min()))
-        points = np.append(scores, floor).astype(np.float64)
-        spread = float(np.ptp(points) if self.method == "minmax" else points.std())
-        return (points[:-1] - floor) / (spread or 1.0)
+
+def _floor(rows: Rows, scores: Floats) -> float:
+    """The score that stands for documents that a branch did not find.
+
+    Of a full list it is the lowest one. A list that is not full has all that the branch can find, and what it missed has the
+    score 0: a lexical match counts even if it is the only one.
+    """
+    found = scores[rows >= 0]
+    if not len(found):
+        return 0.0
+    return float(found.min()) if len(found) == len(rows) else min(0.0, float(found.min()))

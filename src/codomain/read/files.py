@@ -42,7 +42,6 @@ FORMATS = {
     ".json": "json",
     ".csv": "csv",
     ".tsv": "tsv",
-    ".tab": "tsv",
     ".parquet": "parquet",
     ".npy": "npy",
     **dict.fromkeys((".arrow", ".arrows", ".ipc", ".feather"), "arrow"),
@@ -59,7 +58,7 @@ FORMATS = {
     ".rtf": "rtf",
     ".ipynb": "ipynb",
     **dict.fromkeys((".eml", ".mht", ".mhtml"), "eml"),
-    **dict.fromkeys((".mbox", ".mbx"), "mbox"),
+    ".mbox": "mbox",
     **dict.fromkeys((".man", ".mdoc"), "man"),
 }
 """What a suffix says about a file; every other file is read as plain text."""

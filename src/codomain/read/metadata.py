@@ -63,6 +63,8 @@ def _flatten(
         if kind is str:
             if "\0" in value or not value.isascii():
                 value = clean(value)
+        elif kind is int and value in _INT64:
+            pass
         elif isinstance(value, Mapping):
             inner = _flatten(value, f"{full}.", missing, refused)
             count += len(inner)
@@ -71,7 +73,7 @@ def _flatten(
         elif missing is not None and is_missing(value):
             missing[full] += 1
             continue
-        elif kind is not int or value not in _INT64:
+        else:
             try:
                 value = _kept(full, value)
             except ValueError:

@@ -64,6 +64,8 @@ class _Walk:
                 for depth in range(len(steps) if steps != ["."] else 0):
                     self._read(os.path.join(above, *steps[:depth]))
                 self._read_rules(above, os.path.join(above, ".git", "info", "exclude"), first=True)
+                if self._ignored(os.path.join(root, "")):
+                    self._rules.clear()  # who names a folder means it
 
     def enter(self, folder: str, files: Iterable[str]) -> None:
         """Read the rules of a folder before anything in it is asked about."""

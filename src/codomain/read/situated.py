@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from codomain.arrays import Floats, as_float32
 from codomain.errors import InputError
-from codomain.vectors import Floats, as_float32
 
 
 def situate(chunk_vectors: ArrayLike, owner: ArrayLike, alpha: float = 0.4) -> Floats:

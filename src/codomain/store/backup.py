@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from codomain.errors import StoreError
 from codomain.store.backend.choose import open_backend
-from codomain.store.index_files import copy_indexes
+from codomain.store.branches.index_files import copy_indexes
 
 if TYPE_CHECKING:
     from codomain.store.collection import Collection

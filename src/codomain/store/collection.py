@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast, overload
 
+from codomain.arrays import Floats, Rows
 from codomain.errors import InputError, PipelineError, StoreError
 from codomain.items import Item as Passage
 from codomain.items import Query
@@ -19,24 +20,23 @@ from codomain.store.backend import Backend
 from codomain.store.backend.choose import open_backend
 from codomain.store.backend.errors import DiskFull, closed
 from codomain.store.backend.values import ChunkFields, Event
-from codomain.store.branch import MOST_TO_FIT, StoredBranch
-from codomain.store.by_vector import VectorQuery, Weighted, given_vector, like_documents, with_vector
+from codomain.store.branches.branch import MOST_TO_FIT, StoredBranch
+from codomain.store.exchange.tables import to_arrow, to_pandas, to_polars
 from codomain.store.filters.where import Where, parse_where
-from codomain.store.hits import Answers
 from codomain.store.ids import DocumentId, document_ids
-from codomain.store.listing import as_html, count, documents, facets, get, listed, sort_key
-from codomain.store.passages import items_of, passages_of
-from codomain.store.search import Syntax, Wanted, search_by_vector, search_many
+from codomain.store.reading.by_vector import VectorQuery, Weighted, given_vector, like_documents, with_vector
+from codomain.store.reading.hits import Answers
+from codomain.store.reading.listing import as_html, count, documents, facets, get, listed, sort_key
+from codomain.store.reading.passages import items_of, passages_of
+from codomain.store.reading.search import Syntax, Wanted, search_by_vector, search_many
 from codomain.store.settings import Settings
 from codomain.store.state import CollectionState
-from codomain.store.tables import to_arrow, to_pandas, to_polars
-from codomain.store.update import UNCHANGED, update, update_where
-from codomain.vectors import Floats, Rows
+from codomain.store.writing.update import UNCHANGED, update, update_where
 
 if TYPE_CHECKING:
     from codomain.pipeline import Pipeline
-    from codomain.store.ingest import AddReport, Item
     from codomain.store.upgrade.state import Mode
+    from codomain.store.writing.ingest import AddReport, Item
 
 T = TypeVar("T")
 
@@ -169,7 +169,7 @@ class Collection:
 
         Raises InputError for an item that cannot be stored, StoreError when the collection cannot be written.
         """
-        from codomain.store.ingest import add_items  # readers do not need it
+        from codomain.store.writing.ingest import add_items  # readers do not need it
 
         columns = {
             "text_field": text_field,
@@ -592,7 +592,7 @@ class Collection:
         Text that an encoder did not read is counted as documents are added; with `count` it is counted now where the
         collection was made before that.
         """
-        from codomain.store.unread import notes
+        from codomain.store.chunking.unread import notes
 
         with self.snapshot():
             return notes(self, count)
@@ -602,7 +602,7 @@ class Collection:
 
         Raises StoreError during an upgrade.
         """
-        from codomain.store.rechunk import rechunk
+        from codomain.store.chunking.rechunk import rechunk
 
         return rechunk(self, progress=progress)
 

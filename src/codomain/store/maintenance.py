@@ -11,18 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from codomain.errors import CodomainError
-from codomain.notices import detail
+from codomain.arrays import Ragged, Rows
+from codomain.errors import CodomainError, detail
 from codomain.read.record import Record
 from codomain.store.backend import Backend
 from codomain.store.backend.errors import DiskFull
-from codomain.store.blocks import count, joined
+from codomain.store.branches.blocks import count, joined
+from codomain.store.chunking.unread import facts, notes
 from codomain.store.feedback.replay import catch_up
-from codomain.store.unread import facts, notes
-from codomain.vectors import Ragged, Rows
 
 if TYPE_CHECKING:
-    from codomain.store.branch import StoredBranch
+    from codomain.store.branches.branch import StoredBranch
     from codomain.store.collection import Collection
 
 _BLOCK = 4_096

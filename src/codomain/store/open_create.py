@@ -14,12 +14,12 @@ from codomain.plan import branches, plan
 from codomain.registry import require
 from codomain.stage import Stage
 from codomain.store.backend import Backend, choose
-from codomain.store.branch import StoredBranch
+from codomain.store.branches.branch import StoredBranch
+from codomain.store.branches.index_files import IndexFiles
+from codomain.store.chunking.unread import remember_windows
 from codomain.store.collection import Collection
-from codomain.store.index_files import IndexFiles
 from codomain.store.settings import DEFAULT_PIPELINE, Settings
 from codomain.store.trust import asked_for, models_in, trust
-from codomain.store.unread import remember_windows
 from codomain.store.upgrade.state import UpgradeState
 
 

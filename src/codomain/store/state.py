@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from codomain.errors import StoreError
-from codomain.notices import notice
+from codomain.errors import StoreError, notice
 from codomain.pipeline import Pipeline, pipeline
 from codomain.plan import PlanNode, branches, plan
 from codomain.stage import Stage
 from codomain.store.backend import Backend
-from codomain.store.branch import StoredBranch
+from codomain.store.branches.branch import StoredBranch
+from codomain.store.branches.index_files import IndexFiles
 from codomain.store.filters.masks import Filters
-from codomain.store.index_files import IndexFiles
 from codomain.store.settings import Settings
 from codomain.store.trust import check_trusted, lock, models_in, untrusted
 from codomain.store.upgrade.roles import branch_roles

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from codomain.arrays import Ragged, as_float32, as_ragged, as_sparse
 from codomain.pipeline import pipeline
 from codomain.stage import Stage
 from codomain.testing.checks import Check
 from codomain.testing.samples import items
-from codomain.vectors import Ragged, as_float32, as_ragged, as_sparse
 
 _TOLERANCE = 2e-3
 """Between batches: models compute in other orders, some in half precision."""

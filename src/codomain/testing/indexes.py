@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from codomain.arrays import Hits, Ragged, Rows
 from codomain.errors import CodomainError
 from codomain.pipeline import pipeline
 from codomain.testing.checks import Check
 from codomain.testing.samples import Owner, Stored, join, take, texts
-from codomain.vectors import Hits, Ragged, Rows
 
 _N, _MORE = 400, 60
 _LEAST_RECALL = 0.5

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from codomain.arrays import Floats, Hits, Rows
 from codomain.items import Item
 from codomain.testing.checks import Check
 from codomain.testing.samples import dense, texts
-from codomain.vectors import Floats, Hits, Rows
 
 _ROWS = 60
 

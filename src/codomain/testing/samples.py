@@ -7,12 +7,12 @@ from typing import Any, cast
 
 import numpy as np
 
+from codomain.arrays import Floats, Packed, Ragged, Rows
 from codomain.codecs.codec import Codec
 from codomain.items import Item, Media
 from codomain.kinds import Modality
 from codomain.registry import stage_class
 from codomain.stage import Stage
-from codomain.vectors import Floats, Packed, Ragged, Rows
 
 DIM = 32
 WORDS = ["river", "stone", "cloud", "bread", "engine", "violin", "harbor", "signal", "winter", "copper", "ladder", "meadow", "lantern", "orchard", "pebble", "thunder", "velvet", "compass", "feather", "granite", "island", "jacket", "kettle", "marble"]  # fmt: skip

@@ -6,11 +6,11 @@ from typing import Any, Literal
 
 import numpy as np
 
+from codomain.arrays import Floats
 from codomain.errors import MissingExtra
 from codomain.registry import stage
 from codomain.stage import check_int
 from codomain.transform.reduce import Reducer
-from codomain.vectors import Floats
 
 _BATCH = 256
 _RATE = 1e-3

@@ -6,12 +6,12 @@ from typing import Any, Literal, Self, get_args
 
 import numpy as np
 
+from codomain.arrays import Floats
 from codomain.errors import InputError
 from codomain.registry import stage
 from codomain.stage import check_float, check_int
 from codomain.transform.estimator import Estimator, VectorError
 from codomain.transform.reduce import principal
-from codomain.vectors import Floats
 
 Drop = Literal["edges", "head", "tail"]
 

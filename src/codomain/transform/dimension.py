@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from codomain.vectors import Floats, as_float32
+from codomain.arrays import Floats, as_float32
 
 _SAMPLE = 5_000
 """Rows from which the estimate is taken: fewer than 2,000 make it too low."""

@@ -7,10 +7,10 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from codomain.arrays import Floats, as_float32
 from codomain.codecs.codec import Codec
 from codomain.errors import InputError
 from codomain.stage import Stage
-from codomain.vectors import Floats, as_float32
 
 
 class VectorError(InputError, ValueError):

@@ -10,10 +10,10 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
+from codomain.arrays import Floats
 from codomain.errors import InputError
 from codomain.registry import stage
 from codomain.transform.estimator import Estimator
-from codomain.vectors import Floats
 
 _KINDS = {
     "align": ("codomain.transform.align.align", "Align"),

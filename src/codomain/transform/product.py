@@ -6,11 +6,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from codomain.arrays import Floats
 from codomain.codecs.codec import Codec
 from codomain.registry import stage
 from codomain.stage import check_int
 from codomain.transform.quantize import Quantizer
-from codomain.vectors import Floats
 
 _SAMPLE = 64
 """Rows for each codeword that codebooks are learnt from."""

@@ -6,10 +6,10 @@ from typing import Literal
 
 import numpy as np
 
+from codomain.arrays import Floats
 from codomain.registry import stage
 from codomain.stage import check_float, check_int
 from codomain.transform.reduce import Reducer
-from codomain.vectors import Floats
 
 _ROWS = 1024
 """Rows compared with the landmarks at a time."""

@@ -10,13 +10,13 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
+from codomain.arrays import Floats
 from codomain.codecs.codebooks import bin_codes
 from codomain.codecs.codec import Codec, CodecKind
 from codomain.errors import InputError
 from codomain.registry import stage
 from codomain.stage import check_int
 from codomain.transform.estimator import Estimator
-from codomain.vectors import Floats
 
 _ENOUGH = 1000
 """Rows from which the smallest and largest values seen are a fair range for the rest of the collection."""

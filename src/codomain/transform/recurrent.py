@@ -6,11 +6,11 @@ from typing import ClassVar
 
 import numpy as np
 
+from codomain.arrays import Floats
 from codomain.codecs.codec import GAUSSIAN_STEP, Codec
 from codomain.registry import stage
 from codomain.stage import check_int
 from codomain.transform.quantize import Quantizer
-from codomain.vectors import Floats
 
 
 @stage("recurrent_binary", takes=["dense"], gives="codes", papers=[42])

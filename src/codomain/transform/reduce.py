@@ -6,11 +6,11 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
+from codomain.arrays import Floats, unit_rows
 from codomain.registry import stage
 from codomain.stage import check_int
 from codomain.transform.dimension import auto_dimension
 from codomain.transform.estimator import Estimator
-from codomain.vectors import Floats, unit_rows
 
 
 @stage("normalize", takes=["dense"], gives="dense")

@@ -17,13 +17,13 @@ from typing import Any
 
 import numpy as np
 
+from codomain.arrays import Floats
 from codomain.contracts import Encoder
 from codomain.items import Item, given_to, key_of
 from codomain.measure.data.encoded import arrays_of, encoded, vectors_from
 from codomain.plan import encode, encode_queries
 from codomain.progress import Progress, shifted
-from codomain.store.blocks import joined, part
-from codomain.vectors import Floats
+from codomain.store.branches.blocks import joined, part
 
 _AT_ONCE = 1024
 """Passages encoded between two files: what a broken-off encoding loses at most."""

@@ -12,6 +12,7 @@ from typing import Any, cast
 import numpy as np
 
 from codomain import __version__
+from codomain.arrays import Floats, Hits, Rows, as_float32
 from codomain.contracts import Encoder, Index, TextIndex, Transform
 from codomain.errors import PipelineError
 from codomain.items import Item, texts_of
@@ -25,9 +26,8 @@ from codomain.progress import Progress
 from codomain.read.situated import situate
 from codomain.retriever import InMemoryRows
 from codomain.stage import Stage
-from codomain.store.branch import MOST_TO_FIT
+from codomain.store.branches.branch import MOST_TO_FIT
 from codomain.tuning.cache import EncodedQueries, StageCache
-from codomain.vectors import Floats, Hits, Rows, as_float32
 
 _KEPT = 3
 """Beginnings of pipelines (vectors after some transforms) that stay in memory."""

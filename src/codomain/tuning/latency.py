@@ -21,7 +21,7 @@ from codomain.measure.threads import threads
 from codomain.plan import PlanNode, branches, plan
 from codomain.read import Record
 from codomain.store.collection import Collection
-from codomain.store.export import documents as stored
+from codomain.store.exchange.export import documents as stored
 from codomain.store.open_create import create
 from codomain.tuning.cache import StageCache
 

@@ -11,7 +11,7 @@ from codomain.errors import CodomainError, PipelineError
 from codomain.pipeline import Pipeline, pipeline
 from codomain.plan import Branch, Fusion, PlanNode, branches, first_dense, plan
 from codomain.stage import Stage
-from codomain.store.branch import LEAST_TO_FIT
+from codomain.store.branches.branch import LEAST_TO_FIT
 
 _SCAN = 20_000
 """Rows up to which a scan is as fast as an index, and finds all."""

@@ -21,8 +21,8 @@ from codomain.measure.data.runs import Run
 from codomain.measure.metrics.retrieval import per_query
 from codomain.pipeline import pipeline
 from codomain.plan import branches, modalities_of, plan
+from codomain.store.chunking.unread import beyond
 from codomain.store.collection import Collection
-from codomain.store.unread import beyond
 from codomain.tuning import fidelity
 from codomain.tuning.cache import StageCache
 from codomain.tuning.evaluator import Evaluator

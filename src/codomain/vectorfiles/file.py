@@ -8,12 +8,12 @@ from typing import Any, Literal, NamedTuple, overload
 
 import numpy as np
 
+from codomain.arrays import Floats, Rows, top_k
 from codomain.codecs.codec import Codec
 from codomain.errors import InputError
 from codomain.vectorfiles.grams import key_hash, normal
 from codomain.vectorfiles.storage import Slices, map_arrays, verify
 from codomain.vectorfiles.unknown import NGrams, made_vector, similar_rows, value_vector
-from codomain.vectors import Floats, Rows, top_k
 
 Method = Literal["cosine", "3cosmul"]
 _NEEDED = ("vectors", "lengths", "norms", "keys", "key_ends", "hashes", "hash_rows", "grams", "gram_ends", "gram_rows")

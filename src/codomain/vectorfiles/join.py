@@ -7,9 +7,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from codomain.arrays import Floats
 from codomain.errors import InputError
 from codomain.vectorfiles.unknown import value_vector
-from codomain.vectors import Floats
 
 
 class _Source(Protocol):

@@ -12,8 +12,8 @@ from typing import IO
 
 import numpy as np
 
+from codomain.arrays import Floats
 from codomain.errors import InputError
-from codomain.vectors import Floats
 
 Batches = Iterator[tuple[list[str], Floats]]
 Bad = Callable[[str], None]

@@ -12,8 +12,8 @@ from typing import IO, Any
 
 import numpy as np
 
+from codomain.arrays import Ragged
 from codomain.errors import InputError, MissingExtra
-from codomain.vectors import Ragged
 
 Batches = Iterable[tuple[Sequence[str], Any]]
 """Ids (n,) and vectors: float32 (n, d), a csr_array or Ragged."""

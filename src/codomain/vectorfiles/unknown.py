@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from codomain.arrays import Floats, Rows
 from codomain.vectorfiles.grams import END, START, gram_hashes, key_hash, random_vector, squeezed, unit
 from codomain.vectorfiles.storage import Slices
-from codomain.vectors import Floats, Rows
 
 CANDIDATES = 200
 """Keys with the most in common whose edits are counted."""

@@ -8,11 +8,11 @@ from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
+from codomain.arrays import Floats, as_float32
 from codomain.codecs.codec import Codec
 from codomain.errors import InputError
 from codomain.vectorfiles.grams import gram_hashes, key_hash, normal
 from codomain.vectorfiles.storage import ArrayFile, fresh_folder, write_array, write_meta
-from codomain.vectors import Floats, as_float32
 
 Dtype = Literal["float32", "float16", "float8_e4m3", "float8_e5m2", "int8", "binary"]
 

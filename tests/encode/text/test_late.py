@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import codomain as cd
+from codomain.arrays import Ragged
 from codomain.errors import PipelineError
 from codomain.registry import stage_class
-from codomain.vectors import Ragged
 
 TEXTS = ["a cat on a mat", "", "The lift of a slender wing at supersonic speed.", "tax law " * 200]
 pytestmark = pytest.mark.needs_learn

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from codomain.arrays import Ragged
 from codomain.errors import InputError
 from codomain.index.array_files import save_arrays
 from codomain.index.stores.disk import DiskStore
 from codomain.index.stores.stores import RamStore, RecomputeStore, widened
 from codomain.trace import collect
-from codomain.vectors import Ragged
 
 RNG = np.random.default_rng(0)
 LENGTHS = RNG.integers(0, 40, 300) * (RNG.random(300) < 0.9)

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from codomain.arrays import Hits
 from codomain.errors import InputError
 from codomain.measure import Run, per_query, spearman
-from codomain.vectors import Hits
 
 
 def ndcg(ranking, grades, k):

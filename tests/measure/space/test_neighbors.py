@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy.stats import skew
 
+from codomain.arrays import unit_rows
 from codomain.errors import InputError
 from codomain.measure.space.neighbors import exact_duplicates, hubness, nearest
-from codomain.vectors import unit_rows
 
 
 def test_the_nearest_others_are_those_of_scikit_learn():

@@ -60,6 +60,22 @@ def test_word_with_changes_shows_what_is_read(text_of):
     assert text_of("a.docx", saved(word)) == "kept new\n\nin a control\n\na link-x"
 
 
+def test_footnotes_of_word_follow_the_text(text_of):
+    docx = pytest.importorskip("docx")
+    from docx.opc.constants import RELATIONSHIP_TYPE
+    from docx.opc.packuri import PackURI
+    from docx.opc.part import Part
+    from docx.oxml.ns import nsdecls
+
+    word = docx.Document()
+    word.add_paragraph("body")
+    xml = f'<w:footnotes {nsdecls("w")}><w:footnote w:id="1"><w:p><w:r><w:footnoteRef/><w:t>a note</w:t></w:r></w:p></w:footnote></w:footnotes>'
+    kind = "application/vnd.openxmlformats-officedocument.wordprocessingml.footnotes+xml"
+    notes = Part(PackURI("/word/footnotes.xml"), kind, xml.encode(), word.part.package)
+    word.part.relate_to(notes, RELATIONSHIP_TYPE.FOOTNOTES)
+    assert text_of("a.docx", saved(word)) == "body\n\na note"
+
+
 def test_a_cell_that_says_it_spans_a_billion_columns(tmp_path, read):
     docx = pytest.importorskip("docx")
     word = docx.Document()
@@ -140,6 +156,19 @@ def test_opendocument_text(tmp_path, read):
     assert (
         record.text == "## A part\n\ntwo  spaces\tand\nline\n\none\n\ntwo\n\na\tb\n\nc\td" and record.title == "Foxes"
     )
+
+
+def test_opendocument_slides(text_of):
+    odfdo = pytest.importorskip("odfdo")
+    deck = odfdo.Document("presentation")
+    deck.body.clear()
+    for head in ("First", "Second"):
+        page = odfdo.DrawPage(head, name=head)
+        title = odfdo.Frame.text_frame(head, presentation_class="title")
+        page.append(title)
+        page.append(odfdo.Frame.text_frame(["one", "two"], presentation_class="outline"))
+        deck.body.append(page)
+    assert text_of("a.odp", saved(deck)) == "## First\n\none\n\ntwo\n\n## Second\n\none\n\ntwo"
 
 
 def test_an_opendocument_table_gives_a_document_a_row(tmp_path, read):

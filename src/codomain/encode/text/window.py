@@ -71,6 +71,14 @@ class WindowedModel:
 
         return np.array([len(ids) for ids in self._token_ids([self._read(text) for text in texts])], np.int64)
 
+    def knows_nothing_of(self, texts: Sequence[str]) -> np.ndarray:
+        """Which texts (n,) have tokens, but none that the model knows: a word of more than a hundred letters, for WordPiece."""
+        import numpy as np
+
+        unknown = getattr(self._model.tokenizer, "unk_token_id", None)
+        found = self._token_ids([self._read(text) for text in texts])
+        return np.array([len(ids) > 0 and all(token == unknown for token in ids) for ids in found], bool)
+
     def _token_ids(self, texts: list[str]) -> list[Sequence[int]]:
         if self._plain_tokenizer is None:
             found = self._model.tokenizer(texts, add_special_tokens=False, truncation=False, verbose=False)
@@ -103,5 +111,5 @@ class WindowedModel:
             warnings.warn(
                 f"{self} reads {window} tokens of a {role}: {which} longer, and what follows is in no vector.",
                 CutWarning,
-                stacklevel=4,
+                stacklevel=5,  # behind the check of every encoder
             )

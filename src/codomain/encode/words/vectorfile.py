@@ -19,8 +19,8 @@ from codomain.stage import check_float
 if TYPE_CHECKING:
     import numpy as np
 
+    from codomain.arrays import Floats
     from codomain.vectorfiles import VectorFile
-    from codomain.vectors import Floats
 
 _WORD_1 = re.compile(r"\w+(?:['-]\w+)*")
 _WORD = re.compile(rf"\w+(?:[{MARKS}]+\w*)*(?:['-]\w+(?:[{MARKS}]+\w*)*)*")

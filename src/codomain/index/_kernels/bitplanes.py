@@ -17,8 +17,8 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from codomain.arrays import Floats, Rows
 from codomain.index._kernels.tiles import LANES
-from codomain.vectors import Floats, Rows
 
 _BLOCK = 32
 """Tiles scored between two looks at the best so far: they stay in the nearest cache for all queries."""

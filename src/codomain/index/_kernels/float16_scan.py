@@ -10,7 +10,7 @@ from __future__ import annotations
 import numkong
 import numpy as np
 
-from codomain.vectors import Floats, Rows
+from codomain.arrays import Floats, Rows
 
 _RESIDUAL = np.float32(2048)
 _ROUNDING = np.float32(1e-5)

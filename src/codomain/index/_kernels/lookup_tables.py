@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, uint64
 
-from codomain.vectors import Floats
+from codomain.arrays import Floats
 
 _STRETCH = uint64(24)
 """Bytes of a row taken at a time: their part of the table, 24 kB, stays in the nearest cache while all rows are read."""

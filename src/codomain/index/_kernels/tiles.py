@@ -6,8 +6,8 @@ from typing import Self
 
 import numpy as np
 
+from codomain.arrays import Rows
 from codomain.index.array_files import GrowableArray
-from codomain.vectors import Rows
 
 LANES = 8
 """Rows of a tile: 64-bit words in the widest registers there are."""

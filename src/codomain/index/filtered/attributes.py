@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from codomain.arrays import Rows
 from codomain.errors import InputError
-from codomain.vectors import Rows
 
 
 class Range(NamedTuple):

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
+from codomain.arrays import Floats, Hits, Packed
 from codomain.codecs.codec import Codec
 from codomain.index.array_files import Arrays
 from codomain.index.diagnostics import Recall, interval
@@ -21,7 +22,6 @@ from codomain.index.scan import Metric
 from codomain.registry import stage
 from codomain.stage import check_float
 from codomain.trace import record
-from codomain.vectors import Floats, Hits, Packed
 
 _SHARES = (1.0, 0.7, 0.5, 0.3, 0.2, 0.1, 0.05, 0.02)
 """Selectivities at which efforts are measured; below the last a scan of the matches is all that is needed."""

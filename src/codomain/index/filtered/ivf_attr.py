@@ -9,6 +9,7 @@ from typing import Any, Literal, Self
 
 import numpy as np
 
+from codomain.arrays import Floats, Hits, Rows, allowed_rows, as_float32, merge_hits, top_k
 from codomain.codecs.codec import Codec
 from codomain.errors import InputError
 from codomain.index.array_files import Arrays, GrowableArray, open_arrays, save_arrays
@@ -22,7 +23,6 @@ from codomain.index.stores.stores import RamStore
 from codomain.registry import stage
 from codomain.stage import check_int
 from codomain.trace import FilterChoice, record
-from codomain.vectors import Floats, Hits, Rows, allowed_rows, as_float32, merge_hits, top_k
 
 _FILE = "lists.npy"
 _GROUP = 8

@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from codomain.arrays import Rows, allowed_rows
 from codomain.trace import FilterChoice
-from codomain.vectors import Rows, allowed_rows
 
 
 class Allowed:

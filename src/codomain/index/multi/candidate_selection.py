@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from codomain.arrays import Floats, Ragged, Rows
 from codomain.index.multi.candidates import Encoding
 from codomain.index.multi.scoring import maxsim
 from codomain.index.scan import best_rows
-from codomain.vectors import Floats, Ragged, Rows
 
 if TYPE_CHECKING:
     from codomain.index.multi.multivector import MultiVector

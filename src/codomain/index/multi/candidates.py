@@ -9,10 +9,10 @@ from typing import Any, Protocol, Self
 
 import numpy as np
 
+from codomain.arrays import Floats, Hits, Ragged, Rows
 from codomain.codecs.codec import Codec
 from codomain.index.multi.scoring import pooled
 from codomain.trace import SearchStats, collect, record
-from codomain.vectors import Floats, Hits, Ragged, Rows
 
 
 class Encoding(Protocol):

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
+from codomain.arrays import Floats, Hits, Ragged, Rows, allowed_rows, as_ragged, top_k
 from codomain.codecs.codec import Codec
 from codomain.errors import InputError
 from codomain.index.array_files import open_arrays, part_folder, save_arrays
@@ -22,7 +23,6 @@ from codomain.index.scan import best_rows
 from codomain.registry import stage
 from codomain.stage import check_int
 from codomain.trace import record
-from codomain.vectors import Floats, Hits, Ragged, Rows, allowed_rows, as_ragged, top_k
 
 _BLOCK = 1024
 """Documents scored at a time where all of them are."""

@@ -15,8 +15,8 @@ from typing import Literal, Self
 
 import numpy as np
 
+from codomain.arrays import Floats, Ragged, Rows
 from codomain.stage import check_int
-from codomain.vectors import Floats, Ragged, Rows
 
 LARGEST_K_SIM = 16
 """65,536 cells."""

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
+from codomain.arrays import Floats, Hits, Ragged, Rows, allowed_rows, as_ragged
 from codomain.codecs.codec import Codec
 from codomain.contracts import RowReader
 from codomain.errors import InputError
@@ -23,7 +24,6 @@ from codomain.index.rescore import settled
 from codomain.registry import stage
 from codomain.stage import Stage, check_float, check_int
 from codomain.trace import record
-from codomain.vectors import Floats, Hits, Ragged, Rows, allowed_rows, as_ragged
 
 _EXACT = 1 << 22
 """Numbers of all documents together up to which the score itself takes a few milliseconds: no candidates are chosen."""

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from codomain.arrays import Floats, Ragged
 from codomain.index.multi.scoring import pooled
-from codomain.vectors import Floats, Ragged
 
 
 def farthest_first(vectors: Ragged, most: int) -> Ragged:

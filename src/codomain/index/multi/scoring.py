@@ -13,7 +13,7 @@ import math
 
 import numpy as np
 
-from codomain.vectors import Floats, Ragged
+from codomain.arrays import Floats, Ragged
 
 
 def maxsim(queries: Ragged, documents: Ragged, anchor: float = 0.0) -> Floats:

@@ -9,6 +9,7 @@ from typing import Any, Literal, Self, get_args
 
 import numpy as np
 
+from codomain.arrays import Ragged, Rows, as_ragged
 from codomain.codecs.codec import Codec
 from codomain.contracts import FineStore, RowReader
 from codomain.errors import InputError
@@ -16,7 +17,6 @@ from codomain.index.array_files import GrowableArray
 from codomain.index.stores.disk import DiskStore
 from codomain.index.stores.stores import RamStore, RecomputeStore, widened
 from codomain.trace import record
-from codomain.vectors import Ragged, Rows, as_ragged
 
 Where = Literal["ram", "disk", "recompute"]
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from codomain.vectors import Floats, Rows
+from codomain.arrays import Floats, Rows
 
 BEST, NEW, MERGE, SPLIT = 0, 1, 2, 3
 

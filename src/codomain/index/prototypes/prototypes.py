@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 
+from codomain.arrays import Floats, Hits, Rows, allowed_rows, as_float32, top_k
 from codomain.codecs.codec import Codec
 from codomain.errors import InputError, MissingExtra
 from codomain.index.array_files import open_arrays, save_arrays
@@ -17,7 +18,6 @@ from codomain.index.prototypes.whitening import Whitening
 from codomain.registry import stage
 from codomain.stage import check_float, check_int
 from codomain.trace import record
-from codomain.vectors import Floats, Hits, Rows, allowed_rows, as_float32, top_k
 
 if TYPE_CHECKING:
     from codomain.index.prototypes.tree import Prototype

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from codomain.arrays import Floats, Rows
 from codomain.index.prototypes import _kernels as kernels
-from codomain.vectors import Floats, Rows
 
 _NODES = 2048
 """Nodes whose precisions are made at a time."""

@@ -6,7 +6,7 @@ from typing import NamedTuple, Self
 
 import numpy as np
 
-from codomain.vectors import Floats
+from codomain.arrays import Floats
 
 _FLAT = 1e-6
 """Share of the largest variance below which a direction says nothing."""

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from codomain.vectors import Floats
+from codomain.arrays import Floats
 
 CENTROIDS = 256
 _SAMPLE = 64 * CENTROIDS

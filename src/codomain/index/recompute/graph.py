@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from codomain.arrays import Floats, Rows
 from codomain.index.recompute import walk
-from codomain.vectors import Floats, Rows
 
 EF_CONSTRUCTION, FULL = 128, 30
 """The paper's settings of the graph that is thinned afterwards: efConstruction 128, M 30."""

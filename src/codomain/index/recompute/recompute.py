@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 
+from codomain.arrays import Floats, Hits, Rows, allowed_rows, as_float32, top_k
 from codomain.codecs.codec import Codec
 from codomain.contracts import RowReader
 from codomain.errors import InputError, MissingExtra
@@ -18,7 +19,6 @@ from codomain.index.stores.stores import RecomputeStore
 from codomain.registry import stage
 from codomain.stage import check_float, check_int
 from codomain.trace import record
-from codomain.vectors import Floats, Hits, Rows, allowed_rows, as_float32, top_k
 
 if TYPE_CHECKING:
     from codomain.index.recompute.codes import Codebook

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from codomain.arrays import Floats, Rows
 from codomain.index.recompute import walk
 from codomain.index.recompute.codes import Codebook
 from codomain.index.recompute.graph import Graph
-from codomain.vectors import Floats, Rows
 
 Fetch = Callable[[Rows], Floats]
 

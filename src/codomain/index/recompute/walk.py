@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from codomain.vectors import Floats, Rows
+from codomain.arrays import Floats, Rows
 
 UNSEEN, SEEN, WANTED = 0, 1, 2
 

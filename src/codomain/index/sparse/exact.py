@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from codomain.arrays import Floats, Hits, Rows, merge_hits
 from codomain.errors import MissingExtra
 from codomain.index.scan import best_rows
 from codomain.index.sparse.posting_lists import PostingLists
 from codomain.trace import record
-from codomain.vectors import Floats, Hits, Rows, merge_hits
 
 _POSTING, _SCORE, _LOOKUP = 1.0, 0.05, 12.0
 """What a posting, a score and the look-up of a row in a list cost, in nanoseconds; measured on lists of some thousands."""

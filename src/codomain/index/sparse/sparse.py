@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
+from codomain.arrays import Hits, Rows, allowed_rows, as_sparse, merge_hits
 from codomain.errors import InputError
 from codomain.index.array_files import open_arrays, save_arrays
 from codomain.index.base import IndexStage
@@ -20,7 +21,6 @@ from codomain.index.sparse.tuning import SparseSettings, SparseTrial, suggest, t
 from codomain.registry import stage
 from codomain.stage import check_float, check_int
 from codomain.trace import record
-from codomain.vectors import Hits, Rows, allowed_rows, as_sparse, merge_hits
 
 Weighting = Literal["dot", "idf", "bm25"]
 Backend = Literal["auto", "exact", "seismic"]

@@ -12,10 +12,10 @@ from typing import BinaryIO, NamedTuple, Self
 
 import numpy as np
 
+from codomain.arrays import Floats, Ragged, Rows
 from codomain.errors import InputError
 from codomain.index.stores.stores import widened
 from codomain.trace import record
-from codomain.vectors import Floats, Ragged, Rows
 
 _GAP = 16 << 10
 """Bytes between two records up to which both are read at once: a read costs more than so many bytes."""

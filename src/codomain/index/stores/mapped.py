@@ -8,11 +8,11 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from codomain.arrays import Floats, Rows
 from codomain.codecs.codec import Codec
 from codomain.errors import InputError
 from codomain.npy import open_npy
 from codomain.trace import record
-from codomain.vectors import Floats, Rows
 
 _PAGE = mmap.PAGESIZE
 _TOGETHER = 1 << 14

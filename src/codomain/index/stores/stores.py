@@ -9,10 +9,10 @@ from collections import OrderedDict
 
 import numpy as np
 
+from codomain.arrays import Floats, Ragged, Rows
 from codomain.codecs.codec import Codec
 from codomain.contracts import RowReader
 from codomain.trace import record
-from codomain.vectors import Floats, Ragged, Rows
 
 _WIDENED = 512
 """Rows of float16 widened at a time: what is made in the cache is seven times faster than numpy's own conversion."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from codomain.arrays import Floats, as_float32
 from codomain.errors import InputError
 from codomain.learn.mining.table import CandidateTable
 from codomain.registry import register
 from codomain.stage import check_float, check_int
-from codomain.vectors import Floats, as_float32
 
 _BLOCK = 512
 """Queries that are searched for together."""

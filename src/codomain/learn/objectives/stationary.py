@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, normalize
 
+from codomain.arrays import Floats
 from codomain.learn.contracts import Objective
 from codomain.registry import register
 from codomain.stage import check_float, check_int
-from codomain.vectors import Floats
 
 
 def simplex(K: int) -> Floats:

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from codomain.arrays import Rows
 from codomain.errors import InputError
 from codomain.items import Item, Media, as_item, from_json, key_of, to_json
 from codomain.kinds import MODALITIES
 from codomain.measure.data.datasets import Dataset, Qrels
-from codomain.vectors import Rows
 
 if TYPE_CHECKING:
     from codomain.store import Collection

@@ -10,9 +10,9 @@ from typing import Any, Literal
 
 import numpy as np
 
+from codomain.arrays import Ragged
 from codomain.contracts import Encoder
 from codomain.progress import Progress
-from codomain.vectors import Ragged
 
 
 def cache_folder() -> Path:

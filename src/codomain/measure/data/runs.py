@@ -10,8 +10,8 @@ from urllib.parse import quote, unquote
 
 import numpy as np
 
+from codomain.arrays import Hits
 from codomain.errors import InputError
-from codomain.vectors import Hits
 
 
 @dataclass

@@ -10,10 +10,10 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from codomain.arrays import Floats, Rows, unit_rows
 from codomain.errors import InputError
 from codomain.measure.metrics.retrieval import spearman
 from codomain.measure.space.neighbors import nearest
-from codomain.vectors import Floats, Rows, unit_rows
 
 _ITERATIONS = 20
 _BLOCK = 2_000

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from codomain.arrays import Floats, Rows, unit_rows
 from codomain.errors import InputError
-from codomain.vectors import Floats, Rows, unit_rows
 
 _WORD = re.compile(r"[^\W\d_][\w'-]*[^\W_]")
 _PRIOR = 1_000.0

@@ -13,11 +13,11 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from codomain.arrays import Floats, Rows, unit_rows
 from codomain.contracts import Encoder
 from codomain.errors import InputError, MissingExtra
 from codomain.index.flat import Flat
 from codomain.measure.probes.perturbations import DEFAULT, Perturbation
-from codomain.vectors import Floats, Rows, unit_rows
 
 Decision = Literal["neighbors", "centroid", "logistic"]
 

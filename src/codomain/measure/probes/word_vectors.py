@@ -10,10 +10,10 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from codomain.arrays import Floats, unit_rows
 from codomain.errors import InputError
 from codomain.measure.metrics.retrieval import spearman
 from codomain.measure.probes.curation import kmeans
-from codomain.vectors import Floats, unit_rows
 
 Words = Any
 """Where vectors of words come from: a `codomain.vectorfiles.VectorFile`, a dict from word to vector (d,), or an encoder."""

@@ -14,10 +14,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from codomain.arrays import Floats, as_float32, unit_rows
 from codomain.errors import InputError
 from codomain.index.flat import Flat
 from codomain.measure.space.neighbors import nearest
-from codomain.vectors import Floats, as_float32, unit_rows
 
 Ranked = NDArray[np.integer]
 """Rows (q, k), the best first."""

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from codomain.arrays import Floats, as_float32
 from codomain.errors import InputError
-from codomain.vectors import Floats, as_float32
 
 
 def compatibility_matrix(

@@ -14,6 +14,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from codomain.arrays import Floats, as_float32
 from codomain.codecs.codec import Codec
 from codomain.errors import InputError
 from codomain.index.flat import Flat
@@ -23,7 +24,6 @@ from codomain.measure.metrics.significance import Comparison, interval
 from codomain.measure.metrics.significance import compare as paired
 from codomain.pipeline import pipeline
 from codomain.transform.estimator import Estimator
-from codomain.vectors import Floats, as_float32
 
 Right = NDArray[np.integer] | Sequence[int] | Sequence[Mapping[int, int]]
 """For each query the row of its document, or rows with their grades."""

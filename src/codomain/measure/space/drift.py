@@ -14,8 +14,8 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from codomain.arrays import Floats, as_float32, unit_rows
 from codomain.errors import InputError, MissingExtra
-from codomain.vectors import Floats, as_float32, unit_rows
 
 Distance = Literal["cosine", "chord"]
 Alternative = Literal["two-sided", "outlying"]

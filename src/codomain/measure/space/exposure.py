@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from codomain.arrays import Floats
 from codomain.errors import InputError
 from codomain.measure.metrics.significance import interval
 from codomain.transform.align.unpaired import UnpairedAlign
-from codomain.vectors import Floats
 
 _BLOCK = 1024
 

@@ -7,11 +7,11 @@ from typing import Literal
 
 import numpy as np
 
+from codomain.arrays import Floats, as_float32
 from codomain.errors import InputError
 from codomain.index.diagnostics import lid
 from codomain.index.flat import Flat
 from codomain.transform.dimension import neighbor_distances, twonn
-from codomain.vectors import Floats, as_float32
 
 _LEFT_OUT = 0.1
 """Share of the largest ratios that the fitted line of TwoNN leaves out, as its paper does."""

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from codomain.arrays import Floats, Rows, as_float32
 from codomain.index.diagnostics import lid_of
 from codomain.index.flat import Flat
 from codomain.index.hnsw import HNSW
-from codomain.vectors import Floats, Rows, as_float32
 
 _ROUNDS = 10
 """Of k-means."""

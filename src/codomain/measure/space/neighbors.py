@@ -9,9 +9,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from codomain.arrays import Floats, Hits, unit_rows
 from codomain.errors import InputError
 from codomain.index.flat import Flat
-from codomain.vectors import Floats, Hits, unit_rows
 
 _BLOCK = 2_000
 

@@ -14,9 +14,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from codomain.arrays import Floats, unit_rows
 from codomain.errors import InputError
 from codomain.index.flat import Flat
-from codomain.vectors import Floats, unit_rows
 
 Target = Literal["f1"] | tuple[Literal["precision", "recall"], float]
 Values = NDArray[np.float64]

@@ -8,8 +8,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from codomain.arrays import Floats, Rows, unit_rows
 from codomain.errors import InputError
-from codomain.vectors import Floats, Rows, unit_rows
 
 _BLOCK = 1_000
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
+from codomain.arrays import Floats, unit_rows
 from codomain.errors import InputError, MissingExtra
 from codomain.progress import Progress, counter
 from codomain.registry import stage_class
-from codomain.vectors import Floats, unit_rows
 
 if TYPE_CHECKING:
     from codomain.store import Collection
@@ -158,8 +158,8 @@ def _by_vectors(collection: Collection, where: Any, least: float, progress: Prog
 
 def vectors_of(collection: Collection, where: Any) -> tuple[list[str], Floats, list[int]]:
     """Ids, vectors (n, d) and lengths of the texts of documents, in the order of adding."""
-    from codomain.store.by_vector import document_vectors
     from codomain.store.filters.where import parse_where
+    from codomain.store.reading.by_vector import document_vectors
 
     with collection.snapshot():
         found = list(collection.backend.documents.export(None if where is None else parse_where(where)))

@@ -7,13 +7,13 @@ from typing import ClassVar, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
+from codomain.arrays import Floats
 from codomain.measure.data.datasets import Dataset
 from codomain.measure.metrics.corpus_level import Ranked, Repeated
 from codomain.measure.metrics.significance import Values, interval
 from codomain.measure.tasks.bitext import bitext
 from codomain.measure.tasks.vector_tasks import clusters, cosine_of_pairs, linear_probe, ranked
 from codomain.registry import register
-from codomain.vectors import Floats
 
 
 class Measured(NamedTuple):

@@ -8,9 +8,9 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from codomain.arrays import Floats, unit_rows
 from codomain.errors import InputError
 from codomain.index.flat import Flat
-from codomain.vectors import Floats, unit_rows
 
 
 class KNNLabels:

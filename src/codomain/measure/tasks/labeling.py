@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from codomain.arrays import Floats, unit_rows
 from codomain.errors import InputError
 from codomain.measure.metrics.classification import Score, accuracy, macro_f1
 from codomain.measure.tasks.knn_labels import KNNLabels
 from codomain.measure.tasks.zero_shot import LabelCentroidClassifier
-from codomain.vectors import Floats, unit_rows
 
 if TYPE_CHECKING:
     from codomain.store import Collection
-    from codomain.store.branch import StoredBranch
+    from codomain.store.branches.branch import StoredBranch
 
 _FOLDS = 5
 

@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
+from codomain.arrays import Floats, Hits, as_float32
 from codomain.errors import InputError
 from codomain.pipeline import Pipeline, pipeline
 from codomain.plan import Branch, branches, first_dense, plan
 from codomain.retriever import Retriever
 from codomain.stage import Stage
-from codomain.vectors import Floats, Hits, as_float32
 
 _TOGETHER = 256
 """Queries searched at once."""

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from codomain.arrays import unit_rows
 from codomain.errors import InputError, MissingExtra
 from codomain.measure.tasks.duplicates import vectors_of
-from codomain.vectors import unit_rows
 
 if TYPE_CHECKING:
     from codomain.store import Collection

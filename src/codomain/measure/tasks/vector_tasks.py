@@ -12,11 +12,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from codomain.arrays import Floats, unit_rows
 from codomain.errors import InputError, MissingExtra
 from codomain.measure.metrics.corpus_level import Ranked, Repeated
 from codomain.measure.metrics.significance import Values, sharing
 from codomain.measure.threads import threads
-from codomain.vectors import Floats, unit_rows
 
 _PROBE_C = 0.01
 """Strength of the probe's penalty, for vectors whose coordinates have a mean square of one; the same for all encoders."""

@@ -9,8 +9,8 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from codomain.arrays import Floats, as_float32, unit_rows
 from codomain.errors import InputError, MissingExtra
-from codomain.vectors import Floats, as_float32, unit_rows
 
 _SHARE = 0.02
 _NOISE = 0.99

@@ -6,11 +6,14 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
+from codomain.read.encodings import looks_binary
 from codomain.read.files import OnFault, SourceFile, reader
-from codomain.read.text.tables import Broken, Row
+from codomain.read.text.documents import read_text
+from codomain.read.text.tables import Broken, NoTable, Row
 from codomain.read.unpack import seekable
 
 _ROWS = 1024
+_MARKS = (b"ARROW1", b"FEA1", b"\xff\xff\xff\xff")
 
 
 @reader("parquet", suffixes=(".parquet",), rows=True, what="a Parquet file", extra="parquet")
@@ -22,14 +25,23 @@ def read_parquet(file: SourceFile, broken: Broken, on_bad: OnFault | None = None
         yield from _rows(table.iter_batches(batch_size=_ROWS), broken)
 
 
-@reader("arrow", suffixes=(".arrow", ".arrows", ".ipc", ".feather"), rows=True, what="an Arrow file", extra="parquet")
+@reader(
+    "arrow",
+    suffixes=(".arrow", ".arrows", ".ipc", ".feather"),
+    rows=True,
+    what="an Arrow file",
+    extra="parquet",
+    whole=read_text,
+)
 def read_arrow(file: SourceFile, broken: Broken, on_bad: OnFault | None = None) -> Iterator[Row]:
     """Rows of an Arrow file, a stream of Arrow batches, or Feather; a number that is NaN counts as missing."""
-    import pyarrow as pa
-
     with seekable(file.path, file.label) as stream:
-        start = stream.read(8)
+        start = stream.read(1024)
         stream.seek(0)
+        if start and not start.startswith(_MARKS) and not looks_binary(start):
+            raise NoTable  # a text by that name, such as one on arrow keys
+        import pyarrow as pa
+
         if start.startswith(b"ARROW1"):  # also what Feather is since version 2
             opened = pa.ipc.open_file(stream)
             batches = (opened.get_batch(number) for number in range(opened.num_record_batches))

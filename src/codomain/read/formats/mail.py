@@ -29,7 +29,7 @@ def read_eml(file: SourceFile, on_bad: OnFault | None) -> Document:
     return Document(text, title, False, fields)
 
 
-@reader("mbox", suffixes=(".mbox", ".mbx"), rows=True, what="a mailbox")
+@reader("mbox", suffixes=(".mbox",), rows=True, what="a mailbox")
 def read_mbox(file: SourceFile, broken: Broken, on_bad: OnFault | None = None) -> Iterator[Row]:
     """The letters of a mailbox, each under its Message-ID; one that comes again is passed over and reported."""
     seen: dict[str, int] = {}

@@ -27,7 +27,7 @@ def read_csv(file: SourceFile, broken: Broken, on_bad: OnFault | None = None) ->
     yield from _read(file, broken, on_bad, ",;\t|")
 
 
-@reader("tsv", suffixes=(".tsv", ".tab"), rows=True, what="a table of tabs")
+@reader("tsv", suffixes=(".tsv",), rows=True, what="a table of tabs")
 def read_tsv(file: SourceFile, broken: Broken, on_bad: OnFault | None = None) -> Iterator[Row]:
     """Cells between tabs; the first line has their names."""
     yield from _read(file, broken, on_bad, "\t;|,")

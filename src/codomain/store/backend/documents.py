@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from codomain.arrays import Rows as RowNumbers
 from codomain.items import Media
 from codomain.store.backend.values import (
     ChunkFields,
@@ -17,7 +18,6 @@ from codomain.store.backend.values import (
     StoredDocument,
 )
 from codomain.store.filters.where import Where
-from codomain.vectors import Rows as RowNumbers
 
 
 class Documents(Protocol):

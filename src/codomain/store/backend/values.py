@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from codomain.vectors import Floats
+from codomain.arrays import Floats
 
 
 class StoredDocument(NamedTuple):

@@ -7,8 +7,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from codomain.arrays import Floats
 from codomain.store.backend.values import Detached, Entry, StoredBlock, UnreadCounts
-from codomain.vectors import Floats
 
 
 class Branches(Protocol):

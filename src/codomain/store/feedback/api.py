@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from codomain.arrays import Floats, as_float32
 from codomain.errors import InputError, PipelineError, StoreError
 from codomain.store.feedback.replay import catch_up, correctable
 from codomain.store.ids import DocumentId, document_ids
-from codomain.store.search import checked_text
-from codomain.vectors import Floats, as_float32
+from codomain.store.reading.search import checked_text
 
 if TYPE_CHECKING:
     from codomain.store.collection import Collection

@@ -9,12 +9,12 @@ from typing import Any, cast
 
 import numpy as np
 
+from codomain.arrays import Floats, Hits, Rows, as_float32, merge_hits, top_k
 from codomain.codecs.codec import Codec
 from codomain.index.array_files import GrowableArray
 from codomain.index.rescore import PairScorer, to_be_merged
 from codomain.index.scan import Metric, scan
 from codomain.store.backend import Backend
-from codomain.vectors import Floats, Hits, Rows, as_float32, merge_hits, top_k
 
 _FEW = 64
 """Corrected rows up to which an index is asked for that many hits more, rather than for hits among all other rows."""

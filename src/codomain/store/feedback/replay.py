@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from codomain.arrays import Floats, as_float32
 from codomain.store.backend.values import Entry
 from codomain.store.feedback.corrections import CorrectedVectors, reach, read, write
 from codomain.transform.adapt.items import OnlineItems, coefficients
-from codomain.vectors import Floats, as_float32
 
 if TYPE_CHECKING:
-    from codomain.store.branch import StoredBranch
+    from codomain.store.branches.branch import StoredBranch
     from codomain.store.collection import Collection
 
 _AT_ONCE = 64

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from codomain import __version__
-from codomain.notices import notice
+from codomain.errors import notice
 from codomain.store.backend import Backend
+from codomain.store.branches.index_files import IndexFiles
 from codomain.store.filters.where import OWN_FIELDS, Where, fields_of
-from codomain.store.index_files import IndexFiles
 from codomain.trace import FilterChoice, collect, record
 
 if TYPE_CHECKING:  # a search without a filter does not need them

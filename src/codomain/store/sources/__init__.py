@@ -1,5 +1,6 @@
 """What becomes of files that moved, vanished, or whose documents were deleted by hand.
 
+file_sync.py   a collection that follows the files it was made from
 moves.py       files that are somewhere else keep their documents and vectors
 vanished.py    documents whose files are gone
 exclusions.py  deleted documents that stay deleted

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from codomain.errors import InputError, MissingExtra
 from codomain.read.files import COLLECTION
 from codomain.read.remote import is_remote
-from codomain.store.file_sync import IndexReport, index_files
+from codomain.store.sources.file_sync import IndexReport, index_files
 
 if TYPE_CHECKING:
     from codomain.store.collection import Collection

@@ -14,7 +14,7 @@ from codomain.store.backend.values import Detached, Entry
 from codomain.store.sqlite.schema import LISTED, Tables
 
 if TYPE_CHECKING:
-    from codomain.vectors import Floats
+    from codomain.arrays import Floats
 
 
 def version(db: sqlite3.Connection) -> int | None:

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from codomain.arrays import Rows
 from codomain.store.backend.values import ChunkFields
 from codomain.store.filters.where import Where
 from codomain.store.sqlite.filters import COLUMNS, json_path, to_sql
 from codomain.store.sqlite.schema import Tables, bring_up_to_date, has_table
-from codomain.vectors import Rows
 
 _CHUNKS = "FROM chunks c JOIN documents d ON d.id = c.document LEFT JOIN sources s ON s.id = d.source"
 

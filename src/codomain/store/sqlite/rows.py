@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
+from codomain.arrays import Rows
 from codomain.store.backend.values import ChunkHit, ChunkText, StoredChunk
 from codomain.store.sqlite.feedback import renumber_corrections
 from codomain.store.sqlite.schema import LISTED, Tables, has_table
 from codomain.store.sqlite.unread import renumber_unread
-from codomain.vectors import Rows
 
 _BELOW = "FROM tombstones WHERE row < ifnull(?, 9223372036854775807)"
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from codomain.arrays import Rows
 from codomain.encode.text.window import CutWarning
 from codomain.errors import InputError, PipelineError, StoreError
 from codomain.pipeline import Pipeline
@@ -15,18 +16,17 @@ from codomain.plan import PlanNode, branches, encode_queries, plan
 from codomain.progress import Progress, counter
 from codomain.registry import require
 from codomain.stage import Stage
-from codomain.store.blocks import joined
-from codomain.store.branch import LEAST_TO_FIT, MOST_TO_FIT, StoredBranch
+from codomain.store.branches.blocks import joined
+from codomain.store.branches.branch import LEAST_TO_FIT, MOST_TO_FIT, StoredBranch
+from codomain.store.chunking.rechunk import rechunk
+from codomain.store.chunking.unread import cut_by
 from codomain.store.maintenance import fit_waiting
-from codomain.store.passages import passages_of
-from codomain.store.rechunk import rechunk
-from codomain.store.unread import cut_by
+from codomain.store.reading.passages import passages_of
 from codomain.store.upgrade.bridge import Bridge, Sample, Side, fit, question
 from codomain.store.upgrade.roles import recorded, stored_dim
 from codomain.store.upgrade.state import Mode, UpgradeState, next_generation
 from codomain.store.upgrade.target import target
 from codomain.store.upgrade.vector_source import source_of
-from codomain.vectors import Rows
 
 if TYPE_CHECKING:
     from codomain.store.collection import Collection

@@ -14,9 +14,9 @@ from typing import Any, Literal, cast
 
 import numpy as np
 
+from codomain.arrays import Floats
 from codomain.errors import InputError
 from codomain.index.flat import Flat
-from codomain.vectors import Floats
 
 Space = Literal["encoder", "stored"]
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from codomain.arrays import Hits, merge_hits
 from codomain.index.rescore import to_be_merged
 from codomain.plan import Branch
-from codomain.store.branch import StoredBranch
+from codomain.store.branches.branch import StoredBranch
 from codomain.store.upgrade.bridge import Bridge
-from codomain.vectors import Hits, merge_hits
 
 
 class BridgedBranch:

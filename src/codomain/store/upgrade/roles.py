@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from codomain.encode.frozen import FrozenEncoder
 from codomain.plan import Branch, PlanNode, branches
 from codomain.store.backend import Backend
-from codomain.store.branch import StoredBranch
+from codomain.store.branches.branch import StoredBranch
 from codomain.store.upgrade.state import UpgradeState
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from codomain.store.branch import StoredBranch
-from codomain.vectors import Rows
+from codomain.arrays import Rows
+from codomain.store.branches.branch import StoredBranch
 
 _PRECISE = ("float32", "float16", "float8_e4m3", "float8_e5m2", "int8")
 """Formats that are near enough to what the encoder returned for other transforms to be made from them."""

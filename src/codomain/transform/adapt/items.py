@@ -6,9 +6,9 @@ from typing import NamedTuple, Self
 
 import numpy as np
 
+from codomain.arrays import Floats, Rows, as_float32
 from codomain.errors import InputError
 from codomain.stage import check_float, check_int
-from codomain.vectors import Floats, Rows, as_float32
 
 _ARRAYS = ("start", "theta", "born", "gone")
 _JOURNAL = ("queries", "chosen", "success", "weight", "shown", "shown_ends")

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 
+from codomain.arrays import Floats, Kind, unit_rows
 from codomain.errors import MissingExtra
 from codomain.stage import check_float, check_int
 from codomain.transform.align.align import paired
 from codomain.transform.estimator import Estimator, VectorError
-from codomain.vectors import Floats, Kind, unit_rows
 
 if TYPE_CHECKING:
     from codomain.transform.training.adapter import PairSplit

@@ -7,10 +7,10 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from codomain.arrays import Floats, Kind, unit_rows
 from codomain.errors import MissingExtra
 from codomain.stage import check_float, check_int
 from codomain.transform.estimator import Estimator, VectorError
-from codomain.vectors import Floats, Kind, unit_rows
 
 
 class AdversarialTranslator(Estimator):

@@ -7,10 +7,10 @@ from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
+from codomain.arrays import Floats, Kind
 from codomain.stage import check_int
 from codomain.transform.align.maps import Doubles, Map, drift, identity, lowrank, procrustes, ridge, unit
 from codomain.transform.estimator import Estimator, VectorError
-from codomain.vectors import Floats, Kind
 
 Method = Literal["auto", "identity", "drift", "procrustes", "lowrank", "ridge"]
 

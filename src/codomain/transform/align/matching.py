@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from codomain.arrays import Floats
 from codomain.transform.align.maps import Doubles, unit
-from codomain.vectors import Floats
 
 _SINKHORN_ROWS = 2000
 """Vectors on a side of one Sinkhorn plan at most: it is a dense matrix of float64."""

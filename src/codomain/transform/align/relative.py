@@ -6,10 +6,10 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
+from codomain.arrays import Floats, Kind
 from codomain.stage import check_int
 from codomain.transform.align.maps import Doubles, unit
 from codomain.transform.estimator import Estimator
-from codomain.vectors import Floats, Kind
 
 _WHITEN = 1e-2
 """Share of the mean eigenvalue that is added before whitening: directions that the anchors do not span stay small."""

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Literal, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from codomain.arrays import Floats, Kind
 from codomain.stage import check_int
 from codomain.transform.align.maps import Doubles, Map, orthogonal, unit
 from codomain.transform.align.matching import (
@@ -19,7 +20,6 @@ from codomain.transform.align.matching import (
     similarity,
 )
 from codomain.transform.estimator import Estimator, VectorError
-from codomain.vectors import Floats, Kind
 
 _CLUSTERS = (12, 20)
 """Numbers of clusters that "auto" tries."""

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, normalize
 
+from codomain.arrays import Floats
 from codomain.transform.adapt.low_rank import ALPHAS, residual
 from codomain.transform.align.maps import Doubles
 from codomain.transform.training.loop import Loop, Update, seeded
-from codomain.vectors import Floats
 
 if TYPE_CHECKING:
     from codomain.transform.adapt.low_rank import LowRankAdapter

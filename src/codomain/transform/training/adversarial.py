@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
+from codomain.arrays import Floats
 from codomain.transform.training.loop import Loop, Update, seeded
-from codomain.vectors import Floats
 
 if TYPE_CHECKING:
     from codomain.transform.align.adversarial import AdversarialTranslator

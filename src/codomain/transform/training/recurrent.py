@@ -14,11 +14,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
+from codomain.arrays import Floats, as_float32
 from codomain.codecs.codec import Codec
 from codomain.errors import InputError
 from codomain.stage import check_int
 from codomain.transform.training.loop import Loop, Update, seeded
-from codomain.vectors import Floats, as_float32
 
 _BATCH = 512
 _RATE = 0.08

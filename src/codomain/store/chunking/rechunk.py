@@ -13,9 +13,9 @@ from codomain.errors import StoreError
 from codomain.progress import Progress, counter
 from codomain.read.record import Record
 from codomain.read.text.fitting import Limit
-from codomain.store.ingest import AddReport, chunks_of, has_headings, write_again
-from codomain.store.passages import passages_of
-from codomain.store.unread import limits, remember_windows
+from codomain.store.chunking.unread import limits, remember_windows
+from codomain.store.reading.passages import passages_of
+from codomain.store.writing.ingest import AddReport, chunks_of, has_headings, write_again
 
 if TYPE_CHECKING:
     from codomain.store.collection import Collection

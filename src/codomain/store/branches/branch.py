@@ -1,6 +1,6 @@
 """One retrieval branch of a collection: its vectors in the database, its index beside it, and the rows newer than the index.
 
-The blocks in the database are the truth; `codomain.store.index_files` keeps what `reindex` builds from them.
+The blocks in the database are the truth; `codomain.store.branches.index_files` keeps what `reindex` builds from them.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any, cast
 import numpy as np
 
 from codomain import __version__
+from codomain.arrays import Hits, Rows, merge_hits
 from codomain.contracts import Index
 from codomain.encode.frozen import as_stored
 from codomain.encode.text.encoder import TEXT_VERSION
@@ -22,12 +23,11 @@ from codomain.items import Item
 from codomain.plan import Branch
 from codomain.registry import stage_class
 from codomain.store.backend import Backend
-from codomain.store.blocks import Blocks, count, joined, part
+from codomain.store.branches.blocks import Blocks, count, joined, part
+from codomain.store.branches.index_files import IndexFiles
+from codomain.store.branches.transform_state import dump_transforms, restore_transforms
 from codomain.store.feedback.corrections import CorrectedVectors, ScoringSpace, read
-from codomain.store.index_files import IndexFiles
-from codomain.store.passages import items_of, passages, passages_of
-from codomain.store.transform_state import dump_transforms, restore_transforms
-from codomain.vectors import Hits, Rows, merge_hits
+from codomain.store.reading.passages import items_of, passages, passages_of
 
 LEAST_TO_FIT = 1_000
 MOST_TO_FIT = 50_000

@@ -9,6 +9,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, NoReturn, Protocol
 
+from codomain.arrays import as_float32
 from codomain.errors import InputError, MissingExtra
 from codomain.items import Item, Media, from_json, to_json
 from codomain.plan import modalities_of
@@ -18,11 +19,10 @@ from codomain.read.metadata import flatten
 from codomain.read.text.tables import rows
 from codomain.store.backend import Backend
 from codomain.store.backend.choose import open_backend
-from codomain.store.by_vector import document_vectors
 from codomain.store.collection import Collection
 from codomain.store.filters.where import Where, parse_where
-from codomain.store.ingest import AddReport, has_headings
-from codomain.vectors import as_float32
+from codomain.store.reading.by_vector import document_vectors
+from codomain.store.writing.ingest import AddReport, has_headings
 
 _ROWS_A_GROUP = 4_096
 _TEXTS = ("id", "title", "text", "source")

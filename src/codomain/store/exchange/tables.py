@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from codomain.errors import InputError, MissingExtra
-from codomain.notices import notice
-from codomain.store.by_vector import document_vectors
+from codomain.errors import InputError, MissingExtra, notice
 from codomain.store.filters.where import Where, parse_where
+from codomain.store.reading.by_vector import document_vectors
 
 if TYPE_CHECKING:
     from codomain.store.collection import Collection

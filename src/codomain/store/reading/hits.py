@@ -7,12 +7,15 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+from codomain.arrays import Floats, Rows
 from codomain.plan import BranchScores
 from codomain.store.backend import Backend
-from codomain.vectors import Floats, Rows
 
 _SHOWN = 300
 """Characters of a passage that a notebook shows."""
+
+_FIRST = 4
+"""Rows for each document that is wanted, whose documents are looked up at first."""
 
 Found = dict[int, tuple[int, float]]
 """Documents by number, best first: their best row and its score."""
@@ -56,22 +59,25 @@ class Answers(list[Hit]):
 
 def best_documents(backend: Backend, rows: Rows, scores: Floats, k: int, max_per_source: int | None = None) -> Found:
     """The first k documents among one query's hits, so many of a source at most; documents without a source are not counted."""
-    rows, scores = rows[rows >= 0], scores[: int((rows >= 0).sum())]
-    owner = backend.rows.owners(rows)
-    sources = {} if max_per_source is None else backend.documents.sources(sorted({*owner.values()}))
+    number = int((rows >= 0).sum())
     taken: Counter[int] = Counter()
     found: Found = {}
-    for row, score in zip(rows.tolist(), scores.tolist(), strict=True):
-        if len(found) == k:
-            break
-        if row not in owner or owner[row] in found:
-            continue
-        source = sources.get(owner[row])
-        if source is not None and max_per_source is not None:
-            if taken[source] == max_per_source:
+    start, stop = 0, min(_FIRST * k, number)
+    while start < number and len(found) < k:  # most often the first rows are of enough documents
+        owner = backend.rows.owners(rows[start:stop])
+        sources = {} if max_per_source is None else backend.documents.sources(sorted({*owner.values()}))
+        for row, score in zip(rows[start:stop].tolist(), scores[start:stop].tolist(), strict=True):
+            if len(found) == k:
+                break
+            if row not in owner or owner[row] in found:
                 continue
-            taken[source] += 1
-        found[owner[row]] = (row, score)
+            source = sources.get(owner[row])
+            if source is not None and max_per_source is not None:
+                if taken[source] == max_per_source:
+                    continue
+                taken[source] += 1
+            found[owner[row]] = (row, score)
+        start, stop = stop, number
     return found
 
 

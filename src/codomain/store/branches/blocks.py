@@ -12,6 +12,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from codomain.arrays import Ragged, Rows
 from codomain.encode.text.window import cuts_are_counted
 from codomain.errors import StoreError
 from codomain.items import Item
@@ -19,8 +20,7 @@ from codomain.plan import Branch, encode
 from codomain.read.situated import situate
 from codomain.store.backend import Backend
 from codomain.store.backend.values import StoredBlock
-from codomain.store.passages import items_of
-from codomain.vectors import Ragged, Rows
+from codomain.store.reading.passages import items_of
 
 _ENCODED_AT_ONCE = 2_048
 

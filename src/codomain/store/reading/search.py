@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from codomain.arrays import Hits
 from codomain.errors import InputError
 from codomain.items import Item, texts_of
 from codomain.plan import Branch, BranchScores, EncodedOnce, as_queries, encode_queries, first_dense, run
 from codomain.store.filters.where import Where, parse_where
-from codomain.store.hits import Answers, Hit, as_hits, best_documents
-from codomain.store.listing import sort_field, sort_key
+from codomain.store.reading.hits import Answers, Hit, as_hits, best_documents
+from codomain.store.reading.listing import sort_field, sort_key
 from codomain.text import brief, clean
-from codomain.vectors import Hits
 
 if TYPE_CHECKING:
-    from codomain.store.by_vector import VectorQuery
     from codomain.store.collection import Collection
+    from codomain.store.reading.by_vector import VectorQuery
 
 Syntax = Literal["plain", "query"]
 """How a query is read: as it stands, or by the signs of `codomain.analyzer.syntax`."""
@@ -98,7 +98,7 @@ def search_many(
         else:
             found = _found(collection, asked, allow, feedback, wanted)
             if not all(found):
-                from codomain.store.words import warn_of_stop_words
+                from codomain.store.filters.words import warn_of_stop_words
 
                 warn_of_stop_words(collection, asked, found)
         return found
@@ -130,7 +130,7 @@ def _by_words(
 ) -> Answers:
     """The answers of one query that is read by the query syntax, or forgives typing errors."""
     from codomain.analyzer.syntax import LexicalQuery, parse
-    from codomain.store.words import WordFilter, lexical, warn_of_stop_words
+    from codomain.store.filters.words import WordFilter, lexical, warn_of_stop_words
 
     if syntax == "plain":
         asked = LexicalQuery(query, typos=typos)
@@ -236,14 +236,17 @@ def _search(
     feedback: bool,
     trace: BranchScores,
 ) -> Hits:
-    def search_branch(planned: Branch, fitting: Sequence[str | Item], depth: int) -> Hits:
+    def search_branch(planned: Branch, fitting: Sequence[str | Item], depth: int, allow: Any = allow) -> Hits:
         branch = collection.state.searched[planned.name]
         if planned.encoder is None:
             return branch.search(texts_of(fitting), depth, allow)
         branch.check_encoder()
-        plain = [
-            str(query) if isinstance(query, str) else query for query in fitting
-        ]  # a LexicalQuery is more than that
+        # encoders are given a plain text, not the LexicalQuery that it may be
+        plain = [str(query) if isinstance(query, str) else query for query in fitting]
         return branch.search(encoded(planned, plain), depth, allow, feedback)
 
-    return run(collection.state.root, queries, k, search_branch, collection, trace)
+    def unfiltered(planned: Branch, fitting: Sequence[str | Item], depth: int) -> Hits:
+        return search_branch(planned, fitting, depth, None)
+
+    without = None if allow is None else unfiltered
+    return run(collection.state.root, queries, k, search_branch, collection, trace, without)

@@ -22,10 +22,10 @@ from codomain.read.files import FAULTS, format_of, is_table, label
 from codomain.read.remote import fetched, is_remote
 from codomain.read.selection import Selection
 from codomain.store.collection import Collection
-from codomain.store.ingest import AddReport, add_records
 from codomain.store.sources.exclusions import excluded, take_back
 from codomain.store.sources.moves import follow, moved
 from codomain.store.sources.vanished import gone_elsewhere, remove_sources, remove_vanished
+from codomain.store.writing.ingest import AddReport, add_records
 
 _TOLD = 64
 """Documents between two reports of reading."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 
+from codomain.arrays import Rows
 from codomain.items import Item
 from codomain.read.text.passage import passage
 from codomain.store.backend import Backend
 from codomain.store.backend.values import ChunkText
-from codomain.vectors import Rows
 
 _ROWS_AT_ONCE = 4_096
 

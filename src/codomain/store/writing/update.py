@@ -11,7 +11,7 @@ from codomain.read.metadata import ODD_NAME, flatten
 from codomain.read.record import Record
 from codomain.store.filters.where import Where, parse_where
 from codomain.store.ids import DocumentId, document_id
-from codomain.store.ingest import add_records, has_headings
+from codomain.store.writing.ingest import add_records, has_headings
 
 if TYPE_CHECKING:
     from codomain.store.backend import Backend

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from codomain.arrays import Floats, Rows, as_float32, unit_rows
 from codomain.errors import InputError, PipelineError
 from codomain.items import Item, Media
 from codomain.plan import Branch, encode, encode_queries
 from codomain.plan import first_dense as first_dense_of
-from codomain.store.branch import StoredBranch
+from codomain.store.branches.branch import StoredBranch
 from codomain.store.ids import DocumentId, document_id, document_ids
 from codomain.text import brief
-from codomain.vectors import Floats, Rows, as_float32, unit_rows
 
 if TYPE_CHECKING:
     from codomain.store.collection import Collection

@@ -16,10 +16,10 @@ from codomain.analyzer.forms import folded, normal
 from codomain.analyzer.syntax import Clause, LexicalQuery, Parsed
 from codomain.analyzer.words import is_run, letters
 from codomain.analyzer.words import words as words_of
+from codomain.arrays import Rows
 from codomain.errors import CodomainWarning
 from codomain.index.bm25 import BM25
-from codomain.store.passages import passages
-from codomain.vectors import Rows
+from codomain.store.reading.passages import passages
 
 if TYPE_CHECKING:
     from codomain.store.collection import Collection

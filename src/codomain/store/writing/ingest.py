@@ -14,11 +14,10 @@ import numpy as np
 
 from codomain.contracts import Encoder
 from codomain.encode.text.window import cuts_are_counted
-from codomain.errors import InputError
+from codomain.errors import InputError, detail
 from codomain.items import Item as Passage
 from codomain.items import Media, as_item
 from codomain.kinds import Modality, in_words
-from codomain.notices import detail
 from codomain.plan import EncodedOnce, PlanNode, branches, encode, modalities_of
 from codomain.progress import Progress, counter, shifted
 from codomain.read.files import HEADED
@@ -31,9 +30,9 @@ from codomain.read.text.fitting import Limit
 from codomain.read.text.passage import passage
 from codomain.store.backend import Backend
 from codomain.store.backend.values import StoredChunk, StoredDocument
-from codomain.store.branch import BranchGone
+from codomain.store.branches.branch import BranchGone
+from codomain.store.chunking.unread import limits, unread
 from codomain.store.ids import document_id
-from codomain.store.unread import limits, unread
 from codomain.text import brief, clean
 
 if TYPE_CHECKING:

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from codomain.arrays import Ragged
 from codomain.encode.text.window import Windowed
 from codomain.errors import StoreError
 from codomain.items import Item
 from codomain.read.text.fitting import Limit
 from codomain.store.backend import Backend
-from codomain.store.passages import passages
-from codomain.vectors import Ragged
+from codomain.store.reading.passages import passages
 
 if TYPE_CHECKING:
     from codomain.store.collection import Collection
@@ -50,8 +50,11 @@ def limits(collection: Collection, also: Iterable[Any] = ()) -> list[Limit]:
 
 
 def unread(encoder: Any, items: Sequence[str | Item], vectors: Any) -> list[tuple[int, int]]:
-    """The positions of items that have no whole vector, with the tokens that were not read; 0 for one without any vector."""
+    """The positions of items that have no whole vector, with the tokens that were not read; 0 where no token is known."""
     found = dict.fromkeys(_without_vector(items, vectors), 0)
+    if hasattr(encoder, "knows_nothing_of"):
+        texts = [item if isinstance(item, str) else item.text for item in items]
+        found |= dict.fromkeys(np.flatnonzero(encoder.knows_nothing_of(texts)).tolist(), 0)
     return sorted((found | dict(beyond(encoder, items))).items())
 
 
@@ -139,8 +142,7 @@ def notes(collection: Collection, count: bool = False) -> list[str]:
             )
         if counts.empty:
             found.append(
-                f"{counts.empty:,} of {total:,} chunks have no vector of {encoder}, which knows none of their words: only "
-                "other branches find them."
+                f"{counts.empty:,} of {total:,} chunks hold no word that {encoder} knows: only other branches find them."
             )
         if not counted and not count and windowed(encoder) and total:
             found.append(

@@ -1,0 +1,5 @@
+"""The write path: documents in, changed, cut and encoded again.
+
+ingest.py   documents and tables in, one transaction a batch
+update.py   documents that are there, changed
+"""
