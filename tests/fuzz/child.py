@@ -22,7 +22,7 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["codomain", "docx", "pptx", "openpyxl", "striprtf"]):
-    from tests.fuzz.targets import SECONDS, TARGETS, broken
+    from tests.fuzz.targets import SECONDS, broken
 
 LONGEST = 1 << 16
 _MEMORY_MB = 2_500

@@ -21,8 +21,9 @@ import time
 import tomllib
 from pathlib import Path
 
-from proofs.lib.record import processor
 from tests.fuzz.targets import TARGETS
+
+from proofs.lib.record import processor
 
 ROOT = Path(__file__).parents[2]
 WORK = ROOT / ".fuzz"

@@ -8,10 +8,10 @@ import warnings
 from pathlib import Path
 
 import pytest
-
-from codomain.errors import CodomainError
 from tests.fuzz import targets
 from tests.fuzz.targets import TARGETS, broken
+
+from codomain.errors import CodomainError
 
 HERE = Path(__file__).parent
 NEEDS = {"checkpoint": "torch", "reader sql": "sqlalchemy"}
