@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constr
 export HF_HUB_OFFLINE ?= 1
 export NO_MKDOCS_2_WARNING ?= 1
 
-.PHONY: demo test lint docs dist proofs mutants fuzz bench clean
+.PHONY: demo test lint docs dist proofs mutants fuzz soak bench clean
 
 demo: $(VENV)/core
 	$(BIN)/codomain demo --into .demo
@@ -46,6 +46,11 @@ proofs: $(VENV)/$(if $(QUICK),test,bench)
 # make mutants ROOM=rank: 200 small wrong changes of a room's code, each to be noticed by the room's own tests
 mutants: $(VENV)/test
 	OMP_NUM_THREADS=1 $(BIN)/python tests/mutants/run.py $(ROOM)
+
+# faults at system calls of every step, for an hour: kills, torn writes, lost power, I/O errors, full disks
+# make soak SECONDS=600
+soak: $(VENV)/test
+	OMP_NUM_THREADS=1 $(BIN)/python tests/faults/run.py --seconds $(or $(SECONDS),3600) --seed $$(date +%s)
 
 # make fuzz TIME=1800   every reader, parser and format of files under coverage-guided fuzzing, in that many seconds; again goes on
 # make fuzz TARGET='filter' CASES=100000   one of them            make fuzz FRESH=1   from the beginning, as after a change

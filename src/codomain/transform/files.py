@@ -131,6 +131,7 @@ class FittedTransform(Estimator):
     array([[0.6, 0.8]], dtype=float32)
     """
 
+    reads: ClassVar[str] = "path"
     needs_fit: ClassVar[bool] = False
 
     def __init__(self, path: str) -> None:
