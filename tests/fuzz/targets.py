@@ -174,6 +174,13 @@ def _transform(data: bytes, folder: Path) -> None:
     FittedTransform(str(folder / "a.transform")).fingerprint  # noqa: B018
 
 
+def _stored_transforms(data: bytes, folder: Path) -> None:
+    from codomain.pipeline import pipeline
+    from codomain.store.branches.transform_state import restore_transforms
+
+    restore_transforms(pipeline("vectors(8) >> pca(2) >> int8() >> flat()").stages[1:3], data)  # type: ignore[arg-type]
+
+
 def _checkpoint(data: bytes, folder: Path) -> None:
     from codomain.transform.training.checkpoint import Checkpoint
 
@@ -207,6 +214,7 @@ TARGETS: dict[str, Run] = {
     "vector file": _vectorfile,
     "safetensors": _tensors,
     "saved transform": _transform,
+    "stored transforms": _stored_transforms,
     "checkpoint": _checkpoint,
     "export jsonl": partial(_export, "jsonl"),
     "export parquet": partial(_export, "parquet"),
