@@ -101,6 +101,10 @@ class StaticEncoder(TextEncoder):
         """Unit vectors, float32 (n, dim), of documents of any length; `progress` after each batch."""
         import numpy as np
 
+        if self._table.ndim != 2 or self._table.shape[1] != self._full:
+            raise InputError(
+                f"{self._folder} says {self._full} dimensions, but its table has the shape {self._table.shape}."
+            )
         out = np.zeros((len(texts), self.dim), np.float32)
         start, advance = 0, counter(progress, "encoding", len(texts))
         while start < len(texts):
