@@ -192,7 +192,7 @@ def _covers(path: Path) -> dict[str, Any] | None:
     try:
         covers: dict[str, Any] = json.loads((path / _COVERS).read_text())
         return covers if covers.pop("crc32") == _crc(covers) else None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
 
