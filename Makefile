@@ -56,8 +56,8 @@ soak: $(VENV)/test
 # make fuzz TARGET='filter' CASES=100000   one of them            make fuzz FRESH=1   from the beginning, as after a change
 fuzz: $(VENV)/fuzz
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.fuzz.run $(if $(TARGET),'$(TARGET)') $(if $(TIME),--time $(TIME)) \
-	  $(if $(CASES),--cases $(CASES)) $(if $(FRESH),--fresh)
-	$(BIN)/python docs/generate.py
+	  $(if $(CASES),--cases $(CASES)) $(if $(FRESH),--fresh); found=$$?; \
+	  $(BIN)/python docs/generate.py && exit $$found
 
 # exit code 3: not run, for want of data
 bench: $(VENV)/bench

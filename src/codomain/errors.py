@@ -37,8 +37,16 @@ class CodomainError(Exception):
     """
 
     def __str__(self) -> str:
-        sentence = super().__str__()
-        return sentence if sentence.isprintable() else _UNPRINTED.sub(_sign, sentence)
+        return one_line(super().__str__())
+
+
+def one_line(sentence: str) -> str:
+    """A sentence whose control characters and halves of surrogate pairs, all of them quoted, are shown as signs.
+
+    >>> one_line("has the id 'a\\x04' again")
+    "has the id 'a\u2404' again"
+    """
+    return sentence if sentence.isprintable() else _UNPRINTED.sub(_sign, sentence)
 
 
 _UNPRINTED = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")

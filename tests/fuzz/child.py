@@ -1,8 +1,9 @@
-"""One target under atheris, in a process of its own: `python -m tests.fuzz.child TARGET WORK SECONDS CASES`.
+"""One target under atheris, in a process of its own: `python -m tests.fuzz.child TARGET WORK FOLDER SECONDS CASES`.
 
 Coverage of codomain and of the readers that are written in Python leads the search. Cases are counted in WORK/count, a mapped
 file that outlives a crash. A case that breaks the rule is kept in WORK/broken, one for each place in the code, and fuzzing goes
-on; a crash of the process, a hang and too much memory end it, and libFuzzer keeps the case as WORK/crash-*, timeout-* or oom-*.
+on, with its files in FOLDER; a crash of the process, a hang and too much memory end it, and libFuzzer keeps the case as
+WORK/crash-*, timeout-* or oom-*.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ import mmap
 import random
 import struct
 import sys
-import tempfile
 import warnings
 import zipfile
 import zlib
@@ -24,7 +24,10 @@ import atheris
 with atheris.instrument_imports(include=["codomain", "docx", "pptx", "openpyxl", "striprtf"]):
     from tests.fuzz.targets import SECONDS, broken
 
-LONGEST = 1 << 16
+_LONGEST = 1 << 12
+"""Bytes of a case, where no seed is more than half as long."""
+_PART = 1 << 16
+"""Most bytes of a file in an archive, and of packed text."""
 _MEMORY_MB = 2_500
 
 
@@ -39,7 +42,7 @@ def _within(data: bytes, size: int, seed: int) -> bytes:
             return atheris.Mutate(data, size)
         if files:
             hit = r.choice(sorted(files))
-            files[hit] = atheris.Mutate(files[hit], LONGEST)
+            files[hit] = atheris.Mutate(files[hit], _PART)
             out = io.BytesIO()
             with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as new:
                 for name, content in files.items():
@@ -52,18 +55,17 @@ def _within(data: bytes, size: int, seed: int) -> bytes:
         except zlib.error:
             return atheris.Mutate(data, size)
         packer = zlib.compressobj(wbits=31)
-        packed = packer.compress(atheris.Mutate(text, LONGEST)) + packer.flush()
+        packed = packer.compress(atheris.Mutate(text, _PART)) + packer.flush()
         return packed if len(packed) <= size else atheris.Mutate(data, size)
     return atheris.Mutate(data, size)
 
 
-def main(name: str, work: Path, seconds: int, cases: int) -> None:
+def main(name: str, work: Path, folder: Path, seconds: int, cases: int) -> None:
     """Fuzz until the time is over or the cases are tried."""
     warnings.simplefilter("ignore")
     seeds, corpus, kept = Path(__file__).parent / "seeds" / name.replace(" ", "_"), work / "corpus", work / "broken"
     corpus.mkdir(parents=True, exist_ok=True)
     kept.mkdir(exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix="fuzz", dir=work))
     count = work / "count"
     if not count.exists():
         count.write_bytes(bytes(16))
@@ -72,6 +74,7 @@ def main(name: str, work: Path, seconds: int, cases: int) -> None:
     with atheris.instrument_imports(include=["codomain", "docx", "pptx", "openpyxl", "striprtf"]):
         for seed in sorted(seeds.iterdir()):  # what is imported at the moment of use is instrumented too
             broken(name, seed.read_bytes(), folder)
+    longest = max(_LONGEST, 2 * max(seed.stat().st_size for seed in seeds.iterdir()))
     places: set[str] = set()
 
     def one(data: bytes) -> None:
@@ -85,7 +88,7 @@ def main(name: str, work: Path, seconds: int, cases: int) -> None:
             print(f"BROKEN {name}: {fault!r}", flush=True)
 
     options = [
-        f"-max_total_time={seconds}", f"-runs={cases}", f"-max_len={LONGEST}", f"-timeout={2 * int(SECONDS)}",
+        f"-max_total_time={seconds}", f"-runs={cases}", f"-max_len={longest}", f"-timeout={2 * int(SECONDS)}",
         f"-rss_limit_mb={_MEMORY_MB}", f"-artifact_prefix={work}/", "-print_final_stats=0", "-verbosity=0",
     ]  # fmt: skip
     atheris.Setup(["fuzz", *options, str(corpus), str(seeds)], one, custom_mutator=_within)
@@ -93,4 +96,4 @@ def main(name: str, work: Path, seconds: int, cases: int) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]))
+    main(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4]), int(sys.argv[5]))

@@ -17,6 +17,7 @@ import shutil
 import struct
 import subprocess
 import sys
+import tempfile
 import time
 import tomllib
 from pathlib import Path
@@ -28,6 +29,7 @@ from proofs.lib.record import processor
 ROOT = Path(__file__).parents[2]
 WORK = ROOT / ".fuzz"
 RECORD = Path(__file__).parent / "record.toml"
+_IN_MEMORY = "/dev/shm" if os.path.isdir("/dev/shm") else None
 _RESTARTS = 20
 """Crashes of the process after which a target is left."""
 
@@ -55,13 +57,11 @@ def fuzz(name: str, seconds: float, cases: int) -> None:
         left, wanted = int(end - time.monotonic()), cases - counts(name)[0]
         if left < 1 or wanted < 1:
             return
-        command = [sys.executable, "-m", "tests.fuzz.child", name, str(work), str(left), str(wanted)]
-        with (work / "log").open("a") as log:
+        with (work / "log").open("a") as log, tempfile.TemporaryDirectory(dir=_IN_MEMORY) as folder:
+            command = [sys.executable, "-m", "tests.fuzz.child", name, str(work), folder, str(left), str(wanted)]
             log.write(f"== {' '.join(command)}\n")
             log.flush()
             code = subprocess.run(command, cwd=ROOT, stdout=log, stderr=log).returncode
-        for folder in work.glob("fuzz*"):
-            shutil.rmtree(folder, ignore_errors=True)
         if code == 0:
             return
 

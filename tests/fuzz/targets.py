@@ -174,6 +174,33 @@ def _transform(data: bytes, folder: Path) -> None:
     FittedTransform(str(folder / "a.transform")).fingerprint  # noqa: B018
 
 
+def _sitemap(data: bytes, folder: Path) -> None:
+    from codomain.read.web import _Answer, _sitemap
+
+    _sitemap(_Answer("http://localhost/sitemap.xml", data, "text/xml", "utf-8", ""))
+
+
+def _journal(data: bytes, folder: Path) -> None:
+    from codomain.cli.feedback import _read as entries
+
+    (folder / "a.jsonl").write_bytes(data)
+    for _ in entries(folder / "a.jsonl"):
+        pass
+
+
+def _model(data: bytes, folder: Path) -> None:
+    from codomain.encode.text.static import StaticEncoder
+
+    StaticEncoder(str(_unpacked(data, folder))).encode_documents(["a red fox", "na\u00efve"])
+
+
+def _stored_transforms(data: bytes, folder: Path) -> None:
+    from codomain.pipeline import pipeline
+    from codomain.store.branches.transform_state import restore_transforms
+
+    restore_transforms(pipeline("vectors(8) >> pca(2) >> int8() >> flat()").stages[1:3], data)  # type: ignore[arg-type]
+
+
 def _checkpoint(data: bytes, folder: Path) -> None:
     from codomain.transform.training.checkpoint import Checkpoint
 
@@ -207,7 +234,11 @@ TARGETS: dict[str, Run] = {
     "vector file": _vectorfile,
     "safetensors": _tensors,
     "saved transform": _transform,
+    "stored transforms": _stored_transforms,
     "checkpoint": _checkpoint,
+    "static model": _model,
+    "sitemap": _sitemap,
+    "feedback journal": _journal,
     "export jsonl": partial(_export, "jsonl"),
     "export parquet": partial(_export, "parquet"),
 }  # fmt: skip

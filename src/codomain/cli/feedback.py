@@ -92,7 +92,7 @@ def _read(source: Path) -> Iterator[dict[str, Any]]:
             known = isinstance(entry["id"], str) and isinstance(entry["query"], str | None)
             if not known or not isinstance(entry["liked"], bool):
                 raise ValueError
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             raise InputError(f"{source}, line {number}, is no entry of a journal: id, query and liked.") from None
         yield entry
 

@@ -130,6 +130,8 @@ def open_arrays(folder: Path, index: str) -> tuple[Arrays, dict[str, Any]]:
         _take_over(folder)
     except OSError as error:
         raise InputError(f"{folder} holds a save that was interrupted and cannot be finished ({error}).") from None
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise InputError(f"{folder / _COMPLETE} is damaged: rebuild the index.") from None
     meta = _read_meta(folder)
     if meta["index"] != index:
         raise InputError(f"{folder} holds a saved {meta['index']} index, not a {index} index.")

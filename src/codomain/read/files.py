@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from codomain.errors import InputError, RegistryError
+from codomain.errors import InputError, RegistryError, one_line
 from codomain.read.selection import Selection
 from codomain.read.unpack import PACKED
 from codomain.registry import lookup, names, register
@@ -146,7 +146,7 @@ class ReadFault:
 
     def __str__(self) -> str:
         where = f"{self.path}, line {self.line}" if self.line else self.path
-        return f"{where}: {self.reason}."
+        return one_line(f"{where}: {self.reason}.")
 
 
 OnFault = Callable[[ReadFault], None]

@@ -20,6 +20,7 @@ from codomain.errors import InputError
 from codomain.read.encodings import by_name
 from codomain.read.files import OnFault, ReadFault, SourceFile, format_of
 from codomain.read.limits import limit, over
+from codomain.text import brief
 
 AGENT = f"codomain/{__version__}"
 """What robots.txt may call this program, and how it introduces itself."""
@@ -169,12 +170,17 @@ def _sitemap(answer: _Answer) -> _Listed | None:
     try:
         root = parse(body)
     except Exception as error:  # whatever the parser finds wrong
-        raise InputError(f"{answer.url} is not a sitemap that can be read: {str(error).splitlines()[0]}.") from None
+        wrong = (str(error) or type(error).__name__).splitlines()[0].rstrip(".")
+        raise InputError(f"{answer.url} is not a sitemap that can be read: {wrong}.") from None
     found: dict[str, list[str]] = {"url": [], "sitemap": []}
     for entry in root:
         for child in entry:
             if local(child) == "loc" and child.text and local(entry) in found:
-                found[local(entry)].append(urllib.parse.urljoin(answer.url, child.text.strip()))
+                try:
+                    address = urllib.parse.urljoin(answer.url, child.text.strip())
+                except ValueError:
+                    raise InputError(f"{answer.url} lists {brief(child.text)}, which is no address.") from None
+                found[local(entry)].append(address)
     return _Listed(found["url"], found["sitemap"])
 
 

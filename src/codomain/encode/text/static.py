@@ -73,9 +73,10 @@ class StaticEncoder(TextEncoder):
             raise InputError(f"{self._folder} holds no static table: config.json is missing.")
         try:
             self._config: dict[str, Any] = json.loads(config.read_text(encoding="utf-8"))
-        except ValueError as error:
+            written = int(self._config.get("dim") or self._config.get("hidden_dim") or 0)
+        except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             raise InputError(f"{config} cannot be read: {error}.") from None
-        self._full = int(self._config.get("dim") or self._config.get("hidden_dim") or 0) or self._table.shape[1]
+        self._full = written or self._table.shape[1]
         if dim is not None and not 1 <= dim <= self._full:
             raise InputError(f"static() has {self._full} dimensions, so dim must be from 1 to {self._full}, not {dim}.")
         self._dim = dim
@@ -101,6 +102,10 @@ class StaticEncoder(TextEncoder):
         """Unit vectors, float32 (n, dim), of documents of any length; `progress` after each batch."""
         import numpy as np
 
+        if self._table.ndim != 2 or self._table.shape[1] != self._full:
+            raise InputError(
+                f"{self._folder} says {self._full} dimensions, but its table has the shape {self._table.shape}."
+            )
         out = np.zeros((len(texts), self.dim), np.float32)
         start, advance = 0, counter(progress, "encoding", len(texts))
         while start < len(texts):
@@ -124,7 +129,10 @@ class StaticEncoder(TextEncoder):
         path = self._folder / "tokenizer.json"
         if not path.is_file():
             raise InputError(f"{self._folder} holds no static table: tokenizer.json is missing.")
-        return WordPiece(path)
+        try:
+            return WordPiece(path)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise InputError(f"{path} is not a tokenizer that can be used: {error}.") from None
 
     @property
     def _weights_name(self) -> str:

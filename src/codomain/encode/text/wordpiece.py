@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from codomain.errors import InputError
+
 # What BERT's lower-casing pre-tokenizer finds in ASCII text: runs of letters and digits, and every mark by itself.
 WORDS = re.compile(r"[a-z0-9]+|[^\sa-z0-9]")
 # BERT drops control characters without leaving a space; such texts are rare and go to the reference tokenizer.
@@ -90,7 +92,10 @@ class WordPiece:
         if self._reference is None:
             from tokenizers import Tokenizer
 
-            self._reference = Tokenizer.from_file(str(self.path))
+            try:
+                self._reference = Tokenizer.from_file(str(self.path))
+            except Exception as error:  # the library raises no narrower class
+                raise self._unusable(error) from None
             self._reference.no_padding()
             self._reference.no_truncation()
             self._reference.encode_special_tokens = True
@@ -142,9 +147,15 @@ class WordPiece:
         edges = np.concatenate([[0], np.cumsum(lengths)])
         return out, bounds[edges[1:]] - bounds[edges[:-1]]
 
+    def _unusable(self, error: Exception) -> InputError:
+        return InputError(f"{self.path} is not a tokenizer that can be used: {error}.")
+
     def _slow(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         encode = getattr(self.reference, "encode_batch_fast", self.reference.encode_batch)
-        runs = [e.ids for e in encode(list(texts), add_special_tokens=False)]
+        try:
+            runs = [e.ids for e in encode(list(texts), add_special_tokens=False)]
+        except Exception as error:  # a vocabulary without the token for unknown words
+            raise self._unusable(error) from None
         lengths = np.array([len(run) for run in runs], np.int64)
         return np.fromiter(chain.from_iterable(runs), np.int32, int(lengths.sum())), lengths
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from codomain.contracts import Transform
+from codomain.errors import InputError, StoreError
 
 
 def dump_transforms(transforms: Sequence[Transform]) -> bytes:
@@ -23,10 +24,17 @@ def dump_transforms(transforms: Sequence[Transform]) -> bytes:
 
 
 def restore_transforms(transforms: Sequence[Transform], data: bytes) -> None:
-    """Give transforms of the same expression what `dump` has written."""
+    """Give transforms of the same expression what `dump_transforms` has written; raises StoreError where that is damaged."""
+    from safetensors import SafetensorError
     from safetensors.numpy import load
 
-    arrays = load(data)
-    for place, transform in enumerate(transforms):
-        prefix = f"{place}."
-        transform.restore({name.removeprefix(prefix): a for name, a in arrays.items() if name.startswith(prefix)})
+    try:
+        arrays = load(data)
+        for place, transform in enumerate(transforms):
+            prefix = f"{place}."
+            transform.restore({name.removeprefix(prefix): a for name, a in arrays.items() if name.startswith(prefix)})
+    except (SafetensorError, InputError, ValueError, TypeError, KeyError) as error:
+        names = ", ".join(transform.name for transform in transforms)
+        raise StoreError(
+            f"what {names} learned is damaged in the database ({str(error).rstrip('.')}): restore collection.db from a copy."
+        ) from None
