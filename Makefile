@@ -1,6 +1,6 @@
 # make demo   a fresh machine to search results: light core only
 # make test   the whole test suite, with the extras it needs
-# make lint | docs | dist | proofs | mutants | bench: see CONTRIBUTING.md
+# make lint | docs | dist | proofs | mutants | fuzz | bench: see CONTRIBUTING.md
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constr
 export HF_HUB_OFFLINE ?= 1
 export NO_MKDOCS_2_WARNING ?= 1
 
-.PHONY: demo test lint docs dist proofs mutants bench clean
+.PHONY: demo test lint docs dist proofs mutants fuzz soak bench clean
 
 demo: $(VENV)/core
 	$(BIN)/codomain demo --into .demo
@@ -47,6 +47,18 @@ proofs: $(VENV)/$(if $(QUICK),test,bench)
 mutants: $(VENV)/test
 	OMP_NUM_THREADS=1 $(BIN)/python tests/mutants/run.py $(ROOM)
 
+# faults at system calls of every step, for an hour: kills, torn writes, lost power, I/O errors, full disks
+# make soak SECONDS=600
+soak: $(VENV)/test
+	OMP_NUM_THREADS=1 $(BIN)/python tests/faults/run.py --seconds $(or $(SECONDS),3600) --seed $$(date +%s)
+
+# make fuzz TIME=1800   every reader, parser and format of files under coverage-guided fuzzing, in that many seconds; again goes on
+# make fuzz TARGET='filter' CASES=100000   one of them            make fuzz FRESH=1   from the beginning, as after a change
+fuzz: $(VENV)/fuzz
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.fuzz.run $(if $(TARGET),'$(TARGET)') $(if $(TIME),--time $(TIME)) \
+	  $(if $(CASES),--cases $(CASES)) $(if $(FRESH),--fresh)
+	$(BIN)/python docs/generate.py
+
 # exit code 3: not run, for want of data
 bench: $(VENV)/bench
 	for benchmark in benchmarks/*.py; do echo "== $$benchmark"; $(BIN)/python $$benchmark || [ $$? = 3 ] || exit 1; done
@@ -73,5 +85,9 @@ $(VENV)/bench: $(VENV)/test
 	$(PIP) --editable '.[bench]'
 	touch $@
 
+$(VENV)/fuzz: $(VENV)/test
+	$(PIP) --editable '.[fuzz]'
+	touch $@
+
 clean:
-	rm -rf $(VENV) .demo dist site
+	rm -rf $(VENV) .demo .fuzz dist site

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import os
+import tempfile
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +18,9 @@ from codomain.progress import Progress
 from codomain.registry import stage
 from codomain.stage import Stage
 from codomain.testing.samples import WORDS
+
+# what tests ask for is not remembered in the home of whoever runs them; programs that they start inherit it
+os.environ["CODOMAIN_CONFIG"] = tempfile.mkdtemp(prefix="codomain-config-")
 
 # one profile for all property tests: how long an example takes depends on the machine and its load, and says nothing
 settings.register_profile("codomain", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -19,13 +19,36 @@ What a user should know though nothing failed is a message of the logger "codoma
 
 from __future__ import annotations
 
+import re
+
 
 class CodomainWarning(UserWarning):
     """Base of what a user ought to know though nothing failed; the command line prints it as a note."""
 
 
 class CodomainError(Exception):
-    """Base of every error that a user can mend; the command line prints its sentence and exits with code 2."""
+    """Base of every error that a user can mend; the command line prints its sentence and exits with code 2.
+
+    What a sentence quotes of files and arguments cannot break its line: control characters and halves of surrogate pairs
+    are shown as signs.
+
+    >>> str(CodomainError("cannot read 'red\\n\\x1b[31m fox'."))
+    "cannot read 'red\u240a\u241b[31m fox'."
+    """
+
+    def __str__(self) -> str:
+        sentence = super().__str__()
+        return sentence if sentence.isprintable() else _UNPRINTED.sub(_sign, sentence)
+
+
+_UNPRINTED = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
+def _sign(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    if code < 0x20:
+        return chr(0x2400 + code)
+    return "\u2421" if code == 0x7F else "\ufffd"
 
 
 class PipelineError(CodomainError):

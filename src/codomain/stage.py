@@ -35,6 +35,12 @@ class Stage:
     gives: ClassVar[Kind]
     network: Any = None
     """The model of sentence-transformers that an encoder runs, loaded when it is asked for; None for a stage without one."""
+    reads: ClassVar[str] = ""
+    """The parameter that names a model or a file from outside codomain; empty for most stages."""
+    reads_at_once: ClassVar[bool] = True
+    """Whether what it names is read when the stage is built, not at the first text."""
+    locked: Exception | None = None
+    """Why the stage must not load what it names; None where it may."""
     formerly: ClassVar[str] = ""
     """The name that the stage had first, where it was renamed: what collections and fingerprints know it by, whatever it is called now."""
 

@@ -51,6 +51,7 @@ CALLS: dict[str, Callable[[Collection], Any]] = {
     "notes": lambda c: c.notes(count=True),
     "rechunk": lambda c: c.rechunk(),
     "__len__": len,
+    "backup": lambda c: c.backup(c.folder.with_name("copy")),
     "documents": lambda c: list(c.documents()),
     "ids": lambda c: c.ids("n >= 0"),
     "count": lambda c: c.count("n >= 0"),
@@ -61,6 +62,7 @@ CALLS: dict[str, Callable[[Collection], Any]] = {
     "to_polars": lambda c: c.to_polars(),
     "update": lambda c: c.update("a", {"n": 0}),
     "update_where": lambda c: c.update_where("n = 1", {"m": 2}),
+    "erase": lambda c: c.erase("nobody"),
     "delete": lambda c: c.delete(["a"]),
     "delete_where": lambda c: c.delete_where("n = 1"),
 }

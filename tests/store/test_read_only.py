@@ -19,7 +19,7 @@ NOBODY = 65_534
 SHOW = f"""
 import os, sys
 if os.geteuid() == 0:
-    import codomain.store, codomain.index.bm25, codomain.store.maintenance, codomain.index, codomain.store.words, numpy
+    import codomain.store, codomain.index.bm25, codomain.store.maintenance, codomain.index, codomain.store.filters.words, numpy
     os.setgid({NOBODY}); os.setuid({NOBODY})
 import codomain as cd
 try:

@@ -27,6 +27,7 @@ tune.py       codomain tune: the best pipeline for one's data
 update.py     codomain update: other metadata, text or title
 upgrade.py    codomain upgrade: another encoder or pipeline
 vectors.py    codomain vectors: files of word vectors
+backup.py     codomain backup and restore: copies of a collection
 verify.py     codomain verify: every fault of a collection
 plugins.py    commands of other packages
 opening.py    open a collection, or create it
@@ -92,10 +93,11 @@ def _note(
     line: str | None = None,
 ) -> None:
     """A warning for users as a line; the others as Python shows them."""
+    from codomain.cli.terminal import shown
     from codomain.errors import CodomainWarning
 
     if issubclass(category, CodomainWarning):
-        print(f"note: {message}", file=sys.stderr)
+        print(f"note: {shown(str(message))}", file=sys.stderr)
     else:
         print(warnings.formatwarning(message, category, filename, lineno), file=sys.stderr, end="")
 

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from codomain.cli import (
+    backup,
     benchmark,
     classify,
     cluster,
@@ -62,6 +63,8 @@ app.command("export")(export.export)
 app.command("import")(import_.import_)
 app.command("reindex")(reindex.reindex)
 app.command("compact")(compact.compact)
+app.command("backup")(backup.backup)
+app.command("restore")(backup.restore)
 app.command("upgrade")(upgrade.upgrade)
 app.command("feedback")(feedback.feedback)
 app.command("verify")(verify.verify)
@@ -92,5 +95,15 @@ def _main(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
+    trust_models: Annotated[
+        bool,
+        typer.Option(
+            "--trust-models", help="Load the models and files that a collection from elsewhere names; remembered."
+        ),
+    ] = False,
 ) -> None:
     """The whole life of an embedding: index, search and measure your own documents."""
+    if trust_models:
+        from codomain.store.trust import trust_all
+
+        trust_all()

@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from codomain.cli.terminal import json_line
+
 app = typer.Typer(help="Make benchmarks: LIMIT, pools of hard negatives, growing corpora.", no_args_is_help=True)
 
 _OUT = typer.Argument(help="The folder to write, in the layout of BEIR; it must not exist.", metavar="OUT")
@@ -70,7 +72,6 @@ def grow(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON lines.")] = False,
 ) -> None:
     """Measure pipelines on ever larger parts of a corpus, and what takes the place of the answers."""
-    import json
     from dataclasses import asdict
 
     from codomain.measure import evaluate, load
@@ -82,7 +83,7 @@ def grow(
         if as_json:
             facts: dict[str, Any] = point._asdict() | {"gap": asdict(point.gap), "metric": metric}
             del facts["values"]
-            typer.echo(json.dumps(facts, ensure_ascii=False))
+            typer.echo(json_line(facts))
             continue
         found = ", ".join(f"{number:.1f} {kind}" for kind, number in point.hits.items())
         typer.echo(

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from codomain.cli.terminal import json_line
+
 if TYPE_CHECKING:
     from codomain.measure.tasks.labeling import Labelling
 
@@ -85,7 +87,6 @@ def _print_csv(found: Labelling) -> None:
 
 
 def _print_json(found: Labelling) -> None:
-    import json
 
     rows = zip(found.ids, found.labels, found.confidences, strict=True)
     facts = {
@@ -95,7 +96,7 @@ def _print_json(found: Labelling) -> None:
         "judged": found.judged,
         "documents": [{"id": id, "label": label, "confidence": round(c, 4)} for id, label, c in rows],
     }
-    typer.echo(json.dumps(facts, ensure_ascii=False))
+    typer.echo(json_line(facts))
 
 
 def _print_table(found: Labelling, gold: str | None, examples: str | None) -> None:

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from codomain.cli.terminal import json_line, shown
+
 
 def cluster(
     name: Annotated[Path, typer.Argument(help="The collection.", metavar="NAME")],
@@ -23,17 +25,15 @@ def cluster(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line and group.")] = False,
 ) -> None:
     """Group documents by their vectors and name each group by the words that tell it from the others."""
-    import json
 
     import codomain as cd
-    from codomain.cli.terminal import shown
     from codomain.measure.tasks.topics import topics_of
 
     with cd.open(name) as collection:
         found = topics_of(collection, groups, smallest, where)
         for topic in found.topics:
             if as_json:
-                typer.echo(json.dumps({"words": topic.words, "ids": topic.ids}, ensure_ascii=False))
+                typer.echo(json_line({"words": topic.words, "ids": topic.ids}))
             else:
                 typer.echo(shown(f"{len(topic.ids):>8,}  {topic.name}    e.g. {', '.join(topic.ids[:3])}"))
         if field is not None:

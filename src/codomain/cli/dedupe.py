@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from codomain.cli.terminal import json_line, shown
+
 
 def dedupe(
     name: Annotated[Path, typer.Argument(help="The collection.", metavar="NAME")],
@@ -24,11 +26,9 @@ def dedupe(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line and group.")] = False,
 ) -> None:
     """Name the documents that say nearly the same; with --remove delete all but one of each group."""
-    import json
 
     import codomain as cd
     from codomain.cli.progress import bars
-    from codomain.cli.terminal import shown
     from codomain.measure.tasks.duplicates import near_duplicates
 
     with cd.open(name) as collection:
@@ -37,7 +37,7 @@ def dedupe(
         for group in found.groups:
             others = [{"id": id, "similarity": round(similarity, 4)} for id, similarity in group.others]
             if as_json:
-                typer.echo(json.dumps({"kept": group.kept, "others": others}, ensure_ascii=False))
+                typer.echo(json_line({"kept": group.kept, "others": others}))
             else:
                 typer.echo(shown(group.kept))
                 for other in others:

@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
+from codomain.cli.terminal import shown
+
 
 def diagnose(
     name: Annotated[Path, typer.Argument(help="A collection, or a data set.", metavar="NAME")],
@@ -56,6 +58,6 @@ def diagnose(
         report = measured(one(name), against=None if against is None else one(against), progress=progress, **options)
     if html is not None:
         report.write(html)
-    typer.echo(report.json() if as_json else "\n".join(report.lines()))
+    typer.echo(report.json() if as_json else "\n".join(shown(line) for line in report.lines()))
     if html is not None and not as_json:
         typer.echo(f"Written: {html}.")

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from codomain.cli.terminal import json_line
+
 if TYPE_CHECKING:
     from codomain.measure import Comparison, Dataset, Evaluation
 
@@ -34,7 +36,6 @@ def eval(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Measure a pipeline on data sets with judgements, alone or against others."""
-    import json
 
     import codomain as cd
     from codomain.errors import InputError
@@ -59,7 +60,7 @@ def eval(
                 outcome.run.write(run_file)
             if as_json:
                 facts = {"pipeline": name, "task": task, "metrics": outcome.rows(), "seconds": outcome.run.seconds}
-                typer.echo(json.dumps(facts, ensure_ascii=False))
+                typer.echo(json_line(facts))
                 continue
             for row in outcome.rows():
                 typer.echo(
@@ -81,7 +82,6 @@ def _evaluated(pipe: Any, data: Dataset, metrics: Any, groups: Any, task: str, q
 
 def _report(mine: str, comparisons: dict[tuple[str, str, str], Comparison], as_json: bool) -> None:
     """A table of differences; p is corrected for all the lines of a metric."""
-    import json
     from dataclasses import asdict
     from math import isfinite
 
@@ -89,7 +89,7 @@ def _report(mine: str, comparisons: dict[tuple[str, str, str], Comparison], as_j
         for (metric, task, other), one in comparisons.items():
             found = {name: value if isfinite(value or 0) else None for name, value in asdict(one).items()}
             facts = {"pipeline": mine, "against": other, "task": task, "metric": metric, **found}
-            typer.echo(json.dumps(facts, ensure_ascii=False))
+            typer.echo(json_line(facts))
         return
     width = max(len(f"{task} {metric}") for metric, task, _ in comparisons)
     typer.echo(

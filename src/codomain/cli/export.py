@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from codomain.cli.terminal import escaped
+
 
 def export(
     name: Annotated[Path, typer.Argument(help="The collection.", metavar="NAME")],
@@ -22,8 +24,17 @@ def export(
 
     with cd.open(name) as collection:
         if str(to) == "-":
-            export_jsonl(collection, sys.stdout, where, vectors=vectors)
+            out = _Terminal() if sys.stdout.isatty() else sys.stdout
+            export_jsonl(collection, out, where, vectors=vectors)
             return
         with bars() as progress:
             count = export_file(collection, to, where, progress, vectors)
     typer.echo(f"{to}: {count:,} documents.")
+
+
+class _Terminal:
+    """Standard output that is a terminal: control characters of documents are written as escapes of JSON."""
+
+    def write(self, text: str) -> int:
+        """Write JSON lines."""
+        return sys.stdout.write("\n".join(escaped(line) for line in text.split("\n")))

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from codomain.cli.terminal import json_line, shown
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -96,15 +98,16 @@ def _read(source: Path) -> Iterator[dict[str, Any]]:
 
 
 def _show(journal: list[dict[str, Any]], as_json: bool) -> None:
-    import json
     import time
 
     for entry in journal:
         if as_json:
-            typer.echo(json.dumps(entry, ensure_ascii=False))
+            typer.echo(json_line(entry))
             continue
         at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(entry["at"]))
         query = "a vector" if entry["query"] is None else repr(entry["query"])
-        typer.echo(f"{entry['entry']:>6}  {at}  {'good' if entry['liked'] else 'bad ':4}  {entry['id']}  for {query}")
+        typer.echo(
+            f"{entry['entry']:>6}  {at}  {'good' if entry['liked'] else 'bad ':4}  {shown(entry['id'])}  for {shown(query)}"
+        )
     if not journal and not as_json:
         typer.echo("no feedback yet: codomain feedback NAME --query TEXT --good ID")

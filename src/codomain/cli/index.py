@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from codomain.cli.terminal import json_line, shown
+
 if TYPE_CHECKING:
     from codomain.read import ReadFault
     from codomain.store import Collection
@@ -147,7 +149,6 @@ def _watch(
 
 
 def _show(report: IndexReport, into: Path, documents: int, seconds: float, as_json: bool, notes: list[str]) -> None:
-    import json
 
     added = report.documents
     if as_json:
@@ -172,7 +173,7 @@ def _show(report: IndexReport, into: Path, documents: int, seconds: float, as_js
             "bad": bad,
             "notes": notes,
         }
-        typer.echo(json.dumps(outcome, ensure_ascii=False))
+        typer.echo(json_line(outcome))
         return
     _show_notes(report)
     for note in notes:
@@ -210,10 +211,10 @@ def _show_notes(report: IndexReport) -> None:
     if faults:
         files = len({fault.path for fault in faults})
         typer.echo(f"{files} {'file was' if files == 1 else 'files were'} not read, or not whole:", err=True)
-    shown = _worst_first(report)[:_SHOWN]
-    for bad in shown:
-        typer.echo(f"{'skipped' if bad in faults else 'note'}: {bad}", err=True)
-    if len(report.bad) > len(shown):
+    told = _worst_first(report)[:_SHOWN]
+    for bad in told:
+        typer.echo(f"{'skipped' if bad in faults else 'note'}: {shown(str(bad))}", err=True)
+    if len(report.bad) > len(told):
         kinds = ", ".join(f"{n} {kind}" for kind, n in Counter(bad.kind for bad in report.bad).most_common())
         typer.echo(f"note: {len(report.bad)} such notes in all ({kinds}); --json lists them.", err=True)
     if report.ignored:

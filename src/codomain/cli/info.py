@@ -7,13 +7,14 @@ from typing import Annotated
 
 import typer
 
+from codomain.cli.terminal import json_line, shown
+
 
 def info(
     name: Annotated[Path, typer.Argument(help="The collection.", metavar="NAME")],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show counts, sizes, the pipeline and the state of the indexes."""
-    import json
     import time
 
     import codomain as cd
@@ -21,29 +22,29 @@ def info(
     with cd.open(name) as collection:
         facts = collection.info()
     if as_json:
-        typer.echo(json.dumps(facts, ensure_ascii=False))
+        typer.echo(json_line(facts))
         return
     settings = ", ".join(f"{key} {value}" for key, value in facts["settings"].items() if value is not None)
-    typer.echo(f"pipeline   {facts['pipeline']}")
+    typer.echo(f"pipeline   {shown(facts['pipeline'])}")
     typer.echo(f"documents  {facts['documents']:,} in {facts['chunks']:,} chunks from {facts['sources']:,} files")
     typer.echo(f"deleted    {facts['deleted_rows']:,} rows (codomain compact frees their space)")
     typer.echo(f"settings   {settings}")
     for encoder, tokens in (facts["unread"]["windows"] or {}).items():
-        typer.echo(f"window     {encoder} reads {tokens:,} tokens of a chunk with its title and headings")
+        typer.echo(f"window     {shown(encoder)} reads {tokens:,} tokens of a chunk with its title and headings")
     typer.echo(f"size       {_megabytes(facts['database_bytes'])} database, {_megabytes(facts['index_bytes'])} indexes")
     for branch in facts["branches"]:
         waiting = "" if branch["fitted"] else ", transforms wait for 1,000 rows to be fitted on"
         typer.echo(
-            f"branch     {branch['expression']}: {branch['rows_in_index']:,} rows in the index, "
+            f"branch     {shown(branch['expression'])}: {branch['rows_in_index']:,} rows in the index, "
             f"{branch['rows_newer']:,} newer{waiting}"
         )
     if told := facts["feedback"]:
         typer.echo(f"feedback   {told['entries']:,} entries, {told['corrected_vectors']:,} corrected vectors")
     for note in facts["notes"]:
-        typer.echo(f"note       {note}")
+        typer.echo(f"note       {shown(note)}")
     for event in facts["history"][-5:]:
         at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(event["at"]))
-        typer.echo(f"history    {at} {event['event']} {event['detail']}")
+        typer.echo(f"history    {at} {shown(event['event'])} {shown(event['detail'])}")
 
 
 def _megabytes(size: int) -> str:

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from codomain.cli.terminal import json_line
+
 app = typer.Typer(help="Make better or smaller encoders from data.", no_args_is_help=True, rich_markup_mode=None)
 
 
@@ -41,7 +43,6 @@ def static(
 @app.command("recipes")
 def recipes(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """List the recipes, what each trains, its papers, the parts that it names and the expected effect."""
-    import json
 
     from codomain.learn.recipes.recipe import PARTS
     from codomain.registry import lookup, names
@@ -51,9 +52,7 @@ def recipes(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")]
         parts = {role: recipe.settings[role]["name"] for role in PARTS if role in recipe.settings}
         if as_json:
             about = {"summary": recipe.summary, "papers": list(recipe.papers), "effect": recipe.effect}
-            typer.echo(
-                json.dumps({"name": name, **about, "parts": parts, "path": str(recipe.path)}, ensure_ascii=False)
-            )
+            typer.echo(json_line({"name": name, **about, "parts": parts, "path": str(recipe.path)}))
             continue
         papers = f"  [papers {', '.join(map(str, recipe.papers))}]" if recipe.papers else ""
         typer.echo(f"{name}: {recipe.summary}{papers}")

@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from codomain.cli.terminal import json_line, shown
+
 Name = Annotated[Path, typer.Argument(help="The collection.", metavar="NAME")]
 Filter = Annotated[str | None, typer.Option("--where", "-w", help="Only what a filter matches.")]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON, an object a line.")]
@@ -23,17 +25,15 @@ def list_(
     as_json: AsJson = False,
 ) -> None:
     """List documents, in the order of adding or of a field."""
-    import json
 
     import codomain as cd
-    from codomain.cli.terminal import shown
 
     found = False
     with cd.open(name) as collection:
         for document in collection.documents(where, sort=sort, offset=offset, limit=limit or None):
             found = True
             if as_json:
-                typer.echo(json.dumps(document, ensure_ascii=False))
+                typer.echo(json_line(document))
             else:
                 begin = " ".join(document["text"][:200].split())
                 typer.echo(shown(f"{document['id']}\t{document['title'] or ''}\t{begin[:80]}"))
@@ -60,12 +60,11 @@ def facets(
     import json
 
     import codomain as cd
-    from codomain.cli.terminal import shown
 
     with cd.open(name) as collection:
         counted: list[tuple[Any, int]] = collection.facets(field, where)
     for value, number in counted[: limit or None]:
-        line = json.dumps({"value": value, "documents": number}, ensure_ascii=False)
+        line = json_line({"value": value, "documents": number})
         plain = value if isinstance(value, str) else json.dumps(value)
         typer.echo(line if as_json else shown(f"{number:>8,}  {plain}"))
     if limit and len(counted) > limit:

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from codomain.cli.terminal import json_line
+
 
 def papers(
     status: Annotated[str | None, typer.Option("--status", help="Only measured or planned.")] = None,
@@ -19,7 +21,6 @@ def papers(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List the papers behind the stages: claim, what was measured, verdict, components and proof."""
-    import json
     from dataclasses import asdict
 
     from codomain.errors import InputError
@@ -33,7 +34,7 @@ def papers(
         if status not in (None, paper.status) or verdict not in (None, paper.verdict):
             continue
         if as_json:
-            typer.echo(json.dumps({"status": paper.status, **asdict(paper)}, ensure_ascii=False))
+            typer.echo(json_line({"status": paper.status, **asdict(paper)}))
             continue
         typer.echo(f"{paper.number:>3}  {paper.verdict or paper.status:<23}  {paper.title}")
         if paper.verdict:

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from codomain.cli.terminal import shown
+
 
 def rm(
     name: Annotated[Path, typer.Argument(help="The collection.", metavar="NAME")],
@@ -16,6 +18,10 @@ def rm(
         bool, typer.Option("--undo", help="Let the next index bring back deleted documents: these, or all.")
     ] = False,
     gone: Annotated[bool, typer.Option("--gone", help="Delete the documents of all files that are gone.")] = False,
+    erase: Annotated[
+        bool,
+        typer.Option("--erase", help="Leave nothing of them in any file of the collection; takes as long as compact."),
+    ] = False,
     excluded: Annotated[bool, typer.Option("--list", help="List deleted documents that index leaves out.")] = False,
 ) -> None:
     """Delete documents by id or by a filter; the original files are not touched.
@@ -28,10 +34,12 @@ def rm(
 
     if sum([bool(ids) and not undo, where is not None, undo, gone, excluded]) != 1:
         raise cd.CodomainError("rm needs either ids or --where, or one of --undo, --gone and --list.")
+    if erase and (undo or gone or excluded):
+        raise cd.CodomainError("--erase goes with ids or --where.")
     with cd.open(name) as collection:
         if excluded:
             for key in sorted(deleted(collection)):
-                typer.echo(key)
+                typer.echo(shown(key))
             return
         if undo:
             count = take_back(collection, ids or None)
@@ -42,7 +50,10 @@ def rm(
             count = remove_gone(collection)
             typer.echo(f"{name}: {count} documents of files that are gone deleted, {len(collection)} documents left.")
         else:
-            count = collection.delete(ids) if ids else collection.delete_where(where or "")
-            typer.echo(f"{name}: {count} deleted, {len(collection)} documents left.")
+            if erase:
+                count = collection.erase(ids if ids else collection.ids(where or ""))
+            else:
+                count = collection.delete(ids) if ids else collection.delete_where(where or "")
+            typer.echo(f"{name}: {count} {'erased' if erase else 'deleted'}, {len(collection)} documents left.")
     if not count:
         raise typer.Exit(1)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
+from codomain.cli.terminal import json_line, shown
+
 if TYPE_CHECKING:
     from rich.text import Text
 
@@ -101,7 +103,6 @@ def _from_stdin() -> list[str]:
 
 def print_json(hits: list[Hit], query: str | None = None, explain: bool = False) -> None:
     """One object a line and hit."""
-    import json
 
     for rank, hit in enumerate(hits, 1):
         line = {
@@ -123,7 +124,7 @@ def print_json(hits: list[Hit], query: str | None = None, explain: bool = False)
             line["query"] = query
         if explain:
             line["branches"] = {b: {"rank": r, "score": round(s, 6)} for b, (r, s) in hit.branches.items()}
-        typer.echo(json.dumps(line, ensure_ascii=False))
+        typer.echo(json_line(line))
 
 
 def print_table(hits: list[Hit], query: str, collection: Collection, explain: bool = False) -> None:
@@ -165,7 +166,6 @@ def _entry(hit: Hit, query: str, analyzer: Analyzer | None) -> Text:
     """Title and id, where it stands, and the passage with the words of the query marked."""
     from rich.text import Text
 
-    from codomain.cli.terminal import shown
     from codomain.rank.snippet import snippet
 
     title = hit.title or hit.id

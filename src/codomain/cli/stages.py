@@ -6,11 +6,12 @@ from typing import Annotated
 
 import typer
 
+from codomain.cli.terminal import json_line
+
 
 def stages(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """List every stage with its arguments, what it takes and gives, and its papers."""
     import inspect
-    import json
 
     from codomain.registry import all_stages
     from codomain.stage import usage
@@ -30,7 +31,7 @@ def stages(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
             }
             for cls in known
         ]
-        typer.echo(json.dumps(rows, ensure_ascii=False))
+        typer.echo(json_line(rows))
         return
     for cls in known:
         typer.echo(f"{cls.name}{usage(cls)}")

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from codomain.cli.terminal import json_line
+
 if TYPE_CHECKING:
     from codomain.store import Collection
     from codomain.tuning.outcome import Outcome
@@ -108,7 +110,6 @@ def tune(
 
 
 def _tune(on: Collection | str, name: Path, options: dict[str, Any], as_json: bool) -> None:
-    import json
 
     from codomain.cli.progress import bars
     from codomain.tuning import tune
@@ -117,7 +118,7 @@ def _tune(on: Collection | str, name: Path, options: dict[str, Any], as_json: bo
     with bars(keep=True) as step, _interruptible():
         tuned = tune(on, on_event=_Progress(step), **options)
     if as_json:
-        typer.echo(json.dumps(tuned.as_json(), ensure_ascii=False))
+        typer.echo(json_line(tuned.as_json()))
     else:
         for line in (*table(tuned.rows, tuned.metric), "", *tuned.sentences):
             typer.echo(line)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
+from codomain.cli.terminal import json_line
+
 if TYPE_CHECKING:
     from codomain.store.upgrade.state import Mode
 
@@ -102,11 +104,10 @@ def _in_a_process_of_its_own(name: Path) -> None:
 
 
 def _show(name: Path, facts: dict[str, Any], told: bool, background: bool, as_json: bool) -> None:
-    import json
 
     state = facts["upgrade"]
     if as_json:
-        typer.echo(json.dumps({"pipeline": facts["pipeline"], "upgrade": state}, ensure_ascii=False))
+        typer.echo(json_line({"pipeline": facts["pipeline"], "upgrade": state}))
         return
     if state is None:
         typer.echo(f"{name}: {facts['pipeline']}; no upgrade is under way.")

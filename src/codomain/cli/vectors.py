@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from codomain.cli.terminal import json_line
+
 app = typer.Typer(
     help="Word vectors in one mapped file: look up any key, known or not.", no_args_is_help=True, rich_markup_mode=None
 )
@@ -118,6 +120,5 @@ def info(
 
 
 def _print_json(value: Any) -> None:
-    import json
 
-    typer.echo(json.dumps(value, ensure_ascii=False))
+    typer.echo(json_line(value))

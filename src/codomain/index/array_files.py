@@ -188,7 +188,7 @@ def _read_meta(folder: Path) -> dict[str, Any]:
         files = meta["files"].items()
     except FileNotFoundError:
         raise InputError(f"{folder} holds no saved index: {_META} is missing.") from None
-    except (ValueError, KeyError, AttributeError, TypeError):
+    except (ValueError, KeyError, AttributeError, TypeError, RecursionError):
         raise InputError(f"{folder / _META} is damaged: rebuild the index.") from None
     if form != _FORMAT:
         raise InputError(f"{folder} was saved in format {form}; this version of codomain reads format {_FORMAT}.")

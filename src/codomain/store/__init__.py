@@ -2,6 +2,7 @@
 
 collection.py       `Collection`: add, update, delete, search
 open_create.py      make a collection, or open one
+trust.py            which models and files a collection may load
 settings.py         how documents become chunks
 state.py            pipeline and branches of an open collection, read again when another process has changed them
 writing/            the write path
@@ -15,6 +16,8 @@ chunking/           chunks and what encoders read of them
 filters/            which rows a filter allows
 feedback/           what users liked and disliked
 upgrade/            another encoder or pipeline for a collection that goes on answering
+backup.py           a copy in another folder, made while the collection is used
+erase.py            documents of which nothing stays in any file
 maintenance.py      reindex, compact, verify, info
 """
 

@@ -208,6 +208,15 @@ class Collection:
         parsed = parse_where(where)
         return self._delete(lambda backend: backend.documents.matching(parsed))
 
+    def erase(self, ids: DocumentId | Iterable[DocumentId]) -> int:
+        """Delete documents so that no file of the collection holds a part of them; how many. Takes as long as `compact`.
+
+        Raises StoreError where another process still reads the log: they are deleted then, and erasing again goes on.
+        """
+        from codomain.store.erase import erase
+
+        return erase(self, ids)
+
     def _delete(self, choose: Callable[[Backend], list[int]]) -> int:
         def delete() -> int:
             with self.writing() as backend:
@@ -528,8 +537,10 @@ class Collection:
         Raises StoreError when an upgrade is under way or there is no bridge between the two, and its subclass BelowFloor,
         with the measurements as `reports`, when the bridge keeps less than `floor` of the old nDCG@10, interval included.
         """
+        from codomain.store.trust import asked_for
         from codomain.store.upgrade.begin import begin
 
+        asked_for(f"{to}()" if isinstance(to, str) and to.isidentifier() else to)
         return begin(self, to, mode, sample, floor, seed, progress, rechunk).reports
 
     def continue_upgrade(self, progress: Progress | None = None) -> None:
@@ -559,6 +570,15 @@ class Collection:
         from codomain.store.maintenance import compact
 
         compact(self)
+
+    def backup(self, path: str | Path) -> None:
+        """Copy the collection into a new or empty folder, with vectors and indexes; others may write to it meanwhile.
+
+        The copy is of one state, and a collection like any other. Raises StoreError when the folder is in use.
+        """
+        from codomain.store.backup import backup
+
+        backup(self, Path(path).absolute())
 
     def verify(self) -> list[str]:
         """Check everything against everything; one sentence for each fault, none when all is well."""

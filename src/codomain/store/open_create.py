@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from codomain.store.branches.index_files import IndexFiles
 from codomain.store.chunking.unread import remember_windows
 from codomain.store.collection import Collection
 from codomain.store.settings import DEFAULT_PIPELINE, Settings
+from codomain.store.trust import asked_for, models_in, trust
+from codomain.store.upgrade.state import UpgradeState
 
 
 def create(path: str | Path, pipe: str | Stage | Pipeline = DEFAULT_PIPELINE, **settings: Any) -> Collection:
@@ -47,15 +50,26 @@ def create(path: str | Path, pipe: str | Stage | Pipeline = DEFAULT_PIPELINE, **
         backend.history.add("created", meta["pipeline"])
 
     choose.create_database(folder, fill)
+    asked_for(pipe)
     return Collection(folder, root)
 
 
-def open(path: str | Path) -> Collection:
+def open(path: str | Path, *, trust_models: bool = False) -> Collection:
     """Open the collection in a folder.
+
+    A collection from elsewhere may name a model of the Hugging Face hub or a file: it is loaded only where you have used it
+    before, or with `trust_models`, which is remembered (`codomain.store.trust`).
 
     Raises StoreError when there is none, or it cannot be read.
     """
     folder = _folder(path)
+    if trust_models:
+        with closing(choose.open_backend(folder)) as backend:
+            meta = backend.meta.all()
+            upgrade = UpgradeState.read(meta)
+            for stored in (meta.get("pipeline"), *((upgrade.source, upgrade.target) if upgrade else ())):
+                if stored:
+                    trust(models_in(stored))
     collection = Collection(folder)
     IndexFiles(folder, "").drop_abandoned()
     return collection

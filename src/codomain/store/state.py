@@ -13,6 +13,7 @@ from codomain.store.branches.branch import StoredBranch
 from codomain.store.branches.index_files import IndexFiles
 from codomain.store.filters.masks import Filters
 from codomain.store.settings import Settings
+from codomain.store.trust import check_trusted, lock, models_in, untrusted
 from codomain.store.upgrade.roles import branch_roles
 from codomain.store.upgrade.state import UpgradeState
 
@@ -61,6 +62,7 @@ class CollectionState:
         if root is not None:
             self._encoders |= {str(one.stages[0]): one.stages[0] for one in branches(root) if one.encoder is not None}
         meta = self.backend.meta.all()
+        check_trusted(self.backend.database, meta["pipeline"])
         self.pipeline = pipeline(meta["pipeline"])
         self.settings = Settings.restore(meta["settings"])
         self.generation = self._number("generation")
@@ -69,7 +71,13 @@ class CollectionState:
         self._synced = None
 
     def _planned(self, expression: str) -> PlanNode:
-        return plan(expression, self._encoders)
+        check_trusted(self.backend.database, expression)
+        locked = untrusted(expression)
+        root = plan(expression, self._encoders)
+        allowed = set(models_in(expression)) - set(locked) if locked else set()
+        for branch in branches(root) if locked else ():
+            lock(branch.stages[0], self.backend.database, allowed)
+        return root
 
     @property
     def upgrading(self) -> bool:

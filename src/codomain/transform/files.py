@@ -107,7 +107,7 @@ def _header(path: Path) -> _Header:
             raise InputError(f"{path} names the transform {found['name']!r}, which codomain does not have.")
         parameters = json.loads(found["parameters"])
         return _Header(found["name"], parameters, int(found["takes"]), int(found["gives"]), found["fingerprint"])
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, TypeError, RecursionError):
         raise InputError(f"{path} is damaged: its header cannot be read. Fit and save it again.") from None
 
 
@@ -131,6 +131,7 @@ class FittedTransform(Estimator):
     array([[0.6, 0.8]], dtype=float32)
     """
 
+    reads: ClassVar[str] = "path"
     needs_fit: ClassVar[bool] = False
 
     def __init__(self, path: str) -> None:

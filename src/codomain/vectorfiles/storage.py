@@ -161,7 +161,7 @@ def _read_meta(folder: Path) -> dict[str, Any]:
             raise ValueError
     except (FileNotFoundError, NotADirectoryError):
         raise InputError(f"{folder} is no vector file: codomain vectors import makes one.") from None
-    except (ValueError, KeyError, AttributeError, TypeError):
+    except (ValueError, KeyError, AttributeError, TypeError, RecursionError):
         raise InputError(f"{path} is damaged, or not of a vector file: import the vectors again.") from None
     if kind != "codomain vector file":
         raise InputError(f"{folder} is no vector file: codomain vectors import makes one.")

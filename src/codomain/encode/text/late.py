@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from codomain.encode.text.transformer import CHUNK, SentenceTransformerStage, minilm_folder
 from codomain.progress import Progress, counter
@@ -36,6 +36,9 @@ class LateEncoder(SentenceTransformerStage):
     >>> LateEncoder().encode_queries(["a cat on a mat"]).values.shape
     (5, 384)
     """
+
+    reads: ClassVar[str] = "model"
+    reads_at_once: ClassVar[bool] = False
 
     def __init__(
         self,

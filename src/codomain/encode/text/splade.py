@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from codomain.encode.text.encoder import ReadsText
 from codomain.encode.text.transformer import vocabulary_of
@@ -39,6 +39,9 @@ class SpladeEncoder(WindowedModel, ReadsText):
     splade('naver/splade-v3', max_active_dims=128)
     """
 
+    reads: ClassVar[str] = "name_or_path"
+    reads_at_once: ClassVar[bool] = False
+
     def __init__(
         self,
         name_or_path: str,
@@ -59,6 +62,8 @@ class SpladeEncoder(WindowedModel, ReadsText):
 
     @cached_property
     def _model(self) -> Any:
+        if self.locked is not None:
+            raise self.locked
         if find_spec("sentence_transformers") is None:
             raise MissingExtra("splade()", "learn")
         from sentence_transformers import SparseEncoder

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from codomain.encode.text.encoder import TextEncoder
 from codomain.errors import InputError
@@ -56,6 +56,8 @@ class StaticEncoder(TextEncoder):
     >>> vectors.shape, bool(vectors[0] @ vectors[1] > vectors[0] @ vectors[2])
     ((3, 384), True)
     """
+
+    reads: ClassVar[str] = "path"
 
     def __init__(self, path: str | None = None, dim: int | None = None) -> None:
         if path is not None and not isinstance(path, str):

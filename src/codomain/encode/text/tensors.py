@@ -45,6 +45,6 @@ def map_tensors(path: str | Path) -> dict[str, np.ndarray]:
             tensors[name] = raw[start:stop].view(TYPES[entry["dtype"]]).reshape(entry["shape"])
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror or error}.") from None
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise InputError(f"{path} is not a safetensors file that can be used: {error}.") from None
     return tensors

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from codomain.encode.text.encoder import TextEncoder
 from codomain.encode.text.window import WindowedModel
@@ -50,6 +50,8 @@ class SentenceTransformerStage(WindowedModel, TextEncoder):
 
     @cached_property
     def _model(self) -> Any:
+        if self.locked is not None:
+            raise self.locked
         if find_spec("sentence_transformers") is None:
             raise MissingExtra(f"{self.name}()", "learn")
         source = self._source()
@@ -158,6 +160,9 @@ class TransformerEncoder(_Pooled):
     >>> TransformerEncoder("BAAI/bge-small-en-v1.5", query_prompt="query: ")
     st('BAAI/bge-small-en-v1.5', query_prompt='query: ')
     """
+
+    reads: ClassVar[str] = "name_or_path"
+    reads_at_once: ClassVar[bool] = False
 
     def __init__(
         self,

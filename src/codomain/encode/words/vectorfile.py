@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from codomain.analyzer.characters import MARKS
 from codomain.encode.text.encoder import TextEncoder
@@ -51,6 +51,8 @@ class VectorFileEncoder(TextEncoder):
     >>> VectorFileEncoder(path).encode_documents(["Cat and cat", "tax"]).tolist()
     [[1.0, 0.0], [0.0, 1.0]]
     """
+
+    reads: ClassVar[str] = "path"
 
     def __init__(self, path: str, weights: str = "mean", unknown: str = "skip", a: float = 1e-3) -> None:
         if not isinstance(path, str):

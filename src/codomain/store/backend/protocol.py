@@ -80,6 +80,21 @@ class Backend(Protocol):
 
     # --- maintenance --------------------------------------------------------------------------------------------------
 
+    def backup(self, folder: Path, beside: Callable[[], None]) -> None:
+        """Copy one state of the database into a new or empty folder, after `beside` has put other files there; others may write.
+
+        The copy appears whole or not at all. Raises StoreError for a folder that is in use or cannot be written.
+        """
+        ...
+
+    def overwrite_deleted(self) -> None:
+        """From now on, overwrite what is deleted with zeros, through this connection."""
+        ...
+
+    def log_is_empty(self) -> bool:
+        """Write all of a log into the database and empty it; False where another process still reads it."""
+        ...
+
     def check_in_place(self) -> None:
         """Raises StoreError where the database was removed or replaced since it was opened."""
         ...

@@ -130,6 +130,13 @@ class IndexFiles:
         for path in self._named(f"{self.prefix}.*"):
             self._drop(path)
 
+    def drop_all_but_current(self, epoch: int) -> None:
+        """Drop the indexes of all branches that are of other numberings of the rows, and what is half-written."""
+        for path in self._named("*"):
+            covers = _covers(path)
+            if path.is_dir() and (covers is None or covers["epoch"] != epoch):
+                _remove(path)
+
     def drop_damaged(self) -> bool:
         """Drop indexes whose files are not what was written; whether there were any."""
         damaged = [path for path, _ in self._damaged()]
@@ -185,8 +192,24 @@ def _covers(path: Path) -> dict[str, Any] | None:
     try:
         covers: dict[str, Any] = json.loads((path / _COVERS).read_text())
         return covers if covers.pop("crc32") == _crc(covers) else None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
+
+
+def copy_indexes(collection: Path, to: Path) -> None:
+    """Copy the index folders of a collection; one that another process removes meanwhile is left out."""
+    import shutil
+
+    for path in (collection / "derived").glob("*"):
+        if _covers(path) is None:
+            continue  # half-written, or aside
+        target = to / "derived" / path.name
+        try:
+            shutil.copytree(path, target)
+        except (OSError, shutil.Error):
+            _remove(target)
+            if path.exists():
+                raise
 
 
 def _large_files(folder: Path) -> dict[str, tuple[int, int, int]]:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import IO, Any, NoReturn
+from typing import Any, NoReturn, Protocol
 
 from codomain.arrays import as_float32
 from codomain.errors import InputError, MissingExtra
@@ -72,9 +72,17 @@ def _beside(collection: Collection, backend: Backend, number: int, with_media: b
     return beside
 
 
+class Writable(Protocol):
+    """What takes text."""
+
+    def write(self, text: str, /) -> object:
+        """Take a text."""
+        ...
+
+
 def export_jsonl(
     collection: Collection,
-    file: IO[str],
+    file: Writable,
     where: str | None = None,
     progress: Progress | None = None,
     vectors: bool = False,

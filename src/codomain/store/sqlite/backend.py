@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Self
 
 from codomain.store.sqlite import connection
+from codomain.store.sqlite.backup import backup as copy_database
 from codomain.store.sqlite.checks import SqliteChecks
 from codomain.store.sqlite.documents import SqliteDocuments
 from codomain.store.sqlite.feedback import SqliteCorrections, SqliteJournal
@@ -91,6 +92,18 @@ class SqliteBackend:
                     self.db.execute("ROLLBACK")
                 raise
         self.place.set_aside()
+
+    def backup(self, folder: Path, beside: Callable[[], None]) -> None:
+        with connection.sentences(self.folder):
+            copy_database(self.db, folder, beside)
+
+    def overwrite_deleted(self) -> None:
+        self.db.execute("PRAGMA secure_delete = ON")
+
+    def log_is_empty(self) -> bool:
+        with connection.sentences(self.folder):
+            self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            return _size(self.folder / f"{DATABASE}-wal") == 0
 
     def check_in_place(self) -> None:
         self.place.check()

@@ -48,13 +48,13 @@ def create(folder: Path, fill: Callable[[sqlite3.Connection], None]) -> None:
                 db.execute("PRAGMA journal_mode = WAL")
             finally:
                 db.close()
-        _publish(temporary, folder)
+        publish(temporary, folder)
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def _publish(temporary: Path, folder: Path) -> None:
-    """Give the finished database its name, unless one has that name by now."""
+def publish(temporary: Path, folder: Path) -> None:
+    """Give a finished database its name, unless one has that name by now."""
     try:
         os.link(temporary, folder / DATABASE)
     except FileExistsError:

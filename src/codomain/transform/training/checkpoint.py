@@ -66,7 +66,7 @@ class Checkpoint:
                         f"the checkpoint {self.path} is of a training with other data or settings: remove it, or name another."
                     )
                 return _unpack(json.loads(header["state"]), file)  # type: ignore[no-any-return]
-        except (OSError, SafetensorError, KeyError, ValueError):
+        except (OSError, SafetensorError, KeyError, ValueError, TypeError, RecursionError):
             raise InputError(f"the checkpoint {self.path} is damaged: remove it to begin again.") from None
 
     def remove(self) -> None:

@@ -1,0 +1,123 @@
+"""Which models and files a collection may load: those that this user has asked for, never what a foreign collection names.
+
+A pipeline may name a model of the Hugging Face hub, or a file. Whoever writes such a pipeline asks for it: `create`, `upgrade`.
+A collection that comes from elsewhere has its pipeline inside, and nobody was asked. What was asked for once is remembered in
+the user's own folder (CODOMAIN_CONFIG, else ~/.config/codomain), one a line. CODOMAIN_TRUST_MODELS=1 asks for all.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from codomain.errors import StoreError
+from codomain.pipeline import Pipeline, pipeline
+from codomain.registry import stage_class
+from codomain.stage import Stage
+
+_asked: set[str] = set()
+"""What was asked for in this process: its folder may not take the file."""
+
+_all = False
+
+
+class Untrusted(StoreError):
+    """A collection names a model or a file that its user has not asked for."""
+
+    def __init__(self, database: str, model: str) -> None:
+        super().__init__(
+            f"{database} wants to load {model}, which you have not used yet: if you trust where it comes from, open it with "
+            "trust_models=True, or codomain --trust-models COMMAND, once."
+        )
+
+
+def models_in(expression: str | Stage | Pipeline) -> list[str]:
+    """The stages of a pipeline that load something from outside codomain, each as name(its source); none is built.
+
+    >>> models_in("fuse(st('BAAI/bge-small-en-v1.5', dim=64) >> hnsw(), static(), bm25())")
+    ["st('BAAI/bge-small-en-v1.5')"]
+    """
+    found: dict[str, None] = {}
+    for call in ast.walk(ast.parse(str(expression).strip(), mode="eval")):
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name):
+            cls = stage_class(call.func.id)
+            if cls.reads:
+                source = _argument(call, [p.name for p in cls._parameters()].index(cls.reads), cls.reads)
+                if source is not None:
+                    found[f"{cls.name}({source!r})"] = None
+    return sorted(found)
+
+
+def _argument(call: ast.Call, position: int, name: str) -> object:
+    given = call.args[position] if len(call.args) > position else None
+    given = next((k.value for k in call.keywords if k.arg == name), given)
+    return given.value if isinstance(given, ast.Constant) else given
+
+
+def trust(models: Iterable[str]) -> None:
+    """Remember that the user asked for these."""
+    new = [model for model in models if model not in _asked]
+    _asked.update(new)
+    new = [model for model in new if model not in _remembered()]
+    if not new:
+        return
+    try:
+        _file().parent.mkdir(parents=True, exist_ok=True)
+        with _file().open("a", encoding="utf-8") as file:
+            file.writelines(f"{model}\n" for model in new)
+    except OSError:
+        return  # then they are asked for in this process only
+
+
+def trust_all() -> None:
+    """Take every model of the collections that this process opens as asked for, and remember them."""
+    global _all
+    _all = True
+
+
+def untrusted(expression: str) -> list[str]:
+    """Those models of a stored pipeline that the user has never asked for."""
+    models = models_in(expression)
+    if _all:
+        trust(models)
+    if not models or os.environ.get("CODOMAIN_TRUST_MODELS") == "1":
+        return []
+    known = _asked | _remembered()
+    return [model for model in models if model not in known]
+
+
+def check_trusted(database: str, expression: str) -> None:
+    """Raises Untrusted for a stored pipeline with a file that building it would read."""
+    for model in untrusted(expression):
+        if stage_class(model.split("(")[0]).reads_at_once:
+            raise Untrusted(database, model)
+
+
+def lock(encoder: Stage, database: str, allowed: Iterable[str]) -> None:
+    """Keep an encoder from loading its model, unless that is among those that were asked for."""
+    source = getattr(encoder, encoder.reads) if encoder.reads else None
+    if source is not None and f"{encoder.name}({source!r})" not in allowed:
+        encoder.locked = Untrusted(database, str(encoder))
+
+
+def asked_for(wanted: str | Stage | Pipeline) -> None:
+    """Remember the models of a pipeline that the user has written; call once it was built."""
+    trust(models_in(pipeline(wanted)))
+
+
+def _file() -> Path:
+    named = os.environ.get("CODOMAIN_CONFIG")
+    if named:
+        return Path(named) / "trusted_models"
+    base = os.environ.get("APPDATA") if sys.platform == "win32" else os.environ.get("XDG_CONFIG_HOME")
+    return (Path(base) if base else Path.home() / ".config") / "codomain" / "trusted_models"
+
+
+def _remembered() -> set[str]:
+    try:
+        return set(_file().read_text(encoding="utf-8").splitlines())
+    except (OSError, UnicodeDecodeError, RuntimeError):  # without a home
+        return set()
