@@ -39,6 +39,8 @@ class Stage:
     """The parameter that names a model or a file from outside codomain; empty for most stages."""
     reads_at_once: ClassVar[bool] = True
     """Whether what it names is read when the stage is built, not at the first text."""
+    shared: ClassVar[bool] = False
+    """Whether one object may serve all collections of a process, in several threads at once."""
     locked: Exception | None = None
     """Why the stage must not load what it names; None where it may."""
     formerly: ClassVar[str] = ""

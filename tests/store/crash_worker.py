@@ -11,7 +11,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 import codomain as cd
 import conftest  # noqa: F401  (registers the encoder)
-from codomain.store import ingest
+from codomain.store.writing import ingest
 
 BATCH = 40
 

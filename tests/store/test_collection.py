@@ -14,7 +14,8 @@ import pytest
 import codomain as cd
 from codomain import registry as stages
 from codomain.errors import CodomainError, InputError, MissingExtra, StoreError
-from codomain.store import DEFAULT_PIPELINE, Collection, ingest
+from codomain.store import DEFAULT_PIPELINE, Collection
+from codomain.store.writing import ingest
 
 DENSE = "hashed(64) >> flat()"
 FIT = "hashed(64) >> pca(16) >> int8() >> flat()"

@@ -12,9 +12,10 @@ import pytest
 import codomain as cd
 from codomain.errors import InputError, WhereError
 from codomain.read import Record
-from codomain.store import Collection, ingest
+from codomain.store import Collection
 from codomain.store.filters.where import parse_where
 from codomain.store.sources.file_sync import IndexReport, index_files
+from codomain.store.writing import ingest
 
 PIPE = "fuse(hashed(64) >> float16() >> flat(), bm25())"
 

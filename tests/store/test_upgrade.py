@@ -18,8 +18,9 @@ import codomain as cd
 from codomain.errors import InputError, PipelineError, StoreError
 from codomain.registry import stage
 from codomain.stage import Stage
-from codomain.store import Collection, ingest
+from codomain.store import Collection
 from codomain.store.upgrade import begin, bridge, steps
+from codomain.store.writing import ingest
 
 WORKER = Path(__file__).with_name("upgrade_worker.py")
 KILLS = 50

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
 
 from codomain.errors import StoreError, notice
 from codomain.pipeline import Pipeline, pipeline
@@ -20,6 +21,10 @@ from codomain.store.upgrade.state import UpgradeState
 if TYPE_CHECKING:
     from codomain.index.bm25 import BM25
     from codomain.store.upgrade.roles import SearchedBranch
+
+
+_shared: WeakValueDictionary[str, Stage] = WeakValueDictionary()
+"""Encoders by expression that all collections of the process use: a table of words takes some megabytes. None from a file, which may change."""
 
 
 class CollectionState:
@@ -68,11 +73,15 @@ class CollectionState:
         self.generation = self._number("generation")
         self.upgrade = UpgradeState.read(meta)
         self._roles = branch_roles(self.backend, self.settings.situate, meta, self._planned)
+        for expression, encoder in self._encoders.items():
+            if encoder.shared and getattr(encoder, encoder.reads, None) is None:
+                _shared.setdefault(expression, encoder)
         self._synced = None
 
     def _planned(self, expression: str) -> PlanNode:
         check_trusted(self.backend.database, expression)
         locked = untrusted(expression)
+        self._encoders = {**_shared, **self._encoders}
         root = plan(expression, self._encoders)
         allowed = set(models_in(expression)) - set(locked) if locked else set()
         for branch in branches(root) if locked else ():

@@ -41,7 +41,11 @@ def models_in(expression: str | Stage | Pipeline) -> list[str]:
     ["st('BAAI/bge-small-en-v1.5')"]
     """
     found: dict[str, None] = {}
-    for call in ast.walk(ast.parse(str(expression).strip(), mode="eval")):
+    try:
+        tree = ast.parse(str(expression).strip(), mode="eval")
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return []  # building it says what is wrong
+    for call in ast.walk(tree):
         if isinstance(call, ast.Call) and isinstance(call.func, ast.Name):
             cls = stage_class(call.func.id)
             if cls.reads:

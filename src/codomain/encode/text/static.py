@@ -58,6 +58,7 @@ class StaticEncoder(TextEncoder):
     """
 
     reads: ClassVar[str] = "path"
+    shared: ClassVar[bool] = True
 
     def __init__(self, path: str | None = None, dim: int | None = None) -> None:
         if path is not None and not isinstance(path, str):
