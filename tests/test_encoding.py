@@ -96,3 +96,14 @@ def test_params_name_the_stages_and_unknown_ones_are_refused() -> None:
 def test_a_pipeline_shows_itself_in_a_notebook() -> None:
     shown = cd.pipeline("static() >> truncate(64)")._repr_html_()
     assert "<code>static()</code> &rarr; <code>truncate(64)</code>" in shown and "64 dimensions" in shown
+
+
+def test_a_table_and_a_dict_are_no_lists_of_texts():
+    pd = pytest.importorskip("pandas")
+
+    pipe = cd.pipeline("hashed(8)")
+    for table in (pd.DataFrame({"text": ["a", "b", "c"]}), {"text": "a"}, {}):
+        for method in (pipe.encode, pipe.fit, pipe.transform):
+            with pytest.raises(cd.errors.InputError, match="list of items is needed"):
+                method(table)
+    assert pipe.encode(pd.Series(["a", "b", "c"])).shape == (3, 8)

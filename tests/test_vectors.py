@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codomain.arrays import Hits, allowed_rows, as_float32, merge_hits, top_k
+from codomain.arrays import Hits, allowed_rows, as_float32, merge_hits, top_k, unit_rows
 from codomain.errors import InputError
 from codomain.index.scan import best_rows
 
@@ -61,3 +61,12 @@ def test_filters_are_masks_or_rows():
     assert allowed_rows(np.array([False, True]), 2).tolist() == [1]
     with pytest.raises(InputError, match="2 entries for 3 rows"):
         allowed_rows(np.array([False, True]), 3)
+
+
+def test_unit_rows_of_any_length():
+    rows = np.float32([[1e38, 1e38, 0], [1e-40, 0, 0], [0, 0, 0], [3, 4, 0], [0, -2e-20, 0], [3e38, 3e38, 3e38]])
+    wide = rows.astype(np.float64)
+    lengths = np.linalg.norm(wide, axis=1, keepdims=True)
+    expected = wide / np.where(lengths > 0, lengths, 1)
+    with np.errstate(all="raise"):
+        assert np.abs(unit_rows(rows) - expected).max() < 1e-6

@@ -166,8 +166,20 @@ def unit_rows(X: Any) -> Floats:
            [0. , 0. ]], dtype=float32)
     """
     X = as_float32(X)
-    norms = np.sqrt(np.einsum("ij,ij->i", X, X))[:, None]
-    return np.asarray(X / np.where(norms > 0, norms, 1), np.float32)
+    with np.errstate(over="ignore", under="ignore"):
+        norms = np.sqrt(np.einsum("ij,ij->i", X, X))[:, None]
+    odd = ~((norms > _SHORTEST) & (norms < np.inf))[:, 0]  # squares that float32 cannot hold
+    if not odd.any():
+        return np.asarray(X / norms, np.float32)
+    unit = np.asarray(X / np.where(odd[:, None], 1, norms), np.float32)
+    wide = X[odd].astype(np.float64)
+    lengths = np.linalg.norm(wide, axis=1, keepdims=True)
+    unit[odd] = wide / np.where(lengths > 0, lengths, 1)
+    return unit
+
+
+_SHORTEST = 1e-15
+"""The length below which the squares of float32 lose digits."""
 
 
 def as_ragged(vectors: Any, *, dim: int | None = None, what: str = "vectors") -> Ragged:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from codomain.errors import InputError, PipelineError
@@ -48,9 +48,11 @@ def is_fitted(stages: Sequence[Stage]) -> bool:
 
 
 def as_list(items: Iterable[Any]) -> list[Any]:
-    """Items as a list; raises InputError for a lone text, which is a list of letters to Python."""
-    if isinstance(items, str | bytes):
+    """Items as a list; raises InputError for a lone text, a dict or a table, whose items are letters or names to Python."""
+    if isinstance(items, str | bytes | Mapping):
         raise InputError("a list of items is needed; a single one is written [item].")
+    if hasattr(items, "columns"):  # of pandas, polars and Arrow
+        raise InputError("a list of items is needed, and a table is none: give one of its columns.")
     try:
         return list(items)
     except TypeError:

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codomain.read.metadata import flatten
+from codomain.read.metadata import flatten, plain_names
 from codomain.text import clean, nfc
 
 TEXT = st.text(st.characters(exclude_categories=())) | st.text("a\0\ud800é ", max_size=5)
@@ -172,3 +172,7 @@ def test_missing_values_of_pandas_are_refused_or_counted():
     assert missing == {"a": 1, "b.c": 1, "d": 1}
     with pytest.raises(ValueError, match="nanoseconds"):
         flatten({"n": pandas.Timestamp("2024-05-01 10:30:00.000000001")})
+
+
+def test_names_that_become_one_are_told_apart():
+    assert plain_names({'a"b': 1, "a`b": 2, "a_b": 3}) == {"a_b": 3, "a_b_": 1, "a_b__": 2}

@@ -145,8 +145,10 @@ def test_files_with_vectors_are_indexed_without_encoding(tmp_path: Path, form: s
         assert c.search(vector=X[7], k=1)[0].id == "v:7"
         assert np.array_equal(c.get("v:7", include=["vector"])["vector"], X[7])
         assert index_files(c, [file], vector_field="vector").unchanged_files == 1
-    with cd.create(tmp_path / "d", "vectors(16)") as c, pytest.raises(InputError):
-        index_files(c, [file])
+    with cd.create(tmp_path / "d", "vectors(16)") as c:  # as in tables in memory, "vector" needs no naming
+        assert index_files(c, [file]).documents.added == 80
+        with pytest.raises(InputError, match="--vector-field"):
+            index_files(c, [file], vector_field="emb")
 
 
 def test_front_matter_that_cannot_be_kept_is_left_out_and_said(tmp_path: Path) -> None:
@@ -157,3 +159,14 @@ def test_front_matter_that_cannot_be_kept_is_left_out_and_said(tmp_path: Path) -
     (record,) = records([tmp_path / "a.md"], on_bad=bad.append)
     assert record.metadata["y"] == "2024-05-01" and record.text.strip() == "words"
     assert all(fault.kind == "left out" for fault in bad)
+
+
+def test_like_several_documents_is_their_weighted_mean_where_lengths_count(tmp_path: Path) -> None:
+    places = np.float32([[0, 0], [8, 0], [4, 0.5], [6, 0.5], [16, 0.5]])
+    with cd.create(tmp_path / "l2", 'vectors(2, "l2") >> flat(metric="l2")') as c:
+        c.add([{"id": i, "vector": place} for i, place in enumerate(places)])
+        for weights in ({0: 1, 1: 1}, {0: 2, 1: 2}, {0: 1, 1: 3}):
+            middle = sum(w * places[i] for i, w in weights.items()) / sum(weights.values())
+            others = [i for i in range(len(places)) if i not in weights]
+            nearest = min(others, key=lambda i: float(np.sum((places[i] - middle) ** 2)))
+            assert c.search(like=weights, k=1)[0].id == str(nearest)

@@ -57,6 +57,7 @@ def embed(
     if to is not None:
         typer.echo(f"{to}: {count:,} vectors.")
     if not count:
+        typer.echo("codomain: there are no texts to encode.", err=True)
         raise typer.Exit(1)
 
 
@@ -74,7 +75,7 @@ def _texts(paths: list[str], text_field: str | None, id_field: str | None) -> It
     for record in records(paths, text_field=text_field, id_field=id_field, on_bad=bad.append):
         yield record.id, record.text
     for fault in bad:
-        typer.echo(f"codomain: {fault}.", err=True)
+        typer.echo(f"codomain: {fault}", err=True)
 
 
 def _encoded(

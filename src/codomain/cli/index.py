@@ -40,7 +40,8 @@ def index(
     vector_field: Annotated[
         str | None,
         typer.Option(
-            "--vector-field", help="The field or column that holds the vector; the pipeline starts from vectors()."
+            "--vector-field",
+            help="Where the pipeline starts from vectors(): the field or column that holds them, else vector.",
         ),
     ] = None,
     title_field: Annotated[

@@ -91,6 +91,8 @@ class Fields:
     def sentence(self, row: dict[str, Any]) -> str:
         """What is said of a row without a text."""
         there = ", ".join(list(row)[:8]) + (", ..." if len(row) > 8 else "")
+        if self._vector is not None and self._vector not in row and not self.asked:
+            return f'has no text and no field "{self._vector}" (it has {there}): name one with --vector-field'
         if self.asked:
             return f'has no field "{self.asked}" (it has {there})'
         return f"has none of the fields {', '.join(TEXT_FIELDS[:3])} (it has {there}): name one with --text-field"

@@ -89,7 +89,7 @@ def frame_records(
         try:
             record = _record(row, chosen, fields, report, vectors)
         except ValueError as error:
-            raise InputError(f"row {number} of the table {error}.") from None
+            raise InputError(f"row {number} of the table: {error}.") from None
         if record is None:
             report.empty += 1
             continue

@@ -176,8 +176,10 @@ def _table(file: SourceFile, fields: Fields, skip_bad: bool, on_bad: OnFault | N
         if record is None:
             _report(on_bad, ReadFault(name, line, "empty", "holds no text"))
             continue
-        first = seen.setdefault(hash(record.id), line)
-        if first != line:
+        first = seen.get(hash(record.id))
+        if first is None:
+            seen[hash(record.id)] = line
+        else:  # perhaps on the same line, as in JSON
             if not chosen.id:
                 _report(on_bad, ReadFault(name, line, "duplicate", f"repeats line {first}"))
             else:

@@ -57,7 +57,7 @@ def to_arrow(
 def _column(pa: Any, name: str, values: list[Any]) -> Any:
     """The values of a field as an Arrow array, or as JSON text where they are of several types."""
     kinds = {_kind(value) for value in values if value is not None}
-    if len(kinds) <= 1 and "list of several" not in kinds:
+    if len(kinds) <= 1 and not any(kind.endswith("of several") for kind in kinds):
         return pa.array(values)
     notice(f"the field `{name}` has values of several types: its column holds them as JSON text.")
     texts = (None if value is None else json.dumps(value, ensure_ascii=False) for value in values)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,7 +65,8 @@ class Filters:
 
         mask = np.zeros(self._rows, bool)
         columns, way = self._open(), "columns"
-        self._notice_unknown(where, columns)
+        if self._rows:
+            notice_unknown(self.backend, fields_of(where) - (columns.fields if columns is not None else set()))
         covered = 0 if columns is None else columns.rows
         try:
             if columns is not None:
@@ -82,14 +83,6 @@ class Filters:
             mask[self.backend.rows.deleted(covered)] = False
         record(plan=FilterChoice(f"filter by {way}", int(mask.sum()), self._rows))
         return mask
-
-    def _notice_unknown(self, where: Where, columns: Columns | None) -> None:
-        """Say which fields of a filter no document has: most often a name is misspelled."""
-        known = columns.fields if columns is not None else set()
-        for field in sorted(fields_of(where) - known - OWN_FIELDS):
-            if self._rows and not self.backend.fields.any(field):
-                near = difflib.get_close_matches(field, self.backend.fields.names(), n=1)
-                notice(f"no document has `{field}`" + (f"; did you mean `{near[0]}`?" if near else "."))
 
     def _open(self) -> Columns | None:
         """The columns that cover most of the rows."""
@@ -121,3 +114,11 @@ class Filters:
         """A sentence for damaged columns."""
         for fault in self.index_files.faults():
             yield f"the columns of the metadata are damaged and not used ({fault}); codomain reindex rebuilds them."
+
+
+def notice_unknown(backend: Backend, fields: Iterable[str]) -> None:
+    """Say which fields no document has: most often a name is misspelled."""
+    for field in sorted({*fields} - OWN_FIELDS):
+        if not backend.fields.any(field) and backend.documents.count():
+            near = difflib.get_close_matches(field, backend.fields.names(), n=1)
+            notice(f"no document has `{field}`" + (f"; did you mean `{near[0]}`?" if near else "."))

@@ -269,6 +269,8 @@ def scalar(value: Any, field: str) -> Scalar:
         return Moment.of(value)
     if isinstance(value, Mapping) and _is_moment(value):
         return _moment(value, field)
+    if field == "_id" and isinstance(value, int) and not isinstance(value, bool):
+        return str(value)  # 7 and "7" are one id
     if isinstance(value, float) and not abs(value) < float("inf"):
         raise WhereError(f"the value for {field} is not a finite number.")
     if isinstance(value, int) and not isinstance(value, bool) and not -(2**63) <= value < 2**63:

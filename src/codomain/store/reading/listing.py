@@ -11,8 +11,9 @@ import numpy as np
 
 from codomain.errors import InputError
 from codomain.store.backend.choose import open_backend
+from codomain.store.filters.masks import notice_unknown
 from codomain.store.filters.moments import moment_of
-from codomain.store.filters.where import Where, checked_field, parse_where
+from codomain.store.filters.where import Where, checked_field, fields_of, parse_where
 from codomain.store.ids import DocumentId, document_ids
 from codomain.text import brief
 
@@ -41,8 +42,15 @@ def _listed(
         if value is not None and (isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 1 << 63):
             raise InputError(f"the {name} must be a whole number of 0 or more, not {brief(value)}.")
     field, descending = sort_field(sort)
-    parsed = None if where is None else parse_where(where)
+    parsed = _parsed(backend, where, () if field is None else (field,))
     return backend.documents.export(parsed, field, descending, offset, limit)
+
+
+def _parsed(backend: Backend, where: Filter | None, fields: Iterable[str] = ()) -> Where | None:
+    """A filter that is read; it and the other fields that are asked for are noticed where no document has them."""
+    parsed = None if where is None else parse_where(where)
+    notice_unknown(backend, {*fields} | (set() if parsed is None else fields_of(parsed)))
+    return parsed
 
 
 def documents(
@@ -93,16 +101,14 @@ def _vector(collection: Collection, number: int) -> Any:
 
 def count(collection: Collection, where: Filter | None) -> int:
     """How many documents a filter matches, all without one."""
-    parsed = None if where is None else parse_where(where)
     with collection.held() as backend:
-        return backend.documents.count(parsed)
+        return backend.documents.count(_parsed(backend, where))
 
 
 def facets(collection: Collection, field: str, where: Filter | None) -> list[tuple[Any, int]]:
     """The values of a field with the number of documents that have each, the most frequent first; members of lists count each."""
-    parsed = None if where is None else parse_where(where)
     with collection.held() as backend:
-        counted = backend.fields.facets(checked_field(field), parsed)
+        counted = backend.fields.facets(checked_field(field), _parsed(backend, where, (field,)))
     return sorted(counted, key=lambda one: (-one[1], sort_key(one[0])))
 
 

@@ -16,9 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from codomain.errors import InputError
+from codomain.plan import modalities_of
 from codomain.progress import Progress, counter
 from codomain.read import ReadFault, Record, SourceFile, expand, records
 from codomain.read.files import FAULTS, format_of, is_table, label
+from codomain.read.record import content_id
 from codomain.read.remote import fetched, is_remote
 from codomain.read.selection import Selection
 from codomain.store.collection import Collection
@@ -81,6 +83,8 @@ def index_files(
     names = [str(path) for path in paths]
     report = IndexReport()
     selection = selection() if callable(selection) else selection or Selection()
+    if fields.get("vector_field") is None and "vector" in modalities_of(collection.state.root):
+        fields["vector_field"] = "vector"  # as in tables in memory
     asked = {name: fields.pop(name, None) for name in ("delimiter", "encoding", "query", "delay")}
     local = [name for name in names if not is_remote(name)]
     folders = [name for name in local if os.path.isdir(name)]
@@ -171,6 +175,7 @@ class _Reading:
         self.stamps: dict[str, str | None] = {}  # of files that were looked into before they are read
         self.finished: list[tuple[SourceFile, str, set[str]]] = []
         self.bytes_read = 0
+        self.given_by: dict[int, str] = {}  # hash of an id -> the file of this run that gave it last
 
     def follow_moves(self, files: Sequence[SourceFile]) -> None:
         """Enter files that are somewhere else now under their new paths."""
@@ -216,17 +221,35 @@ class _Reading:
                 whole = whole and bad.kind != "unreadable" and (self.skip_bad or bad.kind != "broken")
                 self.report.bad.append(bad)
 
+            repeated: dict[str, list[str]] = {}
             for record in records([file], skip_bad=self.skip_bad, on_bad=on_bad, **self.fields):
                 keys.add(record.id)
+                other = self._given_before(record, file)
+                if other is not None:
+                    repeated.setdefault(other, []).append(record.id)
                 self.read(1)
                 if record.id in self.excluded and not self.force:
                     self.report.excluded += 1
                     continue
                 yield record
+            for other, ids in repeated.items():
+                reason = f'has {len(ids):,} of the ids of {other} again, such as "{ids[0]:.60}": the later one counts'
+                self.report.bad.append(ReadFault(file.label, 0, "broken", reason))
             if whole and stamp is not None:
                 self.finished.append((file, stamp, keys))
             self.bytes_read += file.size
             self.report.bytes += file.size
+
+    def _given_before(self, record: Record, file: SourceFile) -> str | None:
+        """Another file of this run that has given a document with this id and other contents."""
+        if record.id == file.label:  # a file that is one document
+            return None
+        key = hash(record.id)
+        other = self.given_by.get(key)
+        self.given_by[key] = file.label
+        if other in (None, file.label) or record.id == content_id(record.title, record.text, record.media):
+            return None
+        return other
 
     def _stamp(self, file: SourceFile) -> str | None:
         """The hash of a file's contents and of how it is read; None for a stream, and for what cannot be read."""

@@ -117,13 +117,17 @@ def _media(given: Any, modalities: Sequence[Modality]) -> tuple[Media, ...]:
     return tuple(medium for one in several for medium in as_item(one, modalities).media)
 
 
+def _no_vectors(id: Any, modalities: Sequence[Modality]) -> str:
+    return (
+        f"the document {brief(id)} has a vector, and this pipeline starts from {in_words(*modalities)}: "
+        "begin one with vectors(dim)."
+    )
+
+
 def _vector(given: Any, id: Any, modalities: Sequence[Modality]) -> Media:
     """A vector of one's own (d,) as float32."""
     if "vector" not in modalities:
-        raise InputError(
-            f"the document {brief(id)} has a vector, and this pipeline starts from {in_words(*modalities)}: "
-            "begin one with vectors(dim)."
-        )
+        raise InputError(_no_vectors(id, modalities))
     try:
         vector = np.asarray(given, np.float32)
     except (TypeError, ValueError, OverflowError):
@@ -133,9 +137,11 @@ def _vector(given: Any, id: Any, modalities: Sequence[Modality]) -> Media:
     return Media("vector", vector)
 
 
-def _check_vector(record: Record, dims: set[int]) -> None:
+def _check_vector(record: Record, dims: set[int], modalities: Sequence[Modality]) -> None:
     for medium in record.media:
         if medium.modality == "vector" and {len(medium.data)} != dims:
+            if not dims:
+                raise InputError(_no_vectors(record.id, modalities))
             wanted = " and ".join(map(str, sorted(dims)))
             raise InputError(
                 f"the vector of the document {record.id!r} has {len(medium.data)} dimensions; the pipeline takes {wanted}."
@@ -199,7 +205,13 @@ def add_records(
     advance = counter(progress, "adding")
     collection.refresh()
     for batch in _batches(items, collection.state.root):
-        records = {record.id: record for record in batch}  # of two with one id in a batch the later one counts
+        records: dict[str, Record] = {}
+        for record in batch:  # of two with one id the later one counts, as it does in two batches
+            before = records.get(record.id)
+            if before is not None:
+                same = before.digest == record.digest
+                report.unchanged, report.updated = report.unchanged + same, report.updated + (not same)
+            records[record.id] = record
         with collection.held():
             _add_batch(collection, records, report, encoding)
         advance(len(batch))
@@ -216,7 +228,7 @@ def _batches(items: Iterable[Item], root: PlanNode) -> Iterator[list[Record]]:
         _check_fields(record)
         if modalities == ("vector",) and not record.media:
             raise InputError(f"the document {record.id!r} has no vector, which this pipeline starts from.")
-        _check_vector(record, dims)
+        _check_vector(record, dims, modalities)
         batch.append(record)
         size += len(record.text) + sum(len(medium.stored[1]) for medium in record.media)
         if len(batch) >= BATCH_DOCUMENTS or size >= BATCH_CHARACTERS:

@@ -73,7 +73,7 @@ def _checked(metadata: Mapping[str, Any]) -> dict[str, Any]:
     try:
         changes = flatten(metadata)
     except (ValueError, TypeError) as error:
-        raise InputError(f"the metadata cannot be stored: it {error}.") from None
+        raise InputError(f"the metadata cannot be stored: {error}.") from None
     for name in changes:
         if ODD_NAME.search(name):
             raise InputError(
