@@ -34,7 +34,7 @@ def restore_transforms(transforms: Sequence[Transform], data: bytes) -> None:
             prefix = f"{place}."
             transform.restore({name.removeprefix(prefix): a for name, a in arrays.items() if name.startswith(prefix)})
     except (SafetensorError, InputError, ValueError, TypeError, KeyError) as error:
-        names = ", ".join(transform.name for transform in transforms)
+        names = ", ".join(map(str, transforms))
         raise StoreError(
             f"what {names} learned is damaged in the database ({str(error).rstrip('.')}): restore collection.db from a copy."
         ) from None
