@@ -108,7 +108,7 @@ def _stream_batches(source: Path, format: Format, bad: Bad, advance: Callable[[i
     file, raw = _opened(source)
     with file:
         read = 0
-        batches = _text_or_binary(source, file, format, bad)
+        batches = _reading(source, lambda: _text_or_binary(source, file, format, bad))  # which reads the first line
         while True:
             batch = _reading(source, lambda: next(batches, None))
             if batch is None:
