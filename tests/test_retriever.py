@@ -59,7 +59,7 @@ class Longest(Stage):
         lists = [
             sorted(rows[rows >= 0].tolist(), key=lambda row: -len(documents.texts([row])[0])) for rows in hits.rows
         ]
-        return cd.vectors.Hits.from_lists(lists, [[1.0 / (i + 1) for i in range(len(rows))] for rows in lists], k)
+        return cd.arrays.Hits.from_lists(lists, [[1.0 / (i + 1) for i in range(len(rows))] for rows in lists], k)
 
 
 class TestPlan:

@@ -59,7 +59,7 @@ def peer(data: Dataset) -> dict[str, float]:
     index.index(bm25s.tokenize(list(data.documents.values()), stopwords="en", show_progress=False), show_progress=False)
     asked = bm25s.tokenize(list(data.queries.values()), stopwords="en", show_progress=False)
     rows, scores = index.retrieve(asked, k=K, show_progress=False)
-    hits = cd.vectors.Hits(rows.astype(np.int64), scores.astype(np.float32))
+    hits = cd.arrays.Hits(rows.astype(np.int64), scores.astype(np.float32))
     return measured(Run.from_hits("bm25s", hits, list(data.queries), names), data, METRICS).means
 
 
