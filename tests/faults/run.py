@@ -12,9 +12,9 @@ from __future__ import annotations
 import argparse
 import collections
 import ctypes
+import datetime
 import json
 import os
-import pickle
 import random
 import shutil
 import signal
@@ -261,7 +261,7 @@ class Trials:
                 outcome, code = ("raised", type(error).__name__, str(error), traceback.format_exc()[-800:]), 1
             calls = self.shim.shim_calls()
             self.shim.shim_config(b"", -1, 0)
-            self.answer.write_bytes(pickle.dumps((outcome, calls)))
+            self.answer.write_text(json.dumps([outcome, calls]))
             os._exit(code)
         end = time.monotonic() + 300
         while time.monotonic() < end:
@@ -269,7 +269,7 @@ class Trials:
             if done:
                 code = os.waitstatus_to_exitcode(status)
                 there = code >= 0 and self.answer.exists()
-                return code, pickle.loads(self.answer.read_bytes()) if there else (("killed",), 0)
+                return code, json.loads(self.answer.read_text()) if there else (("killed",), 0)
             time.sleep(0.005)
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
@@ -350,6 +350,25 @@ class Trials:
         return [f"after repetition: {fault}" for fault in self._checked(self.work, after, {}, True)]
 
 
+def record(trials: Trials) -> str:
+    """The rows of docs/robustness.md: kills, and all other faults, by step."""
+    processor = next(
+        (line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "unknown"
+    )
+    failed = collections.Counter(f"{fault['step']} {fault['mode']}" for fault in trials.faults)
+    rows: dict[tuple[str, str], list[int]] = {}
+    for key, tried in trials.tried.items():
+        step, mode = key.split(" ")
+        row = rows.setdefault(("kills" if mode == "kill" else "faults", step), [0, 0])
+        row[0] += tried
+        row[1] += tried - failed[key]
+    lines = ["# Written by `make soak`: faults tried and survived, a row a step. Not to be edited by hand."]
+    for (kind, step), (tried, survived) in sorted(rows.items()):
+        lines += ["", "[[row]]", f'kind = "{kind}"', f'what = "{step}"', f"tried = {tried}", f"survived = {survived}"]
+        lines += [f'day = "{datetime.date.today().isoformat()}"', f'processor = "{processor}, {os.cpu_count()} cores"']
+    return "\n".join(lines) + "\n"
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--seconds", type=float, default=20)
@@ -357,6 +376,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--steps", default=",".join(STEPS))
     parser.add_argument("--modes", default=",".join(MODES))
+    parser.add_argument("--record", action="store_true", help="write tests/faults/record.toml")
     given = parser.parse_args()
     library = compiled(Path(os.environ.setdefault("FAULTS_SHIM", tempfile.mkdtemp(prefix="faults-shim-"))))
     preloaded(library)
@@ -390,6 +410,8 @@ def main() -> int:
         "tried": dict(sorted(trials.tried.items())),
     }
     print(json.dumps(facts))
+    if given.record:
+        (HERE / "record.toml").write_text(record(trials))
     return int(bool(trials.faults))
 
 
