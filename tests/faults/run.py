@@ -352,9 +352,8 @@ class Trials:
 
 def record(trials: Trials) -> str:
     """The rows of docs/robustness.md: kills, and all other faults, by step."""
-    processor = next(
-        (line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "unknown"
-    )
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    processor = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), "unknown")
     failed = collections.Counter(f"{fault['step']} {fault['mode']}" for fault in trials.faults)
     rows: dict[tuple[str, str], list[int]] = {}
     for key, tried in trials.tried.items():
