@@ -6,6 +6,7 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from codomain.errors import StoreError
@@ -41,7 +42,6 @@ def backup(db: sqlite3.Connection, folder: Path, beside: Callable[[], None]) -> 
                 copy.close()
         publish(temporary, folder)
     except BaseException as error:
-        temporary.unlink(missing_ok=True)
         for path in folder.iterdir():
             shutil.rmtree(path, ignore_errors=True)
         if isinstance(error, OSError):
@@ -52,4 +52,7 @@ def backup(db: sqlite3.Connection, folder: Path, beside: Callable[[], None]) -> 
             temporary,
             *(temporary.with_name(f"{temporary.name}{end}") for end in ("-wal", "-shm", "-journal")),
         ):
-            name.unlink(missing_ok=True)
+            with suppress(
+                OSError
+            ):  # on a full disk even this may fail; what is left is removed when the folder is opened
+                name.unlink(missing_ok=True)
