@@ -176,7 +176,7 @@ def main() -> list[Claim]:
     queries = list(datasets.load("debian").queries.values())[:count]
     with (
         tempfile.TemporaryDirectory() as folder,
-        cd.create(f"{folder}/packages", "static() >> filtered()") as collection,
+        cd.create(f"{folder}/packages", "static() >> filtered()", chunk_size=4_000, window=8_000) as collection,
     ):
         metadata = ("section", "architecture", "installed_kb", "tags")
         collection.add(
