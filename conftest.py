@@ -10,4 +10,5 @@ NETWORKS = [
     "src/codomain/learn/trainer.py",
     "src/codomain/transform/training/*.py",
 ]
-collect_ignore_glob = ["tests/*/*_worker.py"] if find_spec("torch") else ["tests/*/*_worker.py", *NETWORKS]
+PROGRAMS = ["tests/*/*_worker.py", "tests/fuzz/child.py"]
+collect_ignore_glob = PROGRAMS if find_spec("torch") else [*PROGRAMS, *NETWORKS]
