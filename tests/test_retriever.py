@@ -158,8 +158,8 @@ def test_a_trace_tells_rank_and_score_in_every_branch(texts):
             row = found.rows[query, row]
             ranks = np.flatnonzero(alone.rows[query] == row)
             expected = (int(ranks[0]) + 1, pytest.approx(alone.scores[query, ranks[0]])) if len(ranks) else None
-            assert trace.scores(query, row).get(name) == expected
-    assert trace.scores(0, 10_000) == {}
+            assert trace.of_rows(query, [row])[row].get(name) == expected
+    assert trace.of_rows(0, [10_000])[10_000] == {}
 
 
 @pytest.mark.parametrize(

@@ -334,15 +334,6 @@ class BranchScores:
                 found[int(hits.rows[query, place])][name] = (place + 1, float(hits.scores[query, place]))
         return found
 
-    def scores(self, query: int, row: int) -> dict[str, tuple[int, float]]:
-        """Rank (from 1) and score of a row in each branch that found it."""
-        found = {}
-        for name, hits in self.hits.items():
-            places = np.flatnonzero(hits.rows[query] == row)
-            if len(places):
-                found[name] = (int(places[0]) + 1, float(hits.scores[query, places[0]]))
-        return found
-
 
 def run(
     node: PlanNode,

@@ -290,6 +290,7 @@ class Collection:
         `codomain.store.filters.where`); `offset` leaves out the best ones, `sort` orders the hits by a field ("-year": from
         the highest), `min_score` and `min_similarity` leave out weaker hits, `max_per_source` takes so many documents of a
         file at most, `context` adds so many characters around the chunk. With `feedback` off, what `feedback` has moved counts as it was.
+        `explain` changes nothing here: every hit carries its places in the branches.
 
         A text is plain by default. With `syntax="query"` it may hold phrases in quotes, +must, -not, begin* and title:word:
         a document has what must be there, or a phrase, and lacks what must not, whatever branch finds it; encoders are
