@@ -148,6 +148,9 @@ def test_the_time_may_be_too_short_for_anything_or_for_an_encoder(data: Dataset,
     slow = tuned.outcomes[1]
     assert slow.status == "skipped" and "would take about" in slow.reason
     assert tuned.recommended == "bm25()"
+    assert tuned.sentences[0].startswith("Nothing is known of the encoder hashed_slowly(): 1 pipeline with it")
+    with pytest.raises(InputError, match="the budget is a number of seconds above zero, not 0"):
+        quick(data, tmp_path, budget=0)
 
 
 def test_fidelity_leaves_alone_what_agreement_cannot_judge(data: Dataset, tmp_path: Path) -> None:
@@ -319,7 +322,7 @@ def test_no_text_is_left_behind(data: Dataset, tmp_path: Path) -> None:
 
 
 def test_too_little_memory_for_the_program_itself_is_one_sentence(data: Dataset, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="give --max-memory more"):
+    with pytest.raises(InputError, match="--max-memory gives them more"):
         quick(data, tmp_path, engine="local", max_memory=20 << 20)
 
 

@@ -73,6 +73,8 @@ class Options:
     def __post_init__(self) -> None:
         if not 0 <= self.holdout < 1:
             raise InputError(f"holdout must be at least 0 and below 1, not {self.holdout}.")
+        if self.budget is not None and not self.budget > 0:
+            raise InputError(f"the budget is a number of seconds above zero, not {self.budget}.")
         if not 0 <= self.margin < 1:
             raise InputError(f"the margin must be at least 0 and below 1, not {self.margin}.")
         for name, known in (

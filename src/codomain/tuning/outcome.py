@@ -22,7 +22,7 @@ SAME = 1e-9
 
 @dataclass(frozen=True)
 class Outcome:
-    """One trial: "done" with all queries, "dropped" when it was clearly beaten after some, "failed" or "skipped" with a reason."""
+    """One trial: "done" with all queries, "dropped" when it had no chance after some, "failed" or "skipped" with a reason."""
 
     expression: str
     status: Status = "done"
@@ -31,7 +31,9 @@ class Outcome:
     costs: StageCosts = field(default_factory=StageCosts)
     reason: str = ""
     winner: str = ""
-    """The pipeline that a dropped one was beaten by."""
+    """The pipeline that a dropped one lost to."""
+    beaten: bool = False
+    """Whether a dropped one is clearly below it; otherwise it is certain that it is not better by a margin."""
     confirmed: tuple[float, float] | None = None
     """p50 and p95 in milliseconds of a real collection with this pipeline, where that was measured."""
 

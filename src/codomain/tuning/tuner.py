@@ -25,15 +25,17 @@ from codomain.store.chunking.unread import beyond
 from codomain.store.collection import Collection
 from codomain.tuning import fidelity
 from codomain.tuning.cache import StageCache
+from codomain.tuning.effects import neighbors
 from codomain.tuning.evaluator import Evaluator
 from codomain.tuning.latency import LatencyTimer
 from codomain.tuning.options import Keywords, Options
 from codomain.tuning.outcome import Outcome
 from codomain.tuning.racing import Rules
 from codomain.tuning.report import Tuned
-from codomain.tuning.search_space import Space
+from codomain.tuning.search_space import Space, same, starting
 from codomain.tuning.selection import PipelineChoice, choose, frontier
 from codomain.tuning.trial_runner import TrialRunner
+from codomain.tuning.widening import widened
 
 if TYPE_CHECKING:
     from codomain.pipeline import Pipeline
@@ -70,22 +72,31 @@ def tune(
     task = _Task.of(load(on) if isinstance(on, str) else on, queries, qrels, wanted)
     held_out, chosen_on = _split(task.questions, wanted.holdout)
     deadline = None if wanted.budget is None else time.time() + wanted.budget
-    rules = Rules(task.metric, wanted.margin, wanted.race, deadline)
+    rows = len(task.corpus.documents)
+    start = task.present or starting(task.expressions)
+    never_dropped = tuple(neighbors(task.expressions, start, rows))
+    rules = Rules(task.metric, wanted.margin, wanted.race, never_dropped, deadline, task.present)
     trials = TrialRunner(
         task.place, task.cache, task.corpus, wanted.engine, _depth(task.metric), wanted.max_memory,
         wanted.on_event or (lambda event, value: None),
     )  # fmt: skip
-    outcomes, interrupted = trials.run(chosen_on, task.expressions, rules)
+    expressions = [start, *(one for one in task.expressions if one != start)]
+    tried = widened(trials, task.questions, chosen_on, expressions, rules, wanted.seed)
+    place = {expression: i for i, expression in enumerate(task.expressions)}
+    outcomes = sorted(tried.outcomes, key=lambda outcome: place[outcome.expression])
+    interrupted, trials = tried.interrupted, tried.trials
     if not any(outcome.status == "done" for outcome in outcomes):
         reasons = "; ".join(dict.fromkeys(o.reason for o in outcomes if o.reason)) or "it was interrupted"
         raise InputError(f"no pipeline could be measured: {reasons}.")
     points = {point.expression for point in frontier(outcomes)}
-    if wanted.confirm and not interrupted:
+    if wanted.confirm and not interrupted and tried.whole:  # a part of the corpus is searched faster than all of it
         trials.on_event("confirm", len(points))
-        timer = LatencyTimer(task.documents, task.cache, [*chosen_on.texts.values()], task.place)
-        pick = partial(choose, margin=wanted.margin, limits=wanted.limits, prefer=wanted.prefer)
+        timer = LatencyTimer(
+            task.documents if tried.whole else trials.corpus, task.cache, [*chosen_on.texts.values()], task.place
+        )
+        pick = partial(choose, margin=wanted.margin, limits=wanted.limits, prefer=wanted.prefer, start=start, rows=rows)
         outcomes, interrupted = _confirmed(outcomes, timer, pick, {*points, str(task.present)}, deadline)
-    choice = choose(outcomes, wanted.margin, wanted.limits, wanted.prefer)
+    choice = choose(outcomes, wanted.margin, wanted.limits, wanted.prefer, start, rows)
     shown = [o for o in outcomes if o.expression in points]
     again: dict[str, Outcome] = {}
     if len(held_out) and not interrupted and choice is not None:
@@ -106,8 +117,12 @@ def tune(
         questions=task.questions,
         frozen=task.frozen,
         interrupted=interrupted,
-        documents=len(task.corpus.documents),
-        cut={} if choice is None else _cut(task.corpus, choice.recommended.expression),
+        documents=len(trials.corpus.documents),
+        of_documents=rows,
+        more_seconds=tried.more_seconds,
+        budget=wanted.budget,
+        never_dropped=never_dropped,
+        cut={} if choice is None else _cut(trials.corpus, choice.recommended.expression),
     )
     tuned.write(task.place)
     return tuned
@@ -249,7 +264,11 @@ def _questions(
 def _expressions(
     space: Space | Sequence[str | Stage | Pipeline] | None, rows: int, encoders: Sequence[str], now: str | None
 ) -> list[str]:
+    """The pipelines to try, each once: of two that do the same, the present one, or the first."""
     if space is None:
-        return Space.default(rows, encoders, now).expressions()
+        space = Space.default(rows, encoders, now)
     found = space.expressions() if isinstance(space, Space) else [str(pipeline(one)) for one in space]
-    return [*dict.fromkeys([*found, *([] if now is None else [now])])]
+    known: dict[str, str] = {} if now is None else {same(now, rows): now}
+    for expression in found:
+        known.setdefault(same(expression, rows), expression)
+    return [*known.values()]
