@@ -25,7 +25,6 @@ from codomain.store.chunking.unread import beyond
 from codomain.store.collection import Collection
 from codomain.tuning import fidelity
 from codomain.tuning.cache import StageCache
-from codomain.tuning.effects import neighbors
 from codomain.tuning.evaluator import Evaluator
 from codomain.tuning.latency import LatencyTimer
 from codomain.tuning.options import Keywords, Options
@@ -73,14 +72,13 @@ def tune(
     held_out, chosen_on = _split(task.questions, wanted.holdout)
     deadline = None if wanted.budget is None else time.time() + wanted.budget
     rows = len(task.corpus.documents)
-    start = task.present or starting(task.expressions)
-    never_dropped = tuple(neighbors(task.expressions, start, rows))
-    rules = Rules(task.metric, wanted.margin, wanted.race, never_dropped, deadline, task.present)
+    rules = Rules(task.metric, wanted.margin, wanted.race, (), deadline, task.present)
     trials = TrialRunner(
         task.place, task.cache, task.corpus, wanted.engine, _depth(task.metric), wanted.max_memory,
         wanted.on_event or (lambda event, value: None),
     )  # fmt: skip
-    expressions = [start, *(one for one in task.expressions if one != start)]
+    first = task.present or starting(task.expressions)
+    expressions = [first, *(one for one in task.expressions if one != first)]
     tried = widened(trials, task.questions, chosen_on, expressions, rules, wanted.seed)
     place = {expression: i for i, expression in enumerate(task.expressions)}
     outcomes = sorted(tried.outcomes, key=lambda outcome: place[outcome.expression])
@@ -94,9 +92,11 @@ def tune(
         timer = LatencyTimer(
             task.documents if tried.whole else trials.corpus, task.cache, [*chosen_on.texts.values()], task.place
         )
-        pick = partial(choose, margin=wanted.margin, limits=wanted.limits, prefer=wanted.prefer, start=start, rows=rows)
+        pick = partial(
+            choose, margin=wanted.margin, limits=wanted.limits, prefer=wanted.prefer, start=tried.start, rows=rows
+        )
         outcomes, interrupted = _confirmed(outcomes, timer, pick, {*points, str(task.present)}, deadline)
-    choice = choose(outcomes, wanted.margin, wanted.limits, wanted.prefer, start, rows)
+    choice = choose(outcomes, wanted.margin, wanted.limits, wanted.prefer, tried.start, rows)
     shown = [o for o in outcomes if o.expression in points]
     again: dict[str, Outcome] = {}
     if len(held_out) and not interrupted and choice is not None:
@@ -121,7 +121,7 @@ def tune(
         of_documents=rows,
         more_seconds=tried.more_seconds,
         budget=wanted.budget,
-        never_dropped=never_dropped,
+        never_dropped=tried.never_dropped,
         cut={} if choice is None else _cut(trials.corpus, choice.recommended.expression),
     )
     tuned.write(task.place)

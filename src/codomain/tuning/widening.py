@@ -9,8 +9,10 @@ from dataclasses import dataclass, replace
 from codomain.measure.data.corpus import Questions
 from codomain.plan import branches, plan
 from codomain.tuning.coverage import SHARE, Rate, part_of, sizes
+from codomain.tuning.effects import neighbors
 from codomain.tuning.outcome import Outcome
 from codomain.tuning.racing import Rules
+from codomain.tuning.search_space import starting
 from codomain.tuning.sentences import time_for_people
 from codomain.tuning.trial_runner import TrialRunner
 
@@ -27,6 +29,9 @@ class Tried:
     whole: bool
     more_seconds: float = 0.0
     """What the rest of the corpus would take."""
+    start: str = ""
+    """What the choice starts from: the present pipeline, or a plain one."""
+    never_dropped: tuple[str, ...] = ()
 
 
 def widened(
@@ -36,22 +41,31 @@ def widened(
 
     `questions` are all there are: their judged documents are in every part. `asked` are those that choose.
     """
-    if rules.deadline is None:
-        return Tried(*trials.run(asked, expressions, rules), trials, True)
-    try:
-        rates, order = trials.survey(questions, expressions, rules.deadline - time.time(), seed)
-    except KeyboardInterrupt:
-        return Tried([], True, trials, True)
+    rates: Rates = {}
+    order: Sequence[int] | None = None
+    if rules.deadline is not None:
+        try:
+            rates, order = trials.survey(questions, expressions, rules.deadline - time.time(), seed)
+        except KeyboardInterrupt:
+            return Tried([], True, trials, True)
     if order is None:
-        return Tried(*trials.run(asked, expressions, rules), trials, True)
+        start, rules = _from(expressions, rules, trials)
+        return Tried(*trials.run(asked, expressions, rules), trials, True, 0.0, start, rules.never_dropped)
     judged = len({document for grades in questions.qrels.values() for document in grades})
     levels = sizes(len(order), judged)
     slow = _too_slow(expressions, rates, levels[0] / len(order), rules)
     left = [expression for expression in expressions if expression not in slow]
     skipped = [Outcome(expression, "skipped", reason=reason) for expression, reason in slow.items()]
     rates = {name: rate for name, rate in rates.items() if any(name in _encoders(one) for one in left)}
+    start, rules = _from(left, rules, trials)
     tried = _by_levels(trials, asked, left, rules, rates, order, levels)
-    return replace(tried, outcomes=[*tried.outcomes, *skipped])
+    return replace(tried, outcomes=[*tried.outcomes, *skipped], start=start, never_dropped=rules.never_dropped)
+
+
+def _from(expressions: list[str], rules: Rules, trials: TrialRunner) -> tuple[str, Rules]:
+    """The pipeline to start from, and rules by which it and those that differ in one choice are asked to the end."""
+    start = rules.always or starting(expressions)
+    return start, replace(rules, never_dropped=tuple(neighbors(expressions, start, len(trials.corpus.documents))))
 
 
 def _encoders(expression: str) -> list[str]:
@@ -65,7 +79,8 @@ def _too_slow(expressions: Sequence[str], rates: Rates, share: float, rules: Rul
     reasons = {
         name: (
             f"encoding {share * rate.missing:,.0f} passages, the smallest part, with {name} would take about "
-            f"{time_for_people(share * rate.seconds * rate.missing)} of {time_for_people(left)} that were left"
+            f"{time_for_people(share * rate.seconds * rate.missing)} of {time_for_people(left)} that were left: give a larger "
+            f"budget"
         )
         for name, rate in rates.items()
         if share * rate.seconds * rate.missing > left
