@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -84,7 +84,9 @@ def neighbors(expressions: Sequence[str], around: str, rows: int = 0) -> list[st
     return [e for e in expressions if sum(center[axis] != value for axis, value in parts(e, rows).items()) <= 1]
 
 
-def _pairs(done: Sequence[Outcome], labels: Sequence[dict[str, str]], axis: str) -> list[tuple[str, str, Values, int]]:
+def _pairs(
+    done: Sequence[Outcome], labels: Sequence[Mapping[str, str]], axis: str
+) -> list[tuple[str, str, Values, int]]:
     """Two values of an axis with their difference by query, for all that pipelines differ in alone."""
     alike: dict[tuple[str, ...], dict[str, Outcome]] = {}
     for outcome, own in zip(done, labels, strict=True):

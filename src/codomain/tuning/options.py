@@ -35,6 +35,8 @@ class Options:
     """A Space or a list of pipelines; None for the usual space."""
     encoders: Sequence[str] = ()
     """Encoders of the usual space."""
+    now: str | None = None
+    """The pipeline that a data set is searched with now; a collection has its own."""
     metric: str = "nDCG@10"
     budget: float | None = None
     """Seconds for all trials."""
@@ -104,6 +106,7 @@ class Keywords(TypedDict, total=False):
 
     space: Space | Sequence[str | Stage | Pipeline] | None
     encoders: Sequence[str]
+    now: str | None
     metric: str
     budget: float | None
     max_latency: float | None

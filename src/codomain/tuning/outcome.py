@@ -42,6 +42,15 @@ class Outcome:
         """The metric by query (queries,), in the order of the questions."""
         return np.array([*self.by_query.values()], np.float64)
 
+    @cached_property
+    def _summed_ms(self) -> Values:
+        return np.cumsum(self.ms)
+
+    def mean_ms(self, queries: int) -> float:
+        """Mean milliseconds of the first so many queries, of all where there are fewer; NaN without any."""
+        asked = min(queries, len(self.ms))
+        return float(self._summed_ms[asked - 1]) / asked if asked else float("nan")
+
     @property
     def mean(self) -> float:
         """The metric over the queries that were asked; NaN without any."""

@@ -100,7 +100,8 @@ def _race(evaluator: Evaluator, trial: Candidate, expression: str, rules: Rules,
         if not rules.race or expression in rules.never_dropped or start == 0 or len(by_query) == len(ids):
             continue
         values = np.array([*by_query.values()])
-        cheaper = [r for r in rivals if r.bytes <= trial.costs.bytes and np.mean(r.ms[: len(ms)]) <= np.mean(ms)]
+        bytes, spent = trial.costs.bytes, sum(ms) / len(ms)
+        cheaper = [rival for rival in rivals if rival.bytes <= bytes and rival.mean_ms(len(ms)) <= spent]
         level = _ALPHA / looks
         for lead, how in ((0.0, BEATEN), (rules.margin / 2, NO_BETTER)):
             winner = beaten_by(values, [rival.values for rival in cheaper], lead, level)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from importlib.util import find_spec
+from types import MappingProxyType
 from typing import cast
 
 from codomain.errors import CodomainError, PipelineError
@@ -100,7 +102,7 @@ AXES = ("encoder", "dimensions", "quantization", "index", "fusion", "ranker")
 """The choices that a pipeline is made of."""
 
 
-def parts(expression: str, rows: int = 0) -> dict[str, str]:
+def parts(expression: str, rows: int = 0) -> Mapping[str, str]:
     """A pipeline's choice on each axis; an `auto()` that scans so many rows is `flat()`.
 
     >>> parts("fuse(static() >> truncate(128) >> int8() >> flat(), bm25(), method='rrf')")["fusion"]
@@ -108,11 +110,16 @@ def parts(expression: str, rows: int = 0) -> dict[str, str]:
     >>> parts("fuse(static(), bm25())", rows=100)["index"]
     'flat()'
     """
+    return _parts(expression, rows)
+
+
+@lru_cache(maxsize=4096)
+def _parts(expression: str, rows: int) -> Mapping[str, str]:
     root = plan(expression)
     dense = first_dense(root)
     transforms = [str(stage) for stage in dense.stages[1:-1]] if dense else []
     quantized = dense.stages[-2] if dense and len(dense.stages) > 2 and dense.kind in ("codes", "packed") else None
-    return {
+    found = {
         "encoder": str(dense.stages[0]) if dense else "none",
         "dimensions": (" >> ".join(transforms[:-1] if quantized else transforms) or "all") if dense else "none",
         "quantization": (str(quantized) if quantized else "float32") if dense else "none",
@@ -120,6 +127,7 @@ def parts(expression: str, rows: int = 0) -> dict[str, str]:
         "fusion": _fusion(root, dense),
         "ranker": " >> ".join(str(ranker) for ranker in root.rankers) or "none",
     }
+    return MappingProxyType(found)
 
 
 def same(expression: str, rows: int) -> str:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from codomain.tuning.outcome import Values
 from codomain.tuning.search_space import AXES
 
-Labels = Sequence[dict[str, str]]
+Labels = Sequence[Mapping[str, str]]
 """Each pipeline's choice on each axis."""
 
 _DRAWS = 200

@@ -162,7 +162,10 @@ class _Task:
             )
         corpus = Corpus.of_collection(on) if isinstance(on, Collection) else Corpus.of_dataset(on)
         corpus, questions = _questions(on, corpus, queries, qrels, options)
-        present = None if collection is None else str(collection.pipeline)
+        if collection is not None and options.now is not None:
+            raise InputError(f"{collection.folder} has a pipeline: `now` is for data sets.")
+        named = None if options.now is None else str(pipeline(options.now))
+        present = named if collection is None else str(collection.pipeline)
         expressions = _expressions(options.space, len(corpus.passages), options.encoders, present)
         place = options.folder or (
             on.folder / "tune" if isinstance(on, Collection) else cache_folder() / "tune" / _name(on)
