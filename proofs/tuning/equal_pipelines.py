@@ -50,9 +50,12 @@ def space(pipelines: int) -> list[str]:
     if pipelines == 200:
         return Space.default(5000, ["static()", "minilm()"]).expressions()[1:]
     some = Space(
-        ["static()", "minilm()"], ["", "truncate(96)"], quantize=["", "int8()", "int4()", "binary()", "float16()"], fusions=["{}"]
+        ["static()", "minilm()"],
+        ["", "truncate(96)"],
+        quantize=["", "int8()", "int4()", "binary()", "float16()"],
+        fusions=["{}"],
     )
-    return [expression for expression in some.expressions()][:pipelines]
+    return some.expressions()[:pipelines]
 
 
 @dataclass
@@ -148,7 +151,10 @@ def main() -> list[Claim]:
     rates: dict[str, tuple[float, float]] = {}
     for queries, pipelines in cells:
         counts = cell(real, queries, pipelines)
-        print(f"{queries} queries, {pipelines} pipelines: " + "; ".join(f"{kind}: {counts[kind] / RUNS:.3f}" for kind in NOMINAL))
+        print(
+            f"{queries} queries, {pipelines} pipelines: "
+            + "; ".join(f"{kind}: {counts[kind] / RUNS:.3f}" for kind in NOMINAL)
+        )
         for kind, nominal in NOMINAL.items():
             p = binomtest(counts[kind], RUNS, nominal, alternative="greater").pvalue
             rates[f"{kind}: {queries} queries, {pipelines} pipelines"] = (counts[kind] / RUNS, float(p))

@@ -93,9 +93,7 @@ def _wikitables() -> Dataset:
     }
     queries: dict[str, str] = {}
     qrels: Qrels = {}
-    with gzip.open(
-        Path(os.environ["CODOMAIN_DATA"], "wikitables", "questions.tsv.gz"), "rt", encoding="utf-8"
-    ) as file:
+    with gzip.open(Path(os.environ["CODOMAIN_DATA"], "wikitables", "questions.tsv.gz"), "rt", encoding="utf-8") as file:
         next(file)
         for line in file:
             id, split, table, question, _ = line.rstrip("\n").split("\t")[:5]

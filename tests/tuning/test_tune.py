@@ -18,6 +18,7 @@ from codomain.measure.data.datasets import Dataset, load
 from codomain.tuning import Space, tune
 from codomain.tuning.evaluator import Candidate
 from codomain.tuning.latency import LatencyTimer
+from codomain.tuning.outcome import Timing
 from codomain.tuning.report import recommended_row
 from codomain.tuning.search_space import parts
 
@@ -262,11 +263,10 @@ def test_breaking_it_off_while_collections_are_timed_keeps_the_frontier(
 ) -> None:
     timed: list[str] = []
 
-    def stop(clock: LatencyTimer, expression: str) -> tuple[float, float]:
-        timed.append(expression)
-        if len(timed) == 2:
-            raise KeyboardInterrupt
-        return 7.0, 9.0
+    def stop(timer: LatencyTimer, expressions: list[str], deadline: float | None) -> None:
+        timed.append(expressions[0])
+        timer.times[expressions[0]] = Timing(7.0, 9.0, 6.0, 8.0)
+        raise KeyboardInterrupt
 
     monkeypatch.setattr(LatencyTimer, "time", stop)
     tuned = quick(data, tmp_path, race=False, confirm=True)
@@ -280,12 +280,15 @@ def test_what_a_collection_takes_may_change_what_is_recommended(
     data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = quick(data, tmp_path, race=False, max_latency=50).recommended
-    monkeypatch.setattr(
-        LatencyTimer, "time", lambda clock, expression: (100.0, 100.0) if expression == before else (1.0, 1.0)
-    )
+    slow, quick_one = Timing(100.0, 100.0, 99.0, 101.0), Timing(1.0, 1.0, 1.0, 1.0)
+
+    def timed(timer: LatencyTimer, expressions: list[str], deadline: float | None) -> None:
+        timer.times |= {one: slow if one == before else quick_one for one in expressions}
+
+    monkeypatch.setattr(LatencyTimer, "time", timed)
     tuned = quick(data, tmp_path, race=False, max_latency=50, confirm=True)
     assert tuned.recommended != before
-    assert next(o for o in tuned.outcomes if o.expression == tuned.recommended).confirmed == (1.0, 1.0)
+    assert next(o for o in tuned.outcomes if o.expression == tuned.recommended).confirmed == quick_one
 
 
 def test_a_pipeline_that_lost_elsewhere_is_tried_again_where_its_rival_is_not(

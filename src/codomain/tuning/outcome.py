@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,16 @@ from codomain.tuning.evaluator import StageCosts
 Status = Literal["done", "dropped", "failed", "skipped"]
 
 Values = NDArray[np.float64]
+
+
+class Timing(NamedTuple):
+    """Milliseconds of a query: the median, what 95 of 100 stay below, and the lowest and the highest median of a round."""
+
+    p50: float
+    p95: float
+    low: float
+    high: float
+
 
 SAME = 1e-9
 """Values of a metric that differ by no more are equal: the last bits depend on the order of summation and the processor."""
@@ -34,8 +44,8 @@ class Outcome:
     """The pipeline that a dropped one lost to."""
     beaten: bool = False
     """Whether a dropped one is clearly below it; otherwise it is certain that it is not better by a margin."""
-    confirmed: tuple[float, float] | None = None
-    """p50 and p95 in milliseconds of a real collection with this pipeline, where that was measured."""
+    confirmed: Timing | None = None
+    """Milliseconds of a real collection with this pipeline, where that was measured."""
 
     @cached_property
     def values(self) -> Values:
@@ -63,13 +73,18 @@ class Outcome:
 
     @property
     def p50(self) -> float:
-        """Median milliseconds of a query, on one thread."""
-        return self.confirmed[0] if self.confirmed else self._quantile(0.5)
+        """Median milliseconds of a query, on one thread: of a collection where it was timed, else of the pipeline alone."""
+        return self.confirmed.p50 if self.confirmed else self.p50_alone
+
+    @property
+    def p50_alone(self) -> float:
+        """Median milliseconds of the pipeline alone, without a collection around it: what all trials have."""
+        return self._quantile(0.5)
 
     @property
     def p95(self) -> float:
         """The milliseconds that 95 of 100 queries stay below."""
-        return self.confirmed[1] if self.confirmed else self._quantile(0.95)
+        return self.confirmed.p95 if self.confirmed else self._quantile(0.95)
 
     @property
     def bytes(self) -> float:
@@ -94,5 +109,5 @@ class Outcome:
         confirmed = values.get("confirmed")
         return cls(
             **values
-            | {"costs": StageCosts(**values["costs"]), "confirmed": None if confirmed is None else tuple(confirmed)}
+            | {"costs": StageCosts(**values["costs"]), "confirmed": None if confirmed is None else Timing(*confirmed)}
         )

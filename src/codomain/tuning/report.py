@@ -43,6 +43,8 @@ class Row:
             "high": self.high,
             "p50_ms": self.outcome.p50,
             "p95_ms": self.outcome.p95,
+            "p50_of_rounds_ms": [confirmed.low, confirmed.high] if (confirmed := self.outcome.confirmed) else None,
+            "p50_alone_ms": self.outcome.p50_alone,
             "bytes_per_document": self.outcome.bytes,
             "build_s": self.outcome.build_s,
             "latency_of": "a collection" if self.outcome.confirmed else "the pipeline alone",
@@ -71,6 +73,8 @@ class Tuned:
     more_seconds: float = 0.0
     """What measuring on all of them would take."""
     budget: float | None = None
+    busy: float | None = None
+    """Processors that others kept busy while collections were timed, where they were many."""
     frozen: str = ""
     around: str = "{}"
     """What the measured pipelines are part of: with "fidelity" a dense branch stands for {}."""
@@ -150,6 +154,7 @@ class Tuned:
                     "queries": len(o.by_query),
                     "p50_ms": o.p50 if o.ms else None,
                     "p95_ms": o.p95 if o.ms else None,
+                    "p50_alone_ms": o.p50_alone if o.ms else None,
                     "bytes_per_document": o.bytes,
                     "build_s": o.build_s,
                     "reason": o.reason,

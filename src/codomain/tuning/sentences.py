@@ -25,7 +25,7 @@ _LEAST = 30
 
 def sentences(tuned: Tuned) -> list[str]:
     """What could not be measured, what was chosen and why, what it is worth on queries held out, what the queries cannot tell."""
-    said = (_missing, _about, _why, _against_now, _cut, _checked, _choices, _not_measured)
+    said = (_missing, _about, _why, _against_now, _cut, _checked, _choices, _machine, _not_measured)
     return [sentence for tell in said for sentence in tell(tuned)]
 
 
@@ -90,7 +90,10 @@ def _why(tuned: Tuned) -> Iterator[str]:
         return
     chosen, best = tuned.choice.recommended, tuned.choice.best
     place = next(row.number for row in tuned.rows if row.outcome is chosen)
-    facts = f"{tuned.metric} {chosen.mean:.3f}, {chosen.bytes:,.0f} bytes a document, {chosen.p50:.2g} ms a query"
+    spread = f" ({t.low:.2g} to {t.high:.2g} in five rounds)" if (t := chosen.confirmed) else ""
+    facts = (
+        f"{tuned.metric} {chosen.mean:.3f}, {chosen.bytes:,.0f} bytes a document, {chosen.p50:.2g} ms a query{spread}"
+    )
     yield f"Recommended is {place}: {chosen.expression} ({facts})."
     within = f" within {tuned.limits}" if str(tuned.limits) else ""
     if chosen is best:
@@ -178,6 +181,14 @@ def _choice(effect: Effect) -> str:
     lower = [f"{one.worse} by {one.mean:.3f}" for one in effect.worse if one.worse != first.worse]
     below = f"; lower for certain: {', '.join(lower)}" if lower else ""
     return f"{effect.axis.capitalize()}: {said}{below}."
+
+
+def _machine(tuned: Tuned) -> Iterator[str]:
+    if tuned.busy is not None:
+        yield (
+            f"The machine was busy while collections were timed (others took {tuned.busy:.1f} processors): an idle one answers "
+            "sooner."
+        )
 
 
 def _not_measured(tuned: Tuned) -> Iterator[str]:

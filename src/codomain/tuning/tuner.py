@@ -87,15 +87,15 @@ def tune(
         reasons = "; ".join(dict.fromkeys(o.reason for o in outcomes if o.reason)) or "it was interrupted"
         raise InputError(f"no pipeline could be measured: {reasons}.")
     points = {point.expression for point in frontier(outcomes)}
+    busy = None
     if wanted.confirm and not interrupted and tried.whole:  # a part of the corpus is searched faster than all of it
         trials.on_event("confirm", len(points))
-        timer = LatencyTimer(
-            task.documents if tried.whole else trials.corpus, task.cache, [*chosen_on.texts.values()], task.place
-        )
+        timer = LatencyTimer(task.documents, task.cache, [*chosen_on.texts.values()], task.place)
         pick = partial(
             choose, margin=wanted.margin, limits=wanted.limits, prefer=wanted.prefer, start=tried.start, rows=rows
         )
         outcomes, interrupted = _confirmed(outcomes, timer, pick, {*points, str(task.present)}, deadline)
+        busy = timer.busy
     choice = choose(outcomes, wanted.margin, wanted.limits, wanted.prefer, tried.start, rows)
     shown = [o for o in outcomes if o.expression in points]
     again: dict[str, Outcome] = {}
@@ -121,6 +121,7 @@ def tune(
         of_documents=rows,
         more_seconds=tried.more_seconds,
         budget=wanted.budget,
+        busy=busy,
         never_dropped=tried.never_dropped,
         cut={} if choice is None else _cut(trials.corpus, choice.recommended.expression),
     )
@@ -215,29 +216,27 @@ def _depth(metric: str) -> int:
 
 def _confirmed(
     outcomes: list[Outcome],
-    clock: LatencyTimer,
+    timer: LatencyTimer,
     pick: Callable[[list[Outcome]], PipelineChoice | None],
     shown: set[str],
     deadline: float | None,
 ) -> tuple[list[Outcome], bool]:
-    """Outcomes with storage and latency of a collection: the recommended one in any case, others that are shown while there is time.
+    """Outcomes with the latency of collections: the recommended one in any case, others that are shown while there is time.
 
     They may change what is recommended: then that is timed, too. And whether the run was interrupted.
     """
-    times: dict[str, tuple[float, float]] = {}
+    interrupted = False
     try:
-        while (choice := pick(outcomes)) is None or choice.recommended.expression not in times:
+        while (choice := pick(outcomes)) is None or choice.recommended.expression not in timer.times:
             first = [] if choice is None else [choice.recommended.expression, choice.best.expression]
             others = [o.expression for o in outcomes if o.status == "done" and o.expression in shown]
-            for place, expression in enumerate(dict.fromkeys([*first, *others])):
-                if expression not in times and (place == 0 or deadline is None or time.time() < deadline):
-                    times[expression] = clock.time(expression)
-            outcomes = [replace(o, confirmed=times.get(o.expression)) for o in outcomes]
+            timer.time([e for e in dict.fromkeys([*first, *others]) if e not in timer.times], deadline)
+            outcomes = [replace(o, confirmed=timer.times.get(o.expression)) for o in outcomes]
             if choice is None:
                 break
     except KeyboardInterrupt:
-        return [replace(o, confirmed=times.get(o.expression)) for o in outcomes], True
-    return outcomes, False
+        interrupted = True
+    return [replace(o, confirmed=timer.times.get(o.expression)) for o in outcomes], interrupted
 
 
 def _questions(
