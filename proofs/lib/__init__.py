@@ -18,6 +18,7 @@ glove         GloVe's words and vectors
 labelled      labelled texts: AG News, 20 Newsgroups, Banking77, SST-2
 minilm_l3     a second real encoder, paraphrase-MiniLM-L3
 packages      Debian packages with section and size
+sets          judged sets, with what every pipeline of the usual space gives on them
 splits        two encoders' vectors without texts in common
 synopses      one-line synopses of Debian packages and their sections
 verses        Bible verses in two wordings

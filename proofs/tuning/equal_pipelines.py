@@ -29,7 +29,7 @@ from codomain.tuning.evaluator import StageCosts
 from codomain.tuning.outcome import Values
 from proofs.lib.claims import Claim, at_most, shown
 from proofs.lib.prove import prove
-from proofs.tuning.sets import exhaustive
+from proofs.lib.sets import exhaustive
 
 RUNS = 300
 CELLS = [(queries, pipelines) for queries in (20, 50, 200) for pipelines in (20, 200)]

@@ -23,7 +23,7 @@ from codomain.tuning.search_space import starting
 from codomain.tuning.selection import choose
 from proofs.lib.claims import Claim, at_least, at_most
 from proofs.lib.prove import prove
-from proofs.tuning.sets import REPORTED, exhaustive
+from proofs.lib.sets import REPORTED, exhaustive
 
 HALVES = 100
 
