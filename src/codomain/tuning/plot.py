@@ -7,6 +7,8 @@ from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from codomain.durable import replacing
+
 if TYPE_CHECKING:
     from codomain.tuning.report import Tuned
 
@@ -37,7 +39,6 @@ def plot(tuned: Tuned, path: Path) -> bool:
         axes.grid(alpha=0.3)
     figure.axes[0].set_ylabel(tuned.metric)
     figure.suptitle("grey: tried, blue: frontier, red: recommended, orange: now", fontsize=9)
-    draft = path.with_name(f".{path.name}")
-    figure.savefig(draft, format="png", dpi=130)
-    draft.replace(path)
+    with replacing(path) as file:
+        figure.savefig(file, format="png", dpi=130)
     return True

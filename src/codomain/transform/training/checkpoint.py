@@ -14,6 +14,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from codomain.durable import failing
 from codomain.errors import InputError
 
 _MARK = "codomain training 1"
@@ -70,8 +71,9 @@ class Checkpoint:
             raise InputError(f"the checkpoint {self.path} is damaged: remove it to begin again.") from None
 
     def remove(self) -> None:
-        """Delete the file."""
-        self.path.unlink(missing_ok=True)
+        """Delete the file. Raises StoreError if it cannot be deleted."""
+        with failing(self.path):
+            self.path.unlink(missing_ok=True)
 
 
 def _pack(value: Any, tensors: dict[str, torch.Tensor]) -> Any:
