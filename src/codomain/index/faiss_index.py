@@ -22,6 +22,7 @@ from codomain.errors import InputError
 from codomain.index.array_files import Arrays, codec_arrays, open_arrays, save_arrays, saved_codec
 from codomain.index.base import IndexStage
 from codomain.index.filtered.planner import Allowed, QueryCosts, Way, cheapest, milliseconds
+from codomain.index.fitting_parts import fitting
 from codomain.index.scan import Metric, check_bits, check_metric, codes_of
 from codomain.stage import Stage
 from codomain.trace import FilterChoice, record
@@ -178,6 +179,7 @@ class FaissIndex(IndexStage):
         settings |= {"metric": self.metric, "made": self._made(), "learnt": learnt, "pad": pad}
         save_arrays(folder, self.name, arrays | more_arrays | {"removed": self._removed}, settings, files=(_FILE,))
 
+    @fitting
     def load(self, folder: Path) -> Self:
         """Map what `save` wrote; raises InputError for damaged files, another metric or other build parameters."""
         arrays, settings = open_arrays(folder, self.name)

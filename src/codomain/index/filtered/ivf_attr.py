@@ -16,6 +16,7 @@ from codomain.index.array_files import Arrays, GrowableArray, open_arrays, save_
 from codomain.index.base import IndexStage
 from codomain.index.filtered.attributes import Attributes, Tests, attribute_table, passing
 from codomain.index.filtered.planner import Allowed
+from codomain.index.fitting_parts import fitting
 from codomain.index.kmeans import centroids, half_squares, nearest
 from codomain.index.scan import check_metric
 from codomain.index.stores.mapped import MappedStore
@@ -159,6 +160,7 @@ class IVFAttr(IndexStage):
         self._lists = MappedStore(folder / _FILE)
         self._reset_tail()
 
+    @fitting
     def load(self, folder: Path) -> Self:
         """Open what `save` wrote; raises InputError for damaged files or other parameters."""
         folder = Path(folder)

@@ -14,6 +14,7 @@ from codomain.errors import InputError
 from codomain.index.array_files import open_arrays, part_folder, save_arrays
 from codomain.index.auto import Auto
 from codomain.index.base import IndexStage
+from codomain.index.fitting_parts import fitting
 from codomain.index.multi.candidates import inside
 from codomain.index.multi.prefix import farthest_first, padded
 from codomain.index.multi.scoring import rounding
@@ -162,6 +163,7 @@ class Cascade(IndexStage):
         for g, slab in enumerate(self._slabs):
             slab.saved(folder, f"step{g}")
 
+    @fitting
     def load(self, folder: Path) -> Self:
         """Open what `save` wrote; raises InputError for damaged files and other parameters."""
         folder = Path(folder)

@@ -15,6 +15,7 @@ from codomain.errors import InputError
 from codomain.index.array_files import open_arrays, part_folder, save_arrays
 from codomain.index.auto import Auto
 from codomain.index.base import IndexStage
+from codomain.index.fitting_parts import fitting
 from codomain.index.multi.candidate_selection import SAMPLE, CandidateChoice, choose
 from codomain.index.multi.candidates import Coarse, Encoding, Pooled
 from codomain.index.multi.fde import FDE, LARGEST_K_SIM
@@ -203,6 +204,7 @@ class MultiVector(IndexStage):
         save_arrays(folder, "multivector", arrays | {"removed": self._removed}, settings, files, parts)
         self._lists.saved(folder, "values")
 
+    @fitting
     def load(self, folder: Path) -> Self:
         """Open what `save` wrote; raises InputError for damaged files and other parameters."""
         folder = Path(folder)

@@ -14,6 +14,7 @@ from codomain.codecs.codec import Codec
 from codomain.errors import InputError, MissingExtra
 from codomain.index.array_files import open_arrays, save_arrays
 from codomain.index.base import IndexStage
+from codomain.index.fitting_parts import fitting
 from codomain.index.prototypes.whitening import Whitening
 from codomain.registry import stage
 from codomain.stage import check_float, check_int
@@ -155,6 +156,7 @@ class Prototypes(IndexStage):
         settings = {"whiten": self.whiten, "prior": self.prior, "width": self._tree.prior}
         save_arrays(folder, "prototypes", self._arrays(), settings)
 
+    @fitting
     def load(self, folder: Path) -> Self:
         """Map what `save` wrote; raises InputError for damaged files or other build parameters."""
         arrays, settings = open_arrays(folder, "prototypes")
