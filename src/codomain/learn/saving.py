@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import json
 import os
@@ -47,7 +48,7 @@ def save_model(model: nn.Module, folder: str | Path) -> Path:
         "arguments": arguments_of(model),
     }
     try:
-        text = json.dumps(config, indent=1)
+        json.dumps(config)
     except TypeError as error:
         raise InputError(f"{type(model).__name__} cannot be saved: an argument is not JSON ({error}).") from None
     weights = folder / "model.safetensors"
@@ -60,8 +61,9 @@ def save_model(model: nn.Module, folder: str | Path) -> Path:
             raise StoreError(f"{weights} cannot be written: {error}.") from None
         with weights.open("rb") as written:
             os.fsync(written.fileno())
+        config["sha256"] = _hash(weights)
     with replacing(folder / "config.json") as file:  # written last: it makes the folder valid
-        file.write(f"{text}\n".encode())
+        file.write(f"{json.dumps(config, indent=1)}\n".encode())
     return folder
 
 
@@ -82,10 +84,18 @@ def load_model(folder: str | Path) -> Any:
         from safetensors.torch import load_model as load_weights
 
         model = cls(**arguments)
+        # earlier versions wrote none
+        if config.get("sha256") not in (None, _hash(folder / "model.safetensors")):
+            raise ValueError("the checksum of model.safetensors differs")
         load_weights(model, str(folder / "model.safetensors"))
     except (OSError, RuntimeError, SafetensorError, TypeError, ValueError) as error:
         raise InputError(f"the model in {folder} is damaged: {error}.") from None
     return model.eval()
+
+
+def _hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def known_class(name: str) -> type[nn.Module]:
