@@ -64,7 +64,9 @@ def test_json_means_the_same_text(text: str) -> None:
     assert json.loads(line) == {"text": text, "list": [text]} and not CONTROL.search(line)
 
 
-def test_export_to_a_terminal_shows_escapes_and_to_a_pipe_the_text_as_it_is(command, tmp_path: Path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+def test_export_to_a_terminal_shows_escapes_and_to_a_pipe_the_text_as_it_is(
+    command, tmp_path: Path, monkeypatch
+) -> None:  # type: ignore[no-untyped-def]
     (tmp_path / "docs.jsonl").write_text(json.dumps(HOSTILE) + "\n")
     command("index", "docs.jsonl", "--into", "c", "--pipeline", "bm25()")
     _, piped, _ = command("export", "c", "-")

@@ -38,7 +38,9 @@ def read(path: Path) -> str:
 
     said: list[str] = []
     try:
-        for record in records([path], format="lines" if path.suffix == ".lines" else None, on_bad=lambda fault: said.append(str(fault))):
+        for record in records(
+            [path], format="lines" if path.suffix == ".lines" else None, on_bad=lambda fault: said.append(str(fault))
+        ):
             record.text.encode()
             for _ in chunk(record):
                 pass

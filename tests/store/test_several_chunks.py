@@ -40,7 +40,7 @@ PARTS = [" ".join(["amber"] * 30), "river river river stone" + " other" * 26]
 @pytest.fixture
 def c(tmp_path: Path) -> Iterator[cd.Collection]:
     """`long` is of several chunks, of vectors with lengths from 3 to 30."""
-    with cd.create(tmp_path / "c", "counted() >> flat(metric='cosine')", chunk_size=34, overlap=0) as c:
+    with cd.create(tmp_path / "c", "counted() >> flat(metric='cosine')", chunk_size=34, overlap=0, situate=0.0) as c:
         c.add([
             {"id": "long", "text": "\n\n".join(PARTS)},
             {"id": "amber", "text": "amber amber"},
@@ -69,7 +69,9 @@ def test_the_vector_of_a_document_is_the_mean_of_unit_vectors(c: cd.Collection) 
 
 
 def test_a_document_of_several_chunks_leads_to_what_is_like_all_of_them(c: cd.Collection) -> None:
-    towards = {name: np.array(v) for name, v in {"amber": [1, 0, 0, 0], "half": [1, 1, 0, 0], "river": [0, 1, 0, 0]}.items()}
+    towards = {
+        name: np.array(v) for name, v in {"amber": [1, 0, 0, 0], "half": [1, 1, 0, 0], "river": [0, 1, 0, 0]}.items()
+    }
     cosines = {name: v @ middle(c) / np.linalg.norm(v) / np.linalg.norm(middle(c)) for name, v in towards.items()}
     hits = {hit.id: hit.score for hit in c.search(like="long", k=6)}
     for name, cosine in cosines.items():

@@ -134,7 +134,10 @@ def test_where_somebody_can_be_asked_they_are_asked_once(
     monkeypatch.setattr(trust, "_ask", lambda sentence: asked.append(sentence) or answer)
     foreign(tmp_path / "c", HUB)
     for _ in range(2):
-        with cd.open(tmp_path / "c") as c, pytest.raises(cd.CodomainError, match="no network" if answer else "wants to load"):
+        with (
+            cd.open(tmp_path / "c") as c,
+            pytest.raises(cd.CodomainError, match="no network" if answer else "wants to load"),
+        ):
             c.search("fox")
     assert len(asked) == 1 and HUB in asked[0] and str(tmp_path / "c") in asked[0]
     assert loaded == ["somebody/model"] * (2 if answer else 0)

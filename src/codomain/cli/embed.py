@@ -85,7 +85,11 @@ class _Skipped:
             what = "1 file or line was" if len(self.faults) == 1 else f"{len(self.faults):,} files or lines were"
             yield f"{what} skipped."
         if self.blank:
-            have = "1 text is blank and has a vector" if self.blank == 1 else f"{self.blank:,} texts are blank and have vectors"
+            have = (
+                "1 text is blank and has a vector"
+                if self.blank == 1
+                else f"{self.blank:,} texts are blank and have vectors"
+            )
             yield f"{have} of zeros, so that the lines keep their numbers."
 
 

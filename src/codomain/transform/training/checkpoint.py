@@ -104,7 +104,7 @@ def _crc(tensors: dict[str, torch.Tensor], state: str) -> int:
     """CRC-32 over the bytes of all tensors, in the order of their names, and of what names them."""
     crc = zlib.crc32(state.encode())
     for name in sorted(tensors):
-        crc = zlib.crc32(tensors[name].reshape(-1).view(torch.uint8).numpy(), crc)
+        crc = zlib.crc32(tensors[name].reshape(-1).view(torch.uint8).numpy().data, crc)
     return crc
 
 
