@@ -11,8 +11,8 @@ import numpy as np
 
 from codomain.arrays import Floats, Hits, Packed, Rows
 from codomain.codecs.codec import Codec
+from codomain.index.array_files import fitting
 from codomain.index.base import IndexStage
-from codomain.index.fitting_parts import fitting
 from codomain.index.flat import Flat
 from codomain.index.scan import Metric, check_bits, check_metric, codes_of
 from codomain.registry import stage

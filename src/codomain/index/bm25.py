@@ -17,9 +17,8 @@ from codomain.analyzer.terms import EXACT
 from codomain.arrays import Floats, Hits, Rows, allowed_rows
 from codomain.contracts import RowReader
 from codomain.errors import InputError
-from codomain.index.array_files import open_arrays, save_arrays
+from codomain.index.array_files import fitting, need, need_kinds, need_rows, need_starts, open_arrays, save_arrays
 from codomain.index.base import IndexStage
-from codomain.index.fitting_parts import fitting, need, need_kinds, need_rows, need_starts
 from codomain.index.postings import Segment, merge, segment
 from codomain.index.scan import best_rows
 from codomain.index.vocabulary import beginning_with, holds, near

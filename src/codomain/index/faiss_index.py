@@ -19,10 +19,9 @@ import numpy as np
 from codomain.arrays import Floats, Hits, Packed, Rows, allowed_rows, as_float32
 from codomain.codecs.codec import Codec
 from codomain.errors import InputError
-from codomain.index.array_files import Arrays, codec_arrays, open_arrays, save_arrays, saved_codec
+from codomain.index.array_files import Arrays, codec_arrays, fitting, open_arrays, save_arrays, saved_codec
 from codomain.index.base import IndexStage
 from codomain.index.filtered.planner import Allowed, QueryCosts, Way, cheapest, milliseconds
-from codomain.index.fitting_parts import fitting
 from codomain.index.scan import Metric, check_bits, check_metric, codes_of
 from codomain.stage import Stage
 from codomain.trace import FilterChoice, record

@@ -12,9 +12,18 @@ import numpy as np
 from codomain.arrays import Floats, Hits, Packed, Rows, allowed_rows, as_float32
 from codomain.codecs.codec import Codec
 from codomain.errors import InputError
-from codomain.index.array_files import GrowableArray, codec_arrays, open_arrays, save_arrays, saved_codec
+from codomain.index.array_files import (
+    GrowableArray,
+    codec_arrays,
+    fitting,
+    need,
+    need_kinds,
+    need_rows,
+    open_arrays,
+    save_arrays,
+    saved_codec,
+)
 from codomain.index.base import IndexStage
-from codomain.index.fitting_parts import fitting, need, need_kinds, need_rows
 from codomain.index.scan import Metric, check_bits, check_metric, codes_of, scan
 from codomain.registry import stage
 from codomain.stage import Stage

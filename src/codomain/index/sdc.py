@@ -14,9 +14,8 @@ from codomain.arrays import Floats, Hits, Packed, Rows, allowed_rows, as_float32
 from codomain.codecs.codec import GAUSSIAN_STEP, Codec
 from codomain.errors import InputError, MissingExtra
 from codomain.index._kernels.tiles import LANES, Tiles
-from codomain.index.array_files import GrowableArray, codec_arrays, open_arrays, save_arrays, saved_codec
+from codomain.index.array_files import GrowableArray, codec_arrays, fitting, open_arrays, save_arrays, saved_codec
 from codomain.index.base import IndexStage
-from codomain.index.fitting_parts import fitting
 from codomain.index.rescore import PairScorer
 from codomain.index.scan import Metric, check_metric, codes_of
 from codomain.registry import stage

@@ -12,9 +12,16 @@ from codomain.arrays import Floats, Hits, Rows, as_float32, top_k
 from codomain.codecs.codec import Codec, CodecKind
 from codomain.contracts import FineStore, RowReader
 from codomain.errors import InputError
-from codomain.index.array_files import GrowableArray, codec_arrays, open_arrays, part_folder, save_arrays, saved_codec
+from codomain.index.array_files import (
+    GrowableArray,
+    codec_arrays,
+    fitting,
+    open_arrays,
+    part_folder,
+    save_arrays,
+    saved_codec,
+)
 from codomain.index.base import IndexStage
-from codomain.index.fitting_parts import fitting
 from codomain.index.rescore import PairScorer
 from codomain.index.scan import check_metric, codes_of
 from codomain.index.stores.mapped import MappedStore

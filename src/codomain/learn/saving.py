@@ -13,8 +13,8 @@ from typing import Any
 from safetensors import SafetensorError
 from torch import nn
 
-from codomain.durable import failing, replacing
 from codomain.errors import InputError, StoreError
+from codomain.files import failing, replacing
 from codomain.learn.arguments import arguments_of
 
 _ROOTS = ("codomain", "sentence_transformers")

@@ -20,8 +20,8 @@ import numpy as np
 
 from codomain.arrays import Floats
 from codomain.contracts import Encoder
-from codomain.durable import replacing
 from codomain.errors import detail
+from codomain.files import replacing
 from codomain.items import Item, given_to, key_of
 from codomain.measure.data.encoded import arrays_of, encoded, vectors_from
 from codomain.plan import encode, encode_queries

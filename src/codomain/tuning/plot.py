@@ -7,7 +7,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from codomain.durable import replacing
+from codomain.files import replacing
 
 if TYPE_CHECKING:
     from codomain.tuning.report import Tuned

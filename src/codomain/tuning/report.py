@@ -12,8 +12,8 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
-from codomain.durable import replacing
 from codomain.errors import InputError
+from codomain.files import replacing
 from codomain.measure.data.corpus import Questions
 from codomain.measure.metrics.significance import Comparison, compare, interval
 from codomain.tuning.outcome import Outcome

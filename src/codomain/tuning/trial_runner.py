@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from codomain import __version__
-from codomain.durable import failing
+from codomain.files import failing
 from codomain.items import key_of
 from codomain.measure.data.corpus import Corpus, Questions, write
 from codomain.tuning.cache import StageCache

@@ -12,11 +12,10 @@ import numpy as np
 from codomain.arrays import Floats, Hits, Rows, allowed_rows, as_float32, merge_hits, top_k
 from codomain.codecs.codec import Codec
 from codomain.errors import InputError
-from codomain.index.array_files import Arrays, GrowableArray, open_arrays, save_arrays
+from codomain.index.array_files import Arrays, GrowableArray, fitting, open_arrays, save_arrays
 from codomain.index.base import IndexStage
 from codomain.index.filtered.attributes import Attributes, Tests, attribute_table, passing
 from codomain.index.filtered.planner import Allowed
-from codomain.index.fitting_parts import fitting
 from codomain.index.kmeans import centroids, half_squares, nearest
 from codomain.index.scan import check_metric
 from codomain.index.stores.mapped import MappedStore

@@ -11,10 +11,9 @@ import numpy as np
 from codomain.arrays import Floats, Hits, Ragged, Rows, allowed_rows, as_ragged, top_k
 from codomain.codecs.codec import Codec
 from codomain.errors import InputError
-from codomain.index.array_files import open_arrays, part_folder, save_arrays
+from codomain.index.array_files import fitting, open_arrays, part_folder, save_arrays
 from codomain.index.auto import Auto
 from codomain.index.base import IndexStage
-from codomain.index.fitting_parts import fitting
 from codomain.index.multi.candidates import inside
 from codomain.index.multi.prefix import farthest_first, padded
 from codomain.index.multi.scoring import rounding

@@ -12,10 +12,9 @@ from codomain.arrays import Floats, Hits, Ragged, Rows, allowed_rows, as_ragged
 from codomain.codecs.codec import Codec
 from codomain.contracts import RowReader
 from codomain.errors import InputError
-from codomain.index.array_files import open_arrays, part_folder, save_arrays
+from codomain.index.array_files import fitting, open_arrays, part_folder, save_arrays
 from codomain.index.auto import Auto
 from codomain.index.base import IndexStage
-from codomain.index.fitting_parts import fitting
 from codomain.index.multi.candidate_selection import SAMPLE, CandidateChoice, choose
 from codomain.index.multi.candidates import Coarse, Encoding, Pooled
 from codomain.index.multi.fde import FDE, LARGEST_K_SIM

@@ -12,9 +12,8 @@ import numpy as np
 from codomain.arrays import Floats, Hits, Rows, allowed_rows, as_float32, top_k
 from codomain.codecs.codec import Codec
 from codomain.errors import InputError, MissingExtra
-from codomain.index.array_files import open_arrays, save_arrays
+from codomain.index.array_files import fitting, open_arrays, save_arrays
 from codomain.index.base import IndexStage
-from codomain.index.fitting_parts import fitting
 from codomain.index.prototypes.whitening import Whitening
 from codomain.registry import stage
 from codomain.stage import check_float, check_int

@@ -12,9 +12,8 @@ from codomain.arrays import Floats, Hits, Rows, allowed_rows, as_float32, top_k
 from codomain.codecs.codec import Codec
 from codomain.contracts import RowReader
 from codomain.errors import InputError, MissingExtra
-from codomain.index.array_files import open_arrays, save_arrays
+from codomain.index.array_files import fitting, open_arrays, save_arrays
 from codomain.index.base import IndexStage
-from codomain.index.fitting_parts import fitting
 from codomain.index.scan import Metric, check_metric
 from codomain.index.stores.stores import RecomputeStore
 from codomain.registry import stage

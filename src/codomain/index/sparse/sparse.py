@@ -11,9 +11,8 @@ import numpy as np
 
 from codomain.arrays import Hits, Rows, allowed_rows, as_sparse, merge_hits
 from codomain.errors import InputError
-from codomain.index.array_files import open_arrays, save_arrays
+from codomain.index.array_files import fitting, need, need_kinds, need_rows, need_starts, open_arrays, save_arrays
 from codomain.index.base import IndexStage
-from codomain.index.fitting_parts import fitting, need, need_kinds, need_rows, need_starts
 from codomain.index.sparse import exact
 from codomain.index.sparse.exact import Part, Queries
 from codomain.index.sparse.posting_lists import PostingLists, invert, join, revert

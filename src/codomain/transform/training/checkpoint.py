@@ -15,8 +15,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from codomain.durable import failing
 from codomain.errors import InputError
+from codomain.files import failing
 
 _MARK = "codomain training 1"
 
