@@ -1,6 +1,6 @@
 # make demo   a fresh machine to search results: light core only
 # make test   the whole test suite, with the extras it needs
-# make lint | docs | dist | proofs | mutants | fuzz | bench: see CONTRIBUTING.md
+# make lint | docs | dist | proofs | mutants | fuzz | soak | robustness | bench: see CONTRIBUTING.md
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constr
 export HF_HUB_OFFLINE ?= 1
 export NO_MKDOCS_2_WARNING ?= 1
 
-.PHONY: demo test lint docs dist proofs mutants fuzz soak bench clean
+.PHONY: demo test lint docs dist proofs mutants fuzz soak robustness bench clean
 
 demo: $(VENV)/core
 	$(BIN)/codomain demo --into .demo
@@ -51,6 +51,12 @@ mutants: $(VENV)/test
 # make soak SECONDS=600
 soak: $(VENV)/test
 	OMP_NUM_THREADS=1 $(BIN)/python tests/faults/run.py --seconds $(or $(SECONDS),3600) --seed $$(date +%s) --record
+	$(BIN)/python docs/generate.py
+
+# stored files with changed bytes, and files made to take long or much memory: some ten minutes; make soak and make fuzz are the rest
+robustness: $(VENV)/test
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.damage.run --cases $(or $(CASES),2100) --record
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.pathological.run --record
 	$(BIN)/python docs/generate.py
 
 # make fuzz TIME=1800   every reader, parser and format of files under coverage-guided fuzzing, in that many seconds; again goes on

@@ -1,4 +1,4 @@
-"""The page of what was tried and survived, from the records that `make fuzz` and `make soak` write: tests/*/record.toml.
+"""The page of what was tried and survived, from the records that `make fuzz`, `make soak` and `make robustness` write: tests/*/record.toml.
 
 A record is a TOML file of [[row]] tables: what, tried, survived, day, processor; `kind` where it is not the folder's name.
 """
@@ -13,8 +13,10 @@ TESTS = Path(__file__).parents[1] / "tests"
 KINDS = {
     "kills": "Processes are killed at any moment. Survived: the collection opens, and nothing that was acknowledged is lost.",
     "faults": "System calls fail or are cut short. Survived: the collection opens, and nothing that was acknowledged is lost.",
-    "damage": "Bytes of stored files are changed or cut off. Survived: the damage is named in one sentence, or it is healed.",
-    "pathological": "Files made to take long or much memory. Survived: they are read, or refused in one sentence, within bounds.",
+    "damage": "Bytes of stored files are changed, cleared, cut off or added. Survived: `verify` or an error names the damage in one sentence, or all that is "
+    "read is right; of a log (-wal), an earlier acknowledged state is. The process never crashes.",
+    "pathological": "Files made to take long or much memory, by their kind. Survived: they are read, or refused in one sentence, within 20 seconds and 1.5 GB, "
+    "and twice the size takes at most 2.5 times as long.",
     "fuzz": "Inputs are changed at random and led by the coverage of the code (atheris). Survived: the input is read, or refused in one "
     "sentence, within 20 seconds and 2.5 GB.",
 }
@@ -36,7 +38,7 @@ def page(tests: Path = TESTS) -> list[str]:
     lines = [
         "# Robustness",
         "",
-        "What was tried against the readers, parsers and stored files, and what survived. `make fuzz` and the tests of faults write the records; "
+        "What was tried against the readers, parsers and stored files, and what survived. `make soak` writes the records of kills and faults, `make robustness` those of damage and pathological files, `make fuzz` the last; "
         "each row is one of what their last run reached.",
         "",
         "| kind | tried | survived |",

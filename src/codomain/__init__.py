@@ -32,9 +32,10 @@ codecs/        how rows are stored and scored
 arrays.py      values of each kind: arrays, Packed, Ragged, Hits
 items.py       what encoders are given: texts, media, both
 kinds.py       the kinds of value between stages, and the modalities that pipelines start from
-npy.py         files of numpy, damaged ones too
+files.py       arrays of numpy in files, damaged ones too; files that are written whole or not at all
 text.py        text as every store and every encoder takes it
 progress.py    progress(step, done, total)
+__main__.py    the command line, by python -m codomain
 lazy.py        names that are imported when they are first asked for
 errors.py      what can go wrong, as a tree of errors; what a user should know though nothing failed
 """

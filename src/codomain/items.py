@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from codomain.errors import InputError
+from codomain.files import open_npy
 from codomain.kinds import MODALITIES, Modality, in_words
-from codomain.npy import open_npy
 
 
 @dataclass(frozen=True, eq=False)

@@ -78,3 +78,31 @@ def test_what_cannot_be_embedded_is_a_sentence(run: Run) -> None:
         code, _, said = run("embed", *arguments, stdin="a text")
         assert code == 2 and said.count("\n") == 1, arguments
     assert run("embed", "static()", stdin="")[0] == 1
+
+
+def test_blank_lines_keep_their_number_and_are_counted(run: Run) -> None:
+    code, out, err = run("embed", "static()", stdin="a fox\n\n  \nb\n")
+    assert code == 0 and [json.loads(line)["id"] for line in out.splitlines()] == ["0", "1", "2", "3"]
+    assert not any(json.loads(out.splitlines()[1])["vector"])
+    assert "2 texts are blank and have vectors of zeros" in err
+    assert "1 text is blank and has a vector of zeros" in run("embed", "static()", stdin="a\n\n")[2]
+    assert run("embed", "static()", stdin="a\nb\n")[2] == ""
+
+
+def test_skipped_files_are_named_counted_and_exit_with_3(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "files").mkdir()
+    (tmp_path / "files" / "a.txt").write_text("a fox")
+    (tmp_path / "files" / "b\x1b[31m.ipynb").write_text("{")
+    code, out, err = run("embed", "static()", "files", "--to", "v.npy")
+    assert code == 3 and out == "v.npy: 1 vectors.\n"
+    assert "b\u241b[31m.ipynb" in err and "1 file or line was skipped." in err
+    (tmp_path / "files" / "a.txt").unlink()
+    assert run("embed", "static()", "files")[0] == 3
+
+
+def test_the_package_is_a_program() -> None:
+    import subprocess
+    import sys
+
+    run = subprocess.run([sys.executable, "-m", "codomain", "--version"], capture_output=True, text=True)
+    assert run.returncode == 0 and run.stdout == f"codomain {cd.__version__}\n"

@@ -62,3 +62,19 @@ def test_no_command_prints_a_control_character_of_a_document(command, tmp_path: 
 def test_json_means_the_same_text(text: str) -> None:
     line = json_line({"text": text, "list": [text]})
     assert json.loads(line) == {"text": text, "list": [text]} and not CONTROL.search(line)
+
+
+def test_export_to_a_terminal_shows_escapes_and_to_a_pipe_the_text_as_it_is(
+    command, tmp_path: Path, monkeypatch
+) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "docs.jsonl").write_text(json.dumps(HOSTILE) + "\n")
+    command("index", "docs.jsonl", "--into", "c", "--pipeline", "bm25()")
+    _, piped, _ = command("export", "c", "-")
+    with monkeypatch.context() as terminal:
+        terminal.setattr("sys.stdout.isatty", lambda: True, raising=False)
+        _, shown, _ = command("export", "c", "-")
+    assert not CONTROL.search(shown.replace("\r\n", "\n")) and "\\u009b31m" in shown
+    assert CONTROL.search(piped)
+    for text in (piped, shown):  # both are JSON of the same document
+        found = json.loads(text)
+        assert found["id"] == HOSTILE["id"] and TRICKS in found["text"]

@@ -13,6 +13,7 @@ import argparse
 import collections
 import ctypes
 import datetime
+import importlib
 import json
 import os
 import random
@@ -59,9 +60,22 @@ STEPS = {
     "feedback": "plain",
     "erase": "plain",
     "backup": "plain",
+    "background": "moving",
+    "tune": "plain",
+    "learn": "plain",
 }
 """By step, the state of the collection that it starts from."""
 DOCUMENTS, MORE = 1_200, 600
+IMPORTED = (
+    "codomain.index.bm25", "codomain.index.hnsw", "codomain.store.exchange.export", "codomain.store.sources.file_sync",
+    "codomain.learn.saving", "codomain.learn.objectives.stationary", "codomain.transform.training.loop", "codomain.tuning",
+    "torch._dynamo", "ir_measures", "matplotlib.figure", "matplotlib.backends.backend_agg", "PIL.PngImagePlugin",
+)  # fmt: skip
+"""Once, for all children."""
+VARIED = ("write", "feedback", "background")
+"""The steps that are not the same each time."""
+SPACE = ["hashed(64) >> flat()", "hashed(64) >> int8() >> flat()", "bm25()"]
+"""What is tuned, beside what the collection has."""
 
 
 def preloaded(library: Path) -> None:
@@ -113,6 +127,8 @@ class Trials:
         self.tried: collections.Counter[str] = collections.Counter()
         self.faults: list[dict[str, Any]] = []
         self.checked = 0
+        self.missed = 0
+        self.expected_weights: list[float] = []
 
     # --- what there is to start from --------------------------------------------------------------------------------
 
@@ -171,6 +187,12 @@ class Trials:
                     say(done=2)
             elif name == "erase":
                 c.erase([f"d{i}" for i in range(40)])
+            elif name == "background":
+                self._beside(c, random.Random(seed), say)
+            elif name == "tune":
+                self._tune(c, say)
+            elif name == "learn":
+                trained(self.work / "learned")
             elif name == "backup":
                 c.backup(self.work.with_name("work.copy"))
             elif name == "import":
@@ -185,6 +207,56 @@ class Trials:
                     "rollback": c.rollback,
                     "drop": c.drop_old,
                 }[name]()
+
+    def _beside(self, c: Any, rng: random.Random, say: Any) -> None:
+        """An upgrade and a reindex in threads of their own, while documents are added and found."""
+        upgrade = c.continue_upgrade_in_background()
+        first = 30_000
+        for _ in range(4):
+            changes = {first + i: 0 for i in range(rng.choice([1, 20, 60]))}
+            say(want=changes)
+            c.add(document(i, version) for i, version in changes.items())
+            say(done=1)
+            c.search(document(first, 0)["text"], k=3)
+            first += len(changes)
+        upgrade.result()
+        c.reindex_in_background().result()
+
+    def _tune(self, c: Any, say: Any) -> None:
+        """A few pipelines on 12 judged queries; every outcome that was told is logged."""
+        from codomain.tuning import tune
+
+        def told(event: str, value: Any) -> None:
+            if event == "outcome" and value.status == "done":
+                say(outcome=value.expression)
+
+        queries = {str(i): document(200 + i, 0)["text"] for i in range(12)}
+        qrels = {str(i): {f"d{200 + i}": 1} for i in range(12)}
+        tune(c, queries, qrels, space=SPACE, engine="inside", race=False, confirm=False, on_event=told)
+
+    def left(self, name: str) -> list[str]:
+        """What is wrong with what a step keeps beside the database: journals, caches, checkpoints, trained models."""
+        if name == "tune":
+            return self._tuned()
+        return learned(self.work / "learned", self.expected_weights) if name == "learn" else []
+
+    def _tuned(self) -> list[str]:
+        from codomain.errors import InputError
+        from codomain.tuning.report import recommended_row
+        from codomain.tuning.trial_runner import _read as outcomes
+
+        folder, wrong = self.work / "tune", []
+        said = [json.loads(line) for line in self.log.read_text().splitlines()] if self.log.exists() else []
+        kept = [o.expression for journal in folder.glob("run-*/outcomes.jsonl") for o in outcomes(journal)]
+        lost = {entry["outcome"] for entry in said if "outcome" in entry} - set(kept)
+        if lost:
+            wrong.append(f"LOST outcomes that were told: {sorted(lost)}")
+        try:
+            if (folder / "tune.json").exists():
+                recommended_row(folder / "tune.json", 1)
+        except InputError as error:
+            wrong.append(f"tune.json: {error}")
+        return wrong
 
     def _write(self, c: Any, rng: random.Random, say: Any) -> None:
         have = dict(self.sure)
@@ -285,7 +357,7 @@ class Trials:
     def trial(self, step: str, mode: str) -> None:
         """One fault."""
         seed = self.random.randrange(8)
-        key = f"{step} {seed}" if step in ("write", "feedback") else step
+        key = f"{step} {seed}" if step in VARIED else step
         if key not in self.calls:
             self.fresh(step)
             code, (outcome, count) = self.child(self.step, step, seed, fault=(-1, 0))
@@ -293,7 +365,10 @@ class Trials:
             self.calls[key] = count
         self.fresh(step)
         at = self.random.randrange(1, self.calls[key] + 1)
-        code, (outcome, _) = self.child(self.step, step, seed, fault=(at, MODES[mode]))
+        code, (outcome, count) = self.child(self.step, step, seed, fault=(at, MODES[mode]))
+        if code == 0 and count < at:  # threads do not make the same calls each time
+            self.missed += 1
+            return
         self.tried[f"{step} {mode}"] += 1
         wrong = []
         if outcome[0] == "raised" and outcome[1] not in ("StoreError", "DiskFull", "InputError"):
@@ -307,6 +382,7 @@ class Trials:
             wrong.append("the database is gone")
         if step == "backup" and (self.work.with_name("work.copy") / "collection.db").exists():
             wrong += self._checked(self.work.with_name("work.copy"), self.sure, {}, True)
+        wrong += self._left(step)
         if step not in ("write", "feedback"):
             wrong += self._repeated(step, seed)
         self.checked += len(sure)
@@ -323,7 +399,7 @@ class Trials:
         if step == "erase":
             return self.sure, dict.fromkeys(range(40)), True
         sure, flying = dict(self.sure), {}
-        if step == "write" and self.log.exists():
+        if step in ("write", "background") and self.log.exists():
             for line in self.log.read_text().splitlines():
                 entry = json.loads(line)
                 if "want" in entry:
@@ -333,6 +409,10 @@ class Trials:
                     flying = {}
         return sure, flying, True
 
+    def _left(self, step: str) -> list[str]:
+        code, (outcome, _) = self.child(self.left, step)
+        return outcome[1] if code == 0 else [f"what is left cannot be read: {code} {outcome}"]
+
     def _checked(self, folder: Path, *expected: Any) -> list[str]:
         code, (outcome, _) = self.child(self.check, folder, *expected)
         return outcome[1] if code == 0 else [f"cannot be checked: {code} {outcome}"]
@@ -341,13 +421,61 @@ class Trials:
         """The step once more, without a fault: it comes to its end, or has nothing left to do."""
         if step == "backup":
             shutil.rmtree(self.work.with_name("work.copy"), ignore_errors=True)
-        code, (outcome, _) = self.child(self.step, step, seed)
+        again = "continue" if step == "background" else step
+        code, (outcome, _) = self.child(self.step, again, seed)
         nothing_left = ("under way", "no older", "on its way", "already", "still keeps", "keeps no")
         if code != 0 and not (outcome[0] == "raised" and any(words in outcome[2] for words in nothing_left)):
             return [f"the step fails when it is repeated: {outcome}"]
         sure, flying, _ = self._expected(step)
-        after = {i: v for i, v in {**sure, **flying}.items() if v is not None}
-        return [f"after repetition: {fault}" for fault in self._checked(self.work, after, {}, True)]
+        if step != "background":  # which adds the batch that was cut off no second time
+            sure, flying = {i: v for i, v in {**sure, **flying}.items() if v is not None}, {}
+        wrong = self._checked(self.work, sure, flying, True) + self._left(step)
+        if step == "tune" and not (self.work / "tune" / "tune.json").exists():
+            wrong.append("there is no tune.json")
+        if step == "learn" and not (self.work / "learned" / "model" / "config.json").exists():
+            wrong.append("there is no model")
+        return [f"after repetition: {fault}" for fault in wrong]
+
+
+def trained(folder: Path) -> None:
+    """A small training with a checkpoint after every step, and the model that comes of it."""
+    import torch
+
+    from codomain.learn.objectives.stationary import SimplexHead
+    from codomain.learn.saving import save_model
+    from codomain.transform.training.checkpoint import Checkpoint
+    from codomain.transform.training.loop import Loop, Update, seeded
+
+    torch.set_num_threads(1)
+    kept = Checkpoint(folder / "training.safetensors", "faults", every=0)
+    with seeded(0):
+        x, y = torch.randn(32, 8), torch.arange(32) % 4
+        model = SimplexHead(K=4, d_in=8)
+        optimizer = torch.optim.Adam(model.parameters(), 0.05)
+
+        def loss(rows: torch.Tensor) -> torch.Tensor:
+            return torch.nn.functional.cross_entropy(model(x[rows]), y[rows])
+
+        Loop(model, [Update(loss, optimizer)], lambda epoch: torch.randperm(32).split(8), 3, checkpoint=kept).run()
+    save_model(model, folder / "model")
+    kept.remove()
+
+
+def weights(folder: Path) -> list[float]:
+    """The weights of a trained model, one after the other."""
+    from codomain.learn.saving import load_model
+
+    return [float(value) for p in load_model(folder).parameters() for value in p.detach().flatten()]
+
+
+def learned(folder: Path, expected: list[float]) -> list[str]:
+    """What is wrong with what a training left: the checkpoint can be read, a model is whole and the expected one, bit for bit."""
+    from codomain.transform.training.checkpoint import Checkpoint
+
+    Checkpoint(folder / "training.safetensors", "faults").read()
+    if not (folder / "model" / "config.json").exists():
+        return []
+    return [] if weights(folder / "model") == expected else ["the trained model is another one"]
 
 
 def record(trials: Trials) -> str:
@@ -387,11 +515,14 @@ def main() -> int:
     try:
         code, (outcome, _) = trials.child(trials.prepare)  # a child: a process with threads is not forked well
         assert code == 0, outcome
+        code, (outcome, _) = trials.child(
+            lambda: (trained(folder / "learned"), weights(folder / "learned" / "model"))[1]
+        )
+        assert code == 0, outcome
+        trials.expected_weights = outcome[1]
         trials.sure = {i: 1 if i < 40 else 0 for i in range(DOCUMENTS) if not 100 <= i < 160}
-        import codomain.index.bm25
-        import codomain.index.hnsw
-        import codomain.store.exchange.export
-        import codomain.store.sources.file_sync  # noqa: F401  (once, for all children)
+        for module in IMPORTED:
+            importlib.import_module(module)
 
         steps, modes = given.steps.split(","), given.modes.split(",")
         end, number = time.monotonic() + given.seconds, 0
@@ -405,6 +536,7 @@ def main() -> int:
         "faults": sum(trials.tried.values()),
         "failed": len(trials.faults),
         "lost": lost,
+        "not_reached": trials.missed,
         "documents_checked": trials.checked,
         "tried": dict(sorted(trials.tried.items())),
     }

@@ -23,8 +23,12 @@ static int mode;
 static unsigned coin;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
+/* a file by its number, with a descriptor that outlives the one that wrote it: a file may be synced by another descriptor */
+struct file { dev_t dev; ino_t ino; int fd; struct file *next; };
+static struct file *files;
+
 /* what a file held before each write that was not synced since */
-struct unsynced { int fd; off_t offset; size_t size; char *old; size_t old_size; struct unsynced *next; };
+struct unsynced { struct file *file; off_t offset; size_t size; char *old; size_t old_size; struct unsynced *next; };
 static struct unsynced *pending;
 
 static ssize_t (*real_pwrite)(int, const void *, size_t, off_t);
@@ -75,27 +79,45 @@ static void lose_unsynced(void) {
     for (struct unsynced *u = pending; u; u = u->next) {
         coin = coin * 1103515245u + 12345u;
         if (!((coin >> 16) & 1)) continue;
-        if (u->old_size) { real_pwrite(u->fd, u->old, u->old_size, u->offset); continue; }
+        char link[64];
+        snprintf(link, sizeof link, "/proc/self/fd/%d", u->file->fd);
+        int fd = open(link, O_WRONLY); /* not the one that appends: it would write at the end */
+        if (fd < 0) continue;
+        if (u->old_size) { real_pwrite(fd, u->old, u->old_size, u->offset); continue; }
         char zeros[4096] = {0};
         for (size_t done = 0; done < u->size; done += sizeof zeros) {
             size_t n = u->size - done < sizeof zeros ? u->size - done : sizeof zeros;
-            real_pwrite(u->fd, zeros, n, u->offset + done);
+            real_pwrite(fd, zeros, n, u->offset + done);
         }
     }
 }
 
+/* call with the lock */
+static struct file *file_of(int fd, int make) {
+    struct stat is;
+    if (fstat(fd, &is)) return NULL;
+    for (struct file *f = files; f; f = f->next) if (f->dev == is.st_dev && f->ino == is.st_ino) return f;
+    if (!make) return NULL;
+    struct file *f = malloc(sizeof *f);
+    f->dev = is.st_dev; f->ino = is.st_ino; f->fd = dup(fd); f->next = files;
+    return files = f;
+}
+
 static void note(int fd, off_t offset, size_t size) {
     struct unsynced *u = malloc(sizeof *u);
-    u->fd = fd; u->offset = offset; u->size = size; u->old = malloc(size);
+    u->offset = offset; u->size = size; u->old = malloc(size);
     ssize_t got = real_pread(fd, u->old, size, offset);
     u->old_size = got > 0 ? got : 0;
-    pthread_mutex_lock(&lock); u->next = pending; pending = u; pthread_mutex_unlock(&lock);
+    pthread_mutex_lock(&lock);
+    if ((u->file = file_of(fd, 1))) { u->next = pending; pending = u; } else { free(u->old); free(u); }
+    pthread_mutex_unlock(&lock);
 }
 
 static void synced(int fd) {
     pthread_mutex_lock(&lock);
-    for (struct unsynced **p = &pending; *p;) {
-        if ((*p)->fd != fd) { p = &(*p)->next; continue; }
+    struct file *file = file_of(fd, 0);
+    for (struct unsynced **p = &pending; file && *p;) {
+        if ((*p)->file != file) { p = &(*p)->next; continue; }
         struct unsynced *u = *p; *p = u->next; free(u->old); free(u);
     }
     pthread_mutex_unlock(&lock);
@@ -123,7 +145,7 @@ ssize_t pwrite(int fd, const void *data, size_t n, off_t offset) { return pwrite
 ssize_t write(int fd, const void *data, size_t n) {
     if (inside(fd)) {
         if (hit()) { if (mode == TORN) real_write(fd, data, n / 2); if (strike()) return -1; }
-        off_t offset = lseek(fd, 0, SEEK_CUR);
+        off_t offset = lseek(fd, 0, fcntl(fd, F_GETFL) & O_APPEND ? SEEK_END : SEEK_CUR);
         if (mode == POWER && offset >= 0) note(fd, offset, n);
     }
     return real_write(fd, data, n);

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import mmap
 import random
 import struct
@@ -22,13 +23,41 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["codomain", "docx", "pptx", "openpyxl", "striprtf"]):
-    from tests.fuzz.targets import SECONDS, broken
+    from tests.fuzz.targets import LONGEST, SECONDS, broken
 
 _LONGEST = 1 << 12
 """Bytes of a case, where no seed is more than half as long."""
 _PART = 1 << 16
 """Most bytes of a file in an archive, and of packed text."""
+_NPY_HEAD = 128
+"""Bytes that say what the numbers are."""
 _MEMORY_MB = 2_500
+
+
+def _changed(name: str, content: bytes, r: random.Random) -> bytes:
+    """A file with bytes changed; of JSON half of the time one value, of an array of numpy the numbers, so that it is read."""
+    if name.endswith(".json") and r.random() < 0.5:
+        try:
+            return json.dumps(_other_value(json.loads(content), r)).encode()
+        except (ValueError, RecursionError):
+            return atheris.Mutate(content, _PART)
+    if name.endswith(".npy") and len(content) > _NPY_HEAD and r.random() < 0.5:
+        return content[:_NPY_HEAD] + atheris.Mutate(content[_NPY_HEAD:], len(content) - _NPY_HEAD)
+    return atheris.Mutate(content, _PART)
+
+
+def _other_value(value: object, r: random.Random) -> object:
+    if isinstance(value, dict) and value and r.random() < 0.95:
+        key = r.choice(sorted(value))
+        return {**value, key: _other_value(value[key], r)}
+    if isinstance(value, list) and value and r.random() < 0.9:
+        at = r.randrange(len(value))
+        return [*value[:at], _other_value(value[at], r), *value[at + 1 :]]
+    if isinstance(value, int) and r.random() < 0.5:
+        return value + r.choice([-1, 1, 2**31, -(2**63)])
+    return r.choice(
+        [None, True, 0, 1, -1, 2, 8, 64, 2**31, 2**63, 1e308, "", "a", "<f4", "|O", "../a", [], {}, [0], [2, 2]]
+    )
 
 
 def _within(data: bytes, size: int, seed: int) -> bytes:
@@ -42,7 +71,7 @@ def _within(data: bytes, size: int, seed: int) -> bytes:
             return atheris.Mutate(data, size)
         if files:
             hit = r.choice(sorted(files))
-            files[hit] = atheris.Mutate(files[hit], _PART)
+            files[hit] = _changed(hit, files[hit], r)
             out = io.BytesIO()
             with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as new:
                 for name, content in files.items():
@@ -74,7 +103,7 @@ def main(name: str, work: Path, folder: Path, seconds: int, cases: int) -> None:
     with atheris.instrument_imports(include=["codomain", "docx", "pptx", "openpyxl", "striprtf"]):
         for seed in sorted(seeds.iterdir()):  # what is imported at the moment of use is instrumented too
             broken(name, seed.read_bytes(), folder)
-    longest = max(_LONGEST, 2 * max(seed.stat().st_size for seed in seeds.iterdir()))
+    longest = LONGEST.get(name) or max(_LONGEST, 2 * max(seed.stat().st_size for seed in seeds.iterdir()))
     places: set[str] = set()
 
     def one(data: bytes) -> None:

@@ -14,6 +14,10 @@ import zipfile
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tests.fuzz.forged import forge_index, forge_vectors, forged_covers
 
 from codomain.errors import CodomainError
 from codomain.read import Record, chunk, records
@@ -24,6 +28,8 @@ SECONDS = 20.0
 """Seconds of the processor that one case may take: a hundred times what any takes that is not caught in a loop."""
 FILES = 16
 """Most files that a case of several files may hold, and 1 MB each."""
+LONGEST = {"chunks": 512, "analyzer": 512, "reader html.html": 1 << 11, "reader eml.eml": 1 << 11}
+"""Bytes of a case of those that take long; 4,096 of the others, or twice the longest seed."""
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 READERS = (
@@ -98,7 +104,10 @@ def _analyzer(data: bytes, folder: Path) -> None:
 
 def _chunks(data: bytes, folder: Path) -> None:
     text = data[2:].decode("utf-8", "replace")
-    size, overlap = (data[0] % 64 + 1, data[1] % 64) if len(data) > 1 else (8, 2)
+    size = data[0] % 64 + 1 if data else 8
+    overlap = (
+        data[1] % (1 + size // 2) if len(data) > 1 else 0
+    )  # nearly as much as the size makes as many chunks as letters
     record = Record("a", text, markdown=bool(sum(data) % 2))
     reached = 0
     for piece in chunk(record, size, overlap):
@@ -141,6 +150,50 @@ def _index(expression: str, data: bytes, folder: Path) -> None:
     saved = _unpacked(data, folder)
     pipeline(expression).stages[-1].load(saved)  # type: ignore[attr-defined]
     verify(saved)
+
+
+def _forged_index(expression: str, data: bytes, folder: Path) -> None:
+    """A saved index whose checksums fit: it is refused, or answers within the rows that it has."""
+    from codomain.index.array_files import verify
+    from codomain.pipeline import pipeline
+
+    saved = _unpacked(data, folder)
+    forge_index(saved)
+    stage: Any = pipeline(expression).stages[-1]
+    index = stage.load(saved)
+    verify(saved)
+    index.search(_queries(expression, index), 3)
+    index.search(_queries(expression, index), 3, np.zeros(len(index), bool))
+    index.remove(np.arange(min(2, len(index))))
+    index.search(_queries(expression, index), 3)
+
+
+def _queries(expression: str, index: Any) -> Any:
+    if expression == "bm25()":
+        return ["fox whale", "a"]
+    if "sparse" in expression:
+        import scipy.sparse
+
+        some = np.arange(min(index._dim, 2_000), dtype=np.int32)
+        parts = (np.ones(len(some), np.float32), some, np.array([0, len(some)], np.int32))
+        return scipy.sparse.csr_array(parts, shape=(1, min(index._dim, 2**31 - 1)))
+    return np.ones((2, index.codec.dim), np.float32)
+
+
+def _forged_vectors(data: bytes, folder: Path) -> None:
+    from codomain.vectorfiles import VectorFile
+
+    saved = _unpacked(data, folder)
+    forge_vectors(saved)
+    file = VectorFile(saved)
+    file.verify()
+    list(file.keys())
+    file.query(["fox", "unknown", 3])
+    file.most_similar("fox")
+
+
+def _forged_covers(data: bytes, folder: Path) -> None:
+    _covers(forged_covers(data), folder)
 
 
 def _covers(data: bytes, folder: Path) -> None:
@@ -230,6 +283,11 @@ TARGETS: dict[str, Run] = {
     "index bm25": partial(_index, "bm25()"),
     "index hnsw": partial(_index, "static() >> hnsw()"),
     "index sparse": partial(_index, "char_ngrams() >> sparse()"),
+    "forged flat": partial(_forged_index, "static() >> flat()"),
+    "forged bm25": partial(_forged_index, "bm25()"),
+    "forged sparse": partial(_forged_index, "char_ngrams() >> sparse()"),
+    "forged covers.json": _forged_covers,
+    "forged vector file": _forged_vectors,
     "covers.json": _covers,
     "vector file": _vectorfile,
     "safetensors": _tensors,

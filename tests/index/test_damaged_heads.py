@@ -10,8 +10,8 @@ import pytest
 
 import codomain as cd
 from codomain.errors import InputError
+from codomain.files import open_npy
 from codomain.index.stores.mapped import MappedStore
-from codomain.npy import open_npy
 
 ROWS = np.random.default_rng(0).standard_normal((300, 64)).astype(np.float32)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,9 @@ import pytest
 import codomain as cd
 from codomain.errors import StoreError
 from codomain.items import Media
+from codomain.progress import Progress
+from codomain.registry import stage
+from codomain.stage import Stage
 
 SECRET = "zqxjkvbwpfmghydlcu"
 """In the text, the title, the metadata, the id and the queries of feedback of what is erased, nowhere else."""
@@ -114,3 +117,59 @@ def test_a_reader_that_holds_the_log_is_told_and_a_second_time_goes_on(tmp_path:
             c.erase([f"{SECRET}{i}" for i in range(3)])
         assert len(c) == 1_500
         assert c.erase([]) == 0 and [*holds(tmp_path / "c", SECRET.encode())] == []
+
+
+@pytest.mark.parametrize("pipe", ["hashed(64) >> float16() >> flat()", "hashed(64) >> float16() >> hnsw()"])
+def test_nor_its_vector_as_float16(tmp_path: Path, pipe: str) -> None:
+    with cd.create(tmp_path / "c", pipe) as c:
+        fill(c, 0)
+        words = " ".join(f"rare{i}" for i in range(40))  # most of its 64 numbers are of its own
+        c.add([{"id": "x", "text": words}])
+        c.reindex()
+        assert c.first_dense is not None
+        vector = c.first_dense.plan.encoder.encode_documents([words])[0]  # type: ignore[union-attr]
+        needle = vector.astype(np.float16).tobytes()
+        assert [*holds(tmp_path / "c", needle)]
+        assert c.erase("x") == 1
+        assert [*holds(tmp_path / "c", needle)] == [] and c.verify() == []
+    assert [*holds(tmp_path / "c", needle)] == []
+
+
+@stage("of_sounds", modalities=["audio"], gives="dense")
+class OfSounds(Stage):
+    """Four moments of a sound."""
+
+    dim = 4
+    fingerprint = "0" * 64
+
+    def output_dim(self, dim: int | None) -> int:
+        return self.dim
+
+    def encode_documents(self, sounds: Sequence[np.ndarray], progress: Progress | None = None) -> np.ndarray:
+        rows = [[sound.mean(), sound.std(), np.abs(sound).max(), 1] for sound in map(np.asarray, sounds)]
+        return np.float32(rows).reshape(len(rows), 4)
+
+    encode_queries = encode_documents
+
+
+@stage("of_images", modalities=["image"], gives="dense")
+class OfImages(OfSounds):
+    """Four moments of a picture."""
+
+
+@pytest.mark.parametrize("modality", ["image", "audio"])
+def test_nor_its_picture_or_its_sound(tmp_path: Path, modality: str) -> None:
+    rng = np.random.default_rng(3)
+    if modality == "image":
+        data = [rng.integers(0, 256, (8, 8, 3), np.uint8) for _ in range(30)]
+    else:
+        data = [rng.standard_normal(400).astype(np.float32) for _ in range(30)]
+    with cd.create(tmp_path / "c", "of_images() >> flat()" if modality == "image" else "of_sounds() >> flat()") as c:
+        c.add({"id": str(i), "media": [Media(modality, one)]} for i, one in enumerate(data))
+        c.reindex()
+        needle = data[4].tobytes()[:200]
+        assert [*holds(tmp_path / "c", needle)]
+        assert c.erase(4) == 1 and len(c) == 29
+        assert [*holds(tmp_path / "c", needle)] == [] and c.verify() == []
+        assert [*holds(tmp_path / "c", data[5].tobytes()[:200])]
+    assert [*holds(tmp_path / "c", needle)] == []

@@ -122,3 +122,29 @@ def test_models_are_found_wherever_they_stand() -> None:
     ]
     assert models_in("minilm() >> flat()") == [] and models_in("late() >> multivector()") == []
     assert issubclass(Untrusted, StoreError)
+
+
+@pytest.mark.needs_learn
+@pytest.mark.parametrize("answer", [True, False])
+def test_where_somebody_can_be_asked_they_are_asked_once(
+    tmp_path: Path, loaded: list[str], monkeypatch: pytest.MonkeyPatch, answer: bool
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(trust, "_refused", set())
+    monkeypatch.setattr(trust, "_ask", lambda sentence: asked.append(sentence) or answer)
+    foreign(tmp_path / "c", HUB)
+    for _ in range(2):
+        with (
+            cd.open(tmp_path / "c") as c,
+            pytest.raises(cd.CodomainError, match="no network" if answer else "wants to load"),
+        ):
+            c.search("fox")
+    assert len(asked) == 1 and HUB in asked[0] and str(tmp_path / "c") in asked[0]
+    assert loaded == ["somebody/model"] * (2 if answer else 0)
+    assert (tmp_path / "config" / "trusted_models").exists() == answer
+
+
+def test_what_is_known_is_not_asked_about(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trust, "_ask", lambda sentence: pytest.fail(sentence))
+    trust.trust(["st('somebody/model')"])
+    assert trust.untrusted(f"{HUB} >> flat()") == [] and trust.untrusted("static() >> flat()") == []

@@ -4,7 +4,7 @@ import faiss
 import numpy as np
 import pytest
 
-from codomain.transform import OPQ, PQ, SVD, Int2, Int4, KernelPCA, QuantileBins, RandomProjection, SpectralBand
+from codomain.transform import OPQ, PCA, PQ, SVD, Int2, Int4, KernelPCA, QuantileBins, RandomProjection, SpectralBand
 from codomain.transform.dimension import auto_dimension
 
 RNG = np.random.default_rng(0)
@@ -128,3 +128,15 @@ def test_the_band_of_a_language_model_is_that_of_a_direct_svd(drop, start, tied)
     before = band.components_.copy()
     assert np.array_equal(band.fit(H).components_, before)  # what came from the model stays
     assert not band.needs_fit
+
+
+def test_fewer_samples_than_dimensions_are_said(caplog: pytest.LogCaptureFixture) -> None:
+    X = np.random.default_rng(0).standard_normal((5, 12)).astype(np.float32)
+    projected = PCA(8).fit(X).transform(X)
+    assert (
+        "fitted on 5 vectors, which span 4 directions at most: the other 4 of 8 dimensions say nothing." in caplog.text
+    )
+    assert np.linalg.matrix_rank(projected, tol=1e-4) == 4
+    caplog.clear()
+    PCA(4).fit(X)
+    assert caplog.text == ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
@@ -107,3 +108,17 @@ def _main(
         from codomain.store.trust import trust_all
 
         trust_all()
+    elif sys.stdin.isatty() and sys.stderr.isatty():
+        from codomain.store.trust import ask_with
+
+        ask_with(_may_be_loaded)
+
+
+def _may_be_loaded(sentence: str) -> bool:
+    """Ask on the terminal whether a model may be loaded."""
+    from codomain.cli.terminal import shown
+
+    try:
+        return typer.confirm(f"codomain: {shown(sentence)} Do you trust where it comes from?", default=False, err=True)
+    except typer.Abort:  # the end of the input
+        return False

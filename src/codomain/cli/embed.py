@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
+
+from codomain.cli.terminal import shown
 
 if TYPE_CHECKING:
     from codomain.pipeline import Pipeline
@@ -38,7 +41,8 @@ def embed(
 ) -> None:
     """Encode texts and write their vectors, one for each text, with its id where the file has a place for it.
 
-    Transforms that learn are fitted on the first 20,000 texts.
+    Transforms that learn are fitted on the first 20,000 texts. Exits with 3 where files or lines were skipped because they
+    are broken.
     """
     import codomain as cd
     from codomain.cli.progress import bars
@@ -49,7 +53,9 @@ def embed(
     if not pipe.is_source or pipe.modalities != ("text",):
         raise cd.CodomainError(f"{pipe} does not start from texts.")
     with bars() as progress:
-        batches = _encoded(pipe, _texts(paths or [], text_field, id_field), queries, counter(progress, "embedding", 0))
+        skipped = _Skipped()
+        texts = _texts(paths or [], text_field, id_field, skipped)
+        batches = _encoded(pipe, texts, queries, counter(progress, "embedding", 0))
         if to is None:
             count = write_lines(sys.stdout, batches, form == "base64")
         else:
@@ -58,11 +64,47 @@ def embed(
         typer.echo(f"{to}: {count:,} vectors.")
     if not count:
         typer.echo("codomain: there are no texts to encode.", err=True)
+    for sentence in skipped.sentences():
+        typer.echo(f"codomain: {sentence}", err=True)
+    if skipped.faults:
+        raise typer.Exit(3)
+    if not count:
         raise typer.Exit(1)
 
 
-def _texts(paths: list[str], text_field: str | None, id_field: str | None) -> Iterator[tuple[str, str]]:
+@dataclass
+class _Skipped:
+    """What has no vector, or none that says anything."""
+
+    faults: list[str] = field(default_factory=list)
+    blank: int = 0
+
+    def sentences(self) -> Iterator[str]:
+        yield from self.faults
+        if self.faults:
+            what = "1 file or line was" if len(self.faults) == 1 else f"{len(self.faults):,} files or lines were"
+            yield f"{what} skipped."
+        if self.blank:
+            have = (
+                "1 text is blank and has a vector"
+                if self.blank == 1
+                else f"{self.blank:,} texts are blank and have vectors"
+            )
+            yield f"{have} of zeros, so that the lines keep their numbers."
+
+
+def _texts(
+    paths: list[str], text_field: str | None, id_field: str | None, skipped: _Skipped
+) -> Iterator[tuple[str, str]]:
     """Id and text of each item."""
+    for id, text in _read(paths, text_field, id_field, skipped):
+        skipped.blank += not text.strip()
+        yield id, text
+
+
+def _read(
+    paths: list[str], text_field: str | None, id_field: str | None, skipped: _Skipped
+) -> Iterator[tuple[str, str]]:
     if not paths or paths == ["-"]:
         from codomain.text import clean
 
@@ -71,11 +113,9 @@ def _texts(paths: list[str], text_field: str | None, id_field: str | None) -> It
         return
     from codomain.read import records
 
-    bad: list[Any] = []
-    for record in records(paths, text_field=text_field, id_field=id_field, on_bad=bad.append):
+    given = {"text_field": text_field, "id_field": id_field}
+    for record in records(paths, on_bad=lambda fault: skipped.faults.append(shown(str(fault))), **given):
         yield record.id, record.text
-    for fault in bad:
-        typer.echo(f"codomain: {fault}", err=True)
 
 
 def _encoded(

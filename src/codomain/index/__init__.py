@@ -22,7 +22,7 @@ stores/         where full vectors are read from
 _kernels/       compiled functions over flat arrays
 kmeans.py       centroids, and the nearest of them
 diagnostics.py  how hard a collection is to search, and how well an index does
-array_files.py  arrays on disk and in growing memory
+array_files.py  arrays on disk and in growing memory, and whether they fit together
 """
 
 from codomain.index.array_files import verify

@@ -11,6 +11,7 @@ import numpy as np
 
 from codomain.arrays import Floats, Hits, Packed, Rows
 from codomain.codecs.codec import Codec
+from codomain.index.array_files import fitting
 from codomain.index.base import IndexStage
 from codomain.index.flat import Flat
 from codomain.index.scan import Metric, check_bits, check_metric, codes_of
@@ -103,6 +104,7 @@ class Auto(IndexStage):
         """Write the chosen index; its meta.json says which it is."""
         self.chosen.save(folder)
 
+    @fitting
     def load(self, folder: Path) -> Self:
         """Open whichever index was saved; raises InputError for damaged files."""
         try:

@@ -17,7 +17,7 @@ from codomain.analyzer.terms import EXACT
 from codomain.arrays import Floats, Hits, Rows, allowed_rows
 from codomain.contracts import RowReader
 from codomain.errors import InputError
-from codomain.index.array_files import open_arrays, save_arrays
+from codomain.index.array_files import fitting, need, need_kinds, need_rows, need_starts, open_arrays, save_arrays
 from codomain.index.base import IndexStage
 from codomain.index.postings import Segment, merge, segment
 from codomain.index.scan import best_rows
@@ -227,6 +227,7 @@ class BM25(IndexStage):
             settings |= {"spoken": self._spoken, "evidence": dict(self._evidence), "sampled": self._sampled}
         save_arrays(folder, "bm25", arrays | {"removed": self._removed}, settings)
 
+    @fitting
     def load(self, folder: Path) -> Self:
         """Map what `save` wrote; raises InputError for damaged files, other settings or an earlier analyzer."""
         arrays, settings = open_arrays(folder, "bm25")
@@ -239,6 +240,7 @@ class BM25(IndexStage):
             self._evidence, self._sampled = Evidence(settings["evidence"]), settings["sampled"]
             self._speak(settings["spoken"])
         parts = [Segment(*(arrays[f"{name}_{i}"] for name in Segment._fields)) for i in range(settings["segments"])]
+        _check(parts, arrays["removed"])
         self._reset(parts, arrays["removed"])
         return self
 
@@ -319,3 +321,16 @@ class BM25(IndexStage):
         tf = counts.astype(np.float32)
         weights: Floats = tf / (tf + self._saturation[rows])
         return weights
+
+
+def _check(segments: list[Segment], removed: Rows) -> None:
+    """Raises ValueError for postings that are none of these rows."""
+    first = 0
+    for part in segments:
+        need_kinds((part.letters, "u", 1), (part.counts, "u", 1), (part.lengths, "i", 1))
+        need_starts(part.ends, len(part.letters))
+        need_starts(part.starts, len(part.rows))
+        need(len(part.starts) == len(part.ends) and len(part.counts) == len(part.rows))
+        need_rows(part.rows - first, len(part.lengths))
+        first += len(part.lengths)
+    need_rows(removed, first)

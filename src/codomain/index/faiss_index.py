@@ -19,7 +19,7 @@ import numpy as np
 from codomain.arrays import Floats, Hits, Packed, Rows, allowed_rows, as_float32
 from codomain.codecs.codec import Codec
 from codomain.errors import InputError
-from codomain.index.array_files import Arrays, codec_arrays, open_arrays, save_arrays, saved_codec
+from codomain.index.array_files import Arrays, codec_arrays, fitting, open_arrays, save_arrays, saved_codec
 from codomain.index.base import IndexStage
 from codomain.index.filtered.planner import Allowed, QueryCosts, Way, cheapest, milliseconds
 from codomain.index.scan import Metric, check_bits, check_metric, codes_of
@@ -178,6 +178,7 @@ class FaissIndex(IndexStage):
         settings |= {"metric": self.metric, "made": self._made(), "learnt": learnt, "pad": pad}
         save_arrays(folder, self.name, arrays | more_arrays | {"removed": self._removed}, settings, files=(_FILE,))
 
+    @fitting
     def load(self, folder: Path) -> Self:
         """Map what `save` wrote; raises InputError for damaged files, another metric or other build parameters."""
         arrays, settings = open_arrays(folder, self.name)

@@ -12,7 +12,17 @@ import numpy as np
 from codomain.arrays import Floats, Hits, Packed, Rows, allowed_rows, as_float32
 from codomain.codecs.codec import Codec
 from codomain.errors import InputError
-from codomain.index.array_files import GrowableArray, codec_arrays, open_arrays, save_arrays, saved_codec
+from codomain.index.array_files import (
+    GrowableArray,
+    codec_arrays,
+    fitting,
+    need,
+    need_kinds,
+    need_rows,
+    open_arrays,
+    save_arrays,
+    saved_codec,
+)
 from codomain.index.base import IndexStage
 from codomain.index.scan import Metric, check_bits, check_metric, codes_of, scan
 from codomain.registry import stage
@@ -106,14 +116,16 @@ class Flat(IndexStage):
         arrays |= {"codes": self._codes.array, "norms": self._norms.array, "removed": self._removed}
         save_arrays(folder, "flat", arrays, settings | {"metric": self.metric, "longest": self._longest})
 
+    @fitting
     def load(self, folder: Path) -> Self:
         """Map what `save` wrote; raises InputError for damaged files or another metric."""
         arrays, settings = open_arrays(folder, "flat")
         if settings["metric"] != self.metric:
             raise InputError(f"{folder} was saved by flat({settings['metric']!r}), not by {self}.")
         self.codec = saved_codec(arrays, settings)
+        _check(self.codec, self.metric, arrays)
         self._codes, self._norms = GrowableArray(arrays["codes"]), GrowableArray(arrays["norms"])
-        self._longest = settings["longest"]
+        self._longest = float(settings["longest"])
         self._removed, self._kept = arrays["removed"], None
         return self
 
@@ -132,3 +144,12 @@ class Flat(IndexStage):
             return 0.0
         squares = np.vecdot(codes, codes) if self.codec.kind == "float32" else self.codec.squared_norms(codes)
         return math.sqrt(squares.max())
+
+
+def _check(codec: Codec, metric: str, arrays: dict[str, np.ndarray]) -> None:
+    """Raises ValueError for arrays that are not rows of this codec."""
+    codes, norms = arrays["codes"], arrays["norms"]
+    need(codes.ndim == 2 and codes.dtype == codec.dtype and codes.shape[1] == codec.width)
+    need_kinds((norms, "f", 1))
+    need(len(norms) == (len(codes) if metric in ("cosine", "l2") else 0))
+    need_rows(arrays["removed"], len(codes))

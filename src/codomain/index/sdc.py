@@ -14,7 +14,7 @@ from codomain.arrays import Floats, Hits, Packed, Rows, allowed_rows, as_float32
 from codomain.codecs.codec import GAUSSIAN_STEP, Codec
 from codomain.errors import InputError, MissingExtra
 from codomain.index._kernels.tiles import LANES, Tiles
-from codomain.index.array_files import GrowableArray, codec_arrays, open_arrays, save_arrays, saved_codec
+from codomain.index.array_files import GrowableArray, codec_arrays, fitting, open_arrays, save_arrays, saved_codec
 from codomain.index.base import IndexStage
 from codomain.index.rescore import PairScorer
 from codomain.index.scan import Metric, check_metric, codes_of
@@ -125,6 +125,7 @@ class SymmetricDistance(IndexStage):
         arrays |= {"tiles": self._tiles.array, "reciprocal": self._reciprocal.array, "removed": self._removed}
         save_arrays(folder, "sdc", arrays, settings | {"metric": self.metric, "rows": self._stored})
 
+    @fitting
     def load(self, folder: Path) -> Self:
         """Map what `save` wrote; raises InputError for damaged files or another metric."""
         arrays, settings = open_arrays(folder, "sdc")

@@ -12,7 +12,15 @@ from codomain.arrays import Floats, Hits, Rows, as_float32, top_k
 from codomain.codecs.codec import Codec, CodecKind
 from codomain.contracts import FineStore, RowReader
 from codomain.errors import InputError
-from codomain.index.array_files import GrowableArray, codec_arrays, open_arrays, part_folder, save_arrays, saved_codec
+from codomain.index.array_files import (
+    GrowableArray,
+    codec_arrays,
+    fitting,
+    open_arrays,
+    part_folder,
+    save_arrays,
+    saved_codec,
+)
 from codomain.index.base import IndexStage
 from codomain.index.rescore import PairScorer
 from codomain.index.scan import check_metric, codes_of
@@ -183,6 +191,7 @@ class Tiered(IndexStage):
         if self.store == "disk":
             self._open(folder)
 
+    @fitting
     def load(self, folder: Path) -> Self:
         """Open what `save` wrote; raises InputError for damaged files or other parameters."""
         folder = Path(folder)

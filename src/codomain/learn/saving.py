@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import json
+import os
 from collections import OrderedDict
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,8 @@ from typing import Any
 from safetensors import SafetensorError
 from torch import nn
 
-from codomain.errors import InputError
+from codomain.errors import InputError, StoreError
+from codomain.files import failing, replacing
 from codomain.learn.arguments import arguments_of
 
 _ROOTS = ("codomain", "sentence_transformers")
@@ -28,7 +31,7 @@ def save_model(model: nn.Module, folder: str | Path) -> Path:
     ...     load_model(save_model(SimplexHead(K=10, d_in=64), folder)).K
     10
 
-    Raises InputError for a class that `load_model` would refuse, or whose arguments are not JSON.
+    Raises InputError for a class that `load_model` would refuse, or whose arguments are not JSON, StoreError where the folder cannot be written.
     """
     from safetensors.torch import save_model as save_weights
 
@@ -45,15 +48,22 @@ def save_model(model: nn.Module, folder: str | Path) -> Path:
         "arguments": arguments_of(model),
     }
     try:
-        text = json.dumps(config, indent=1)
+        json.dumps(config)
     except TypeError as error:
         raise InputError(f"{type(model).__name__} cannot be saved: an argument is not JSON ({error}).") from None
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "config.json").unlink(missing_ok=True)
-    save_weights(model, str(folder / "model.safetensors"))
-    unfinished = folder / "config.json.part"
-    unfinished.write_text(text + "\n", encoding="utf-8")
-    unfinished.replace(folder / "config.json")  # written last: it makes the folder valid
+    weights = folder / "model.safetensors"
+    with failing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "config.json").unlink(missing_ok=True)
+        try:
+            save_weights(model, str(weights))
+        except SafetensorError as error:
+            raise StoreError(f"{weights} cannot be written: {error}.") from None
+        with weights.open("rb") as written:
+            os.fsync(written.fileno())
+        config["sha256"] = _hash(weights)
+    with replacing(folder / "config.json") as file:  # written last: it makes the folder valid
+        file.write(f"{json.dumps(config, indent=1)}\n".encode())
     return folder
 
 
@@ -74,10 +84,18 @@ def load_model(folder: str | Path) -> Any:
         from safetensors.torch import load_model as load_weights
 
         model = cls(**arguments)
+        # earlier versions wrote none
+        if config.get("sha256") not in (None, _hash(folder / "model.safetensors")):
+            raise ValueError("the checksum of model.safetensors differs")
         load_weights(model, str(folder / "model.safetensors"))
     except (OSError, RuntimeError, SafetensorError, TypeError, ValueError) as error:
         raise InputError(f"the model in {folder} is damaged: {error}.") from None
     return model.eval()
+
+
+def _hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def known_class(name: str) -> type[nn.Module]:

@@ -80,7 +80,7 @@ class CollectionState:
 
     def _planned(self, expression: str) -> PlanNode:
         check_trusted(self.backend.database, expression)
-        locked = untrusted(expression)
+        locked = untrusted(expression, self.backend.database)
         self._encoders = {**_shared, **self._encoders}
         root = plan(expression, self._encoders)
         allowed = set(models_in(expression)) - set(locked) if locked else set()

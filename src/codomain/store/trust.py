@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from codomain.errors import StoreError
@@ -22,6 +22,12 @@ _asked: set[str] = set()
 """What was asked for in this process: its folder may not take the file."""
 
 _all = False
+
+_ask: Callable[[str], bool] | None = None
+"""Asks a person whether a model may be loaded; None where nobody can be asked."""
+
+_refused: set[str] = set()
+"""What that person did not want in this process."""
 
 
 class Untrusted(StoreError):
@@ -82,20 +88,34 @@ def trust_all() -> None:
     _all = True
 
 
-def untrusted(expression: str) -> list[str]:
-    """Those models of a stored pipeline that the user has never asked for."""
+def ask_with(ask: Callable[[str], bool] | None) -> None:
+    """Have a person asked about each model that they have not used yet, once in this process; a yes is remembered."""
+    global _ask
+    _ask = ask
+
+
+def untrusted(expression: str, database: str = "the collection") -> list[str]:
+    """Those models of a stored pipeline that the user has never asked for, and does not ask for now."""
     models = models_in(expression)
     if _all:
         trust(models)
     if not models or os.environ.get("CODOMAIN_TRUST_MODELS") == "1":
         return []
     known = _asked | _remembered()
-    return [model for model in models if model not in known]
+    left = [model for model in models if model not in known]
+    if _ask is not None:
+        for model in left:
+            if model not in _refused and _ask(f"{database} wants to load {model}, which you have not used yet."):
+                trust([model])
+            else:
+                _refused.add(model)
+        left = [model for model in left if model not in _asked]
+    return left
 
 
 def check_trusted(database: str, expression: str) -> None:
     """Raises Untrusted for a stored pipeline with a file that building it would read."""
-    for model in untrusted(expression):
+    for model in untrusted(expression, database):
         if stage_class(model.split("(")[0]).reads_at_once:
             raise Untrusted(database, model)
 

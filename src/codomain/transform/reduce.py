@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from codomain.arrays import Floats, unit_rows
+from codomain.errors import notice
 from codomain.registry import stage
 from codomain.stage import check_int
 from codomain.transform.dimension import auto_dimension
@@ -79,6 +80,12 @@ class _Principal(Reducer):
 
     def _fit(self, X: Floats) -> None:
         kept = self._kept(X)
+        spanned = max(len(X) - self._lost, 0)
+        if spanned < kept:
+            notice(
+                f"{self} was fitted on {len(X):,} vectors, which span {spanned:,} directions at most: the other "
+                f"{kept - spanned:,} of {kept:,} dimensions say nothing."
+            )
         mean = self._center(X)
         centered = X - mean
         variance, components = principal(centered.T @ centered / max(len(X) - self._lost, 1), kept)
@@ -101,7 +108,7 @@ class PCA(_Principal):
     """Project on the `dim` directions of largest variance around the mean; `whiten` gives them equal variance.
 
     Centred scores differ from the plain ones: the overlap with the uncompressed ranking falls while retrieval
-    quality often rises. From fewer samples than `dim`, the missing directions are any orthogonal ones. "auto" keeps four
+    quality often rises. From fewer samples than `dim`, the missing directions are any orthogonal ones, and a message says so. "auto" keeps four
     times the intrinsic dimension of the sample.
 
     >>> X = np.float32([[0, 0, 5], [4, 4, 5], [2, 2, 5.1]])

@@ -7,9 +7,10 @@ where it is new. Files are written whole under a name of their own, so that any 
 from __future__ import annotations
 
 import hashlib
-import os
 import time
 import uuid
+import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,8 @@ import numpy as np
 
 from codomain.arrays import Floats
 from codomain.contracts import Encoder
+from codomain.errors import detail
+from codomain.files import replacing
 from codomain.items import Item, given_to, key_of
 from codomain.measure.data.encoded import arrays_of, encoded, vectors_from
 from codomain.plan import encode, encode_queries
@@ -109,24 +112,32 @@ class StageCache:
         """Vectors by the digest of their text."""
         known: dict[bytes, Floats] = {}
         for path in sorted(self._rows_of(encoder).glob("*.npz")):
-            with np.load(path, allow_pickle=False) as arrays:
-                keys, vectors = arrays["keys"], arrays["vectors"]
+            arrays = _loaded(path)
+            if arrays is None or not {"keys", "vectors"} <= arrays.keys():
+                continue
+            keys, vectors = arrays["keys"], arrays["vectors"]
             known |= dict(zip((row.tobytes() for row in keys), vectors, strict=True))
         return known
 
     def _read(self, key: str) -> Arrays | None:
-        path = self.folder / f"{key}.npz"
-        if not path.exists():
-            return None
-        with np.load(path, allow_pickle=False) as arrays:
-            return dict(arrays)
+        return _loaded(self.folder / f"{key}.npz")
 
     def _write(self, path: Path, arrays: Arrays) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_suffix(f".{os.getpid()}.part")
-        with draft.open("wb") as file:
+        with replacing(path) as file:
             np.savez(file, **arrays)  # type: ignore[arg-type]
-        draft.replace(path)
+
+
+def _loaded(path: Path) -> Arrays | None:
+    """The arrays of a file; None without one, or where it is damaged: then it is removed, a message says so, and it is made again."""
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return dict(arrays)
+    except FileNotFoundError:
+        return None
+    except (ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error):
+        detail(f"{path} is damaged and made again.")
+        path.unlink(missing_ok=True)
+        return None
 
 
 def _digest(item: str | Item) -> bytes:

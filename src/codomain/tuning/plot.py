@@ -7,6 +7,8 @@ from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from codomain.files import replacing
+
 if TYPE_CHECKING:
     from codomain.tuning.report import Tuned
 
@@ -43,7 +45,6 @@ def plot(tuned: Tuned, path: Path) -> bool:
     seen = [("#c3c7cf", "tried"), ("#1c6dd0", "frontier"), ("#d6336c", "recommended"), ("#e8890c", "now")]
     handles = [Line2D([], [], marker="o", linestyle="", color=color, label=label) for color, label in seen]
     figure.legend(handles=handles, loc="outside upper center", ncols=len(handles), frameon=False)
-    draft = path.with_name(f".{path.name}")
-    figure.savefig(draft, format="png", dpi=130)
-    draft.replace(path)
+    with replacing(path) as file:
+        figure.savefig(file, format="png", dpi=130)
     return True

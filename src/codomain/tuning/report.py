@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from codomain.errors import InputError
+from codomain.files import replacing
 from codomain.measure.data.corpus import Questions
 from codomain.measure.metrics.significance import compare, interval
 from codomain.tuning.effects import LEVEL, Effect, effects
@@ -167,7 +167,6 @@ class Tuned:
 
     def write(self, folder: Path) -> list[Path]:
         """Write tune.json, tune.html and, where matplotlib is installed, tune.png; the paths."""
-        folder.mkdir(parents=True, exist_ok=True)
         facts = json.dumps(self.as_json(), ensure_ascii=False, indent=1)
         page = files("codomain.tuning").joinpath("report.html").read_text(encoding="utf-8")
         _replace(folder / "tune.json", facts)
@@ -210,6 +209,5 @@ def table(rows: Sequence[Row], metric: str) -> list[str]:
 
 
 def _replace(path: Path, text: str) -> None:
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(path)
+    with replacing(path) as file:
+        file.write(text.encode())

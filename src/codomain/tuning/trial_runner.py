@@ -7,9 +7,10 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from codomain import __version__
+from codomain.files import failing
 from codomain.items import key_of
 from codomain.measure.data.corpus import Corpus, Questions, write
 from codomain.tuning.cache import StageCache
@@ -55,7 +56,8 @@ class TrialRunner:
         asked = [(id, key_of(query)) for id, query in questions.texts.items()]
         key = [__version__, _RULES, self.corpus.fingerprint, asked, questions.qrels, rules.metric, self.k]
         folder = self.place / f"run-{hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]}"
-        folder.mkdir(parents=True, exist_ok=True)
+        with failing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
         journal = folder / "outcomes.jsonl"
         known = {
             o.expression: o for o in _read(journal) if o.status == "done" or (rules.race and o.status == "dropped")
@@ -66,42 +68,59 @@ class TrialRunner:
         left = [expression for expression in expressions if expression not in outcomes]
         self.on_event("trials", (len(left), len(outcomes)))
         interrupted = False
-        with journal.open("a", encoding="utf-8") as file:
 
-            def on_event(event: str, value: Any) -> None:
-                if event == "outcome":
-                    outcomes[value.expression] = value
-                    file.write(json.dumps(value.as_json()) + "\n")
-                    file.flush()
-                self.on_event(event, value)
+        def on_event(event: str, value: Any) -> None:
+            if event == "outcome":
+                outcomes[value.expression] = value
+                _append(journal, value)
+            self.on_event(event, value)
 
-            finished = [*known.values()]
-            try:
-                if not left:
-                    pass
-                elif self.engine == "inside":
-                    try_all(Evaluator(self.corpus, questions, self.cache, self.k), left, rules, on_event, finished)
-                else:
-                    data = folder / "questions.json"
+        finished = [*known.values()]
+        try:
+            if not left:
+                pass
+            elif self.engine == "inside":
+                try_all(Evaluator(self.corpus, questions, self.cache, self.k), left, rules, on_event, finished)
+            else:
+                data = folder / "questions.json"
+                with failing(data):
                     write(data, self.corpus, questions)
-                    if self.engine == "ray":
-                        from codomain.tuning.on_ray import run_on_ray
+                if self.engine == "ray":
+                    from codomain.tuning.on_ray import run_on_ray
 
-                        run_on_ray(data, self.cache.folder, left, rules, on_event, finished, self.k)
-                    else:
-                        run_isolated(data, self.cache.folder, left, rules, on_event, finished, self.k, self.max_memory)
-            except KeyboardInterrupt:
-                interrupted = True
-            finally:
-                (folder / "questions.json").unlink(missing_ok=True)  # all the texts: they are in the collection
+                    run_on_ray(data, self.cache.folder, left, rules, on_event, finished, self.k)
+                else:
+                    run_isolated(data, self.cache.folder, left, rules, on_event, finished, self.k, self.max_memory)
+        except KeyboardInterrupt:
+            interrupted = True
+        finally:
+            questions_file = folder / "questions.json"
+            if questions_file.exists():  # with all the texts: they are in the collection
+                with failing(questions_file):
+                    questions_file.unlink()
         return [outcomes[expression] for expression in expressions if expression in outcomes], interrupted
+
+
+def _append(journal: Path, outcome: Outcome) -> None:
+    """Add an outcome to a journal: it is on disk before anybody is told of it."""
+    with failing(journal), journal.open("ab+") as file:
+        if file.tell() and not _ends_a_line(file):
+            file.write(b"\n")  # else it would be part of a line that was cut off
+        file.write(json.dumps(outcome.as_json()).encode() + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _ends_a_line(file: BinaryIO) -> bool:
+    file.seek(-1, os.SEEK_END)
+    return file.read(1) == b"\n"
 
 
 def _read(journal: Path) -> list[Outcome]:
     """The outcomes of a journal; a last line that was interrupted is left out."""
     found = []
     if journal.exists():
-        for line in journal.read_text(encoding="utf-8").splitlines():
+        for line in journal.read_text(encoding="utf-8", errors="replace").splitlines():
             try:
                 found.append(Outcome.from_json(json.loads(line)))
             except (ValueError, TypeError, KeyError):

@@ -12,11 +12,10 @@ from codomain.arrays import Floats, Rows, top_k
 from codomain.codecs.codec import Codec
 from codomain.errors import InputError
 from codomain.vectorfiles.grams import key_hash, normal
-from codomain.vectorfiles.storage import Slices, map_arrays, verify
+from codomain.vectorfiles.storage import Arrays, Slices, map_arrays, verify
 from codomain.vectorfiles.unknown import NGrams, made_vector, similar_rows, value_vector
 
 Method = Literal["cosine", "3cosmul"]
-_NEEDED = ("vectors", "lengths", "norms", "keys", "key_ends", "hashes", "hash_rows", "grams", "gram_ends", "gram_rows")
 _BLOCK = 1 << 18
 """Numbers decoded at a time when all rows are scored."""
 _EPSILON = 1e-6
@@ -58,11 +57,22 @@ class VectorFile:
         self.normalized = normalized
         self.namespace = namespace
         arrays, self._meta = map_arrays(self.path)
+        try:
+            self._take(arrays)
+        except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError):
+            raise self._damaged() from None
+
+    def _take(self, arrays: Arrays) -> None:
+        """Keep the arrays; raises whatever it may where they do not fit together."""
         n = self._meta["keys"]
-        if any(name not in arrays for name in _NEEDED) or len(arrays["key_ends"]) != n + 1:
+        if not {"ordered", "fingerprint", "duplicates"} <= self._meta.keys():
+            raise self._damaged()
+        if not _fits(arrays, n):
             raise self._damaged()
         state = {name.removeprefix("codec_"): array for name, array in arrays.items() if name.startswith("codec_")}
         self.codec = Codec.from_state(self._meta["dtype"], self._meta["dim"], state)
+        if (arrays["vectors"].dtype, arrays["vectors"].shape[1]) != (self.codec.dtype, self.codec.width):
+            raise self._damaged()
         self.norms: Floats = arrays["norms"]
         self._codes, self._lengths = arrays["vectors"], arrays["lengths"]
         self._letters, self._ends = arrays["keys"], arrays["key_ends"]
@@ -114,7 +124,7 @@ class VectorFile:
         value = np.uint64(key_hash(normal(key)))
         at = int(np.searchsorted(self._hashes, value))
         while at < len(self._hashes) and self._hashes[at] == value:  # two keys may share a hash
-            row = int(self._hash_rows[at])
+            row = int(self._inside(self._hash_rows[at : at + 1])[0])
             if self._letters[self._ends[row] : self._ends[row + 1]].tobytes() == name:
                 return row
             at += 1
@@ -257,7 +267,7 @@ class VectorFile:
 
     def _unit(self, rows: Rows) -> Floats:
         """Vectors of rows at length one; zero where the source had zero."""
-        decoded = self.codec.decode(self._codes[rows])
+        decoded = self.codec.decode(self._codes[self._inside(rows)])
         if self.codec.kind == "float32":
             return decoded
         scale = np.divide(1, self._lengths[rows], out=np.zeros(len(rows), np.float32), where=self.norms[rows] > 0)
@@ -268,12 +278,19 @@ class VectorFile:
         return vectors if self.normalized else vectors * self.norms[rows][:, None]
 
     def _keys(self, rows: Rows) -> list[str]:
+        rows = self._inside(rows)
         starts, ends = self._ends[rows].tolist(), self._ends[rows + 1].tolist()
         try:
             raw = [self._letters[start:end].tobytes() for start, end in zip(starts, ends, strict=True)]
             return [key.decode("utf-8", "surrogatepass") for key in raw]
         except UnicodeDecodeError:
             raise self._damaged() from None
+
+    def _inside(self, rows: Rows) -> Rows:
+        """Rows that the file itself has named; raises InputError for one that it does not have."""
+        if len(rows) and not (rows.min() >= 0 and rows.max() < len(self)):
+            raise self._damaged()
+        return rows
 
     def _damaged(self) -> InputError:
         return InputError(f"{self.path} is damaged: codomain vectors info --verify names the file; import it again.")
@@ -291,3 +308,19 @@ def _as_list(items: Any) -> list[Any]:
 def _unit_rows(vectors: Floats) -> Floats:
     lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
     return np.asarray(vectors / np.where(lengths > 0, lengths, 1), np.float32)
+
+
+_AXES = {
+    "vectors": ("iuf", 2), "norms": ("f", 1), "lengths": ("f", 1), "keys": ("u", 1), "key_ends": ("iu", 1), "hashes": ("u", 1),
+    "hash_rows": ("iu", 1), "grams": ("u", 1), "gram_ends": ("iu", 1), "gram_rows": ("iu", 1),
+}  # fmt: skip
+"""The kind of numbers and the axes of each array."""
+
+
+def _fits(arrays: Arrays, keys: object) -> bool:
+    """Whether these are the arrays of so many keys, by their types and shapes."""
+    for name, (kinds, axes) in _AXES.items():
+        array = arrays.get(name)
+        if array is None or array.dtype.kind not in kinds or array.ndim != axes:
+            return False
+    return isinstance(keys, int) and len(arrays["key_ends"]) == keys + 1 and len(arrays["hash_rows"]) == keys

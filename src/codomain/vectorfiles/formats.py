@@ -13,7 +13,7 @@ import numpy as np
 
 from codomain.arrays import Floats
 from codomain.errors import InputError
-from codomain.npy import open_npy
+from codomain.files import open_npy
 from codomain.progress import Progress, counter
 from codomain.vectorfiles.lines import header, is_number, lines_of, looks_binary, next_lines, records_of
 from codomain.vectorfiles.writing import Dtype, WriteReport, write_batches

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import mmap
 import os
 import shutil
@@ -73,8 +74,13 @@ def map_arrays(folder: Path) -> tuple[Arrays, dict[str, Any]]:
     arrays = {}
     for name, entry in meta["arrays"].items():
         path = folder / f"{name}.bin"
-        dtype, shape = np.dtype(entry["dtype"]), tuple(entry["shape"])
-        expected = dtype.itemsize * int(np.prod(shape, dtype=np.int64))
+        try:
+            dtype, shape = np.dtype(entry["dtype"]), tuple(int(n) for n in entry["shape"])
+            expected = dtype.itemsize * math.prod(shape)
+            if dtype.kind not in "iuf" or min(shape, default=0) < 0 or "/" in name:
+                raise ValueError
+        except (LookupError, TypeError, ValueError, ArithmeticError):
+            raise InputError(f"{folder / META} is damaged: import the vectors again.") from None
         found = path.stat().st_size if path.exists() else None
         if found != expected:
             wrong = "is missing" if found is None else f"has {found} bytes instead of {expected}"
@@ -90,9 +96,15 @@ class Slices:
         self._file = os.open(folder / f"{name}.bin", os.O_RDONLY)
         weakref.finalize(self, os.close, self._file)
         self._dtype = np.dtype(entry["dtype"])
+        self._path, self._count = folder / f"{name}.bin", int(entry["shape"][0])
 
     def __getitem__(self, part: slice) -> np.ndarray:
-        """The numbers from part.start to part.stop; threads may ask at the same time."""
+        """The numbers from part.start to part.stop; threads may ask at the same time.
+
+        Raises InputError where the file does not have them: another file of the folder has named them, which is damaged.
+        """
+        if not 0 <= part.start <= part.stop <= self._count:
+            raise InputError(f"{self._path} does not fit the other files: import the vectors again.")
         size = self._dtype.itemsize
         raw = os.pread(self._file, (part.stop - part.start) * size, part.start * size)
         return np.frombuffer(raw, self._dtype)

@@ -12,7 +12,7 @@ import numpy as np
 from codomain.arrays import Floats, Hits, Rows, allowed_rows, as_float32, merge_hits, top_k
 from codomain.codecs.codec import Codec
 from codomain.errors import InputError
-from codomain.index.array_files import Arrays, GrowableArray, open_arrays, save_arrays
+from codomain.index.array_files import Arrays, GrowableArray, fitting, open_arrays, save_arrays
 from codomain.index.base import IndexStage
 from codomain.index.filtered.attributes import Attributes, Tests, attribute_table, passing
 from codomain.index.filtered.planner import Allowed
@@ -159,6 +159,7 @@ class IVFAttr(IndexStage):
         self._lists = MappedStore(folder / _FILE)
         self._reset_tail()
 
+    @fitting
     def load(self, folder: Path) -> Self:
         """Open what `save` wrote; raises InputError for damaged files or other parameters."""
         folder = Path(folder)

@@ -11,7 +11,7 @@ import numpy as np
 from codomain.arrays import Floats, Hits, Ragged, Rows, allowed_rows, as_ragged, top_k
 from codomain.codecs.codec import Codec
 from codomain.errors import InputError
-from codomain.index.array_files import open_arrays, part_folder, save_arrays
+from codomain.index.array_files import fitting, open_arrays, part_folder, save_arrays
 from codomain.index.auto import Auto
 from codomain.index.base import IndexStage
 from codomain.index.multi.candidates import inside
@@ -162,6 +162,7 @@ class Cascade(IndexStage):
         for g, slab in enumerate(self._slabs):
             slab.saved(folder, f"step{g}")
 
+    @fitting
     def load(self, folder: Path) -> Self:
         """Open what `save` wrote; raises InputError for damaged files and other parameters."""
         folder = Path(folder)

@@ -12,7 +12,7 @@ from codomain.arrays import Floats, Hits, Ragged, Rows, allowed_rows, as_ragged
 from codomain.codecs.codec import Codec
 from codomain.contracts import RowReader
 from codomain.errors import InputError
-from codomain.index.array_files import open_arrays, part_folder, save_arrays
+from codomain.index.array_files import fitting, open_arrays, part_folder, save_arrays
 from codomain.index.auto import Auto
 from codomain.index.base import IndexStage
 from codomain.index.multi.candidate_selection import SAMPLE, CandidateChoice, choose
@@ -203,6 +203,7 @@ class MultiVector(IndexStage):
         save_arrays(folder, "multivector", arrays | {"removed": self._removed}, settings, files, parts)
         self._lists.saved(folder, "values")
 
+    @fitting
     def load(self, folder: Path) -> Self:
         """Open what `save` wrote; raises InputError for damaged files and other parameters."""
         folder = Path(folder)

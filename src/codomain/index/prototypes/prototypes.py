@@ -12,7 +12,7 @@ import numpy as np
 from codomain.arrays import Floats, Hits, Rows, allowed_rows, as_float32, top_k
 from codomain.codecs.codec import Codec
 from codomain.errors import InputError, MissingExtra
-from codomain.index.array_files import open_arrays, save_arrays
+from codomain.index.array_files import fitting, open_arrays, save_arrays
 from codomain.index.base import IndexStage
 from codomain.index.prototypes.whitening import Whitening
 from codomain.registry import stage
@@ -155,6 +155,7 @@ class Prototypes(IndexStage):
         settings = {"whiten": self.whiten, "prior": self.prior, "width": self._tree.prior}
         save_arrays(folder, "prototypes", self._arrays(), settings)
 
+    @fitting
     def load(self, folder: Path) -> Self:
         """Map what `save` wrote; raises InputError for damaged files or other build parameters."""
         arrays, settings = open_arrays(folder, "prototypes")

@@ -12,7 +12,7 @@ from codomain.arrays import Floats, Hits, Rows, allowed_rows, as_float32, top_k
 from codomain.codecs.codec import Codec
 from codomain.contracts import RowReader
 from codomain.errors import InputError, MissingExtra
-from codomain.index.array_files import open_arrays, save_arrays
+from codomain.index.array_files import fitting, open_arrays, save_arrays
 from codomain.index.base import IndexStage
 from codomain.index.scan import Metric, check_metric
 from codomain.index.stores.stores import RecomputeStore
@@ -180,6 +180,7 @@ class Recompute(IndexStage):
             folder, "recompute", self._arrays(), {"stored": self._stored, "dim": self._dim, "made": self._made()}
         )
 
+    @fitting
     def load(self, folder: Path) -> Self:
         """Map what `save` wrote, to be attached; raises InputError for damaged files or other build parameters."""
         from codomain.index.recompute.codes import Codebook

@@ -11,7 +11,7 @@ import numpy as np
 
 from codomain.arrays import Hits, Rows, allowed_rows, as_sparse, merge_hits
 from codomain.errors import InputError
-from codomain.index.array_files import open_arrays, save_arrays
+from codomain.index.array_files import fitting, need, need_kinds, need_rows, need_starts, open_arrays, save_arrays
 from codomain.index.base import IndexStage
 from codomain.index.sparse import exact
 from codomain.index.sparse.exact import Part, Queries
@@ -275,6 +275,7 @@ class SparseIndex(IndexStage):
         settings = self._made() | {"dim": self._dim, "parts": len(self._parts), "seismic": covered}
         save_arrays(folder, self.name, arrays | {"removed": self._removed}, settings, files)
 
+    @fitting
     def load(self, folder: Path) -> Self:
         """Map what `save` wrote; raises InputError for damaged files or other arguments of building."""
         arrays, settings = open_arrays(folder, self.name)
@@ -283,6 +284,7 @@ class SparseIndex(IndexStage):
         lists = [
             PostingLists(*(arrays[f"{name}_{i}"] for name in PostingLists._fields)) for i in range(settings["parts"])
         ]
+        _check(lists, settings["dim"], arrays["removed"])
         covered = settings["seismic"]
         near = None
         if covered:
@@ -365,3 +367,15 @@ def _parts(lists: list[PostingLists]) -> list[Part]:
     firsts = np.cumsum([0, *(len(one.lengths) for one in lists)]).tolist()
     nothing = np.zeros(0, np.float32)
     return [Part(one, first, nothing) for one, first in zip(lists, firsts, strict=False)]
+
+
+def _check(parts: list[PostingLists], dim: int, removed: Rows) -> None:
+    """Raises ValueError for postings that are none of these rows and dimensions."""
+    for part in parts:
+        need_kinds((part.values, "f", 1), (part.lengths, "f", 1))
+        need_starts(part.starts, len(part.rows))
+        need(len(part.starts) == len(part.terms) + 1 and len(part.values) == len(part.rows))
+        need_rows(part.rows, len(part.lengths))
+        need_rows(part.terms, dim)
+        need(not (np.diff(part.terms) <= 0).any())
+    need_rows(removed, sum(len(part.lengths) for part in parts))

@@ -11,7 +11,7 @@ import numpy as np
 from codomain.arrays import Floats, Rows
 from codomain.codecs.codec import Codec
 from codomain.errors import InputError
-from codomain.npy import open_npy
+from codomain.files import open_npy
 from codomain.trace import record
 
 _PAGE = mmap.PAGESIZE

@@ -13,7 +13,7 @@ from codomain.read.text.tables import Broken, Row
 @reader("npy", suffixes=(".npy",), rows=True, what="an array of numpy")
 def read_npy(file: SourceFile, broken: Broken, on_bad: OnFault | None = None) -> Iterator[Row]:
     """Rows of an array (n, d), read as they are needed; the id of a row is the file's name and its number."""
-    from codomain.npy import open_npy
+    from codomain.files import open_npy
 
     try:
         array = open_npy(Path(file.path), mapped=True)

@@ -39,3 +39,8 @@ def replaced(folder: Path) -> str:
 def damaged_vectors(first: int) -> str:
     """The sentence for a block of vectors that is not what was stored."""
     return f"the vectors from row {first} on are damaged (their checksum differs): codomain verify shows more."
+
+
+def damaged_document(key: str) -> str:
+    """What is said of a document whose entry cannot be read."""
+    return f"the document {key!r} is damaged: codomain verify shows more."

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from codomain.errors import CodomainError, StoreError
+from codomain.files import to_disk
 from codomain.index.array_files import MAPPED_FROM
 
 _COVERS = "covers.json"
@@ -112,6 +113,7 @@ class IndexFiles:
             covers = {"rows": rows, "fingerprint": fingerprint, "epoch": epoch, "branch": self.branch}
             covers["crc32"] = _crc(covers)
             (temporary / _COVERS).write_text(json.dumps(covers))
+            to_disk(temporary)  # of a large index the head alone is checked when it is opened
             temporary.rename(target)
         except OSError as error:
             _remove(temporary)

@@ -22,6 +22,7 @@ from codomain.store.backend.choose import open_backend
 from codomain.store.collection import Collection
 from codomain.store.filters.where import Where, parse_where
 from codomain.store.reading.by_vector import document_vectors
+from codomain.store.reading.hits import loaded
 from codomain.store.writing.ingest import AddReport, has_headings
 
 _ROWS_A_GROUP = 4_096
@@ -46,7 +47,7 @@ def documents(
         with_media = backend.media.digests()
         for number, key, title, text, metadata, source in backend.documents.export(parsed):
             collection.check_open()
-            fields = json.loads(metadata)
+            fields = loaded(metadata, key)
             yield _beside(collection, backend, number, number in with_media, vectors) | {
                 "id": key,
                 "title": title,

@@ -11,6 +11,7 @@ import numpy as np
 from codomain.errors import InputError, MissingExtra, notice
 from codomain.store.filters.where import Where, parse_where
 from codomain.store.reading.by_vector import document_vectors
+from codomain.store.reading.hits import loaded
 
 if TYPE_CHECKING:
     from codomain.store.collection import Collection
@@ -42,7 +43,7 @@ def to_arrow(
         vectors = document_vectors(collection, [d.number for d in documents]) if "vector" in include else None
     columns: dict[str, Any] = {name: [getattr(d, name if name != "id" else "key") for d in documents] for name in _OWN}
     arrays: dict[str, Any] = {name: pa.array(column, pa.string()) for name, column in columns.items()}
-    fields = [json.loads(document.metadata) for document in documents]
+    fields = [loaded(document.metadata, document.key) for document in documents]
     for name in dict.fromkeys(name for own in fields for name in own):
         array = _column(pa, name, [own.get(name) for own in fields])
         arrays[f"metadata.{name}" if name in (*_OWN, *_MORE) else name] = array

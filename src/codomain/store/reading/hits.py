@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from codomain.arrays import Floats, Rows
+from codomain.errors import StoreError
 from codomain.plan import BranchScores
 from codomain.store.backend import Backend
+from codomain.store.backend.errors import damaged_document
 
 _SHOWN = 300
 """Characters of a passage that a notebook shows."""
@@ -89,11 +91,13 @@ def as_hits(
     places = trace.of_rows(query, [row for row, _ in found.values()])
     hits = []
     for row, score in found.values():
+        if row not in shown:
+            raise StoreError(f"the document of row {row} is damaged: codomain verify shows more.")
         chunk = shown[row]
-        above = tuple(json.loads(chunk.headings)) if chunk.headings else ()
+        above = tuple(loaded(chunk.headings, chunk.key)) if chunk.headings else ()
         branches = places[row]
         similarity = branches[similar][1] if similar in branches else None
-        fields = json.loads(chunk.metadata)
+        fields = loaded(chunk.metadata, chunk.key)
         hits.append(
             Hit(
                 chunk.key, score, chunk.text, chunk.title, fields, chunk.source, chunk.start, chunk.stop, above, row,
@@ -101,3 +105,11 @@ def as_hits(
             )
         )  # fmt: skip
     return hits
+
+
+def loaded(stored: str, key: str) -> Any:
+    """The JSON of a document's entry; raises StoreError where it is none."""
+    try:
+        return json.loads(stored)
+    except (TypeError, ValueError):
+        raise StoreError(damaged_document(key)) from None

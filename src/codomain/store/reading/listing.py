@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ from codomain.store.filters.masks import notice_unknown
 from codomain.store.filters.moments import moment_of
 from codomain.store.filters.where import Where, checked_field, fields_of, parse_where
 from codomain.store.ids import DocumentId, document_ids
+from codomain.store.reading.hits import loaded
 from codomain.text import brief
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def documents(
                 "id": found.key,
                 "text": found.text,
                 "title": found.title,
-                "metadata": json.loads(found.metadata),
+                "metadata": loaded(found.metadata, found.key),
                 "source": found.source,
             }
 
@@ -84,7 +84,12 @@ def get(collection: Collection, id: DocumentId | Iterable[DocumentId], include: 
 
 
 def _shown(collection: Collection, stored: StoredDocument, with_vector: bool) -> dict[str, Any]:
-    shown = {"id": stored.key, "text": stored.text, "title": stored.title, "metadata": json.loads(stored.metadata)}
+    shown = {
+        "id": stored.key,
+        "text": stored.text,
+        "title": stored.title,
+        "metadata": loaded(stored.metadata, stored.key),
+    }
     if with_vector:
         shown["vector"] = _vector(collection, stored.number)
     return shown

@@ -16,7 +16,7 @@ class SqliteChecks(Tables):
     """Checks of all tables."""
 
     def integrity(self) -> list[str]:
-        found = [line for (line,) in self.db.execute("PRAGMA integrity_check(10)")]
+        found = ["; ".join(said.split("\n")) for (said,) in self.db.execute("PRAGMA integrity_check(10)")]
         return [] if found == ["ok"] else found
 
     def rows(self) -> Iterator[str]:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 
 from codomain.arrays import Rows
+from codomain.errors import StoreError
 from codomain.store.backend.values import ChunkHit, ChunkText, StoredChunk
 from codomain.store.sqlite.feedback import renumber_corrections
 from codomain.store.sqlite.schema import LISTED, Tables, has_table
@@ -69,6 +70,8 @@ class SqliteRows(Tables):
         documents = {id: (title, text) for id, title, text in self.db.execute(query, [start, stop])}
         query = "SELECT row, document, start, stop, headings FROM chunks WHERE row >= ? AND row < ?"
         for row, document, begin, end, headings in self.db.execute(query, [start, stop]):
+            if document not in documents:
+                raise StoreError(f"the document of row {row} is damaged: codomain verify shows more.")
             title, text = documents[document]
             yield ChunkText(row, title, headings, text[begin:end])
 

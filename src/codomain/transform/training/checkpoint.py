@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from codomain.errors import InputError
+from codomain.files import failing
 
 _MARK = "codomain training 1"
 
@@ -40,6 +42,7 @@ class Checkpoint:
         """Replace the file; nested dictionaries, lists, tuples, tensors, numbers, strings, None. Raises InputError if it cannot."""
         tensors: dict[str, torch.Tensor] = {}
         header = {"format": _MARK, "key": self.key, "state": json.dumps(_pack(state, tensors))}
+        header["crc32"] = str(_crc(tensors, header["state"]))
         unfinished = self.path.with_name(self.path.name + ".part")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -65,13 +68,18 @@ class Checkpoint:
                     raise InputError(
                         f"the checkpoint {self.path} is of a training with other data or settings: remove it, or name another."
                     )
-                return _unpack(json.loads(header["state"]), file)  # type: ignore[no-any-return]
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+                # earlier versions wrote none
+                if int(header.get("crc32", -1)) not in (-1, _crc(tensors, header["state"])):
+                    raise ValueError
+                return _unpack(json.loads(header["state"]), tensors)  # type: ignore[no-any-return]
         except (OSError, SafetensorError, KeyError, ValueError, TypeError, RecursionError):
             raise InputError(f"the checkpoint {self.path} is damaged: remove it to begin again.") from None
 
     def remove(self) -> None:
-        """Delete the file."""
-        self.path.unlink(missing_ok=True)
+        """Delete the file. Raises StoreError if it cannot be deleted."""
+        with failing(self.path):
+            self.path.unlink(missing_ok=True)
 
 
 def _pack(value: Any, tensors: dict[str, torch.Tensor]) -> Any:
@@ -92,13 +100,21 @@ def _pack(value: Any, tensors: dict[str, torch.Tensor]) -> Any:
     raise TypeError(f"a checkpoint cannot hold {type(value).__name__}")
 
 
-def _unpack(value: Any, file: Any) -> Any:
+def _crc(tensors: dict[str, torch.Tensor], state: str) -> int:
+    """CRC-32 over the bytes of all tensors, in the order of their names, and of what names them."""
+    crc = zlib.crc32(state.encode())
+    for name in sorted(tensors):
+        crc = zlib.crc32(tensors[name].reshape(-1).view(torch.uint8).numpy().data, crc)
+    return crc
+
+
+def _unpack(value: Any, tensors: dict[str, torch.Tensor]) -> Any:
     if not isinstance(value, dict):
         return value
     ((kind, content),) = value.items()
     if kind == "tensor":
-        return file.get_tensor(content)
+        return tensors[content]
     if kind == "dict":
-        return {key: _unpack(each, file) for key, each in content}
-    found = [_unpack(each, file) for each in content]
+        return {key: _unpack(each, tensors) for key, each in content}
+    found = [_unpack(each, tensors) for each in content]
     return tuple(found) if kind == "tuple" else found

@@ -1,0 +1,383 @@
+"""Stored files with changed bytes: the damage is named in a sentence, or nothing that is read is other than it was.
+
+    python -m tests.damage.run --cases 2400 --record        (make robustness)
+
+Each case copies a collection, changes one of its files (a bit or a byte turned, a range cleared or made noise, the end cut off,
+bytes added) and reads it in a child: it opens, finds, gives its documents, is verified. A case is survived when the child ends by
+itself and every error is one sentence of codomain, and when `verify` or such a sentence names the damage, or all that was read is
+right. Of a log (-wal), SQLite takes what comes before the damage: an earlier acknowledged state, whole, is right as well.
+The last line is the table "tried / survived" as JSON; the exit code is 1 where a case was not survived.
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tests.record_rows import rows_of
+
+HERE = Path(__file__).resolve().parent
+DOCUMENTS = 240
+SECONDS = 60.0
+"""Seconds after which a case hangs."""
+QUERIES = ("amber fox", "river stone 17", "candle")
+WORDS = ["amber", "river", "candle", "stone", "willow", "copper", "meadow", "harbor", "fox", "needle"]
+PIPES = {
+    "plain": "fuse(hashed(64) >> int8() >> hnsw(), bm25())",
+    "log": "fuse(hashed(64) >> flat(), bm25())",
+    "fitted": "fuse(hashed(64) >> pca(8) >> hnsw(), char_ngrams() >> sparse())",
+    "moving": "hashed(64) >> flat()",
+}
+"""The collections, by what is special about each: `log` has writes in its log alone, `moving` is between two pipelines."""
+KINDS = {
+    "database": (("plain", "fitted", "moving"), r"collection\.db"),
+    "log (-wal)": (("log",), r"collection\.db-wal"),
+    "index arrays": (("plain", "fitted", "log"), r"derived/.*\.npy"),
+    "index of FAISS": (("plain", "fitted"), r"derived/.*\.faiss"),
+    "index meta.json": (("plain", "fitted"), r"derived/.*meta\.json"),
+    "covers.json": (("plain", "fitted"), r"derived/.*covers\.json"),
+    "tuning journal": (("plain",), r"tune/run-.*\.jsonl"),
+    "tuning cache": (("plain",), r"tune/cache/.*\.npz"),
+    "tune.json": (("plain",), r"tune/tune\.json"),
+    "checkpoint": (("plain",), r"learned/training\.safetensors"),
+    "trained model": (("plain",), r"learned/model/.*"),
+    "vector file": (("plain",), r"words/.*"),
+}
+"""By what is damaged: the collections that have it, and the paths of its files."""
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
+
+
+def document(i: int) -> dict[str, Any]:
+    words = random.Random(i).choices(WORDS, k=8)
+    return {
+        "id": f"d{i}",
+        "title": f"Title {i}",
+        "text": f"{' '.join(words)} {i}",
+        "metadata": {"n": i, "kind": words[0]},
+    }
+
+
+# --- ways to damage a file ------------------------------------------------------------------------------------------
+
+
+def _turned_bit(data: bytearray, r: random.Random) -> None:
+    data[r.randrange(len(data))] ^= 1 << r.randrange(8)
+
+
+def _other_bytes(data: bytearray, r: random.Random) -> None:
+    for _ in range(r.choice([1, 4, 16])):
+        data[r.randrange(len(data))] = r.randrange(256)
+
+
+def _cleared(data: bytearray, r: random.Random) -> None:
+    start = r.randrange(len(data))
+    stop = min(len(data), start + r.choice([1, 16, 512, 4096]))
+    data[start:stop] = bytes(stop - start)
+
+
+def _noise(data: bytearray, r: random.Random) -> None:
+    start = r.randrange(len(data))
+    stop = min(len(data), start + r.choice([16, 512, 4096]))
+    data[start:stop] = r.randbytes(stop - start)
+
+
+def _cut(data: bytearray, r: random.Random) -> None:
+    del data[r.choice([0, len(data) - 1, len(data) // 2, r.randrange(len(data))]) :]
+
+
+def _longer(data: bytearray, r: random.Random) -> None:
+    data += r.randbytes(r.choice([1, 100, 4096]))
+
+
+WAYS: dict[str, Callable[[bytearray, random.Random], None]] = {
+    "bit": _turned_bit, "bytes": _other_bytes, "cleared": _cleared, "noise": _noise, "cut": _cut, "longer": _longer,
+}  # fmt: skip
+
+
+# --- what there is to damage ----------------------------------------------------------------------------------------
+
+
+def prepare(folder: Path) -> None:
+    """The collections, with what tuning, learning and vector files keep in one of them."""
+    import numpy as np
+    from tests.faults.run import trained
+
+    import codomain as cd
+    from codomain.vectorfiles import write
+
+    for name, pipe in PIPES.items():
+        into = folder / name
+        with cd.create(into, pipe) as c:
+            c.add(document(i) for i in range(DOCUMENTS - 40))
+            c.reindex()
+            if name == "moving":
+                c.add(document(i) for i in range(DOCUMENTS - 40, DOCUMENTS))
+                c.upgrade("hashed(32, 'new') >> flat()", mode="reembed")
+            elif name != "log":
+                c.add(document(i) for i in range(DOCUMENTS - 40, DOCUMENTS))
+        if name == "log":
+            with cd.open(into) as c:
+                for i in range(DOCUMENTS - 40, DOCUMENTS, 10):
+                    c.add(document(j) for j in range(i, i + 10))
+                shutil.copytree(into, folder / "copy")  # while it is open: closing it would empty the log
+            shutil.rmtree(into)
+            (folder / "copy").rename(into)
+    plain = folder / "plain"
+    tuned(plain)
+    trained(plain / "learned")
+    import torch
+
+    from codomain.transform.training.checkpoint import Checkpoint
+
+    Checkpoint(plain / "learned" / "training.safetensors", "damage").write({"step": 3, "weights": torch.arange(12.0)})
+    write(plain / "words", ["amber", "river", "fox"], np.float32([[3, 4], [4, 3], [1, 0]]))
+
+
+def tuned(folder: Path) -> list[tuple[str, float]]:
+    """Two pipelines on eight judged queries: what each reached."""
+    import codomain as cd
+    from codomain.tuning import tune
+
+    with cd.open(folder) as c:
+        queries = {str(i): document(i)["text"] for i in range(8)}
+        qrels = {str(i): {f"d{i}": 1} for i in range(8)}
+        found = tune(
+            c, queries, qrels, space=["bm25()", "hashed(64) >> flat()"], engine="inside", race=False, confirm=False
+        )
+        return sorted((o.expression, round(o.mean, 6)) for o in found.outcomes)
+
+
+def read_collection(folder: Path) -> tuple[list[str], dict[str, Any]]:
+    """What names a damage, and all that was read of a collection: None for what was refused."""
+    import codomain as cd
+
+    said: list[str] = []
+    read: dict[str, Any] = {}
+    try:
+        c = cd.open(folder)
+    except cd.CodomainError as error:
+        return [str(error)], read
+    with c:
+        for name, work in (
+            *((query, lambda query=query: found(c, query)) for query in QUERIES),
+            ("filtered", lambda: found(c, "fox", where="n >= 230")),
+            (
+                "documents",
+                lambda: sorted((d["id"], d["title"], d["text"], json.dumps(d["metadata"])) for d in c.documents()),
+            ),
+            ("count", lambda: c.count("kind == 'amber'")),
+        ):
+            try:
+                read[name] = work()
+            except cd.CodomainError as error:
+                said.append(str(error))
+        try:
+            said += c.verify()
+        except cd.CodomainError as error:
+            said.append(str(error))
+    return said, read
+
+
+def found(c: Any, query: str, **given: Any) -> list[tuple[str, float]]:
+    return [(hit.id, round(hit.score, 4)) for hit in c.search(query, k=5, **given)]
+
+
+def read_beside(folder: Path, kind: str) -> tuple[list[str], dict[str, Any]]:
+    """The same of what lies beside a collection."""
+    import codomain as cd
+
+    try:
+        if kind in ("tuning journal", "tuning cache"):
+            return [], {"tuned": tuned(folder)}  # what is damaged is made again
+        if kind == "tune.json":
+            from codomain.tuning.report import recommended_row
+
+            return [], {"row": recommended_row(folder / "tune" / "tune.json", 1)}
+        if kind == "checkpoint":
+            from codomain.transform.training.checkpoint import Checkpoint
+
+            state = Checkpoint(folder / "learned" / "training.safetensors", "damage").read()
+            return [], {"state": state and {"step": state["step"], "weights": state["weights"].tolist()}}
+        if kind == "trained model":
+            from tests.faults.run import weights
+
+            return [], {"weights": weights(folder / "learned" / "model")}
+        from codomain.vectorfiles import VectorFile
+
+        file = VectorFile(folder / "words")
+        read = {"query": file.query(["amber", "unknown"]).round(5).tolist(), "keys": list(file.keys())}
+        try:
+            file.verify()
+        except cd.CodomainError as error:
+            return [str(error)], read
+        return [], read
+    except cd.CodomainError as error:
+        return [str(error)], {}
+
+
+def read(folder: Path, kind: str) -> tuple[list[str], dict[str, Any]]:
+    """What names a damage, and what was read."""
+    beside = not (kind.startswith(("database", "log", "index", "covers")))
+    return read_beside(folder, kind) if beside else read_collection(folder)
+
+
+def unworded(said: list[str]) -> list[str]:
+    """Those sentences that are none."""
+    return [one for one in said if _CONTROL.search(one) or not one.rstrip().endswith((".", "?"))]
+
+
+class Cases:
+    """Damaged copies of the collections in a folder."""
+
+    def __init__(self, folder: Path, seed: int) -> None:
+        self.folder = folder
+        self.random = random.Random(seed)
+        self.tried: collections.Counter[str] = collections.Counter()
+        self.failed: collections.Counter[str] = collections.Counter()
+        self.named: collections.Counter[str] = collections.Counter()
+        self.right: dict[tuple[str, str], dict[str, Any]] = {}
+
+    def child(self, work: Callable[..., Any], *arguments: Any) -> tuple[str, Any]:
+        """Run something in a child: ("done", what it returned), ("raised", the error) or ("crashed", a signal)."""
+        answer = self.folder / "answer"
+        answer.unlink(missing_ok=True)
+        pid = os.fork()
+        if pid == 0:
+            try:
+                outcome = ("done", work(*arguments))
+            except BaseException as error:
+                outcome = ("raised", f"{type(error).__name__}: {error} {traceback.format_exc()[-700:]}")
+            answer.write_text(json.dumps(outcome))
+            os._exit(0)
+        end = time.monotonic() + SECONDS
+        while time.monotonic() < end:
+            done, status = os.waitpid(pid, os.WNOHANG)
+            if done:
+                code = os.waitstatus_to_exitcode(status)
+                if code or not answer.exists():
+                    return "crashed", code
+                kind, value = json.loads(answer.read_text())
+                return kind, value
+            time.sleep(0.003)
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        return "crashed", f"hangs for {SECONDS:.0f} seconds"
+
+    def expected(self, state: str, kind: str) -> dict[str, Any]:
+        """What an undamaged copy gives."""
+        if (state, kind) not in self.right:
+            shutil.rmtree(self.folder / "work", ignore_errors=True)
+            shutil.copytree(self.folder / state, self.folder / "work")
+            how, outcome = self.child(read, self.folder / "work", kind)
+            assert how == "done" and outcome[0] == [], (state, kind, outcome)
+            self.right[state, kind] = outcome[1]
+        return self.right[state, kind]
+
+    def case(self, kind: str) -> None:
+        """Damage one file of this kind."""
+        states, pattern = KINDS[kind]
+        state, way = self.random.choice(states), self.random.choice([*WAYS])
+        right, work = self.expected(state, kind), self.folder / "work"
+        shutil.rmtree(work, ignore_errors=True)
+        shutil.copytree(self.folder / state, work)
+        files = sorted(p for p in work.rglob("*") if p.is_file() and re.fullmatch(pattern, str(p.relative_to(work))))
+        path = self.random.choice([p for p in files if p.stat().st_size])
+        before = path.read_bytes()
+        data = bytearray(before)
+        WAYS[way](data, self.random)
+        if data == before:
+            return
+        path.write_bytes(data)
+        how, outcome = self.child(read, work, kind)
+        self.tried[kind] += 1
+        wrong = self.judged(how, outcome, right, kind)
+        if wrong:
+            self.failed[kind] += 1
+            about = {"kind": kind, "state": state, "way": way, "file": str(path.relative_to(work)), "wrong": wrong}
+            print(json.dumps(about)[:1_500], flush=True)
+
+    def judged(self, how: str, outcome: Any, right: dict[str, Any], kind: str) -> str:
+        """What is against a case; empty where it was survived."""
+        if how != "done":
+            return f"{how}: {outcome}"
+        said, got = outcome
+        if bad := unworded(said):
+            return f"no sentence: {bad[0]!r}"
+        if said:
+            self.named[kind] += 1
+            return ""
+        got, right = json.loads(json.dumps(got)), json.loads(json.dumps(right))
+        if got == right or (kind.startswith("log") and earlier(got, right)):
+            return ""
+        differs = [name for name in right if got.get(name) != right[name]]
+        return f"nothing is said, and {differs} differ: {str(got.get(differs[0]))[:200]} for {str(right[differs[0]])[:200]}"
+
+
+def earlier(got: dict[str, Any], right: dict[str, Any]) -> bool:
+    """Whether the documents are those of an earlier acknowledged state, whole: the first 200 and some batches of ten."""
+    ids = sorted(int(one[0][1:]) for one in got["documents"])
+    same = {tuple(one) for one in got["documents"]} <= {tuple(one) for one in right["documents"]}
+    return same and ids == [*range(len(ids))] and len(ids) >= DOCUMENTS - 40 and len(ids) % 10 == 0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--cases", type=int, default=120)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--kinds", default=",".join(KINDS))
+    parser.add_argument("--record", action="store_true", help="write tests/damage/record.toml")
+    given = parser.parse_args()
+    sys.path.insert(0, str(HERE.parent))
+    import codomain.store.branches.branch
+    import conftest  # noqa: F401  (registers the encoder)
+
+    codomain.store.branches.branch.LEAST_TO_FIT = 100  # small collections have fitted transforms, and an index, as well
+    folder = Path(tempfile.mkdtemp(prefix="damage-", dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None))
+    cases = Cases(folder, given.seed)
+    try:
+        how, outcome = cases.child(prepare, folder)
+        assert how == "done", outcome
+        import importlib
+
+        from tests.faults.run import IMPORTED
+
+        for module in IMPORTED:
+            importlib.import_module(module)
+        kinds = given.kinds.split(",")
+        number = 0
+        while sum(cases.tried.values()) < given.cases:
+            kind = kinds[number % len(kinds)]
+            number += 1
+            if kind in ("tuning journal", "tuning cache") and number // len(kinds) % 8 and len(kinds) > 2:
+                continue  # each tunes again, which takes ten times as long as all else
+            cases.case(kind)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    tried, failed = dict(cases.tried), dict(cases.failed)
+    print(
+        json.dumps(
+            {"tried": sum(tried.values()), "failed": sum(failed.values()), "named": dict(cases.named), "by_kind": tried}
+        )
+    )
+    if given.record:
+        (HERE / "record.toml").write_text(
+            rows_of("make robustness", {kind: (n, n - failed.get(kind, 0)) for kind, n in tried.items()})
+        )
+    return int(bool(failed))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,136 @@
+"""Files made to take long or much memory: read, or refused in one sentence, within bounds; twice the size takes at most 2.5 times as long.
+
+    python -m tests.pathological.run --record        (make robustness)
+
+Each case is read in a child, larger and larger until it takes a fifth of a second of the processor or has 2 MB. Time is that of the
+processor, the least of several runs, so that it is not of other work on the machine. Exit code 1 where a case was not survived.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import signal
+import sys
+import tempfile
+import time
+import traceback
+from pathlib import Path
+from typing import Any
+
+from tests.pathological.cases import CASES
+from tests.record_rows import rows_of
+
+HERE = Path(__file__).resolve().parent
+SECONDS, MEGABYTES = 20.0, 1_500
+"""Of the processor for one file, and of memory at most."""
+GROWTH = 2.5
+_FIRST, _LARGEST, _LONG_ENOUGH = 500, 1 << 21, 0.2
+_REPEATS = 4
+
+
+def read(path: Path) -> str:
+    """What a reader makes of a file: "read", or what is against the rule."""
+    from codomain import CodomainError
+    from codomain.read import chunk, records
+
+    said: list[str] = []
+    try:
+        for record in records(
+            [path], format="lines" if path.suffix == ".lines" else None, on_bad=lambda fault: said.append(str(fault))
+        ):
+            record.text.encode()
+            for _ in chunk(record):
+                pass
+    except CodomainError as error:
+        said.append(str(error))
+    bad = [one for one in said if not one.isprintable() or not one.endswith((".", "?")) or len(one) > 600]
+    return f"no sentence: {bad[0][:300]!r}" if bad else "read"
+
+
+def seconds(path: Path) -> tuple[float, str]:
+    """Seconds of the processor that a file takes, and what is against the rule."""
+    began = time.process_time()
+    outcome = read(path)
+    return time.process_time() - began, outcome
+
+
+def judged(name: str, folder: Path) -> str:
+    """What is against a case; empty where it is survived."""
+    ending, make = CASES[name]
+    path = folder / f"a.{ending}"
+
+    def taken(n: int, repeats: int = 1) -> tuple[float, str]:
+        path.write_bytes(make(n))
+        runs = [seconds(path) for _ in range(repeats)]
+        return min(time for time, _ in runs), runs[0][1]
+
+    n = _FIRST
+    taken(n)  # what is imported or compiled at the first use
+    while True:
+        took, outcome = taken(n)
+        if outcome != "read":
+            return outcome
+        if took > SECONDS:
+            return f"{took:.0f} seconds for {path.stat().st_size:,} bytes"
+        if took >= _LONG_ENOUGH or path.stat().st_size >= _LARGEST or n >= 1 << 20:
+            break
+        n *= 2
+    if took >= _LONG_ENOUGH / 2:
+        took, twice = taken(n, _REPEATS)[0], taken(2 * n, _REPEATS)[0]
+        if twice > GROWTH * took:
+            return f"twice the size takes {twice / took:.1f} times as long ({took:.2f} s for n = {n:,})"
+    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return f"{used:,.0f} MB of memory" if used > MEGABYTES else ""
+
+
+def in_a_child(name: str, folder: Path) -> str:
+    """`judged` in a process of its own, which may end in any way."""
+    answer = folder / "answer"
+    answer.unlink(missing_ok=True)
+    pid = os.fork()
+    if pid == 0:
+        try:
+            resource.setrlimit(resource.RLIMIT_CPU, (240, 240))
+            found = judged(name, folder)
+        except BaseException as error:
+            found = f"raised {type(error).__name__}: {str(error)[:300]} {traceback.format_exc()[-400:]}"
+        answer.write_text(json.dumps(found))
+        os._exit(0)
+    _, status = os.waitpid(pid, 0)
+    code = os.waitstatus_to_exitcode(status)
+    if code == -signal.SIGXCPU or code == -signal.SIGKILL:
+        return "takes minutes"
+    return json.loads(answer.read_text()) if answer.exists() else f"ended the process: {code}"
+
+
+def main() -> int:
+    """Try the cases and say what was survived, by the ending of the files."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("cases", nargs="*", help="names of cases, or how they begin")
+    parser.add_argument("--record", action="store_true", help="write tests/pathological/record.toml")
+    given = parser.parse_args()
+    names = [name for name in CASES if not given.cases or any(name.startswith(one) for one in given.cases)]
+    import codomain.read.files  # noqa: F401  (once, for all children)
+
+    counts: dict[str, tuple[int, int]] = {}
+    faults: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for name in names:
+            wrong = in_a_child(name, Path(folder))
+            kind = f"{name.split(':')[0]}"
+            tried, survived = counts.get(kind, (0, 0))
+            counts[kind] = tried + 1, survived + (not wrong)
+            if wrong:
+                faults[name] = wrong
+                print(f"{name}: {wrong}", flush=True)
+    print(json.dumps({"tried": len(names), "failed": len(faults)}))
+    if given.record:
+        (HERE / "record.toml").write_text(rows_of("make robustness", counts))
+    return int(bool(faults))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
