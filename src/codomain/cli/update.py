@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from codomain.cli.namespaces import InNamespace, inside
+
 
 def update(
     name: Annotated[Path, typer.Argument(help="The collection.", metavar="NAME")],
@@ -17,6 +19,7 @@ def update(
         typer.Option("--set", help="FIELD=VALUE; the value is JSON, or else a text.", metavar="FIELD=VALUE"),
     ] = None,
     removed: Annotated[list[str] | None, typer.Option("--unset", help="Remove a field.", metavar="FIELD")] = None,
+    namespace: InNamespace = None,
     text: Annotated[str | None, typer.Option("--text", help="Another text for one document, which is encoded.")] = None,
     title: Annotated[str | None, typer.Option("--title", help="Another title for one document.")] = None,
 ) -> None:
@@ -32,7 +35,8 @@ def update(
         raise cd.CodomainError("update needs something to change: --set, --unset, --text or --title.")
     if contents and (where is not None or len(ids or []) != 1):
         raise cd.CodomainError("--text and --title change one document, by its id.")
-    with cd.open(name) as collection:
+    with cd.open(name) as opened:
+        collection = inside(opened, namespace)
         if where is not None:
             changed = collection.update_where(where, changes)
         else:

@@ -59,7 +59,7 @@ def documents(
     """Documents as plain values, one by one, in one state of the database."""
     collection.check_open()
     # a connection of its own: one state from the first document to the last, and nobody is kept from writing
-    with closing(open_backend(collection.folder)) as backend, backend.reading():
+    with closing(open_backend(collection.folder).within(collection.name)) as backend, backend.reading():
         for found in _listed(backend, where, sort, offset, limit):
             collection.check_open()
             yield {
@@ -117,7 +117,7 @@ def as_html(collection: Collection) -> str:
     from html import escape
 
     with collection.held() as backend:
-        numbers = f"{backend.documents.count():,} documents, {backend.rows.count():,} chunks"
+        numbers = f"{backend.documents.count():,} documents, {len(backend.rows.inside()):,} chunks"
         first = list(backend.documents.export(None, limit=3))
     rows = "".join(f"<tr><td>{escape(d.key)}</td><td>{escape(d.text[:100])}</td></tr>" for d in first)
     return (

@@ -6,6 +6,7 @@ backup.py       a copy of a database that is in use
 place.py        whether the database is still in its folder, room for a full disk
 schema.py       the tables, and those that later formats added
 meta.py         single entries, history
+namespaces.py   which namespace the tables show, and which there are
 documents.py    documents
 rows.py         chunks by row, deleted rows, new numbers
 fields.py       metadata, and the rows that filters match
