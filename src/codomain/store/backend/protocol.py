@@ -35,10 +35,8 @@ class Backend(Protocol):
     folder: Path
     """The collection's folder: indexes are written beside the database, and sentences name it."""
 
-    @property
-    def namespace(self) -> str | None:
-        """The namespace that is seen, "" the default one; None: all."""
-        ...
+    namespace: str | None
+    """The namespace that is seen, "" the default one; None: all."""
 
     def within(self, namespace: str) -> Self:
         """The same database, open only once, of one namespace. It need not be there: the first document makes it."""
