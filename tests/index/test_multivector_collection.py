@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import codomain as cd
+from codomain.registry import stage_class
 
 PIPELINES = [
     "hashed_words() >> multivector()",

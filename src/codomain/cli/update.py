@@ -9,6 +9,9 @@ import typer
 
 from codomain.cli.namespaces import InNamespace, inside
 
+_NO_NUMBERS = {"nan", "-nan", "+nan", "inf", "-inf", "+inf", "infinity", "-infinity", "+infinity"}
+"""What is written for a number that is none."""
+
 
 def update(
     name: Annotated[Path, typer.Argument(help="The collection.", metavar="NAME")],
@@ -59,8 +62,15 @@ def _changes(assignments: list[str]) -> dict[str, Any]:
         field, sign, written = assignment.partition("=")
         if not sign or not field:
             raise InputError(f"--set {assignment} is not of the form FIELD=VALUE.")
+        odd: list[str] = []
         try:
-            changes[field] = json.loads(written, parse_constant=lambda name: name)
+            changes[field] = json.loads(written, parse_constant=odd.append)
         except ValueError:
+            odd.clear()
             changes[field] = written
+        if odd or written.strip().lower() in _NO_NUMBERS:
+            raise InputError(
+                f"--set {assignment}: {odd[0] if odd else written.strip()} is no value of metadata; --unset {field} removes the field, "
+                f"and '{field}=\"{odd[0] if odd else written.strip()}\"' sets the text."
+            )
     return changes

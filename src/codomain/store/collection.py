@@ -22,11 +22,12 @@ from codomain.store.backend.errors import DiskFull, closed
 from codomain.store.backend.values import ChunkFields, Event
 from codomain.store.branches.branch import MOST_TO_FIT, StoredBranch
 from codomain.store.exchange.tables import to_arrow, to_pandas, to_polars
-from codomain.store.filters.where import Where, parse_where
+from codomain.store.filters.masks import notice_unknown
+from codomain.store.filters.where import Where, fields_of, parse_where
 from codomain.store.ids import DocumentId, document_ids
 from codomain.store.reading.by_vector import VectorQuery, Weighted, given_vector, like_documents, with_vector
 from codomain.store.reading.hits import Answers
-from codomain.store.reading.listing import as_html, count, documents, facets, get, listed, sort_key
+from codomain.store.reading.listing import as_html, count, documents, facets, get, listed, parsed_filter, sort_key
 from codomain.store.reading.passages import items_of, passages_of
 from codomain.store.reading.search import Syntax, Wanted, search_by_vector, search_many
 from codomain.store.settings import Settings
@@ -243,7 +244,12 @@ class Collection:
     def delete_where(self, where: str | Mapping[str, Any] | Where, *, namespace: str | None = None) -> int:
         """Delete the documents that a filter matches; how many there were."""
         parsed = parse_where(where)
-        return self._in(namespace)._delete(lambda backend: backend.documents.matching(parsed))
+
+        def choose(backend: Backend) -> list[int]:
+            notice_unknown(backend, fields_of(parsed))
+            return backend.documents.matching(parsed)
+
+        return self._in(namespace)._delete(choose)
 
     def erase(self, ids: DocumentId | Iterable[DocumentId], *, namespace: str | None = None) -> int:
         """Delete documents so that no file of the collection holds a part of them; how many. Takes as long as `compact`.
@@ -501,9 +507,8 @@ class Collection:
 
     def chunks_where(self, where: str | Mapping[str, Any] | Where | None = None) -> list[ChunkFields]:
         """Row, document number, id and metadata (as JSON) of the chunks that a filter matches, by document and row."""
-        parsed = None if where is None else parse_where(where)
         with self.held() as backend:
-            return backend.fields.chunks_where(parsed)
+            return backend.fields.chunks_where(parsed_filter(backend, where))
 
     # --- history --------------------------------------------------------------------------------------------------------
 

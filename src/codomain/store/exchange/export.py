@@ -22,7 +22,8 @@ from codomain.read.text.tables import rows
 from codomain.store.backend import Backend
 from codomain.store.backend.choose import open_backend
 from codomain.store.collection import Collection
-from codomain.store.filters.where import Where, parse_where
+from codomain.store.filters.masks import notice_unknown
+from codomain.store.filters.where import Where, fields_of, parse_where
 from codomain.store.namespace import namespace_name
 from codomain.store.reading.by_vector import document_vectors
 from codomain.store.writing.ingest import AddReport, add_records, has_headings
@@ -52,6 +53,8 @@ def documents(
     collection.check_open()
     with closing(open_backend(collection.folder)) as backend, backend.reading():
         with_media = backend.media.digests()
+        if parsed is not None:
+            notice_unknown(backend if all_namespaces else backend.within(collection.name), fields_of(parsed))
         for namespace in backend.namespaces.counts() if all_namespaces else [collection.name]:
             inside = collection.namespace(namespace)
             own = {"namespace": namespace} if namespace else {}

@@ -42,11 +42,11 @@ def _listed(
         if value is not None and (isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 1 << 63):
             raise InputError(f"the {name} must be a whole number of 0 or more, not {brief(value)}.")
     field, descending = sort_field(sort)
-    parsed = _parsed(backend, where, () if field is None else (field,))
+    parsed = parsed_filter(backend, where, () if field is None else (field,))
     return backend.documents.export(parsed, field, descending, offset, limit)
 
 
-def _parsed(backend: Backend, where: Filter | None, fields: Iterable[str] = ()) -> Where | None:
+def parsed_filter(backend: Backend, where: Filter | None, fields: Iterable[str] = ()) -> Where | None:
     """A filter that is read; it and the other fields that are asked for are noticed where no document has them."""
     parsed = None if where is None else parse_where(where)
     notice_unknown(backend, {*fields} | (set() if parsed is None else fields_of(parsed)))
@@ -102,13 +102,13 @@ def _vector(collection: Collection, number: int) -> Any:
 def count(collection: Collection, where: Filter | None) -> int:
     """How many documents a filter matches, all without one."""
     with collection.held() as backend:
-        return backend.documents.count(_parsed(backend, where))
+        return backend.documents.count(parsed_filter(backend, where))
 
 
 def facets(collection: Collection, field: str, where: Filter | None) -> list[tuple[Any, int]]:
     """The values of a field with the number of documents that have each, the most frequent first; members of lists count each."""
     with collection.held() as backend:
-        counted = backend.fields.facets(checked_field(field), _parsed(backend, where, (field,)))
+        counted = backend.fields.facets(checked_field(field), parsed_filter(backend, where, (field,)))
     return sorted(counted, key=lambda one: (-one[1], sort_key(one[0])))
 
 

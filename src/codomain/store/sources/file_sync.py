@@ -111,6 +111,7 @@ def index_files(
     found = reading.records(chain(todo, remote))
     report.documents = add_records(collection, found, progress=reading.acknowledge, encoding=progress)
     reading.acknowledge()
+    reading.tell_taken(report.documents)
     # what may not be looked at has not vanished
     hidden = [bad.path for bad in report.bad if bad.kind == "unreadable"]
     report.removed += remove_vanished(
@@ -138,6 +139,17 @@ def _remote(collection: Collection, names: list[str], reading: _Reading, asked: 
                 yield file
             else:
                 report.unchanged_files += 1
+
+
+def _as_it_was(path: str, size: int, time: int) -> bool:
+    """Whether a file is there as it was read; what is elsewhere is taken to be."""
+    if is_remote(path):
+        return True
+    try:
+        found = os.stat(path)
+    except (OSError, ValueError):
+        return False
+    return (found.st_size, found.st_mtime_ns) == (size, time)
 
 
 def _now_and_then(progress: Progress | None, step: str) -> Callable[[int], None]:
@@ -175,6 +187,7 @@ class _Reading:
         self.stamps: dict[str, str | None] = {}  # of files that were looked into before they are read
         self.finished: list[tuple[SourceFile, str, set[str]]] = []
         self.bytes_read = 0
+        self.read_now: set[str] = set()
         self.given_by: dict[int, str] = {}  # hash of an id -> the file of this run that gave it last
 
     def follow_moves(self, files: Sequence[SourceFile]) -> None:
@@ -211,6 +224,7 @@ class _Reading:
         """The records of all files; a file is finished when the next one is asked for."""
         for file in files:
             keys: set[str] = set()
+            self.read_now.add(file.label)
             whole = True
             # before reading: a change meanwhile is seen next time
             stamp = self.stamps[file.label] if file.label in self.stamps else self._stamp(file)
@@ -250,6 +264,19 @@ class _Reading:
         if other in (None, file.label) or record.id == content_id(record.title, record.text, record.media):
             return None
         return other
+
+    def tell_taken(self, added: AddReport) -> None:
+        """Report ids that files of earlier runs, which are as they were, still have."""
+        if not added.taken:
+            return
+        with self.collection.held() as backend:
+            paths, complete = dict(backend.sources.paths()), backend.sources.complete()
+        for (number, new), ids in added.taken.items():
+            old = paths.get(number, "")
+            # of a file that was read in this run, too, the repetition is told already, or it has lost these ids
+            if old not in self.read_now and old in complete and _as_it_was(old, *complete[old][:2]):
+                reason = f'has {len(ids):,} of the ids of {old} again, such as "{ids[0]:.60}": the later one counts'
+                self.report.bad.append(ReadFault(new, 0, "broken", reason))
 
     def _stamp(self, file: SourceFile) -> str | None:
         """The hash of a file's contents and of how it is read; None for a stream, and for what cannot be read."""
