@@ -177,6 +177,7 @@ def _show(report: IndexReport, into: Path, documents: int, seconds: float, as_js
             "excluded": report.excluded,
             "ignored": report.ignored,
             "not_chosen": report.not_chosen,
+            "left_sitemap": len(report.left_sitemap),
             "gone_elsewhere": len(report.gone_elsewhere),
             "chunks": added.chunks,
             "bytes": report.bytes,
@@ -237,6 +238,12 @@ def _show_notes(report: IndexReport) -> None:
         typer.echo(f"note: {report.not_chosen} files are left out by --include and --exclude.", err=True)
     if report.excluded:
         typer.echo(f"note: {report.excluded} documents stay deleted; codomain rm --undo brings them back.", err=True)
+    if report.left_sitemap:
+        typer.echo(
+            f"note: {len(report.left_sitemap)} pages are not in their sitemap any more, and were removed: "
+            f"{shown(report.left_sitemap[0])}{', ...' if len(report.left_sitemap) > 1 else ''}.",
+            err=True,
+        )
     if report.gone_elsewhere:
         typer.echo(
             f"note: {len(report.gone_elsewhere)} files are gone, their documents are not: {report.gone_elsewhere[0]}"

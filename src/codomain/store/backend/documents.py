@@ -14,6 +14,7 @@ from codomain.store.backend.values import (
     ChunkHit,
     ChunkText,
     ExportedDocument,
+    Fetched,
     StoredChunk,
     StoredDocument,
 )
@@ -236,6 +237,14 @@ class Sources(Protocol):
 
     def set_complete(self, path: str, size: int, time: int, stamp: str) -> None:
         """Enter a source as complete; inside a transaction."""
+        ...
+
+    def set_fetched(self, pages: Mapping[str, Fetched]) -> None:
+        """Note what is known of web pages among the sources, by address; inside a transaction."""
+        ...
+
+    def fetched(self) -> dict[str, Fetched]:
+        """What is known of web pages, by address."""
         ...
 
     def rename(self, path: str, new: str, time: int) -> int | None:

@@ -26,6 +26,7 @@ from codomain.read.selection import Selection
 from codomain.store.collection import Collection
 from codomain.store.sources.exclusions import excluded, take_back
 from codomain.store.sources.moves import follow, moved
+from codomain.store.sources.pages import Pages
 from codomain.store.sources.vanished import gone_elsewhere, remove_sources, remove_vanished
 from codomain.store.writing.ingest import AddReport, add_records
 
@@ -50,6 +51,8 @@ class IndexReport:
     """Files and folders that a .gitignore left out."""
     not_chosen: int = 0
     """Files that `include` and `exclude` left out."""
+    left_sitemap: list[str] = field(default_factory=list)
+    """Pages that their sitemap does not list any more; their documents are removed."""
     gone_elsewhere: list[str] = field(default_factory=list)
     """Files that are gone outside the folders that were read; their documents are still there."""
     bytes: int = 0
@@ -111,6 +114,7 @@ def index_files(
     found = reading.records(chain(todo, remote))
     report.documents = add_records(collection, found, progress=reading.acknowledge, encoding=progress)
     reading.acknowledge()
+    reading.pages.enter()
     reading.tell_taken(report.documents)
     # what may not be looked at has not vanished
     hidden = [bad.path for bad in report.bad if bad.kind == "unreadable"]
@@ -125,7 +129,20 @@ def _remote(collection: Collection, names: list[str], reading: _Reading, asked: 
     """What is elsewhere, one by one: pages that have not changed since are left out, those that are gone are removed."""
     report = reading.report
     for name in names:
-        for file in fetched(name, query=asked["query"], delay=asked["delay"], on_bad=report.bad.append):
+        listed: list[set[str]] = []
+        for file in fetched(
+            name,
+            query=asked["query"],
+            delay=asked["delay"],
+            on_bad=report.bad.append,
+            known=None if reading.force else reading.pages.version_of,
+            on_listed=listed.append,
+        ):
+            if file.unchanged:
+                report.files += 1
+                report.unchanged_files += 1
+                reading.pages.note_same(file)
+                continue
             if file.size < 0:
                 with collection.held() as backend:
                     gone = [(number, path) for number, path in backend.sources.paths() if path == file.label]
@@ -139,6 +156,11 @@ def _remote(collection: Collection, names: list[str], reading: _Reading, asked: 
                 yield file
             else:
                 report.unchanged_files += 1
+                reading.pages.note(file)
+        if listed:
+            gone = reading.pages.unlisted(name, listed[0])
+            report.left_sitemap += [path for _, path in gone]
+            report.removed += remove_sources(collection, gone)
 
 
 def _as_it_was(path: str, size: int, time: int) -> bool:
@@ -188,6 +210,7 @@ class _Reading:
         self.finished: list[tuple[SourceFile, str, set[str]]] = []
         self.bytes_read = 0
         self.read_now: set[str] = set()
+        self.pages = Pages(collection, self._options)
         self.given_by: dict[int, str] = {}  # hash of an id -> the file of this run that gave it last
 
     def follow_moves(self, files: Sequence[SourceFile]) -> None:
@@ -316,6 +339,7 @@ class _Reading:
         backend = self.collection.backend
         source = backend.sources.enter([file.label])[file.label]
         backend.sources.set_complete(file.label, file.size, file.mtime_ns, stamp)
+        self.pages.note(file)
         gone = [number for number, key in backend.sources.documents([source]) if key not in keys]
         backend.documents.delete(gone)
         return len(gone)

@@ -87,6 +87,13 @@ CREATE TABLE IF NOT EXISTS unread (                      -- chunks longer than w
 """
 
 
+FETCHED = """
+CREATE TABLE IF NOT EXISTS fetched (                     -- what servers said of web pages, of sources with this path and stamp
+    source INTEGER PRIMARY KEY REFERENCES sources, path TEXT NOT NULL, stamp TEXT NOT NULL, sitemap TEXT,
+    etag TEXT NOT NULL, changed TEXT NOT NULL, format TEXT NOT NULL, encoding TEXT NOT NULL
+)"""
+"""Made with the first page, in databases of all formats: versions that do not know it read pages as if it were not there."""
+
 _BY_NAMESPACE = {
     "sources": """
     CREATE TABLE {name} (

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
+from codomain.store.backend.values import Fetched
 from codomain.store.sqlite.namespaces import Scoped
-from codomain.store.sqlite.schema import LISTED, bring_up_to_date, has_table
+from codomain.store.sqlite.schema import FETCHED, LISTED, bring_up_to_date, has_table
 
 
 class SqliteSources(Scoped):
@@ -43,6 +44,25 @@ class SqliteSources(Scoped):
         sql = f"UPDATE sources SET size = ?, mtime_ns = ?, digest = ? WHERE path = ? AND {self.scope.one()}"
         self.db.execute(sql, values)
 
+    def set_fetched(self, pages: Mapping[str, Fetched]) -> None:
+        if not pages:
+            return
+        self.db.execute(FETCHED)
+        sql = (
+            "INSERT OR REPLACE INTO fetched SELECT id, path, digest, ?, ?, ?, ?, ? FROM sources "
+            f"WHERE path = ? AND digest IS NOT NULL AND {self.scope.one()}"
+        )
+        self.db.executemany(sql, ((*page[:5], path) for path, page in pages.items()))
+
+    def fetched(self) -> dict[str, Fetched]:
+        if not has_table(self.db, "fetched"):
+            return {}
+        sql = (
+            "SELECT s.path, f.sitemap, f.etag, f.changed, f.format, f.encoding, ifnull(f.stamp = s.digest, 0) FROM fetched f "
+            f"JOIN sources s ON s.id = f.source AND s.path = f.path WHERE {self.scope.among('s.')}"
+        )
+        return {row[0]: Fetched._make((*row[1:6], bool(row[6]))) for row in self.db.execute(sql)}
+
     def rename(self, path: str, new: str, time: int) -> int | None:
         one = self.scope.one()
         if self.db.execute(f"SELECT 1 FROM sources WHERE path = ? AND {one}", [new]).fetchone() is not None:
@@ -63,7 +83,10 @@ class SqliteSources(Scoped):
         return self.db.execute(sql, [json.dumps(list(numbers))]).fetchall()
 
     def delete(self, numbers: Sequence[int]) -> None:
-        self.db.execute(f"DELETE FROM sources WHERE id IN ({LISTED})", [json.dumps(list(numbers))])
+        listing = [json.dumps(list(numbers))]
+        self.db.execute(f"DELETE FROM sources WHERE id IN ({LISTED})", listing)
+        if has_table(self.db, "fetched"):
+            self.db.execute(f"DELETE FROM fetched WHERE source IN ({LISTED})", listing)
 
 
 class SqliteExclusions(Scoped):
