@@ -312,6 +312,23 @@ def test_feedback_moves_a_document_as_in_a_collection_of_its_own(tmp_path: Path)
         assert together.namespace("zoo").forget_feedback() == 2
 
 
+def test_an_upgrade_that_is_under_way_keeps_to_namespaces(tmp_path: Path) -> None:
+    with fill(tmp_path / "c", "hashed(64) >> flat()") as collection:
+        collection.upgrade("hashed(48, salt='new') >> flat()", mode="bridge", floor=0.0)
+        for step in ("bridged", "done"):
+            for tenant in TENANTS:
+                found = collection.search("word1 word2", k=50, namespace=tenant)
+                assert {h.id: h.text for h in found} == {d["id"]: d["text"] for d in texts_of(tenant)}
+                part = collection.search("word1 word2", k=50, where="part = 'a'", namespace=tenant)
+                assert {h.id for h in part} == {d["id"] for d in texts_of(tenant) if d["metadata"]["part"] == "a"}
+            if step == "bridged":
+                collection.add(
+                    [{"id": "d0", "text": texts_of("zoo")[0]["text"], "metadata": {"part": "a"}}], namespace="zoo"
+                )
+                collection.continue_upgrade()
+        assert collection.verify() == []
+
+
 # --- files, exports, deletion ---------------------------------------------------------------------------------------------------
 
 
@@ -407,20 +424,6 @@ def test_another_process_sees_new_and_deleted_ones(tmp_path: Path) -> None:
         assert len(one.search("word1", k=50)) == 30
 
 
-def test_documents_are_cut_again_in_their_namespaces(tmp_path: Path) -> None:
-    with cd.create(tmp_path / "c", "static() >> flat()", window=400, chunk_size=300) as collection:
-        long = " ".join(f"number{i}" for i in range(400))
-        for name in ("", "acme"):
-            collection.add([{"id": "a", "text": f"{name} {long}"}], namespace=name)
-        texts = [collection.get("a", namespace=name)["text"] for name in ("", "acme")]
-        collection.upgrade("minilm()" if False else "hashed(64) >> flat()", mode="reembed")
-        collection.continue_upgrade()
-        collection.rechunk()
-        assert [collection.get("a", namespace=name)["text"] for name in ("", "acme")] == texts
-        assert collection.namespaces() == {"": 1, "acme": 1}
-        assert collection.verify() == []
-
-
 # --- collections of earlier formats -----------------------------------------------------------------------------------------------
 
 
@@ -480,6 +483,17 @@ def test_a_collection_of_format_5_stays_so_until_it_has_a_namespace(tmp_path: Pa
         assert [entry["id"] for entry in collection.feedback_journal()] == ["a"]
         collection.compact()
         assert collection.verify() == []
+        with cd.create(tmp_path / "new", "bm25()") as new:
+            new.log("made")
+            new.feedback_journal()
+            assert tables_of(collection) == tables_of(new)
+
+
+def tables_of(collection: Collection) -> set[tuple[str, str]]:
+    """Tables and indexes with what they are made by, however it is spaced."""
+    db: Any = collection.backend.db  # type: ignore[attr-defined]
+    found = db.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%'")
+    return {(name, " ".join(sql.replace('"', "").split())) for name, sql in found}
 
 
 def test_a_transaction_that_fails_leaves_format_5(tmp_path: Path) -> None:

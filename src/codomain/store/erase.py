@@ -36,7 +36,7 @@ def erase(collection: Collection, ids: DocumentId | Iterable[DocumentId]) -> int
         backend.exclusions.remove(keys)  # an id may tell something too
         empty = [number for number in sources if number is not None and not backend.sources.documents([number])]
         backend.sources.delete(empty)
-        if not backend.documents.count():
+        if not (backend.documents.count() or backend.sources.paths() or backend.exclusions.all()):
             backend.namespaces.forget(backend.namespace or "")
         return len(found)
 

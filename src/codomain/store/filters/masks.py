@@ -72,6 +72,7 @@ class Filters:
         found = self._known.get((name, ""))
         if found is None:
             found = self._remember((name, ""), self._rows_of(backend, name))
+        self._known.move_to_end((name, ""))
         return found
 
     def _rows_of(self, backend: Backend, name: str) -> Mask:

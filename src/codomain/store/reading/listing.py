@@ -117,7 +117,9 @@ def as_html(collection: Collection) -> str:
     from html import escape
 
     with collection.held() as backend:
-        numbers = f"{backend.documents.count():,} documents, {len(backend.rows.inside()):,} chunks"
+        divided = bool(backend.namespace) or backend.namespaces.any()
+        chunks = len(backend.rows.inside()) if divided else backend.rows.count()
+        numbers = f"{backend.documents.count():,} documents, {chunks:,} chunks"
         first = list(backend.documents.export(None, limit=3))
     rows = "".join(f"<tr><td>{escape(d.key)}</td><td>{escape(d.text[:100])}</td></tr>" for d in first)
     return (
