@@ -18,6 +18,7 @@ from codomain.measure.data.datasets import Dataset, load
 from codomain.tuning import Space, tune
 from codomain.tuning.evaluator import Candidate
 from codomain.tuning.latency import LatencyTimer
+from codomain.tuning.outcome import Timing
 from codomain.tuning.report import recommended_row
 from codomain.tuning.search_space import parts
 
@@ -148,6 +149,9 @@ def test_the_time_may_be_too_short_for_anything_or_for_an_encoder(data: Dataset,
     slow = tuned.outcomes[1]
     assert slow.status == "skipped" and "would take about" in slow.reason
     assert tuned.recommended == "bm25()"
+    assert tuned.sentences[0].startswith("Nothing is known of the encoder hashed_slowly(): 1 pipeline with it")
+    with pytest.raises(InputError, match="the budget is a number of seconds above zero, not 0"):
+        quick(data, tmp_path, budget=0)
 
 
 def test_fidelity_leaves_alone_what_agreement_cannot_judge(data: Dataset, tmp_path: Path) -> None:
@@ -259,11 +263,10 @@ def test_breaking_it_off_while_collections_are_timed_keeps_the_frontier(
 ) -> None:
     timed: list[str] = []
 
-    def stop(clock: LatencyTimer, expression: str) -> tuple[float, float]:
-        timed.append(expression)
-        if len(timed) == 2:
-            raise KeyboardInterrupt
-        return 7.0, 9.0
+    def stop(timer: LatencyTimer, expressions: list[str], deadline: float | None) -> None:
+        timed.append(expressions[0])
+        timer.times[expressions[0]] = Timing(7.0, 9.0, 6.0, 8.0)
+        raise KeyboardInterrupt
 
     monkeypatch.setattr(LatencyTimer, "time", stop)
     tuned = quick(data, tmp_path, race=False, confirm=True)
@@ -277,12 +280,15 @@ def test_what_a_collection_takes_may_change_what_is_recommended(
     data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = quick(data, tmp_path, race=False, max_latency=50).recommended
-    monkeypatch.setattr(
-        LatencyTimer, "time", lambda clock, expression: (100.0, 100.0) if expression == before else (1.0, 1.0)
-    )
+    slow, quick_one = Timing(100.0, 100.0, 99.0, 101.0), Timing(1.0, 1.0, 1.0, 1.0)
+
+    def timed(timer: LatencyTimer, expressions: list[str], deadline: float | None) -> None:
+        timer.times |= {one: slow if one == before else quick_one for one in expressions}
+
+    monkeypatch.setattr(LatencyTimer, "time", timed)
     tuned = quick(data, tmp_path, race=False, max_latency=50, confirm=True)
     assert tuned.recommended != before
-    assert next(o for o in tuned.outcomes if o.expression == tuned.recommended).confirmed == (1.0, 1.0)
+    assert next(o for o in tuned.outcomes if o.expression == tuned.recommended).confirmed == quick_one
 
 
 def test_a_pipeline_that_lost_elsewhere_is_tried_again_where_its_rival_is_not(
@@ -319,7 +325,7 @@ def test_no_text_is_left_behind(data: Dataset, tmp_path: Path) -> None:
 
 
 def test_too_little_memory_for_the_program_itself_is_one_sentence(data: Dataset, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="give --max-memory more"):
+    with pytest.raises(InputError, match="--max-memory gives them more"):
         quick(data, tmp_path, engine="local", max_memory=20 << 20)
 
 

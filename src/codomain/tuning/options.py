@@ -35,6 +35,8 @@ class Options:
     """A Space or a list of pipelines; None for the usual space."""
     encoders: Sequence[str] = ()
     """Encoders of the usual space."""
+    now: str | None = None
+    """The pipeline that a data set is searched with now; a collection has its own."""
     metric: str = "nDCG@10"
     budget: float | None = None
     """Seconds for all trials."""
@@ -73,6 +75,8 @@ class Options:
     def __post_init__(self) -> None:
         if not 0 <= self.holdout < 1:
             raise InputError(f"holdout must be at least 0 and below 1, not {self.holdout}.")
+        if self.budget is not None and not self.budget > 0:
+            raise InputError(f"the budget is a number of seconds above zero, not {self.budget}.")
         if not 0 <= self.margin < 1:
             raise InputError(f"the margin must be at least 0 and below 1, not {self.margin}.")
         for name, known in (
@@ -102,6 +106,7 @@ class Keywords(TypedDict, total=False):
 
     space: Space | Sequence[str | Stage | Pipeline] | None
     encoders: Sequence[str]
+    now: str | None
     metric: str
     budget: float | None
     max_latency: float | None

@@ -1,13 +1,17 @@
-"""Which pipelines are tried: every combination of encoder, dimensions, quantisation, index, fusion and ranker that fits."""
+"""Which pipelines are tried: every combination of encoder, dimensions, quantization, index, fusion and ranker that fits."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from importlib.util import find_spec
+from types import MappingProxyType
+from typing import cast
 
 from codomain.errors import CodomainError, PipelineError
+from codomain.index.auto import COMPONENTS
 from codomain.pipeline import Pipeline, pipeline
 from codomain.plan import Branch, Fusion, PlanNode, branches, first_dense, plan
 from codomain.stage import Stage
@@ -94,31 +98,91 @@ class Space:
         return cls(encoders, reduce, quantize, indexes, others=others)
 
 
-def parts(expression: str) -> dict[str, str]:
-    """A pipeline's choice on each axis: encoder, dimensions, quantisation, index, fusion, ranker.
+AXES = ("encoder", "dimensions", "quantization", "index", "fusion", "ranker")
+"""The choices that a pipeline is made of."""
+
+
+def parts(expression: str, rows: int = 0) -> Mapping[str, str]:
+    """A pipeline's choice on each axis; an `auto()` that scans so many rows is `flat()`.
 
     >>> parts("fuse(static() >> truncate(128) >> int8() >> flat(), bm25(), method='rrf')")["fusion"]
     "fuse(..., bm25(), method='rrf')"
+    >>> parts("fuse(static(), bm25())", rows=100)["index"]
+    'flat()'
     """
+    return _parts(expression, rows)
+
+
+@lru_cache(maxsize=4096)
+def _parts(expression: str, rows: int) -> Mapping[str, str]:
     root = plan(expression)
     dense = first_dense(root)
     transforms = [str(stage) for stage in dense.stages[1:-1]] if dense else []
     quantized = dense.stages[-2] if dense and len(dense.stages) > 2 and dense.kind in ("codes", "packed") else None
-    return {
+    found = {
         "encoder": str(dense.stages[0]) if dense else "none",
         "dimensions": (" >> ".join(transforms[:-1] if quantized else transforms) or "all") if dense else "none",
-        "quantisation": (str(quantized) if quantized else "float32") if dense else "none",
-        "index": str(dense.stages[-1]) if dense else "none",
+        "quantization": (str(quantized) if quantized else "float32") if dense else "none",
+        "index": _index(dense, rows) if dense else "none",
         "fusion": _fusion(root, dense),
         "ranker": " >> ".join(str(ranker) for ranker in root.rankers) or "none",
     }
+    return MappingProxyType(found)
+
+
+def same(expression: str, rows: int) -> str:
+    """A pipeline with the index that `auto()` is for so many rows: equal for pipelines that do the same.
+
+    >>> same("fuse(static(), bm25())", 100) == same("fuse(static() >> flat(), bm25())", 100)
+    True
+    """
+    text = str(pipeline(expression))
+    for branch in branches(plan(expression)):
+        if branch.is_dense:
+            named = " >> ".join([*map(str, branch.stages[:-1]), _index(branch, rows)])
+            text = text.replace(as_written(branch, text), named)
+    return text
+
+
+def starting(expressions: Sequence[str]) -> str:
+    """What a search starts from where there is no present pipeline: the last encoder, whole, fused with bm25; else the first.
+
+    >>> starting(["bm25()", "static() >> flat()", "fuse(static() >> flat(), bm25())"])
+    'fuse(static() >> flat(), bm25())'
+    """
+    labels = {expression: parts(expression) for expression in expressions}
+    for fusion in ("fuse(..., bm25())", "none"):
+        plain = [
+            expression
+            for expression, own in labels.items()
+            if (own["dimensions"], own["quantization"], own["fusion"], own["ranker"])
+            == ("all", "float32", fusion, "none")
+        ]
+        if plain:
+            return plain[-1]
+    return expressions[0]
+
+
+def as_written(branch: Branch, text: str) -> str:
+    """How a branch stands in an expression: `auto()` may be left out."""
+    return branch.name if branch.name in text else branch.name.removesuffix(" >> auto()")
+
+
+def _index(dense: Branch, rows: int) -> str:
+    """The index of a branch; what `auto()` builds where a scan is quick."""
+    if str(dense.index) != "auto()":
+        return str(dense.index)
+    dim = dense.encoder.dim if dense.encoder else 0
+    for transform in dense.transforms:
+        dim = cast(Stage, transform).output_dim(dim) or dim
+    return "flat()" if 0 < rows * dim <= COMPONENTS * (10 if dense.kind == "packed" else 1) else "auto()"
 
 
 def _fusion(root: PlanNode, dense: Branch | None) -> str:
     if not isinstance(root, Fusion):
         return "none"
     text = str(root.fuse)
-    return text.replace(dense.name, "...") if dense else text
+    return text.replace(as_written(dense, text), "...") if dense else text
 
 
 def _dim(encoder: str) -> int:

@@ -31,9 +31,10 @@ from codomain.tuning.options import Keywords, Options
 from codomain.tuning.outcome import Outcome
 from codomain.tuning.racing import Rules
 from codomain.tuning.report import Tuned
-from codomain.tuning.search_space import Space
+from codomain.tuning.search_space import Space, same, starting
 from codomain.tuning.selection import PipelineChoice, choose, frontier
 from codomain.tuning.trial_runner import TrialRunner
+from codomain.tuning.widening import widened
 
 if TYPE_CHECKING:
     from codomain.pipeline import Pipeline
@@ -70,22 +71,32 @@ def tune(
     task = _Task.of(load(on) if isinstance(on, str) else on, queries, qrels, wanted)
     held_out, chosen_on = _split(task.questions, wanted.holdout)
     deadline = None if wanted.budget is None else time.time() + wanted.budget
-    rules = Rules(task.metric, wanted.margin, wanted.race, deadline)
+    rows = len(task.corpus.documents)
+    rules = Rules(task.metric, wanted.margin, wanted.race, (), deadline, task.present)
     trials = TrialRunner(
         task.place, task.cache, task.corpus, wanted.engine, _depth(task.metric), wanted.max_memory,
         wanted.on_event or (lambda event, value: None),
     )  # fmt: skip
-    outcomes, interrupted = trials.run(chosen_on, task.expressions, rules)
+    first = task.present or starting(task.expressions)
+    expressions = [first, *(one for one in task.expressions if one != first)]
+    tried = widened(trials, task.questions, chosen_on, expressions, rules, wanted.seed)
+    place = {expression: i for i, expression in enumerate(task.expressions)}
+    outcomes = sorted(tried.outcomes, key=lambda outcome: place[outcome.expression])
+    interrupted, trials = tried.interrupted, tried.trials
     if not any(outcome.status == "done" for outcome in outcomes):
         reasons = "; ".join(dict.fromkeys(o.reason for o in outcomes if o.reason)) or "it was interrupted"
         raise InputError(f"no pipeline could be measured: {reasons}.")
     points = {point.expression for point in frontier(outcomes)}
-    if wanted.confirm and not interrupted:
+    busy = None
+    if wanted.confirm and not interrupted and tried.whole:  # a part of the corpus is searched faster than all of it
         trials.on_event("confirm", len(points))
         timer = LatencyTimer(task.documents, task.cache, [*chosen_on.texts.values()], task.place)
-        pick = partial(choose, margin=wanted.margin, limits=wanted.limits, prefer=wanted.prefer)
+        pick = partial(
+            choose, margin=wanted.margin, limits=wanted.limits, prefer=wanted.prefer, start=tried.start, rows=rows
+        )
         outcomes, interrupted = _confirmed(outcomes, timer, pick, {*points, str(task.present)}, deadline)
-    choice = choose(outcomes, wanted.margin, wanted.limits, wanted.prefer)
+        busy = timer.busy
+    choice = choose(outcomes, wanted.margin, wanted.limits, wanted.prefer, tried.start, rows)
     shown = [o for o in outcomes if o.expression in points]
     again: dict[str, Outcome] = {}
     if len(held_out) and not interrupted and choice is not None:
@@ -106,8 +117,13 @@ def tune(
         questions=task.questions,
         frozen=task.frozen,
         interrupted=interrupted,
-        documents=len(task.corpus.documents),
-        cut={} if choice is None else _cut(task.corpus, choice.recommended.expression),
+        documents=len(trials.corpus.documents),
+        of_documents=rows,
+        more_seconds=tried.more_seconds,
+        budget=wanted.budget,
+        busy=busy,
+        never_dropped=tried.never_dropped,
+        cut={} if choice is None else _cut(trials.corpus, choice.recommended.expression),
     )
     tuned.write(task.place)
     return tuned
@@ -147,7 +163,10 @@ class _Task:
             )
         corpus = Corpus.of_collection(on) if isinstance(on, Collection) else Corpus.of_dataset(on)
         corpus, questions = _questions(on, corpus, queries, qrels, options)
-        present = None if collection is None else str(collection.pipeline)
+        if collection is not None and options.now is not None:
+            raise InputError(f"{collection.folder} has a pipeline: `now` is for data sets.")
+        named = None if options.now is None else str(pipeline(options.now))
+        present = named if collection is None else str(collection.pipeline)
         expressions = _expressions(options.space, len(corpus.passages), options.encoders, present)
         place = options.folder or (
             on.folder / "tune" if isinstance(on, Collection) else cache_folder() / "tune" / _name(on)
@@ -197,29 +216,27 @@ def _depth(metric: str) -> int:
 
 def _confirmed(
     outcomes: list[Outcome],
-    clock: LatencyTimer,
+    timer: LatencyTimer,
     pick: Callable[[list[Outcome]], PipelineChoice | None],
     shown: set[str],
     deadline: float | None,
 ) -> tuple[list[Outcome], bool]:
-    """Outcomes with storage and latency of a collection: the recommended one in any case, others that are shown while there is time.
+    """Outcomes with the latency of collections: the recommended one in any case, others that are shown while there is time.
 
     They may change what is recommended: then that is timed, too. And whether the run was interrupted.
     """
-    times: dict[str, tuple[float, float]] = {}
+    interrupted = False
     try:
-        while (choice := pick(outcomes)) is None or choice.recommended.expression not in times:
+        while (choice := pick(outcomes)) is None or choice.recommended.expression not in timer.times:
             first = [] if choice is None else [choice.recommended.expression, choice.best.expression]
             others = [o.expression for o in outcomes if o.status == "done" and o.expression in shown]
-            for place, expression in enumerate(dict.fromkeys([*first, *others])):
-                if expression not in times and (place == 0 or deadline is None or time.time() < deadline):
-                    times[expression] = clock.time(expression)
-            outcomes = [replace(o, confirmed=times.get(o.expression)) for o in outcomes]
+            timer.time([e for e in dict.fromkeys([*first, *others]) if e not in timer.times], deadline)
+            outcomes = [replace(o, confirmed=timer.times.get(o.expression)) for o in outcomes]
             if choice is None:
                 break
     except KeyboardInterrupt:
-        return [replace(o, confirmed=times.get(o.expression)) for o in outcomes], True
-    return outcomes, False
+        interrupted = True
+    return [replace(o, confirmed=timer.times.get(o.expression)) for o in outcomes], interrupted
 
 
 def _questions(
@@ -249,7 +266,11 @@ def _questions(
 def _expressions(
     space: Space | Sequence[str | Stage | Pipeline] | None, rows: int, encoders: Sequence[str], now: str | None
 ) -> list[str]:
+    """The pipelines to try, each once: of two that do the same, the present one, or the first."""
     if space is None:
-        return Space.default(rows, encoders, now).expressions()
+        space = Space.default(rows, encoders, now)
     found = space.expressions() if isinstance(space, Space) else [str(pipeline(one)) for one in space]
-    return [*dict.fromkeys([*found, *([] if now is None else [now])])]
+    known: dict[str, str] = {} if now is None else {same(now, rows): now}
+    for expression in found:
+        known.setdefault(same(expression, rows), expression)
+    return [*known.values()]
