@@ -396,6 +396,12 @@ def test_a_namespace_is_deleted_with_all_that_is_remembered_of_it(tmp_path: Path
         assert collection.verify() == []
 
 
+def test_documents_whose_namespace_lost_its_name_are_a_fault(collection: Collection) -> None:
+    with collection.writing() as backend:
+        backend.namespaces.forget("acme")
+    assert collection.verify() == ["there are 2 documents in a namespace without a name."]
+
+
 def test_an_erased_namespace_is_in_no_file(tmp_path: Path) -> None:
     pipe = "fuse(hashed(64) >> flat(), bm25())"
     with cd.create(tmp_path / "c", pipe) as collection:
