@@ -88,6 +88,30 @@ def test_pages_that_left_their_sitemap_are_removed_and_told_of(pages: Collection
     assert sorted(pages.ids()) == [c, d] and pages.verify() == []
 
 
+@pytest.mark.parametrize("changed", [False, True])
+@pytest.mark.parametrize("order", [("one", "two"), ("two", "one")])
+def test_a_page_that_another_sitemap_lists_now_stays(
+    pages: Collection, site: Any, order: tuple[str, str], changed: bool
+) -> None:
+    for name in "ab":
+        site.page(f"/{name}", f"<p>the page {name}", "text/html", 200, ("ETag", f'"{name}"'))
+    a, b = f"{site.url}/a", f"{site.url}/b"
+    maps = [f"{site.url}/{name}.xml" for name in order]
+    site.map("/one.xml", a, b)
+    site.map("/two.xml")
+    read(pages, *maps)
+    site.map("/one.xml", a)
+    site.map("/two.xml", b)
+    if changed:
+        site.page("/b", "<p>another", "text/html", 200, ("ETag", '"new"'))
+    report = read(pages, *maps)
+    assert (report.left_sitemap, report.removed, report.documents.updated) == ([], 0, int(changed))
+    assert sorted(pages.ids()) == [a, b]
+    site.map("/two.xml")
+    assert read(pages, f"{site.url}/one.xml").left_sitemap == []
+    assert read(pages, f"{site.url}/two.xml").left_sitemap == [b] and pages.ids() == [a]
+
+
 def test_pages_beyond_the_limit_have_not_left(pages: Collection, site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in "abc":
         site.page(f"/{name}", f"<p>the page {name}")

@@ -11,6 +11,7 @@ import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -128,16 +129,18 @@ def index_files(
 def _remote(collection: Collection, names: list[str], reading: _Reading, asked: dict[str, Any]) -> Iterator[SourceFile]:
     """What is elsewhere, one by one: pages that have not changed since are left out, those that are gone are removed."""
     report = reading.report
+    listed: dict[str, set[str]] = {}
     for name in names:
-        listed: list[set[str]] = []
         for file in fetched(
             name,
             query=asked["query"],
             delay=asked["delay"],
             on_bad=report.bad.append,
             known=None if reading.force else reading.pages.version_of,
-            on_listed=listed.append,
+            on_listed=partial(listed.__setitem__, name),
         ):
+            if file.size >= 0:
+                reading.pages.came.add(file.label)
             if file.unchanged:
                 report.files += 1
                 report.unchanged_files += 1
@@ -157,10 +160,9 @@ def _remote(collection: Collection, names: list[str], reading: _Reading, asked: 
             else:
                 report.unchanged_files += 1
                 reading.pages.note(file)
-        if listed:
-            gone = reading.pages.unlisted(name, listed[0])
-            report.left_sitemap += [path for _, path in gone]
-            report.removed += remove_sources(collection, gone)
+    gone = reading.pages.unlisted(listed) if listed else []  # at the end: another sitemap may list them now
+    report.left_sitemap = [path for _, path in gone]
+    report.removed += remove_sources(collection, gone)
 
 
 def _as_it_was(path: str, size: int, time: int) -> bool:

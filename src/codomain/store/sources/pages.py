@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from codomain.read import SourceFile
@@ -25,10 +25,12 @@ class Pages:
         self._before: dict[str, Fetched] | None = None
         self._stamps: dict[str, str] = {}
         self._seen: dict[str, Fetched] = {}
+        self.came: set[str] = set()
+        """Addresses of the pages that this run has met."""
 
     def _entered(self) -> dict[str, Fetched]:
         if self._before is None:
-            with self._collection.held() as backend:
+            with self._collection.held() as backend, backend.reading():
                 self._before = backend.sources.fetched()
                 self._stamps = {path: stamp for path, (_, _, stamp) in backend.sources.complete().items()}
         return self._before
@@ -60,12 +62,15 @@ class Pages:
                 backend.sources.set_fetched(new)
             self._collection.state.changed()
 
-    def unlisted(self, sitemap: str, listed: set[str]) -> list[tuple[int, str]]:
-        """Number and address of the pages that a sitemap, all of which was read, has listed once and does not any more."""
+    def unlisted(self, listed: Mapping[str, set[str]]) -> list[tuple[int, str]]:
+        """Number and address of the pages that a sitemap has listed once and does not any more, unless this run has met them.
+
+        `listed` are the addresses in each sitemap all of which was read.
+        """
         pages = self._entered()
         with self._collection.held() as backend:
             return [
                 (number, path)
                 for number, path in backend.sources.paths()
-                if path in pages and pages[path].sitemap == sitemap and path not in listed
+                if path in pages and path not in self.came and path not in listed.get(pages[path].sitemap or "", {path})
             ]
