@@ -10,6 +10,9 @@ import sqlite3
 
 DATABASE = "collection.db"
 FORMAT = 6
+_WITHOUT_NAMESPACES = 5
+"""The format of a collection that was made before there were namespaces, until it has one."""
+
 LISTED = "SELECT value FROM json_each(?)"
 """The values of a parameter that is a JSON list."""
 
@@ -138,7 +141,7 @@ def has_table(db: sqlite3.Connection, name: str) -> bool:
 def make_tables(db: sqlite3.Connection) -> None:
     """Make all tables in an empty database."""
     db.executescript(_SCHEMA + _ADDED_IN_2 + _ADDED_IN_3 + _ADDED_IN_4 + _ADDED_IN_5)
-    db.execute("INSERT INTO meta VALUES ('format', '5')")
+    db.execute("INSERT INTO meta VALUES ('format', ?)", [str(_WITHOUT_NAMESPACES)])
     add_namespaces(db)
 
 
@@ -146,7 +149,8 @@ def bring_up_to_date(db: sqlite3.Connection) -> None:
     """Add to an older database what upgrades, feedback, media and changes of metadata need; inside a transaction. Readers do not need it."""
     for statement in filter(str.strip, (_ADDED_IN_2 + _ADDED_IN_3 + _ADDED_IN_4 + _ADDED_IN_5).split(";")):
         db.execute(statement)
-    db.execute("UPDATE meta SET value = '5' WHERE name = 'format' AND CAST(value AS INTEGER) < 5")
+    reached = FORMAT if has_namespaces(db) else _WITHOUT_NAMESPACES
+    db.execute("UPDATE meta SET value = ? WHERE name = 'format'", [str(reached)])
 
 
 def has_namespaces(db: sqlite3.Connection) -> bool:
