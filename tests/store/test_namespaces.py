@@ -170,6 +170,26 @@ def test_names_that_differ_in_any_way_are_two(collection: Collection) -> None:
         assert [hit.text for hit in collection.search("red", k=20, namespace=name)] == [f"a red {name}"]
 
 
+def test_the_mask_of_a_namespace_follows_what_is_added_and_deleted(tmp_path: Path) -> None:
+    with fill(tmp_path / "c", "hashed(64) >> flat()") as collection:
+        for change in (
+            lambda: None,
+            lambda: collection.delete(["d3", "d4"], namespace="zoo"),
+            lambda: collection.add([{"id": "new", "text": "word1"}], namespace="zoo"),
+            lambda: collection.delete(["new"], namespace="zoo"),
+            lambda: collection.delete_namespace("acme"),
+            lambda: collection.add([{"id": "d3", "text": "word1"}], namespace="acme"),
+            collection.compact,
+        ):
+            change()
+            for tenant in TENANTS:
+                backend = collection.namespace(tenant).backend
+                with collection.snapshot():
+                    mask = collection.state.filters.inside(backend)
+                assert mask is not None and mask.sum() == collection.count(namespace=tenant)
+                assert np.array_equal(np.flatnonzero(mask), backend.rows.inside())
+
+
 # --- nothing of one is seen in another --------------------------------------------------------------------------------------
 
 SECRET = "xyzzy"
