@@ -13,8 +13,7 @@ fields.py       metadata, and the rows that filters match
 filters.py      a filter as parameterized SQL
 sources.py      the files that documents come from
 media.py        images and sounds of documents
-vectors.py      branches, blocks of vectors, bridges
-unread.py       rows that an encoder did not read whole
+vectors.py      branches, blocks of vectors, rows that an encoder did not read whole, bridges
 feedback.py     the journal and the corrected vectors
 checks.py       what is wrong in the database
 """

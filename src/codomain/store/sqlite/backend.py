@@ -22,8 +22,7 @@ from codomain.store.sqlite.place import Place
 from codomain.store.sqlite.rows import SqliteRows
 from codomain.store.sqlite.schema import DATABASE, bring_up_to_date
 from codomain.store.sqlite.sources import SqliteExclusions, SqliteSources
-from codomain.store.sqlite.unread import SqliteUnread
-from codomain.store.sqlite.vectors import SqliteBlocks, SqliteBranches, SqliteBridges
+from codomain.store.sqlite.vectors import SqliteBlocks, SqliteBranches, SqliteBridges, SqliteUnread
 
 
 class SqliteBackend:

@@ -12,7 +12,7 @@ from codomain.store.backend.values import ChunkHit, ChunkText, StoredChunk
 from codomain.store.sqlite.feedback import renumber_corrections
 from codomain.store.sqlite.namespaces import Scoped
 from codomain.store.sqlite.schema import LISTED, has_table
-from codomain.store.sqlite.unread import renumber_unread
+from codomain.store.sqlite.vectors import renumber_unread
 
 _BELOW = "FROM tombstones WHERE row < ifnull(?, 9223372036854775807)"
 
