@@ -70,6 +70,8 @@ class Tuned:
     """On which pipelines were measured."""
     of_documents: int = 0
     """That there are."""
+    of_pipelines: int = 0
+    """In the whole space."""
     more_seconds: float = 0.0
     """What measuring on all of them would take."""
     budget: float | None = None

@@ -71,6 +71,11 @@ def _about(tuned: Tuned) -> Iterator[str]:
         yield f"{number} queries are few: only large differences can be seen."
     for reason, count in tuned.questions.left_out.items():
         yield f"Left out: {count:,} {reason}."
+    if tuned.of_pipelines > len(tuned.outcomes):
+        yield (
+            f"{len(tuned.outcomes):,} of the {tuned.of_pipelines:,} pipelines of the space were tried, those near the present "
+            "one and others at random."
+        )
     if tuned.frozen:
         yield tuned.frozen[0].upper() + tuned.frozen[1:] + "."
     if tuned.around != "{}":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -25,20 +25,20 @@ from codomain.store.chunking.unread import beyond
 from codomain.store.collection import Collection
 from codomain.tuning import fidelity
 from codomain.tuning.cache import StageCache
+from codomain.tuning.effects import neighbors
 from codomain.tuning.evaluator import Evaluator
 from codomain.tuning.latency import LatencyTimer
 from codomain.tuning.options import Keywords, Options
 from codomain.tuning.outcome import Outcome
 from codomain.tuning.racing import Rules
 from codomain.tuning.report import Tuned
-from codomain.tuning.search_space import Space, same, starting
+from codomain.tuning.search_space import Space, limited, same, starting, weighed
 from codomain.tuning.selection import PipelineChoice, choose, frontier
 from codomain.tuning.trial_runner import TrialRunner
-from codomain.tuning.widening import widened
+from codomain.tuning.widening import Tried, widened
 
 if TYPE_CHECKING:
-    from codomain.pipeline import Pipeline
-    from codomain.stage import Stage
+    pass
 
 _LEAST_TO_SPLIT = 60
 """Queries below which none are held out: both parts would be too small to say anything."""
@@ -80,8 +80,10 @@ def tune(
     first = task.present or starting(task.expressions)
     expressions = [first, *(one for one in task.expressions if one != first)]
     tried = widened(trials, task.questions, chosen_on, expressions, rules, wanted.seed)
+    if wanted.refine and wanted.space is None:
+        tried = _refined(tried, chosen_on, rules, wanted, rows)
     place = {expression: i for i, expression in enumerate(task.expressions)}
-    outcomes = sorted(tried.outcomes, key=lambda outcome: place[outcome.expression])
+    outcomes = sorted(tried.outcomes, key=lambda outcome: place.get(outcome.expression, len(place)))
     interrupted, trials = tried.interrupted, tried.trials
     if not any(outcome.status == "done" for outcome in outcomes):
         reasons = "; ".join(dict.fromkeys(o.reason for o in outcomes if o.reason)) or "it was interrupted"
@@ -119,6 +121,7 @@ def tune(
         interrupted=interrupted,
         documents=len(trials.corpus.documents),
         of_documents=rows,
+        of_pipelines=task.pipelines,
         more_seconds=tried.more_seconds,
         budget=wanted.budget,
         busy=busy,
@@ -148,6 +151,8 @@ class _Task:
     metric: str
     place: Path
     cache: StageCache
+    pipelines: int = 0
+    """In the whole space."""
     frozen: str = ""
     around: str = "{}"
 
@@ -167,7 +172,10 @@ class _Task:
             raise InputError(f"{collection.folder} has a pipeline: `now` is for data sets.")
         named = None if options.now is None else str(pipeline(options.now))
         present = named if collection is None else str(collection.pipeline)
-        expressions = _expressions(options.space, len(corpus.passages), options.encoders, present)
+        every = _expressions(options, len(corpus.passages), present)
+        first = present or starting(every)
+        kept = [first, *neighbors(every, first, len(corpus.documents))]
+        expressions = limited(every, options.most, kept, options.seed)
         place = options.folder or (
             on.folder / "tune" if isinstance(on, Collection) else cache_folder() / "tune" / _name(on)
         )
@@ -181,6 +189,7 @@ class _Task:
             options.metric,
             place,
             cache,
+            len(every),
         )
         if options.mode == "fidelity":
             task._compare_with_exact_search()
@@ -263,14 +272,27 @@ def _questions(
     return corpus, usable(queries, qrels, corpus)
 
 
-def _expressions(
-    space: Space | Sequence[str | Stage | Pipeline] | None, rows: int, encoders: Sequence[str], now: str | None
-) -> list[str]:
-    """The pipelines to try, each once: of two that do the same, the present one, or the first."""
+def _expressions(options: Options, rows: int, now: str | None) -> list[str]:
+    """The pipelines of the space, each once: of two that do the same, the present one, or the first."""
+    space = options.space
     if space is None:
-        space = Space.default(rows, encoders, now)
+        space = Space.default(rows, options.encoders, now, options.rankers)
     found = space.expressions() if isinstance(space, Space) else [str(pipeline(one)) for one in space]
     known: dict[str, str] = {} if now is None else {same(now, rows): now}
     for expression in found:
         known.setdefault(same(expression, rows), expression)
     return [*known.values()]
+
+
+def _refined(tried: Tried, asked: Questions, rules: Rules, wanted: Options, rows: int) -> Tried:
+    """The same with weights between those of the space, for the fusions that are best and recommended."""
+    choice = choose(tried.outcomes, wanted.margin, wanted.limits, wanted.prefer, tried.start, rows)
+    if choice is None or tried.interrupted:
+        return tried
+    known = {same(outcome.expression, rows) for outcome in tried.outcomes}
+    names = dict.fromkeys([choice.best.expression, choice.recommended.expression])
+    more = [e for name in names for e in weighed(name, rows) if same(e, rows) not in known]
+    if not more:
+        return tried
+    outcomes, interrupted = tried.trials.run(asked, more, replace(rules, race=False))
+    return replace(tried, outcomes=[*tried.outcomes, *outcomes], interrupted=interrupted)
