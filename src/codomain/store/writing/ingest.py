@@ -368,10 +368,11 @@ def _write(
     backend.documents.delete(replaced)
     # a file seen for the first time is entered as not yet complete
     sources = backend.sources.enter({record.source for record in records.values()} - {"", "-"})
-    for key, (number, _) in known.items():
+    for key, (number, digest) in known.items():
         r = records[key]
         new = sources.get(r.source)
-        if new is not None and before.get(number, new) != new and key != content_id(r.title, r.text, r.media):
+        other = new is not None and before.get(number, new) != new and digest != r.digest
+        if other and key != content_id(r.title, r.text, r.media):
             report.taken.setdefault((before[number], r.source), []).append(key)
         backend.documents.set_source(number, new)
     backend.fields.change([(known[key][0], records[key].fields_json, records[key].digest) for key in kept])
