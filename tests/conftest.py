@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
+from codomain.arrays import Ragged
 from codomain.progress import Progress
 from codomain.registry import stage
 from codomain.stage import Stage
@@ -52,6 +53,33 @@ class Hashed(Stage):
         return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
 
     encode_queries = encode_documents
+
+
+@stage("hashed_words", modalities=["text"], gives="multi")
+class HashedWords(Stage):
+    """A random unit vector for each word: MaxSim counts the words of the query that a document holds."""
+
+    def __init__(self, dim: int = 48) -> None:
+        self.dim = dim
+
+    @property
+    def fingerprint(self) -> str:
+        return hashlib.sha256(f"hashed_words {self.dim}".encode()).hexdigest()
+
+    def output_dim(self, dim: int | None) -> int:
+        return self.dim
+
+    def encode_documents(self, texts: Sequence[str], progress: Progress | None = None) -> Ragged:
+        words = [text.lower().split() for text in texts]
+        values = [self._vector(word) for text in words for word in text]
+        offsets = np.concatenate([[0], np.cumsum([len(text) for text in words])]).astype(np.int64)
+        return Ragged(np.array(values, np.float32).reshape(-1, self.dim), offsets)
+
+    encode_queries = encode_documents
+
+    def _vector(self, word: str) -> np.ndarray:
+        vector = np.random.default_rng(zlib.crc32(word.encode())).standard_normal(self.dim)
+        return vector / np.linalg.norm(vector)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -147,7 +147,7 @@ MISTAKES: list[tuple[list[str], str]] = [
     (["index", "binary.dat", "--into", "new", *PIPE], "binary"),
     (["index", "docs", "--into", "new", "--format", "nonsense"], "nonsense"),
     (["export", "notes", "out.docx"], ".jsonl or .parquet"),
-    (["rm", "notes"], "ids or --where"),
+    (["rm", "notes"], "ids, --where or --all"),
     (["info", "file.txt"], "file.txt"),
     (["eval", "bm25()", "no_such_set"], "no_such_set"),
     (["eval", "bm25()", "wordnet", "--metric", "niceness"], "niceness"),

@@ -80,7 +80,7 @@ def test_rm_is_remembered_and_taken_back(run: Run) -> None:
     assert run("rm", "n", "--undo")[0] == 1 and run("rm", "n", "--list")[1] == ""
     for wrong in (["rm", "n"], ["rm", "n", "1", "--gone"], ["rm", "n", "--undo", "--list"]):
         code, _, err = run(*wrong)
-        assert code == 2 and "rm needs either ids or --where" in err
+        assert code == 2 and "rm needs either ids, --where or --all" in err
 
 
 def test_a_moved_folder_and_one_that_is_gone(run: Run) -> None:

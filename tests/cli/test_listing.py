@@ -78,3 +78,47 @@ def test_no_control_character_of_a_document_reaches_the_terminal(run: Run) -> No
     for arguments in (["search", "c", "whale"], ["list", "c"], ["similar", "c", "a"], ["search", "c", "\x1b[31m"]):
         _, out, err = run(*arguments)
         assert not {"\x1b", "\u202e"} & set(out + err), arguments
+
+
+def test_namespaces_on_the_command_line(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "owl.txt").write_text("an owl and a fox")
+    for name in ("acme", "zoo"):
+        assert run("index", "notes", "--into", "c", "--namespace", name)[0] == 0
+    (tmp_path / "one.jsonl").write_text(json.dumps({"id": "a", "text": "a grey fox", "year": 1999}))
+    assert "1 new" in run("index", "one.jsonl", "-i", "c", "-N", "acme")[1]
+    ids = [json.loads(line)["id"] for line in run("search", "c", "fox", "-N", "acme", "--json")[1].splitlines()]
+    assert {*ids} == {"a", str(tmp_path / "notes" / "owl.txt")}
+    assert [run("count", "c", *n)[1] for n in ([], ["-N", "acme"], ["-N", "zoo"])] == ["3\n", "2\n", "1\n"]
+    assert run("list", "c", "-N", "zoo", "--json")[1].count("\n") == 1
+    assert run("facets", "c", "year", "-N", "acme")[1].split() == ["1", "1999"]
+    assert "namespaces the default one 3, acme 2, zoo 1" in run("info", "c")[1]
+    assert json.loads(run("info", "c", "--json")[1])["namespaces"] == {"": 3, "acme": 2, "zoo": 1}
+    assert json.loads(run("similar", "c", "a", "-N", "acme", "--json")[1])["id"].endswith("owl.txt")
+    assert run("similar", "c", "b", "-N", "acme")[0] == 2
+    assert run("update", "c", "a", "--set", "year=1998", "-N", "acme")[0] == 0
+    assert json.loads(run("list", "c", "-w", "_id = 'a'", "--json")[1])["metadata"]["year"] == 2020
+    code, out, err = run("export", "c", "all.jsonl")
+    assert (code, out) == (0, "all.jsonl: 3 documents.\n")
+    assert "3 documents in 2 other namespaces are left out; --namespace names one" in err
+    assert run("export", "c", "all.jsonl", "--all-namespaces") == (0, "all.jsonl: 6 documents.\n", "")
+    assert run("export", "c", "all.jsonl", "--all-namespaces", "-N", "zoo")[0] == 2
+    assert "6 new" in run("import", "all.jsonl", "--into", "d", "--pipeline", "bm25()")[1]
+    assert json.loads(run("info", "d", "--json")[1])["namespaces"] == {"": 3, "acme": 2, "zoo": 1}
+    told = run("import", "all.jsonl", "--into", "e", "-p", "bm25()", "-N", "one")[1]
+    assert "4 new, 1 changed, 1 unchanged" in told  # ids that two namespaces have are one document in one
+    code, _, err = run("search", "c", "fox", "-N", "nobody")
+    assert code == 1 and "no documents in the namespace nobody" in err and "acme" not in err
+    assert run("rm", "c", "-N", "acme", "a")[1] == "c: 1 deleted, 1 documents left.\n"
+    assert run("rm", "c", "-N", "acme", "--all", "--erase")[1] == "c: 1 erased, 0 documents left.\n"
+    assert run("rm", "c", "--all", "a")[0] == 2
+    assert run("rm", "c", "-N", "zoo", "--all")[0] == 0 and run("rm", "c", "-N", "zoo", "--all")[0] == 1
+    assert json.loads(run("info", "c", "--json")[1])["namespaces"] == {"": 3}
+
+
+@pytest.mark.parametrize("written", ["NaN", "nan", "-Infinity", "[1, NaN]", "inf"])
+def test_a_number_that_is_none_is_refused(run: Run, written: str) -> None:
+    code, _, err = run("update", "c", "a", "--set", f"year={written}")
+    assert code == 2 and "is no value of metadata" in err and "--unset year" in err
+    assert run("update", "c", "a", "--set", 'year="NaN"')[0] == 0
+    assert json.loads(run("list", "c", "-w", "_id = 'a'", "--json")[1])["metadata"]["year"] == "NaN"

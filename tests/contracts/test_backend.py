@@ -54,7 +54,7 @@ def test_a_backend_has_every_method_with_the_parameters_of_the_contract(name: st
                 kept = inspect.signature(getattr(type(getattr(backend, topic)), method)).parameters
                 wanted = inspect.signature(promised).parameters
                 assert [(p.name, p.default) for p in kept.values()] == [(p.name, p.default) for p in wanted.values()]
-    assert len(topics) == 15
+    assert len(topics) == 16
     backend.close()
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.contracts.backends import TEXTS, backend, filled, folder, numbers
+from tests.contracts.backends import TEXTS, add, backend, filled, folder, numbers
 
 from codomain.items import Media
 from codomain.store.backend import Backend
-from codomain.store.backend.values import StoredChunk, StoredDocument
+from codomain.store.backend.values import Fetched, StoredChunk, StoredDocument
 from codomain.store.filters.where import parse_where
 
 __all__ = ["backend", "filled", "folder"]  # fixtures
@@ -187,3 +187,59 @@ def test_media_come_back_in_their_order(filled: Backend) -> None:
     found = filled.media.of([*number.values()])
     assert [*found] == [number["a"]] and [medium.data.max() for medium in found[number["a"]]] == [2, 1]
     assert filled.media.digests() == {number["a"]: [two.digest, one.digest]}
+
+
+# --- namespaces -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_namespace_sees_its_own_alone(filled: Backend) -> None:
+    acme = filled.within("acme")
+    with filled.writing():
+        add(acme, acme.sources.enter(["x.txt"])["x.txt"], "ab")
+        acme.exclusions.exclude([acme.documents.known(["b"])["b"][0]])
+        acme.fields.change([(acme.documents.known(["a"])["a"][0], '{"m": 3}', "other")])
+        if filled.journal.version() is None:
+            filled.migrate()
+        acme.journal.enter({acme.documents.known(["a"])["a"][0]: True}, "fox", None, None)
+        acme.sources.set_complete("x.txt", 1, 2, "stamp")
+    default, nobody = filled.within(""), filled.within("nobody")
+    assert (filled.namespaces.any(), filled.namespaces.counts()) == (True, {"": 3, "acme": 2})
+    assert [one.documents.count() for one in (filled, default, acme, nobody)] == [5, 3, 2, 0]
+    assert (default.namespace, acme.namespace, filled.namespace) == ("", "acme", None)
+    own, others = acme.documents.known([*"abc"]), default.documents.known([*"abc"])
+    assert ({*own}, {*others}) == ({*"ab"}, {*"abc"}) and own["a"][0] != others["a"][0]
+    assert [filled.documents.namespace(number) for number in (own["a"][0], others["a"][0])] == ["acme", ""]
+    assert [d.metadata for d in acme.documents.export(None)] == ['{"m": 3}', '{"n": 2, "tags": ["sea"]}']
+    assert [d.key for d in default.documents.all()] == [*"abc"] and nobody.documents.get("a") is None
+    assert [{*acme.documents.contents(["a"])}, {*nobody.documents.contents(["a"])}] == [{"a"}, set()]
+    where = parse_where("n >= 1")
+    assert [len(one.documents.matching(where)) for one in (default, acme, nobody)] == [2, 1, 0]
+    assert [one.documents.count(where) for one in (default, acme, nobody)] == [2, 1, 0]
+    assert [one.rows.inside().tolist() for one in (default, acme, nobody)] == [[*range(6)], [6, 7, 8, 9], []]
+    assert acme.rows.inside(8).tolist() == [8, 9]
+    assert [key for _, key in acme.rows.document_keys()] == [*"aabb"]
+    assert [one.fields.names() for one in (default, acme)] == [["n", "tags"], ["m", "n", "tags"]]
+    assert [one.fields.any("m") for one in (default, acme, nobody)] == [False, True, False]
+    assert [one.fields.facets("n", None) for one in (default, acme)] == [[(1, 1), (2, 1)], [(2, 1)]]
+    assert [len(one.fields.chunks_where(None)) for one in (default, acme)] == [6, 4]
+    assert [len(one.fields.rows_by_document(99)) for one in (filled, default, acme)] == [10, 6, 4]
+    assert [{path for _, path in one.sources.paths()} for one in (default, acme)] == [{"x.txt", "y.txt"}, {"x.txt"}]
+    assert [one.sources.count() for one in (filled, default, acme)] == [3, 2, 1]
+    assert [*acme.sources.complete()] == ["x.txt"] and default.sources.complete() == {}
+    acme.sources.forget(["x.txt"])
+    assert acme.sources.complete() == {}
+    assert (acme.exclusions.all(), default.exclusions.all()) == ({"b": "x.txt"}, {})
+    assert [len([*one.journal.entries()]) for one in (filled, default, acme)] == [1, 0, 1]
+    with filled.writing():
+        assert (default.journal.strike(None), acme.journal.strike(None)) == (0, 1)
+        default.exclusions.remove(["b"])
+        assert acme.exclusions.all() == {"b": "x.txt"}
+        acme.sources.set_fetched({"x.txt": Fetched("map", "e", "c", "html", "")})
+        acme.sources.set_complete("x.txt", 1, 2, "stamp")
+        acme.sources.set_fetched({"x.txt": Fetched("map", "e", "c", "html", "")})
+        assert default.sources.fetched() == {}
+        assert acme.sources.fetched() == {"x.txt": Fetched("map", "e", "c", "html", "", True)}
+        acme.sources.set_complete("x.txt", 1, 2, "another")
+        assert not acme.sources.fetched()["x.txt"].current
+        filled.namespaces.forget("acme")
+    assert acme.documents.count() == 0

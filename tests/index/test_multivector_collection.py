@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import zlib
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,38 +9,7 @@ import numpy as np
 import pytest
 
 import codomain as cd
-from codomain.arrays import Ragged
-from codomain.progress import Progress
-from codomain.registry import stage
-from codomain.stage import Stage
-
-
-@stage("hashed_words", modalities=["text"], gives="multi")
-class HashedWords(Stage):
-    """A random unit vector for each word: MaxSim counts the words of the query that a document holds."""
-
-    def __init__(self, dim: int = 48) -> None:
-        self.dim = dim
-
-    @property
-    def fingerprint(self) -> str:
-        return hashlib.sha256(f"hashed_words {self.dim}".encode()).hexdigest()
-
-    def output_dim(self, dim: int | None) -> int:
-        return self.dim
-
-    def encode_documents(self, texts: Sequence[str], progress: Progress | None = None) -> Ragged:
-        words = [text.lower().split() for text in texts]
-        values = [self._vector(word) for text in words for word in text]
-        offsets = np.concatenate([[0], np.cumsum([len(text) for text in words])]).astype(np.int64)
-        return Ragged(np.array(values, np.float32).reshape(-1, self.dim), offsets)
-
-    encode_queries = encode_documents
-
-    def _vector(self, word: str) -> np.ndarray:
-        vector = np.random.default_rng(zlib.crc32(word.encode())).standard_normal(self.dim)
-        return vector / np.linalg.norm(vector)
-
+from codomain.registry import stage_class
 
 PIPELINES = [
     "hashed_words() >> multivector()",
@@ -90,7 +56,7 @@ def test_each_document_finds_itself_whatever_happened_to_the_collection(
 
 @pytest.mark.parametrize("pipe", PIPELINES[:1])
 def test_scores_count_the_words_in_common(tmp_path: Path, texts: list[str], pipe: str) -> None:
-    encoder = HashedWords(dim=48)
+    encoder: Any = stage_class("hashed_words")(dim=48)
     with cd.create(tmp_path / "c", pipe) as collection:
         collection.add(items(texts))
         collection.reindex()

@@ -64,6 +64,8 @@ CALLS: dict[str, Callable[[Collection], Any]] = {
     "update_where": lambda c: c.update_where("n = 1", {"m": 2}),
     "erase": lambda c: c.erase("nobody"),
     "delete": lambda c: c.delete(["a"]),
+    "namespaces": lambda c: c.namespaces(),
+    "delete_namespace": lambda c: c.delete_namespace("acme"),
     "delete_where": lambda c: c.delete_where("n = 1"),
 }
 """All that is asked of an open collection in its own thread, in an order in which every call succeeds."""
@@ -74,7 +76,7 @@ BACKGROUND: dict[str, Callable[[Collection], Any]] = {
 }
 """What works with a connection of its own."""
 
-_PLUMBING = {"close", "check_open", "held", "snapshot", "writing", "refresh", "fit_if_ready"}
+_PLUMBING = {"close", "check_open", "held", "snapshot", "writing", "refresh", "fit_if_ready", "namespace"}
 
 
 @pytest.fixture(scope="module")

@@ -51,6 +51,21 @@ def test_it_takes_documents_and_survives_compaction(earlier):
         assert collection.search("astrolabe", k=1, where="n = 7 or not (n = 7)") is not None
 
 
+def test_it_takes_a_namespace(earlier):
+    folder, told = earlier
+    with cd.open(folder) as collection:
+        before = {query: collection.search(query, k=5) for query in told["hits"]}
+        ids = collection.ids()
+        collection.add([{"id": ids[0], "text": "an astrolabe"}], namespace="acme")
+        assert collection.namespaces() == {"": told["documents"], "acme": 1}
+        assert [hit.text for hit in collection.search("astrolabe", namespace="acme")] == ["an astrolabe"]
+        for query, hits in before.items():  # one more document weighs words a little otherwise
+            again = collection.search(query, k=5)
+            assert [hit.score for hit in again] == pytest.approx([hit.score for hit in hits], abs=2e-2)
+            assert {hit.id for hit in again} <= {*ids} and "an astrolabe" not in {hit.text for hit in again}
+        assert collection.ids() == ids and collection.verify() == []
+
+
 def test_an_upgrade_that_was_begun_can_be_finished_or_taken_back(tmp_path):
     pytest.importorskip("numba")
     for way in ("continue_upgrade", "rollback"):

@@ -9,6 +9,7 @@ import pytest
 
 import codomain as cd
 from codomain.errors import InputError
+from codomain.store.exchange.export import documents as exported
 
 WORDS = ["amber", "bridge", "candle", "dragon", "ember", "forest", "garden", "harbor", "island", "jungle"]
 
@@ -352,3 +353,39 @@ def test_a_document_has_one_fused_score_whatever_the_filter(tmp_path, method):
             least = sorted(whole.values())[40]
             kept = c.search("word amber bridge", k=60, where=where, min_score=least)
             assert {h.id for h in kept} == {h.id for h in hits if whole[h.id] >= least - 1e-6}
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda c: c.delete_where("yaer > 1"),
+        lambda c: c.erase(c.ids("yaer > 1")),
+        lambda c: c.update_where("yaer > 1", {"x": 1}),
+        lambda c: c.to_arrow("yaer > 1"),
+        lambda c: c.to_pandas("yaer > 1"),
+        lambda c: c.to_polars("yaer > 1"),
+        lambda c: c.chunks_where("yaer > 1"),
+        lambda c: list(exported(c, "yaer > 1")),
+        lambda c: list(exported(c, "yaer > 1", all_namespaces=True)),
+        lambda c: c.search("fox", where="yaer > 1"),
+        lambda c: c.count("yaer > 1"),
+    ],
+)
+def test_a_field_that_no_document_has_is_named_by_whoever_takes_a_filter(tmp_path, caplog, ask) -> None:
+    with cd.create(tmp_path / "c", "hashed(8) >> flat()") as c:
+        c.add([{"id": "a", "text": "fox", "metadata": {"year": 2}}])
+        ask(c)
+        assert [r.getMessage() for r in caplog.records] == ["no document has `yaer`; did you mean `year`?"]
+        caplog.clear()
+        c.update_where("year > 1", {"new": 1})
+        assert (c.delete_where("year > 1"), caplog.records) == (1, [])
+
+
+@pytest.mark.parametrize("value", [float("nan"), np.float32("nan"), float("inf")])
+def test_a_number_that_is_none_is_no_value_of_an_update(tmp_path, value) -> None:
+    with cd.create(tmp_path / "c", "hashed(8) >> flat()") as c:
+        c.add([{"id": "a", "text": "fox", "metadata": {"n": 1}}])
+        for change in (lambda: c.update("a", {"n": value}), lambda: c.update_where("n = 1", {"n": value})):
+            with pytest.raises(cd.CodomainError, match="cannot be stored"):
+                change()
+        assert c.get("a")["metadata"] == {"n": 1}

@@ -170,3 +170,24 @@ def test_like_several_documents_is_their_weighted_mean_where_lengths_count(tmp_p
             others = [i for i in range(len(places)) if i not in weights]
             nearest = min(others, key=lambda i: float(np.sum((places[i] - middle) ** 2)))
             assert c.search(like=weights, k=1)[0].id == str(nearest)
+
+
+@pytest.mark.parametrize("metric", ["cosine", "ip", "l2"])
+def test_vectors_of_zeros_are_counted_and_answer_where_they_are_points(tmp_path: Path, metric: str) -> None:
+    with cd.create(tmp_path / "c", f"vectors(2, metric={metric!r})") as c:
+        c.add({"id": i, "vector": vector} for i, vector in enumerate([[0, 0], [1, 0], [0, 3], [0, 0]]))
+        assert [branch["empty"] for branch in c.info()["unread"]["branches"].values()] == [2]
+        (note,) = c.notes()
+        assert note.startswith("2 of 4 chunks have a vector of zeros, ")
+        if metric == "l2":
+            assert note.endswith("which is a point like others.")
+            assert [(hit.id, hit.score) for hit in c.search(like=0)] == [("3", 0), ("1", -1), ("2", -9)]
+        else:
+            assert note.endswith("which points nowhere: its scores are 0.")
+            with pytest.raises(InputError, match="the document '0' has a vector of zeros"):
+                c.search(like=0)
+        assert [hit.id for hit in c.search(like={0: 1, 1: 1}, k=1)]
+        with pytest.raises(InputError, match="cancel out"):
+            c.add([{"id": "again", "vector": [1, 0]}])
+            c.search(like={1: 1, "again": -1})
+        assert c.verify() == []

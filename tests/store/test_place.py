@@ -18,6 +18,7 @@ from codomain.errors import CodomainError, StoreError
 from codomain.store import Collection
 from codomain.store.backend.errors import DiskFull
 from codomain.store.sqlite.place import RESERVE, RESERVED_BYTES
+from codomain.store.sqlite.schema import FORMAT
 
 PIPE = "fuse(hashed(64) >> flat(), bm25())"
 WRITES: dict[str, Callable[[Collection], Any]] = {
@@ -93,7 +94,7 @@ def test_a_block_is_compared_with_its_checksum_when_it_is_first_read(tmp_path: P
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("format", "6"), ("format", "999999999999999999999"), ("format", "x"), ("format", ""), ("format", "3.0"), ("format", None),
+        ("format", str(FORMAT + 1)), ("format", "999999999999999999999"), ("format", "x"), ("format", ""), ("format", "3.0"), ("format", None),
         ("pipeline", "later()"), ("pipeline", "static("), ("pipeline", None),
         ("settings", "{"), ("settings", "[]"), ("settings", "3"), ("settings", '{"later": 1}'), ("settings", '{"chunk_size": "x"}'),
         ("settings", '{"chunk_size": -1, "overlap": 0, "situate": 0}'), ("settings", None),

@@ -204,6 +204,22 @@ def test_an_upgrade_can_cut_first(tmp_path, recwarn):
     assert max(len(chunk.split()) for chunk in chunks(collection)) <= 20 and collection.notes() == []
 
 
+def test_documents_of_every_namespace_are_cut_again_each_in_its_own(tmp_path, recwarn):
+    collection = made(tmp_path, "windowed(40) >> flat()")
+    names = ["", "acme", "zoo"]
+    for seed, name in enumerate(names):
+        collection.add([{"id": str(i), "text": words(10 * i, seed * 10 + i)} for i in range(1, 9)], namespace=name)
+    before = {name: [*collection.documents(namespace=name)] for name in names}
+    collection.upgrade("windowed(20)", mode="reembed")
+    collection.continue_upgrade()
+    assert collection.rechunk() == 3 * len([i for i in range(1, 9) if 10 * i > 20])
+    assert collection.rechunk() == 0 and collection.notes() == [] == collection.verify()
+    for name in names:
+        assert max(len(text.split()) for text in chunks(collection.namespace(name))) <= 20
+        key = {d["id"]: d for d in collection.documents(namespace=name)}
+        assert [key[d["id"]] for d in before[name]] == before[name]
+
+
 def test_what_is_cut_again_keeps_its_feedback_source_and_metadata(tmp_path):
     collection = made(tmp_path, window=40)
     (tmp_path / "a.txt").write_text(words(60))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from codomain.cli.namespaces import InNamespace, inside
 from codomain.cli.terminal import json_line
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ def classify(
     keep_all: Annotated[
         bool, typer.Option("--keep-all", help="Keep classes that the collection seems to have nothing of.")
     ] = False,
+    namespace: InNamespace = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON: the sums, and every document.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print id, label and confidence of every document.")] = False,
 ) -> None:
@@ -50,7 +52,8 @@ def classify(
     if examples is not None and gold is not None:
         raise InputError("--examples is judged by its own field: leave --gold out.")
     classes = None if labels is None else read_labels(labels)
-    with cd.open(name) as collection:
+    with cd.open(name) as opened:
+        collection = inside(opened, namespace)
         if examples is not None:
             found = label_by_examples(collection, examples, k, where)
         else:

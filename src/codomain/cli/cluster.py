@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from codomain.cli.namespaces import InNamespace, inside
 from codomain.cli.terminal import json_line, shown
 
 
@@ -22,6 +23,7 @@ def cluster(
     field: Annotated[
         str | None, typer.Option("--set", help="Write the name of its group into this field of each document.")
     ] = None,
+    namespace: InNamespace = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line and group.")] = False,
 ) -> None:
     """Group documents by their vectors and name each group by the words that tell it from the others."""
@@ -29,7 +31,8 @@ def cluster(
     import codomain as cd
     from codomain.measure.tasks.topics import topics_of
 
-    with cd.open(name) as collection:
+    with cd.open(name) as opened:
+        collection = inside(opened, namespace)
         found = topics_of(collection, groups, smallest, where)
         for topic in found.topics:
             if as_json:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from codomain.cli.namespaces import InNamespace, inside
 from codomain.cli.terminal import json_line, shown
 
 
@@ -23,6 +24,7 @@ def dedupe(
     ] = "first",
     where: Annotated[str | None, typer.Option("--where", "-w", help="Only what a filter matches.")] = None,
     remove: Annotated[bool, typer.Option("--remove", help="Delete all of a group but the one that is kept.")] = False,
+    namespace: InNamespace = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line and group.")] = False,
 ) -> None:
     """Name the documents that say nearly the same; with --remove delete all but one of each group."""
@@ -31,7 +33,8 @@ def dedupe(
     from codomain.cli.progress import bars
     from codomain.measure.tasks.duplicates import near_duplicates
 
-    with cd.open(name) as collection:
+    with cd.open(name) as opened:
+        collection = inside(opened, namespace)
         with bars(as_json) as progress:
             found = near_duplicates(collection, by, threshold, keep, where, progress)
         for group in found.groups:

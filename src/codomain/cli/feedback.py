@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from codomain.cli.namespaces import InNamespace, inside
 from codomain.cli.terminal import json_line, shown
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ def feedback(
     ] = None,
     forget_all: Annotated[bool, typer.Option("--forget-all", help="Take back the whole journal.")] = False,
     replay: Annotated[bool, typer.Option("--replay", help="Recompute the corrected vectors from the journal.")] = False,
+    namespace: InNamespace = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the journal as JSON lines.")] = False,
 ) -> None:
     """Move documents towards queries that they were right for, away from others; with NAME alone, show the journal."""
@@ -44,7 +46,8 @@ def feedback(
         raise InputError("give one of --query with --good or --bad, --from, --forget, --forget-all and --replay.")
     if given and query is None:
         raise InputError("feedback needs --query.")
-    with cd.open(name) as collection:
+    with cd.open(name) as opened:
+        collection = inside(opened, namespace)
         if query is not None:
             entries = collection.feedback(query, good or (), bad or ())
             told = f"{len(entries)} entered, {_waits(collection)}"
@@ -53,7 +56,7 @@ def feedback(
         elif forget or forget_all:
             told = f"{collection.forget_feedback(forget or None)} taken back"
         elif replay:
-            told = f"{collection.replay_feedback()} updates made again"
+            told = f"{opened.replay_feedback()} updates made again"
         else:
             _show(collection.feedback_journal(), as_json)
             return
@@ -72,7 +75,8 @@ def _enter(collection: Collection, source: Path) -> str:
         if entry["query"] is None or collection.get(entry["id"]) is None:
             left_out += 1
             continue
-        collection.feedback(entry["query"], **{"good" if entry["liked"] else "bad": [entry["id"]]})
+        good, bad = ([entry["id"]], ()) if entry["liked"] else ((), [entry["id"]])
+        collection.feedback(entry["query"], good, bad)
         count += 1
     return f"{count} entered, {left_out} left out"
 

@@ -89,6 +89,9 @@ def index(
     no_reindex: Annotated[
         bool, typer.Option("--no-reindex", help="Leave the indexes; new rows are searched exactly.")
     ] = False,
+    namespace: Annotated[
+        str | None, typer.Option("--namespace", "-N", help="Into this namespace, not the default one.", metavar="NAME")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
 ) -> None:
     """Read documents into a collection: new and changed ones are encoded, vanished ones removed, the rest left alone.
@@ -110,26 +113,35 @@ def index(
         return Selection(include or (), exclude or (), hidden, not no_gitignore)
 
     with open_or_create(into, paths, pipeline, chosen, fields | {"skip_bad": skip_bad}) as collection:
+        inside = collection.namespace(namespace)
         if watch:
             _watch(
-                collection, paths, into, selection, no_reindex, as_json, fields | {"skip_bad": skip_bad, "force": force}
+                collection,
+                inside,
+                paths,
+                into,
+                selection,
+                no_reindex,
+                as_json,
+                fields | {"skip_bad": skip_bad, "force": force},
             )
             return
         fields |= {"query": sql, "delay": delay}
         with bars(as_json, bytes=("indexing",)) as progress:
             report = index_files(
-                collection, paths, progress=progress, skip_bad=skip_bad, selection=selection(), force=force, **fields
+                inside, paths, progress=progress, skip_bad=skip_bad, selection=selection(), force=force, **fields
             )
         notes = collection.notes()
         if not no_reindex:
             collection.reindex()
-        _show(report, into, len(collection), time.perf_counter() - started, as_json, notes)
+        _show(report, into, len(inside), time.perf_counter() - started, as_json, notes)
     if report.faults and not skip_bad:
         raise typer.Exit(3)
 
 
 def _watch(
     collection: Collection,
+    inside: Collection,
     paths: list[str],
     into: Path,
     selection: Any,
@@ -140,11 +152,11 @@ def _watch(
     from codomain.store.sources.watch import watch_files
 
     started = time.perf_counter()
-    for report in watch_files(collection, paths, selection=selection, **options):
+    for report in watch_files(inside, paths, selection=selection, **options):
         notes = collection.notes()
         if not no_reindex:
             collection.reindex()
-        _show(report, into, len(collection), time.perf_counter() - started, as_json, notes)
+        _show(report, into, len(inside), time.perf_counter() - started, as_json, notes)
         started = time.perf_counter()
 
 
@@ -165,6 +177,7 @@ def _show(report: IndexReport, into: Path, documents: int, seconds: float, as_js
             "excluded": report.excluded,
             "ignored": report.ignored,
             "not_chosen": report.not_chosen,
+            "left_sitemap": len(report.left_sitemap),
             "gone_elsewhere": len(report.gone_elsewhere),
             "chunks": added.chunks,
             "bytes": report.bytes,
@@ -225,6 +238,12 @@ def _show_notes(report: IndexReport) -> None:
         typer.echo(f"note: {report.not_chosen} files are left out by --include and --exclude.", err=True)
     if report.excluded:
         typer.echo(f"note: {report.excluded} documents stay deleted; codomain rm --undo brings them back.", err=True)
+    if report.left_sitemap:
+        typer.echo(
+            f"note: {len(report.left_sitemap)} pages are not in their sitemap any more, and were removed: "
+            f"{shown(report.left_sitemap[0])}{', ...' if len(report.left_sitemap) > 1 else ''}.",
+            err=True,
+        )
     if report.gone_elsewhere:
         typer.echo(
             f"note: {len(report.gone_elsewhere)} files are gone, their documents are not: {report.gone_elsewhere[0]}"

@@ -9,6 +9,9 @@ import typer
 
 from codomain.cli.terminal import json_line, shown
 
+_SPACES = 20
+"""Namespaces that are named."""
+
 
 def info(
     name: Annotated[Path, typer.Argument(help="The collection.", metavar="NAME")],
@@ -24,9 +27,14 @@ def info(
     if as_json:
         typer.echo(json_line(facts))
         return
+    names = facts["namespaces"]
     settings = ", ".join(f"{key} {value}" for key, value in facts["settings"].items() if value is not None)
     typer.echo(f"pipeline   {shown(facts['pipeline'])}")
     typer.echo(f"documents  {facts['documents']:,} in {facts['chunks']:,} chunks from {facts['sources']:,} files")
+    if set(names) - {""}:
+        told = [f"{shown(space) or 'the default one'} {number:,}" for space, number in names.items()]
+        more = f", and {len(told) - _SPACES:,} more" if len(told) > _SPACES else ""
+        typer.echo(f"namespaces {', '.join(told[:_SPACES])}{more}")
     typer.echo(f"deleted    {facts['deleted_rows']:,} rows (codomain compact frees their space)")
     typer.echo(f"settings   {settings}")
     for encoder, tokens in (facts["unread"]["windows"] or {}).items():

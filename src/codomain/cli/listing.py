@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from codomain.cli.namespaces import InNamespace, inside
 from codomain.cli.terminal import json_line, shown
 
 Name = Annotated[Path, typer.Argument(help="The collection.", metavar="NAME")]
@@ -22,6 +23,7 @@ def list_(
     ] = None,
     offset: Annotated[int, typer.Option("--offset", help="Leave out so many of the first.")] = 0,
     limit: Annotated[int, typer.Option("--limit", "-n", help="How many at most; 0: all.")] = 20,
+    namespace: InNamespace = None,
     as_json: AsJson = False,
 ) -> None:
     """List documents, in the order of adding or of a field."""
@@ -30,7 +32,7 @@ def list_(
 
     found = False
     with cd.open(name) as collection:
-        for document in collection.documents(where, sort=sort, offset=offset, limit=limit or None):
+        for document in inside(collection, namespace).documents(where, sort=sort, offset=offset, limit=limit or None):
             found = True
             if as_json:
                 typer.echo(json_line(document))
@@ -41,12 +43,12 @@ def list_(
         raise typer.Exit(1)
 
 
-def count(name: Name, where: Filter = None) -> None:
+def count(name: Name, where: Filter = None, namespace: InNamespace = None) -> None:
     """Count documents, all or those that a filter matches."""
     import codomain as cd
 
     with cd.open(name) as collection:
-        typer.echo(collection.count(where))
+        typer.echo(inside(collection, namespace).count(where))
 
 
 def facets(
@@ -54,6 +56,7 @@ def facets(
     field: Annotated[str, typer.Argument(help="A field of the metadata, or _source.", metavar="FIELD")],
     where: Filter = None,
     limit: Annotated[int, typer.Option("--limit", "-n", help="How many values at most; 0: all.")] = 20,
+    namespace: InNamespace = None,
     as_json: AsJson = False,
 ) -> None:
     """Count documents by the values of a field, the most frequent first; the members of a list count each."""
@@ -62,7 +65,7 @@ def facets(
     import codomain as cd
 
     with cd.open(name) as collection:
-        counted: list[tuple[Any, int]] = collection.facets(field, where)
+        counted: list[tuple[Any, int]] = inside(collection, namespace).facets(field, where)
     for value, number in counted[: limit or None]:
         line = json_line({"value": value, "documents": number})
         plain = value if isinstance(value, str) else json.dumps(value)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from codomain.cli.namespaces import InNamespace, inside
 from codomain.cli.terminal import shown
 
 
@@ -14,6 +15,10 @@ def rm(
     name: Annotated[Path, typer.Argument(help="The collection.", metavar="NAME")],
     ids: Annotated[list[str] | None, typer.Argument(help="Ids of documents.", metavar="ID...")] = None,
     where: Annotated[str | None, typer.Option("--where", "-w", help="Delete all that a filter matches.")] = None,
+    namespace: InNamespace = None,
+    all_: Annotated[
+        bool, typer.Option("--all", help="Delete all documents of the namespace, and what is remembered of its files.")
+    ] = False,
     undo: Annotated[
         bool, typer.Option("--undo", help="Let the next index bring back deleted documents: these, or all.")
     ] = False,
@@ -32,11 +37,12 @@ def rm(
     from codomain.store.sources.exclusions import excluded as deleted
     from codomain.store.sources.exclusions import take_back
 
-    if sum([bool(ids) and not undo, where is not None, undo, gone, excluded]) != 1:
-        raise cd.CodomainError("rm needs either ids or --where, or one of --undo, --gone and --list.")
+    if sum([bool(ids) and not undo, where is not None, all_, undo, gone, excluded]) != 1:
+        raise cd.CodomainError("rm needs either ids, --where or --all, or one of --undo, --gone and --list.")
     if erase and (undo or gone or excluded):
-        raise cd.CodomainError("--erase goes with ids or --where.")
-    with cd.open(name) as collection:
+        raise cd.CodomainError("--erase goes with ids, --where or --all.")
+    with cd.open(name) as opened:
+        collection = inside(opened, namespace)
         if excluded:
             for key in sorted(deleted(collection)):
                 typer.echo(shown(key))
@@ -50,7 +56,9 @@ def rm(
             count = remove_gone(collection)
             typer.echo(f"{name}: {count} documents of files that are gone deleted, {len(collection)} documents left.")
         else:
-            if erase:
+            if all_:
+                count = opened.delete_namespace(namespace, erase=erase)
+            elif erase:
                 count = collection.erase(ids if ids else collection.ids(where or ""))
             else:
                 count = collection.delete(ids) if ids else collection.delete_where(where or "")

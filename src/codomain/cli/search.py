@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
+from codomain.cli.namespaces import InNamespace, inside
 from codomain.cli.terminal import json_line, shown
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ def search(
     typos: Annotated[
         bool, typer.Option("--typos", help="A word that no document holds stands for those one letter away, too.")
     ] = False,
+    namespace: InNamespace = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line and hit.")] = False,
 ) -> None:
     """Search a collection by meaning and by words."""
@@ -62,7 +64,8 @@ def search(
     if not "".join(queries).strip():
         raise cd.CodomainError("the query is empty.")
     found = False
-    with cd.open(name) as collection:
+    with cd.open(name) as opened:
+        collection = inside(opened, namespace)
         with collect() as report:
             answers = collection.search_many(
                 queries,

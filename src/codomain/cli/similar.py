@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from codomain.cli.namespaces import InNamespace, inside
+
 
 def similar(
     name: Annotated[Path, typer.Argument(help="The collection.", metavar="NAME")],
@@ -20,6 +22,7 @@ def similar(
     ] = None,
     k: Annotated[int, typer.Option("--top", "-k", help="How many documents.")] = 10,
     where: Annotated[str | None, typer.Option("--where", "-w", help="Only what a filter matches.")] = None,
+    namespace: InNamespace = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line and hit.")] = False,
 ) -> None:
     """Find documents like one or several others, by their vectors; the others themselves are left out."""
@@ -30,7 +33,8 @@ def similar(
     ids = [clean(id) for id in ids]
     if weights and len(weights) != len(ids):
         raise cd.CodomainError(f"there are {len(ids)} ids and {len(weights)} weights: give one --weight for each.")
-    with cd.open(name) as collection:
+    with cd.open(name) as opened:
+        collection = inside(opened, namespace)
         hits = collection.search(like=dict(zip(ids, weights or [1.0] * len(ids), strict=True)), k=k, where=where)
         if as_json:
             print_json(hits)

@@ -7,6 +7,11 @@ from typing import Annotated, Any
 
 import typer
 
+from codomain.cli.namespaces import InNamespace, inside
+
+_NO_NUMBERS = {"nan", "-nan", "+nan", "inf", "-inf", "+inf", "infinity", "-infinity", "+infinity"}
+"""What is written for a number that is none."""
+
 
 def update(
     name: Annotated[Path, typer.Argument(help="The collection.", metavar="NAME")],
@@ -17,6 +22,7 @@ def update(
         typer.Option("--set", help="FIELD=VALUE; the value is JSON, or else a text.", metavar="FIELD=VALUE"),
     ] = None,
     removed: Annotated[list[str] | None, typer.Option("--unset", help="Remove a field.", metavar="FIELD")] = None,
+    namespace: InNamespace = None,
     text: Annotated[str | None, typer.Option("--text", help="Another text for one document, which is encoded.")] = None,
     title: Annotated[str | None, typer.Option("--title", help="Another title for one document.")] = None,
 ) -> None:
@@ -32,7 +38,8 @@ def update(
         raise cd.CodomainError("update needs something to change: --set, --unset, --text or --title.")
     if contents and (where is not None or len(ids or []) != 1):
         raise cd.CodomainError("--text and --title change one document, by its id.")
-    with cd.open(name) as collection:
+    with cd.open(name) as opened:
+        collection = inside(opened, namespace)
         if where is not None:
             changed = collection.update_where(where, changes)
         else:
@@ -55,8 +62,15 @@ def _changes(assignments: list[str]) -> dict[str, Any]:
         field, sign, written = assignment.partition("=")
         if not sign or not field:
             raise InputError(f"--set {assignment} is not of the form FIELD=VALUE.")
+        odd: list[str] = []
         try:
-            changes[field] = json.loads(written, parse_constant=lambda name: name)
+            changes[field] = json.loads(written, parse_constant=odd.append)
         except ValueError:
+            odd.clear()
             changes[field] = written
+        if odd or written.strip().lower() in _NO_NUMBERS:
+            raise InputError(
+                f"--set {assignment}: {odd[0] if odd else written.strip()} is no value of metadata; --unset {field} removes the field, "
+                f"and '{field}=\"{odd[0] if odd else written.strip()}\"' sets the text."
+            )
     return changes

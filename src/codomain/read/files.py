@@ -159,7 +159,8 @@ class SourceFile:
 
     A file that is not `regular`, such as a pipe, can be read once only and has no hash. `delimiter` and `encoding` are
     those of a table and a text that the user has named, `query` is what a database is asked. What was fetched from elsewhere has the `name` that it has there;
-    `live` says that it is asked anew each time.
+    `live` says that it is asked anew each time, `etag` and `changed` are what a web server said of a page's version, and
+    `unchanged` that it did not send it again.
     """
 
     path: str
@@ -173,6 +174,9 @@ class SourceFile:
     name: str = ""
     live: bool = False
     query: str = ""
+    etag: str = ""
+    changed: str = ""
+    unchanged: bool = False
 
     @property
     def label(self) -> str:

@@ -9,7 +9,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from email.utils import parsedate_to_datetime
 from http.client import HTTPException
 from typing import Any, NamedTuple
@@ -61,20 +61,42 @@ class _Answer(NamedTuple):
     kind: str
     charset: str
     changed: str
+    etag: str = ""
+
+
+class _NotModified(Exception):
+    """The server says that a page is as it was (304)."""
+
+
+Known = Callable[[str], tuple[str, str] | None]
+"""ETag and time that a page had when it was read, as its server gave them; None where it has to be sent."""
 
 
 class Gone(InputError):
     """A page that its server says is not there (404 or 410)."""
 
 
-def pages(url: str, *, delay: float | None = None, on_bad: OnFault | None = None) -> Iterator[SourceFile]:
+def pages(
+    url: str,
+    *,
+    delay: float | None = None,
+    on_bad: OnFault | None = None,
+    known: Known | None = None,
+    on_listed: Callable[[set[str]], None] | None = None,
+) -> Iterator[SourceFile]:
     """The page at an address, or those that the sitemap there lists; links are not followed.
+
+    A page that is `known` is sent only if it has changed. `on_listed` is told what a sitemap and those in it list, unless a part of it
+    could not be read.
 
     Raises InputError for an address that cannot be fetched; of a sitemap's pages such are passed to `on_bad`.
     """
     with tempfile.TemporaryDirectory(prefix="codomain-") as folder:
         visitor = _Visitor(delay)
-        for address, answer, root in _answers(url, visitor, on_bad):
+        for address, answer, root in _answers(url, visitor, on_bad, known, on_listed):
+            if isinstance(answer, _NotModified):
+                yield SourceFile("", "html", 0, 0, root, name=address, unchanged=True)
+                continue
             if answer is None:
                 yield SourceFile("", "html", -1, 0, root, name=address)
                 continue
@@ -91,6 +113,8 @@ def pages(url: str, *, delay: float | None = None, on_bad: OnFault | None = None
                 root,
                 encoding=answer.charset if kind != "json" else "",
                 name=address,
+                etag=answer.etag,
+                changed=answer.changed,
             )
 
 
@@ -102,10 +126,20 @@ def _changed(answer: _Answer) -> int:
         return int.from_bytes(hashlib.blake2b(answer.body, digest_size=7).digest(), "big")
 
 
-def _answers(url: str, visitor: _Visitor, on_bad: OnFault | None) -> Iterator[tuple[str, _Answer | None, str | None]]:
+def _answers(
+    url: str,
+    visitor: _Visitor,
+    on_bad: OnFault | None,
+    known: Known | None,
+    on_listed: Callable[[set[str]], None] | None,
+) -> Iterator[tuple[str, _Answer | _NotModified | None, str | None]]:
     """Each page's address, what came, and the sitemap that named it; None for one that is gone."""
+    known = known or (lambda _: None)
     try:
-        first = visitor.fetch(url)
+        first = visitor.fetch(url, known(url))
+    except _NotModified as same:
+        yield url, same, None
+        return
     except Gone:
         yield url, None, None
         return
@@ -119,6 +153,7 @@ def _answers(url: str, visitor: _Visitor, on_bad: OnFault | None) -> Iterator[tu
     is_map = set(listed.sitemaps)
     seen: set[str] = set()
     fetched = 0
+    whole = True
 
     def report(address: str, reason: str) -> None:
         if on_bad:
@@ -137,21 +172,29 @@ def _answers(url: str, visitor: _Visitor, on_bad: OnFault | None) -> Iterator[tu
             return
         fetched += 1
         try:
-            answer = visitor.fetch(address)
+            answer = visitor.fetch(address, None if address in is_map else known(address))
+        except _NotModified as same:
+            yield address, same, url
+            continue
         except Gone:
+            whole = whole and address not in is_map
             yield address, None, url
             continue
         except InputError as error:
+            whole = whole and address not in is_map
             report(address, str(error).removeprefix(address).strip().rstrip("."))
             continue
         inner = _sitemap(answer) if address in is_map else None
         if inner is None:
             yield address, answer, url
         elif depth >= _NESTED_SITEMAPS:
+            whole = False
             report(address, "was passed over: sitemaps are nested too deeply")
         else:
             is_map |= set(inner.sitemaps)
             waiting += [(a, depth + 1) for a in reversed([*inner.sitemaps, *inner.pages])]
+    if whole and on_listed:
+        on_listed(seen)
 
 
 class _Listed(NamedTuple):
@@ -216,8 +259,11 @@ class _Visitor:
         self._robots: dict[str, RobotFileParser] = {}
         self._last: dict[str, float] = {}
 
-    def fetch(self, url: str) -> _Answer:
-        """A page, after redirections; raises Gone where it is not there, InputError for any other reason."""
+    def fetch(self, url: str, known: tuple[str, str] | None = None) -> _Answer:
+        """A page, after redirections; raises Gone where it is not there, InputError for any other reason.
+
+        With the ETag and time that it had, raises _NotModified where it is as it was.
+        """
         at = url
         for _ in range(_REDIRECTS + 1):
             parts = urllib.parse.urlsplit(at)
@@ -229,12 +275,14 @@ class _Visitor:
             asked = robots.crawl_delay(AGENT)
             self._wait(parts.netloc, min(max(self._delay, float(asked or 0)), max(self._delay, _LONGEST_DELAY)))
             try:
-                return self._get(at)
+                return self._get(at, known)
             except urllib.error.HTTPError as error:
                 with error:
                     if error.code in (301, 302, 303, 307, 308) and error.headers.get("Location"):
                         at = urllib.parse.urljoin(at, error.headers["Location"])
                         continue
+                    if error.code == 304 and known:
+                        raise _NotModified from None
                     kind = Gone if error.code in (404, 410) else InputError
                     raise kind(f"{url} cannot be fetched: its server answers {error.code} {error.reason}.") from None
             except (OSError, HTTPException, ValueError) as error:
@@ -242,9 +290,12 @@ class _Visitor:
                 raise InputError(f"{url} cannot be fetched: {str(why).rstrip('.')}.") from None
         raise InputError(f"{url} cannot be fetched: it is redirected more than {_REDIRECTS} times.")
 
-    def _get(self, url: str) -> _Answer:
+    def _get(self, url: str, known: tuple[str, str] | None = None) -> _Answer:
         safe = urllib.parse.quote(url, safe="%/:=&?~#+!$,;'@()*[]")
         request = urllib.request.Request(safe, headers={"User-Agent": AGENT, "Accept-Encoding": "identity"})
+        for name, value in zip(("If-None-Match", "If-Modified-Since"), known or (), strict=False):
+            if value:
+                request.add_header(name, value)
         most = limit("page")
         with self._opener.open(request, timeout=_TIMEOUT) as response:
             body = response.read(most + 1)
@@ -253,7 +304,14 @@ class _Visitor:
             headers = response.headers
             charset = headers.get_content_charset() or ""
             charset = charset if by_name(charset) else ""
-            return _Answer(url, body, headers.get_content_type(), charset, headers.get("Last-Modified", ""))
+            return _Answer(
+                url,
+                body,
+                headers.get_content_type(),
+                charset,
+                headers.get("Last-Modified", ""),
+                headers.get("ETag", ""),
+            )
 
     def _wait(self, host: str, delay: float) -> None:
         last = self._last.get(host)

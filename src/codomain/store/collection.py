@@ -22,11 +22,12 @@ from codomain.store.backend.errors import DiskFull, closed
 from codomain.store.backend.values import ChunkFields, Event
 from codomain.store.branches.branch import MOST_TO_FIT, StoredBranch
 from codomain.store.exchange.tables import to_arrow, to_pandas, to_polars
-from codomain.store.filters.where import Where, parse_where
+from codomain.store.filters.masks import notice_unknown
+from codomain.store.filters.where import Where, fields_of, parse_where
 from codomain.store.ids import DocumentId, document_ids
 from codomain.store.reading.by_vector import VectorQuery, Weighted, given_vector, like_documents, with_vector
 from codomain.store.reading.hits import Answers
-from codomain.store.reading.listing import as_html, count, documents, facets, get, listed, sort_key
+from codomain.store.reading.listing import as_html, count, documents, facets, get, listed, parsed_filter, sort_key
 from codomain.store.reading.passages import items_of, passages_of
 from codomain.store.reading.search import Syntax, Wanted, search_by_vector, search_many
 from codomain.store.settings import Settings
@@ -55,10 +56,12 @@ class Collection:
         self.folder = folder
         self.lock = threading.RLock()
         self._closed = False
-        self.backend = open_backend(folder)
+        whole = open_backend(folder)
+        self.backend = whole.within("")
+        """The database, of the default namespace; `state.backend` sees all."""
         try:
             with self.backend.sentences():
-                self.state = CollectionState(self.backend, root)
+                self.state = CollectionState(whole, root)
         except KeyError as missing:
             self.backend.close()
             raise StoreError(
@@ -108,6 +111,35 @@ class Collection:
         with self.held() as backend:
             return backend.documents.count()
 
+    # --- namespaces -------------------------------------------------------------------------------------------------------
+
+    name = ""
+    """The namespace whose documents are meant: the default one has no name."""
+
+    def namespace(self, name: str | None) -> Collection:
+        """One namespace: the same methods, on its documents alone. It is there with the first document that is added.
+
+        An id names one document in each namespace. What is called on the collection itself is about its default namespace, which
+        "" and None name too; upgrades, indexes, backups, `verify` and `info` are about all. See docs/store.md.
+        """
+        from codomain.store.namespace import Namespace, namespace_name
+
+        return Namespace(self, found) if (found := namespace_name(name)) else self
+
+    def namespaces(self) -> dict[str, int]:
+        """The namespaces that have documents, with their number; the default one is called ""."""
+        with self.held() as backend:
+            return backend.namespaces.counts()
+
+    def delete_namespace(self, name: str | None, *, erase: bool = False) -> int:
+        """Delete all documents of a namespace and what is remembered of its files; how many. With `erase` as by `erase`."""
+        from codomain.store.erase import delete_namespace
+
+        return delete_namespace(self.namespace(name), erase)
+
+    def _in(self, namespace: str | None) -> Collection:
+        return self if namespace is None else self.namespace(namespace)
+
     # --- what it is made of, as the last snapshot saw it --------------------------------------------------------------
 
     @property
@@ -156,6 +188,7 @@ class Collection:
         title_field: str | None = None,
         id_field: str | None = None,
         vector_field: str | None = None,
+        namespace: str | None = None,
     ) -> AddReport:
         """Add documents, or update those whose id is there already; unchanged ones are left alone.
 
@@ -178,7 +211,7 @@ class Collection:
             "vector_field": vector_field,
         }
         with self.backend.sentences():
-            return add_items(self, items, progress, columns)
+            return add_items(self._in(namespace), items, progress, columns)
 
     def update(
         self,
@@ -187,35 +220,45 @@ class Collection:
         *,
         text: str = UNCHANGED,
         title: str | None = UNCHANGED,
+        namespace: str | None = None,
     ) -> None:
         """Change a document that is there: fields of its metadata (None removes one), its text or its title.
 
         Other metadata alone costs no encoding: vectors and feedback stay. Raises InputError for a document that is not there.
         """
-        update(self, id, metadata, text, title)
+        update(self._in(namespace), id, metadata, text, title)
 
-    def update_where(self, where: str | Mapping[str, Any] | Where, metadata: Mapping[str, Any]) -> int:
+    def update_where(
+        self, where: str | Mapping[str, Any] | Where, metadata: Mapping[str, Any], *, namespace: str | None = None
+    ) -> int:
         """Change fields of all documents that a filter matches (None removes one); nothing is encoded; how many there were."""
-        return update_where(self, where, metadata)
+        return update_where(self._in(namespace), where, metadata)
 
-    def delete(self, ids: DocumentId | Iterable[DocumentId]) -> int:
+    def delete(self, ids: DocumentId | Iterable[DocumentId], *, namespace: str | None = None) -> int:
         """Delete documents by id; how many there were."""
         keys = document_ids(ids)
-        return self._delete(lambda backend: [number for number, _ in backend.documents.known(keys).values()])
+        return self._in(namespace)._delete(
+            lambda backend: [number for number, _ in backend.documents.known(keys).values()]
+        )
 
-    def delete_where(self, where: str | Mapping[str, Any] | Where) -> int:
+    def delete_where(self, where: str | Mapping[str, Any] | Where, *, namespace: str | None = None) -> int:
         """Delete the documents that a filter matches; how many there were."""
         parsed = parse_where(where)
-        return self._delete(lambda backend: backend.documents.matching(parsed))
 
-    def erase(self, ids: DocumentId | Iterable[DocumentId]) -> int:
+        def choose(backend: Backend) -> list[int]:
+            notice_unknown(backend, fields_of(parsed))
+            return backend.documents.matching(parsed)
+
+        return self._in(namespace)._delete(choose)
+
+    def erase(self, ids: DocumentId | Iterable[DocumentId], *, namespace: str | None = None) -> int:
         """Delete documents so that no file of the collection holds a part of them; how many. Takes as long as `compact`.
 
         Raises StoreError where another process still reads the log: they are deleted then, and erasing again goes on.
         """
         from codomain.store.erase import erase
 
-        return erase(self, ids)
+        return erase(self._in(namespace), ids)
 
     def _delete(self, choose: Callable[[Backend], list[int]]) -> int:
         def delete() -> int:
@@ -280,6 +323,7 @@ class Collection:
         context: int = 0,
         syntax: Syntax = "plain",
         typos: bool = False,
+        namespace: str | None = None,
     ) -> Answers:
         """The k best documents for a query, best first, each with its best chunk.
 
@@ -289,7 +333,8 @@ class Collection:
         text and a vector may be given together. `where` filters by metadata (see
         `codomain.store.filters.where`); `offset` leaves out the best ones, `sort` orders the hits by a field ("-year": from
         the highest), `min_score` and `min_similarity` leave out weaker hits, `max_per_source` takes so many documents of a
-        file at most, `context` adds so many characters around the chunk. With `feedback` off, what `feedback` has moved counts as it was.
+        file at most, `context` adds so many characters around the chunk, `namespace` searches another than
+        the default one. With `feedback` off, what `feedback` has moved counts as it was.
         `explain` changes nothing here: every hit carries its places in the branches.
 
         A text is plain by default. With `syntax="query"` it may hold phrases in quotes, +must, -not, begin* and title:word:
@@ -305,12 +350,12 @@ class Collection:
         if (query is not None) + (vector is not None) + (like is not None) != 1:
             raise InputError("search takes a query, a vector or like, one of them.")
         if query is not None:
-            return search_many(self, [query], where, feedback, wanted, syntax, typos)[0]
+            return search_many(self._in(namespace), [query], where, feedback, wanted, syntax, typos)[0]
 
         def ask(collection: Collection) -> VectorQuery:
             return given_vector(collection, vector) if like is None else like_documents(collection, like)
 
-        return search_by_vector(self, ask, where, feedback, wanted)
+        return search_by_vector(self._in(namespace), ask, where, feedback, wanted)
 
     def search_many(
         self,
@@ -328,10 +373,11 @@ class Collection:
         context: int = 0,
         syntax: Syntax = "plain",
         typos: bool = False,
+        namespace: str | None = None,
     ) -> list[Answers]:
         """`search` for several queries at once, encoded together."""
         wanted = Wanted(k, offset, sort, min_score, min_similarity, max_per_source, context)
-        return search_many(self, queries, where, feedback, wanted, syntax, typos)
+        return search_many(self._in(namespace), queries, where, feedback, wanted, syntax, typos)
 
     # --- what rankers ask ------------------------------------------------------------------------------------------
 
@@ -355,16 +401,20 @@ class Collection:
 
     @overload
     def get(  # type: ignore[overload-overlap]  # a text is an iterable of texts
-        self, id: DocumentId, include: Sequence[str] = ()
+        self, id: DocumentId, include: Sequence[str] = (), *, namespace: str | None = None
     ) -> dict[str, Any] | None: ...
     @overload
-    def get(self, id: Iterable[DocumentId], include: Sequence[str] = ()) -> list[dict[str, Any] | None]: ...
-    def get(self, id: DocumentId | Iterable[DocumentId], include: Sequence[str] = ()) -> Any:
+    def get(
+        self, id: Iterable[DocumentId], include: Sequence[str] = (), *, namespace: str | None = None
+    ) -> list[dict[str, Any] | None]: ...
+    def get(
+        self, id: DocumentId | Iterable[DocumentId], include: Sequence[str] = (), *, namespace: str | None = None
+    ) -> Any:
         """A document by id: id, text, title and metadata, None when there is none; of several ids a list in their order.
 
         With include=["vector"] also its vector (d,) as the first dense branch stores it, (n, d) for n chunks.
         """
-        return get(self, id, include)
+        return get(self._in(namespace), id, include)
 
     def documents(
         self,
@@ -373,58 +423,82 @@ class Collection:
         sort: str | None = None,
         offset: int = 0,
         limit: int | None = None,
+        namespace: str | None = None,
     ) -> Iterator[dict[str, Any]]:
         """Documents, or those that a filter matches, one by one, as `get` returns them, with their `source`.
 
         They come in the order of adding, or of a field ("-year": from the highest; documents without it are last), all in
         the state of the moment when the first is asked for. Raises WhereError for a filter that cannot be read.
         """
-        return documents(self, where, sort, offset, limit)
+        return documents(self._in(namespace), where, sort, offset, limit)
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         return self.documents()
 
-    def ids(self, where: str | Mapping[str, Any] | Where | None = None) -> list[str]:
+    def ids(self, where: str | Mapping[str, Any] | Where | None = None, *, namespace: str | None = None) -> list[str]:
         """The ids of all documents, or of those that a filter matches, in the order of adding."""
         with self.held():
-            return [document.key for document in listed(self, where, None, 0, None)]
+            return [document.key for document in listed(self._in(namespace), where, None, 0, None)]
 
-    def to_arrow(self, where: str | Mapping[str, Any] | Where | None = None, include: Sequence[str] = ()) -> Any:
+    def to_arrow(
+        self,
+        where: str | Mapping[str, Any] | Where | None = None,
+        include: Sequence[str] = (),
+        *,
+        namespace: str | None = None,
+    ) -> Any:
         """A pyarrow.Table of documents: id, title, text, a column for each field; `include` adds "vector" and "source".
 
         `add` takes it back: the same documents, and with their vectors in a pipeline that starts from vectors().
         """
-        return to_arrow(self, where, include)
+        return to_arrow(self._in(namespace), where, include)
 
-    def to_pandas(self, where: str | Mapping[str, Any] | Where | None = None, include: Sequence[str] = ()) -> Any:
+    def to_pandas(
+        self,
+        where: str | Mapping[str, Any] | Where | None = None,
+        include: Sequence[str] = (),
+        *,
+        namespace: str | None = None,
+    ) -> Any:
         """`to_arrow` as a pandas.DataFrame."""
-        return to_pandas(self, where, include)
+        return to_pandas(self._in(namespace), where, include)
 
-    def to_polars(self, where: str | Mapping[str, Any] | Where | None = None, include: Sequence[str] = ()) -> Any:
+    def to_polars(
+        self,
+        where: str | Mapping[str, Any] | Where | None = None,
+        include: Sequence[str] = (),
+        *,
+        namespace: str | None = None,
+    ) -> Any:
         """`to_arrow` as a polars.DataFrame."""
-        return to_polars(self, where, include)
+        return to_polars(self._in(namespace), where, include)
 
-    def count(self, where: str | Mapping[str, Any] | Where | None = None) -> int:
+    def count(self, where: str | Mapping[str, Any] | Where | None = None, *, namespace: str | None = None) -> int:
         """How many documents there are, or how many a filter matches."""
-        return count(self, where)
+        return count(self._in(namespace), where)
 
-    def facets(self, field: str, where: str | Mapping[str, Any] | Where | None = None) -> list[tuple[Any, int]]:
+    def facets(
+        self, field: str, where: str | Mapping[str, Any] | Where | None = None, *, namespace: str | None = None
+    ) -> list[tuple[Any, int]]:
         """The values of a field with the number of documents that have each, the most frequent first.
 
         The members of a list count each; `_source` is the file that a document comes from.
         """
-        return facets(self, field, where)
+        return facets(self._in(namespace), field, where)
 
-    def distinct(self, field: str, where: str | Mapping[str, Any] | Where | None = None) -> list[Any]:
+    def distinct(
+        self, field: str, where: str | Mapping[str, Any] | Where | None = None, *, namespace: str | None = None
+    ) -> list[Any]:
         """The values of a field, in order; of lists, their members."""
-        return sorted((value for value, _ in facets(self, field, where)), key=sort_key)
+        found = facets(self._in(namespace), field, where)
+        return sorted((value for value, _ in found), key=sort_key)
 
     # --- what measurements ask, inside `snapshot` -----------------------------------------------------------------------
 
     def live_rows(self) -> Rows:
         """The rows (n,) that are not deleted, ascending."""
         with self.held() as backend:
-            return backend.rows.alive()
+            return backend.rows.inside()
 
     def row_ids(self) -> list[tuple[int, str]]:
         """Every row that is not deleted with the id of its document, ascending."""
@@ -433,9 +507,8 @@ class Collection:
 
     def chunks_where(self, where: str | Mapping[str, Any] | Where | None = None) -> list[ChunkFields]:
         """Row, document number, id and metadata (as JSON) of the chunks that a filter matches, by document and row."""
-        parsed = None if where is None else parse_where(where)
         with self.held() as backend:
-            return backend.fields.chunks_where(parsed)
+            return backend.fields.chunks_where(parsed_filter(backend, where))
 
     # --- history --------------------------------------------------------------------------------------------------------
 
@@ -456,6 +529,8 @@ class Collection:
         query: str | Floats,
         good: DocumentId | Iterable[DocumentId] = (),
         bad: DocumentId | Iterable[DocumentId] = (),
+        *,
+        namespace: str | None = None,
     ) -> list[int]:
         """Tell which documents, by id, were right or wrong for a query, a text or a vector (d,) of the encoder.
 
@@ -468,7 +543,7 @@ class Collection:
         """
         from codomain.store.feedback.api import give
 
-        return give(self, query, good, bad)
+        return give(self._in(namespace), query, good, bad)
 
     def feedback_journal(self) -> list[dict[str, Any]]:
         """All feedback in the order in which it came: entry, at, query, id, liked."""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from codomain.errors import StoreError
 from codomain.store.backend.errors import DiskFull
+from codomain.store.filters.where import And
 from codomain.store.ids import DocumentId, document_ids
 from codomain.store.maintenance import compact
 
 if TYPE_CHECKING:
+    from codomain.store.backend import Backend
     from codomain.store.collection import Collection
 
 _TRACES = ("tune",)
@@ -26,31 +28,71 @@ def erase(collection: Collection, ids: DocumentId | Iterable[DocumentId]) -> int
     Raises StoreError where a file could not be rewritten yet: the documents are deleted then, and erasing again goes on.
     """
     keys = document_ids(ids)
+
+    def delete(backend: Backend) -> int:
+        found = [number for number, _ in backend.documents.known(keys).values()]
+        sources = {stored.source for stored in backend.documents.of(found)} - {None}
+        backend.documents.delete(found)
+        backend.exclusions.remove(keys)  # an id may tell something too
+        empty = [number for number in sources if number is not None and not backend.sources.documents([number])]
+        backend.sources.delete(empty)
+        if not (backend.documents.count() or backend.sources.paths() or backend.exclusions.all()):
+            backend.namespaces.forget(backend.namespace or "")
+        return len(found)
+
+    return _erased(collection, delete)
+
+
+def delete_namespace(collection: Collection, and_erase: bool) -> int:
+    """Delete all documents of the namespace that a collection is of, and what is remembered of its files; how many."""
+
+    def delete(backend: Backend) -> int:
+        found = backend.documents.matching(And(()))
+        backend.documents.delete(found)
+        backend.sources.delete([number for number, _ in backend.sources.paths()])
+        backend.exclusions.remove(backend.exclusions.all())
+        backend.namespaces.forget(backend.namespace or "")
+        return len(found)
+
+    if and_erase:
+        return _erased(collection, delete)
+    with collection.held() as held:
+        try:
+            return _deleted(collection, delete)
+        except DiskFull:
+            if not held.release_reserve():
+                raise
+            return _deleted(collection, delete)
+
+
+def _deleted(collection: Collection, delete: Callable[[Backend], int]) -> int:
+    with collection.writing() as backend:
+        number = delete(backend)
+    collection.state.changed()
+    return number
+
+
+def _erased(collection: Collection, delete: Callable[[Backend], int]) -> int:
     with collection.held():
         with collection.writing() as backend:
             backend.overwrite_deleted()
-            found = [number for number, _ in backend.documents.known(keys).values()]
-            sources = {stored.source for stored in backend.documents.of(found)} - {None}
-            backend.documents.delete(found)
-            backend.exclusions.remove(keys)  # an id may tell something too
-            empty = [number for number in sources if number is not None and not backend.sources.documents([number])]
-            backend.sources.delete(empty)
-            backend.history.add("erased", f"{len(found)} documents")
+            number = delete(backend)
+            backend.history.add("erased", f"{number} documents")
         collection.state.changed()
         try:
             compact(collection)
         except DiskFull as error:
             raise StoreError(
-                f"{len(found)} documents are deleted, but parts of them are still in {backend.database}: {error}"
+                f"{number} documents are deleted, but parts of them are still in {collection.backend.database}: {error}"
             ) from None
         collection.branches[0].index_files.drop_all_but_current(collection.state.epoch)
         _drop_traces(collection)
-        if not backend.log_is_empty():
+        if not collection.backend.log_is_empty():
             raise StoreError(
-                f"{len(found)} documents are deleted, but parts of them are still in the log of {collection.folder}, which another "
+                f"{number} documents are deleted, but parts of them are still in the log of {collection.folder}, which another "
                 "process is reading: erase again when it has finished."
             )
-    return len(found)
+    return number
 
 
 def _drop_traces(collection: Collection) -> None:

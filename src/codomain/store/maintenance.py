@@ -67,7 +67,8 @@ def fit_waiting(collection: Collection) -> None:
 def compact(collection: Collection) -> None:
     """Renumber the rows without gaps, rewrite the vectors without deleted rows, and shrink the database."""
     with collection.held():
-        with collection.writing() as backend:
+        with collection.writing():
+            backend = collection.state.backend
             live = backend.rows.alive()
             for branch in (*collection.branches, *collection.state.others):
                 if branch.plan.encoder is not None:
@@ -130,7 +131,7 @@ def verify(collection: Collection) -> list[str]:
                 branch.refresh()
                 branch.settle()
             checks = collection.backend.checks
-            faults = [*_document_faults(collection.backend), *checks.rows(), *checks.feedback(), *checks.media()]
+            faults = [*_document_faults(collection.state.backend), *checks.rows(), *checks.feedback(), *checks.media()]
             for branch in collection.branches:
                 if branch.plan.encoder is not None:
                     faults += _block_faults(branch, collection.backend.rows.next())
@@ -180,11 +181,12 @@ def _block_faults(branch: StoredBranch, rows: int) -> Iterator[str]:
 def info(collection: Collection) -> dict[str, Any]:
     """What there is, in plain values that JSON can hold."""
     with collection.snapshot():
-        backend = collection.backend
+        backend = collection.state.backend
         return {
             "path": str(collection.folder),
             "pipeline": str(collection.pipeline),
             "documents": backend.documents.count(),
+            "namespaces": backend.namespaces.counts(),
             "chunks": backend.rows.count(),
             "deleted_rows": backend.rows.count_deleted(),
             "sources": backend.sources.count(),

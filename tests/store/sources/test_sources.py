@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import threading
 from pathlib import Path
@@ -294,3 +295,33 @@ def test_progress_moves_with_the_first_document_and_inside_a_batch(notes: Collec
         steps[-1][0] == "indexing"
         and steps[-1][1] == steps[-1][2] == report.bytes == (tmp_path / "t.jsonl").stat().st_size
     )
+
+
+def rows_file(path: Path, *rows: tuple[str, str]) -> Path:
+    path.write_text("".join(json.dumps({"id": id, "text": text}) + "\n" for id, text in rows))
+    return path
+
+
+def test_an_id_of_a_file_of_an_earlier_run_that_another_takes_over_is_named(notes: Collection, tmp_path: Path) -> None:
+    one = rows_file(tmp_path / "one.jsonl", ("a", "a red fox"), ("b", "a blue whale"))
+    index_files(notes, [one])
+    two = rows_file(tmp_path / "two.jsonl", ("a", "another"), ("c", "new"))
+    (bad,) = index_files(notes, [two]).faults
+    assert bad.path == str(two) and bad.reason == f'has 1 of the ids of {one} again, such as "a": the later one counts'
+    assert notes.get("a")["text"] == "another"
+    # it is told once; a file that has lost the id, is gone, or is read in the same run gives nothing to tell
+    assert index_files(notes, [two]).faults == []
+    rows_file(one, ("b", "a blue whale"))
+    index_files(notes, [one])
+    assert index_files(notes, [rows_file(two, ("a", "another"), ("d", "x"))]).faults == []
+    one.unlink()
+    assert index_files(notes, [rows_file(tmp_path / "three.jsonl", ("b", "taken over"))]).faults == []
+    assert (
+        index_files(notes, [rows_file(two, ("c", "x")), rows_file(tmp_path / "three.jsonl", ("a", "y"))]).faults == []
+    )
+
+
+def test_texts_without_ids_may_be_in_several_files(notes: Collection, tmp_path: Path) -> None:
+    for name in ("one.jsonl", "two.jsonl"):
+        (tmp_path / name).write_text(json.dumps({"text": "the same"}) + "\n")
+        assert index_files(notes, [tmp_path / name]).faults == []

@@ -14,10 +14,27 @@ from codomain.store.backend.values import (
     ChunkHit,
     ChunkText,
     ExportedDocument,
+    Fetched,
     StoredChunk,
     StoredDocument,
 )
 from codomain.store.filters.where import Where
+
+
+class Namespaces(Protocol):
+    """The namespaces that documents are in; the default one has no name."""
+
+    def any(self) -> bool:
+        """Whether there may be documents in another than the default one."""
+        ...
+
+    def counts(self) -> dict[str, int]:
+        """How many documents each has that has any, by name."""
+        ...
+
+    def forget(self, name: str) -> None:
+        """Forget the name of one that has no documents any more; inside a transaction."""
+        ...
 
 
 class Documents(Protocol):
@@ -82,6 +99,10 @@ class Documents(Protocol):
         """Give a document another id, which none has; inside a transaction."""
         ...
 
+    def namespace(self, number: int) -> str:
+        """The namespace that a document is in."""
+        ...
+
     def delete(self, numbers: Sequence[int]) -> None:
         """Delete documents with their chunks, media and feedback, and mark their rows as deleted; inside a transaction."""
         ...
@@ -103,7 +124,11 @@ class Rows(Protocol):
         ...
 
     def alive(self) -> RowNumbers:
-        """The rows (n,) that are not deleted, ascending."""
+        """The rows (n,) of all namespaces that are not deleted, ascending."""
+        ...
+
+    def inside(self, start: int = 0) -> RowNumbers:
+        """The rows (n,) from `start` on of all documents, ascending."""
         ...
 
     def deleted(self, stop: int | None = None) -> RowNumbers:
@@ -212,6 +237,14 @@ class Sources(Protocol):
 
     def set_complete(self, path: str, size: int, time: int, stamp: str) -> None:
         """Enter a source as complete; inside a transaction."""
+        ...
+
+    def set_fetched(self, pages: Mapping[str, Fetched]) -> None:
+        """Note what is known of web pages among the sources, by address; inside a transaction."""
+        ...
+
+    def fetched(self) -> dict[str, Fetched]:
+        """What is known of web pages, by address."""
         ...
 
     def rename(self, path: str, new: str, time: int) -> int | None:

@@ -9,6 +9,10 @@ What a backend promises:
 - **Numbers.** Rows are numbered 0, 1, 2, ... in the order of adding. A number is not used again until `rows.renumber`.
 - **Threads.** A backend may be used from any thread, by one at a time: the collection holds a lock.
 
+- **Namespaces.** A backend that was opened sees all documents; `within` sees those of one namespace: ids and paths are looked
+  up, documents and sources gone through, and new ones entered in that one alone. What takes numbers of documents or rows is
+  the same for both.
+
 What is said to be done "inside a transaction" is called inside `writing()`. Each backend raises StoreError, with a
 sentence for the user, inside `sentences()`, `reading()` and `writing()`.
 """
@@ -20,7 +24,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol, Self
 
-from codomain.store.backend.documents import Documents, Exclusions, Fields, MediaFiles, Rows, Sources
+from codomain.store.backend.documents import Documents, Exclusions, Fields, MediaFiles, Namespaces, Rows, Sources
 from codomain.store.backend.records import Checks, History, Meta
 from codomain.store.backend.vectors import Blocks, Branches, Bridges, Corrections, Journal, Unread
 
@@ -30,6 +34,13 @@ class Backend(Protocol):
 
     folder: Path
     """The collection's folder: indexes are written beside the database, and sentences name it."""
+
+    namespace: str | None
+    """The namespace that is seen, "" the default one; None: all."""
+
+    def within(self, namespace: str) -> Self:
+        """The same database, open only once, of one namespace. It need not be there: the first document makes it."""
+        ...
 
     @property
     def database(self) -> str:
@@ -125,6 +136,11 @@ class Backend(Protocol):
     @property
     def history(self) -> History:
         """What was done to the collection as a whole."""
+        ...
+
+    @property
+    def namespaces(self) -> Namespaces:
+        """The namespaces that documents are in."""
         ...
 
     @property

@@ -32,6 +32,20 @@ class ExportedDocument(NamedTuple):
     source: str | None
 
 
+class Fetched(NamedTuple):
+    """What is known of a web page that was read: the sitemap that listed it, and its version as its server gave it.
+
+    `current` says that nothing was entered of the source since.
+    """
+
+    sitemap: str | None
+    etag: str
+    changed: str
+    format: str
+    encoding: str
+    current: bool = True
+
+
 class UnreadCounts(NamedTuple):
     """Chunks that an encoder did not read to the end, the tokens that were left, and chunks without any vector."""
 

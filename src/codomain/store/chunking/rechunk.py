@@ -42,11 +42,13 @@ def rechunk(collection: Collection, also: Iterable[Any] = (), progress: Progress
         most = limits(collection, others)
         documents = _too_long(collection, most) if most else []
     advance = counter(progress, "cutting again", len(documents))
-    for start in range(0, len(documents), _DOCUMENTS):
-        numbers = documents[start : start + _DOCUMENTS]
-        with collection.held():
-            write_again(collection, partial(_records, collection, numbers, most), most, report)
-        advance(len(numbers))
+    for namespace, own in _by_namespace(collection, documents).items():
+        inside = collection.namespace(namespace)
+        for start in range(0, len(own), _DOCUMENTS):
+            numbers = own[start : start + _DOCUMENTS]
+            with inside.held():
+                write_again(inside, partial(_records, inside, numbers, most), most, report)
+            advance(len(numbers))
     if most:
         with collection.held() as backend:
             with backend.writing():
@@ -54,6 +56,14 @@ def rechunk(collection: Collection, also: Iterable[Any] = (), progress: Progress
                 backend.history.add("cut again", f"{report.updated} documents")
             collection.state.changed()
     return report.updated
+
+
+def _by_namespace(collection: Collection, documents: Sequence[int]) -> dict[str, list[int]]:
+    found: dict[str, list[int]] = {}
+    with collection.held():
+        for number in documents:
+            found.setdefault(collection.state.backend.documents.namespace(number), []).append(number)
+    return found
 
 
 def _too_long(collection: Collection, most: list[Limit]) -> list[int]:

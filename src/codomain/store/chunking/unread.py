@@ -70,7 +70,7 @@ def beyond(encoder: Any, items: Sequence[str | Item]) -> list[tuple[int, int]]:
 
 
 def _without_vector(items: Sequence[str | Item], vectors: Any) -> Iterator[int]:
-    """Items with a text whose vector is zero, or has no entry, or whose list of vectors is empty."""
+    """Items with a text or a vector of their own whose vector is zero, or has no entry, or whose list of vectors is empty."""
     if isinstance(vectors, Ragged):
         empty = np.diff(vectors.offsets) == 0
     elif isinstance(vectors, np.ndarray):
@@ -79,7 +79,8 @@ def _without_vector(items: Sequence[str | Item], vectors: Any) -> Iterator[int]:
         empty = np.diff(vectors.indptr) == 0
     for i in np.flatnonzero(empty).tolist():
         item = items[i]
-        if (item if isinstance(item, str) else item.text).strip():
+        own = not isinstance(item, str) and any(medium.modality == "vector" for medium in item.media)
+        if own or (item if isinstance(item, str) else item.text).strip():
             yield i
 
 
@@ -140,7 +141,14 @@ def notes(collection: Collection, count: bool = False) -> list[str]:
                 f"{counts.cut:,} of {total:,} chunks are longer than {reads}, and {counts.tokens:,} tokens are in no vector: "
                 f"{why}"
             )
-        if counts.empty:
+        if counts.empty and "vector" in branch.plan.modalities:
+            what = (
+                "which is a point like others"
+                if branch.plan.index.metric == "l2"
+                else "which points nowhere: its scores are 0"
+            )
+            found.append(f"{counts.empty:,} of {total:,} chunks have a vector of zeros, {what}.")
+        elif counts.empty:
             found.append(
                 f"{counts.empty:,} of {total:,} chunks hold no word that {encoder} knows: only other branches find them."
             )

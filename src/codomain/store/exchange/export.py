@@ -6,6 +6,8 @@ import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, NoReturn, Protocol
 
@@ -20,19 +22,26 @@ from codomain.read.text.tables import rows
 from codomain.store.backend import Backend
 from codomain.store.backend.choose import open_backend
 from codomain.store.collection import Collection
-from codomain.store.filters.where import Where, parse_where
+from codomain.store.filters.masks import notice_unknown
+from codomain.store.filters.where import Where, fields_of, parse_where
+from codomain.store.namespace import namespace_name
 from codomain.store.reading.by_vector import document_vectors
 from codomain.store.reading.hits import loaded
-from codomain.store.writing.ingest import AddReport, has_headings
+from codomain.store.writing.ingest import AddReport, add_records, has_headings
 
 _ROWS_A_GROUP = 4_096
 _TEXTS = ("id", "title", "text", "source")
 
 
 def documents(
-    collection: Collection, where: str | Mapping[str, Any] | Where | None = None, vectors: bool = False
+    collection: Collection,
+    where: str | Mapping[str, Any] | Where | None = None,
+    vectors: bool = False,
+    all_namespaces: bool = False,
 ) -> Iterator[dict[str, Any]]:
     """Every document, or those that a filter matches, as plain values: id, title, text, metadata, source, markdown.
+
+    They are those of the collection's own namespace, or of one after the other; outside the default one with its "namespace".
 
     Documents with media have them under "media", as `Media`. A vector of a document's own is its "vector" (d,), and with
     `vectors` so is, of all others, what the first dense branch stores (the mean of the unit vectors of several chunks).
@@ -45,17 +54,26 @@ def documents(
     collection.check_open()
     with closing(open_backend(collection.folder)) as backend, backend.reading():
         with_media = backend.media.digests()
-        for number, key, title, text, metadata, source in backend.documents.export(parsed):
-            collection.check_open()
-            fields = loaded(metadata, key)
-            yield _beside(collection, backend, number, number in with_media, vectors) | {
-                "id": key,
-                "title": title,
-                "text": text,
-                "metadata": fields,
-                "source": source,
-                "markdown": has_headings(key, fields),
-            }
+        if parsed is not None:
+            notice_unknown(backend if all_namespaces else backend.within(collection.name), fields_of(parsed))
+        for namespace in backend.namespaces.counts() if all_namespaces else [collection.name]:
+            inside = collection.namespace(namespace)
+            own = {"namespace": namespace} if namespace else {}
+            for number, key, title, text, metadata, source in backend.within(namespace).documents.export(parsed):
+                collection.check_open()
+                fields = loaded(metadata, key)
+                yield (
+                    _beside(inside, backend, number, number in with_media, vectors)
+                    | own
+                    | {
+                        "id": key,
+                        "title": title,
+                        "text": text,
+                        "metadata": fields,
+                        "source": source,
+                        "markdown": has_headings(key, fields),
+                    }
+                )
 
 
 def _beside(collection: Collection, backend: Backend, number: int, with_media: bool, vectors: bool) -> dict[str, Any]:
@@ -73,6 +91,10 @@ def _beside(collection: Collection, backend: Backend, number: int, with_media: b
     return beside
 
 
+def _how_many(collection: Collection, all_namespaces: bool) -> int:
+    return sum(collection.namespaces().values()) if all_namespaces else len(collection)
+
+
 class Writable(Protocol):
     """What takes text."""
 
@@ -87,11 +109,12 @@ def export_jsonl(
     where: str | None = None,
     progress: Progress | None = None,
     vectors: bool = False,
+    all_namespaces: bool = False,
 ) -> int:
     """Write one JSON object a document; how many."""
     count = 0
-    advance = counter(progress, "exporting", len(collection))
-    for document in documents(collection, where, vectors):
+    advance = counter(progress, "exporting", _how_many(collection, all_namespaces))
+    for document in documents(collection, where, vectors, all_namespaces):
         if "vector" in document:
             document["vector"] = document["vector"].tolist()
         if media := document.get("media"):
@@ -108,6 +131,7 @@ def export_file(
     where: str | None = None,
     progress: Progress | None = None,
     vectors: bool = False,
+    all_namespaces: bool = False,
 ) -> int:
     """Write documents to a .jsonl or .parquet file, which appears whole or not at all; how many.
 
@@ -117,10 +141,10 @@ def export_file(
     try:
         if path.suffix == ".jsonl":
             with temporary.open("w", encoding="utf-8") as file:
-                count = export_jsonl(collection, file, where, progress, vectors)
+                count = export_jsonl(collection, file, where, progress, vectors, all_namespaces)
         elif path.suffix == ".parquet":
-            advance = counter(progress, "exporting", len(collection))
-            count = _export_parquet(documents(collection, where, vectors), temporary, advance)
+            advance = counter(progress, "exporting", _how_many(collection, all_namespaces))
+            count = _export_parquet(documents(collection, where, vectors, all_namespaces), temporary, advance)
         else:
             raise InputError(f"{path} must end in .jsonl or .parquet.")
         temporary.replace(path)
@@ -137,6 +161,7 @@ def _export_parquet(rows: Iterable[dict[str, Any]], path: Path, advance: Callabl
         raise MissingExtra("writing Parquet", "parquet") from None
     names = ("id", "title", "text", "metadata", "source")
     columns = [*((name, pa.string()) for name in names), ("markdown", pa.bool_()), ("vector", pa.list_(pa.float32()))]
+    columns.append(("namespace", pa.string()))
     schema = pa.schema(columns)
     count = 0
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
@@ -160,17 +185,28 @@ def _export_parquet(rows: Iterable[dict[str, Any]], path: Path, advance: Callabl
     return count
 
 
-def import_file(collection: Collection, path: Path, progress: Progress | None = None) -> AddReport:
+def import_file(
+    collection: Collection, path: Path, progress: Progress | None = None, namespace: str | None = None
+) -> AddReport:
     """Add the documents of a file that `export_file` wrote, with ids, titles and metadata as they were.
 
-    Vectors in it are taken over by a pipeline that starts from vectors(); others encode the texts.
+    They go into the namespaces that they come from, or all into `namespace`, or into the one that `collection` is itself.
+    Vectors in the file are taken over by a pipeline that starts from vectors(); others encode the texts.
 
     Raises InputError for a file that is not such an export.
     """
-    return collection.add(_exported(path, "vector" in modalities_of(collection.state.root)), progress)
+    report = AddReport()
+    inside = collection if namespace is None else collection.namespace(namespace)
+    kept_apart = namespace is None and not collection.name
+    rows = _exported(path, "vector" in modalities_of(collection.state.root))
+    for name, own in groupby(rows, itemgetter(0)):
+        into = collection.namespace(name) if kept_apart else inside
+        add_records(into, (record for _, record in own), progress, report=report)
+    return report
 
 
-def _exported(path: Path, takes_vectors: bool) -> Iterator[Record]:
+def _exported(path: Path, takes_vectors: bool) -> Iterator[tuple[str, Record]]:
+    """The documents of a file, each with the namespace that it comes from."""
     file = fingerprint(path)
     if file.format not in ("jsonl", "parquet"):
         raise InputError(f"{file.label} is not an export of codomain: those are .jsonl or .parquet.")
@@ -179,7 +215,12 @@ def _exported(path: Path, takes_vectors: bool) -> Iterator[Record]:
         raise InputError(f"{file.label} is not an export of codomain: line {line} {reason}.")
 
     for line, row in rows(file, refuse):
-        yield _as_exported(file, line, row, refuse, takes_vectors)
+        record = _as_exported(file, line, row, refuse, takes_vectors)
+        try:
+            namespace = namespace_name(row.get("namespace"))
+        except InputError:
+            refuse(line, "has a namespace that is no name")
+        yield namespace, record
 
 
 def _as_exported(

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from codomain.errors import InputError, MissingExtra, notice
-from codomain.store.filters.where import Where, parse_where
+from codomain.store.filters.where import Where
 from codomain.store.reading.by_vector import document_vectors
 from codomain.store.reading.hits import loaded
+from codomain.store.reading.listing import parsed_filter
 
 if TYPE_CHECKING:
     from codomain.store.collection import Collection
@@ -37,9 +38,9 @@ def to_arrow(
         raise MissingExtra("an Arrow table", "frames") from None
     if isinstance(include, str) or not {*include} <= {*_MORE}:
         raise InputError(f"include is a list of {' and '.join(_MORE)}, not {include!r}.")
-    parsed = None if where is None else parse_where(where)
     with collection.snapshot():
-        documents = list(collection.backend.documents.export(parsed))
+        backend = collection.backend
+        documents = list(backend.documents.export(parsed_filter(backend, where)))
         vectors = document_vectors(collection, [d.number for d in documents]) if "vector" in include else None
     columns: dict[str, Any] = {name: [getattr(d, name if name != "id" else "key") for d in documents] for name in _OWN}
     arrays: dict[str, Any] = {name: pa.array(column, pa.string()) for name, column in columns.items()}

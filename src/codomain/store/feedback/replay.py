@@ -5,6 +5,8 @@ The update is that of `codomain.transform.adapt.items.OnlineItems`, in the paper
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -49,7 +51,8 @@ def catch_up(collection: Collection) -> int:
             with collection.writing() as backend:
                 if collection.state.generation == generation:
                     with collection.snapshot():
-                        updates += sum(_apply(branch, waiting, queries) for branch in correctable(collection))
+                        inside = partial(_inside, collection)
+                        updates += sum(_apply(branch, waiting, queries, inside) for branch in correctable(collection))
                     backend.journal.touch()
             collection.state.changed()
 
@@ -57,11 +60,12 @@ def catch_up(collection: Collection) -> int:
 def _waiting(collection: Collection) -> dict[int, Entry]:
     """The next entries, by number, that some branch has not taken in yet."""
     found: dict[int, Entry] = {}
-    if collection.backend.journal.version() is None or collection.upgrading:
+    journal = collection.state.backend.journal  # of all namespaces: a branch is one for all
+    if journal.version() is None or collection.upgrading:
         return found
     for branch in correctable(collection):
         done = reach(collection.backend, branch.number, branch.blocks.fingerprint) or 0
-        found |= {entry.number: entry for entry in collection.backend.journal.entries(done, _AT_ONCE)}
+        found |= {entry.number: entry for entry in journal.entries(done, _AT_ONCE)}
     return found
 
 
@@ -83,7 +87,15 @@ def _encoded(collection: Collection, waiting: dict[int, Entry]) -> dict[str, Que
     return encoded
 
 
-def _apply(branch: StoredBranch, waiting: dict[int, Entry], queries: dict[str, Queries]) -> int:
+def _inside(collection: Collection, document: int) -> np.ndarray[Any, Any] | None:
+    """The rows (rows,) of the document's namespace; None where there is no other."""
+    backend = collection.state.backend
+    return collection.state.filters.inside(backend.within(backend.documents.namespace(document)))
+
+
+def _apply(
+    branch: StoredBranch, waiting: dict[int, Entry], queries: dict[str, Queries], inside: Callable[[int], Any]
+) -> int:
     """Take entries into the corrected vectors of a branch, up to the first that is not among `waiting`; how many moved a row."""
     backend, number, fingerprint = branch.backend, branch.number, branch.blocks.fingerprint
     done = reach(backend, number, fingerprint)
@@ -98,7 +110,7 @@ def _apply(branch: StoredBranch, waiting: dict[int, Entry], queries: dict[str, Q
         if entry.number not in waiting:
             break
         done = entry.number
-        if done in by_number and (step := _step(branch, corrections, by_number[done], entry)) is not None:
+        if done in by_number and (step := _step(branch, corrections, by_number[done], entry, inside)) is not None:
             row, vector = step
             corrections.put(row, vector)
             moved[row] = vector
@@ -110,7 +122,7 @@ def _apply(branch: StoredBranch, waiting: dict[int, Entry], queries: dict[str, Q
 
 
 def _step(
-    branch: StoredBranch, corrections: CorrectedVectors, query: Floats, entry: Entry
+    branch: StoredBranch, corrections: CorrectedVectors, query: Floats, entry: Entry, inside: Callable[[int], Any]
 ) -> tuple[int, Floats] | None:
     """The row of the entry's document that is nearest to the query, and its vector after the update."""
     rows = branch.backend.rows.of(entry.document)
@@ -123,7 +135,7 @@ def _step(
     length, r = float(np.linalg.norm(q)), float(np.linalg.norm(start))
     if not length or not r:
         return None  # a zero vector has no direction
-    near = corrections.search(q, RULE.neighbors, None, branch.synced, branch.stored)
+    near = corrections.search(q, RULE.neighbors, inside(entry.document), branch.synced, branch.stored)
     others = near.scores[0][(near.rows[0] >= 0) & (near.rows[0] != rows[best])][: RULE.neighbors - 1]
     # p = softmax(kappa s), s as cosines whatever the lengths: kappa is meant for unit vectors
     s = RULE.kappa * corrections.space.cosines(np.append(others, own[best]).astype(np.float64), length, r)

@@ -7,11 +7,12 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from codomain import __version__
+from codomain.arrays import Rows
 from codomain.errors import notice
 from codomain.store.backend import Backend
 from codomain.store.branches.index_files import IndexFiles
@@ -24,6 +25,14 @@ if TYPE_CHECKING:  # a search without a filter does not need them
 _REMEMBERED = 16
 
 
+class _Inside(NamedTuple):
+    """The rows below `stop` of a namespace, some of them deleted since; in one numbering."""
+
+    epoch: int
+    stop: int
+    rows: Rows
+
+
 class Filters:
     """Masks of a collection's rows; call `sync` whenever the database may have changed."""
 
@@ -31,7 +40,9 @@ class Filters:
         self.backend = backend
         self.index_files = IndexFiles(backend.folder, "columns")
         self._fingerprint = hashlib.sha256(f"columns 3 {__version__}".encode()).hexdigest()
-        self._known: OrderedDict[str, Mask] = OrderedDict()
+        self._known: OrderedDict[tuple[str | None, str], Mask] = OrderedDict()
+        self._inside: OrderedDict[str, _Inside] = OrderedDict()
+        self._divided = False  # whether there are namespaces beside the default one
         self._columns: tuple[Path, Columns] | None = None
         self._opened: tuple[int, int] | None = None
         self._rows = self._epoch = 0
@@ -41,32 +52,72 @@ class Filters:
         self._known.clear()
         self._opened = None
         self._rows, self._epoch = rows, epoch
+        self._divided = self.backend.namespaces.any()
 
     def forget(self) -> None:
         """Let go of the columns that are open."""
         self._known.clear()
         self._columns = self._opened = None
 
-    def mask(self, where: Where) -> Mask:
-        """The rows (rows,) whose document the filter matches, without deleted ones."""
-        key = str(where)
+    def allowed(self, backend: Backend, where: Where | None) -> tuple[Mask | None, Mask | None]:
+        """The rows (rows,) that a filter allows in the namespace of `backend`, and all rows of that; None: every row."""
+        inside = self.inside(backend)
+        return inside if where is None else self.mask(where, backend), inside
+
+    def inside(self, backend: Backend) -> Mask | None:
+        """The rows (rows,) of the namespace of `backend`, without deleted ones; None where there is no other."""
+        name = backend.namespace
+        if name is None or not (name or self._divided):
+            return None
+        found = self._known.get((name, ""))
+        if found is None:
+            found = self._remember((name, ""), self._rows_of(backend, name))
+        self._known.move_to_end((name, ""))
+        return found
+
+    def _rows_of(self, backend: Backend, name: str) -> Mask:
+        before = self._inside.pop(name, None)
+        if before is None or before.epoch != self._epoch:
+            before = _Inside(self._epoch, 0, np.empty(0, np.int64))
+        rows = before.rows
+        if before.stop < self._rows:  # rows are only added, or deleted
+            rows = np.concatenate([rows, backend.rows.inside(before.stop)])
+        self._inside[name] = _Inside(self._epoch, self._rows, rows)
+        while len(self._inside) > _REMEMBERED:
+            self._inside.popitem(last=False)
+        mask = np.zeros(self._rows, bool)
+        mask[rows] = True
+        mask[self.backend.rows.deleted()] = False
+        return mask
+
+    def _remember(self, key: tuple[str | None, str], mask: Mask) -> Mask:
+        self._known[key] = mask
+        while len(self._known) > _REMEMBERED:
+            self._known.popitem(last=False)
+        return mask
+
+    def mask(self, where: Where, backend: Backend | None = None) -> Mask:
+        """The rows (rows,) whose document the filter matches, without deleted ones, in the namespace of `backend`."""
+        backend = backend or self.backend
+        key = (backend.namespace, str(where))
         with collect("where"):
             if key not in self._known:
-                self._known[key] = self._found(where)
-                while len(self._known) > _REMEMBERED:
-                    self._known.popitem(last=False)
+                self._remember(key, self._found(where, backend))
             else:
                 record(plan=FilterChoice("remembered filter", int(self._known[key].sum()), self._rows))
         self._known.move_to_end(key)
         return self._known[key]
 
-    def _found(self, where: Where) -> Mask:
+    def _found(self, where: Where, backend: Backend) -> Mask:
         from codomain.store.filters.columns import NotInColumns
 
         mask = np.zeros(self._rows, bool)
+        inside = self.inside(backend)
         columns, way = self._open(), "columns"
         if self._rows:
-            notice_unknown(self.backend, fields_of(where) - (columns.fields if columns is not None else set()))
+            # the columns are of all namespaces: they do not tell what fields this one has
+            there = columns.fields if columns is not None and inside is None else set()
+            notice_unknown(backend, fields_of(where) - there)
         covered = 0 if columns is None else columns.rows
         try:
             if columns is not None:
@@ -81,6 +132,8 @@ class Filters:
             mask[self.backend.fields.rows_where(where, covered, since)] = True
         if covered:
             mask[self.backend.rows.deleted(covered)] = False
+        if inside is not None:
+            mask &= inside
         record(plan=FilterChoice(f"filter by {way}", int(mask.sum()), self._rows))
         return mask
 

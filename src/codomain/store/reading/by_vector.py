@@ -65,7 +65,9 @@ def like_documents(collection: Collection, like: Weighted) -> VectorQuery:
 
     Where the metric is l2 it is their weighted mean, at their own lengths.
 
-    Raises InputError for a document that is not there and for weights that are no numbers or cancel out.
+    A document at the origin is one like others there, and has no direction elsewhere.
+
+    Raises InputError for a document that is not there or has a vector of zeros, and for weights that are no numbers or cancel out.
     """
     weights = _weights(like)
     branch = _branch(collection)
@@ -80,14 +82,18 @@ def like_documents(collection: Collection, like: Weighted) -> VectorQuery:
     prepared = isinstance(stored, StoredBranch) and stored.blocks.keeps
     of_length_one = branch.index.metric != "l2"  # distances tell lengths, products should not
     total, weight_of_all = np.zeros(1), sum(map(abs, weights.values()))
+    pointing = []
     for key, weight in weights.items():
         if prepared:
             vectors = as_float32(stored.vectors(rows[key]))  # type: ignore[union-attr]
         else:
             vectors = as_float32(encode(branch.encoder, collection.items(rows[key])))  # type: ignore[arg-type]
         middle = (unit_rows(vectors) if of_length_one else vectors).mean(axis=0, keepdims=True)
+        pointing += [key] if middle.any() else []
         total = total + weight * (unit_rows(middle)[0] if of_length_one else middle[0] / weight_of_all)
-    if not np.any(total):
+    if not np.any(total) and (of_length_one or pointing):
+        if not pointing:
+            raise InputError(f"the document {next(iter(weights))!r} has a vector of zeros, which points nowhere.")
         raise InputError("the weighted documents cancel out: there is no direction left to search in.")
     return VectorQuery(branch, as_float32(total[None]), prepared, np.concatenate(list(rows.values())))
 

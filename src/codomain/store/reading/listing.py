@@ -42,11 +42,11 @@ def _listed(
         if value is not None and (isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 1 << 63):
             raise InputError(f"the {name} must be a whole number of 0 or more, not {brief(value)}.")
     field, descending = sort_field(sort)
-    parsed = _parsed(backend, where, () if field is None else (field,))
+    parsed = parsed_filter(backend, where, () if field is None else (field,))
     return backend.documents.export(parsed, field, descending, offset, limit)
 
 
-def _parsed(backend: Backend, where: Filter | None, fields: Iterable[str] = ()) -> Where | None:
+def parsed_filter(backend: Backend, where: Filter | None, fields: Iterable[str] = ()) -> Where | None:
     """A filter that is read; it and the other fields that are asked for are noticed where no document has them."""
     parsed = None if where is None else parse_where(where)
     notice_unknown(backend, {*fields} | (set() if parsed is None else fields_of(parsed)))
@@ -59,7 +59,7 @@ def documents(
     """Documents as plain values, one by one, in one state of the database."""
     collection.check_open()
     # a connection of its own: one state from the first document to the last, and nobody is kept from writing
-    with closing(open_backend(collection.folder)) as backend, backend.reading():
+    with closing(open_backend(collection.folder).within(collection.name)) as backend, backend.reading():
         for found in _listed(backend, where, sort, offset, limit):
             collection.check_open()
             yield {
@@ -107,13 +107,13 @@ def _vector(collection: Collection, number: int) -> Any:
 def count(collection: Collection, where: Filter | None) -> int:
     """How many documents a filter matches, all without one."""
     with collection.held() as backend:
-        return backend.documents.count(_parsed(backend, where))
+        return backend.documents.count(parsed_filter(backend, where))
 
 
 def facets(collection: Collection, field: str, where: Filter | None) -> list[tuple[Any, int]]:
     """The values of a field with the number of documents that have each, the most frequent first; members of lists count each."""
     with collection.held() as backend:
-        counted = backend.fields.facets(checked_field(field), _parsed(backend, where, (field,)))
+        counted = backend.fields.facets(checked_field(field), parsed_filter(backend, where, (field,)))
     return sorted(counted, key=lambda one: (-one[1], sort_key(one[0])))
 
 
@@ -122,7 +122,9 @@ def as_html(collection: Collection) -> str:
     from html import escape
 
     with collection.held() as backend:
-        numbers = f"{backend.documents.count():,} documents, {backend.rows.count():,} chunks"
+        divided = bool(backend.namespace) or backend.namespaces.any()
+        chunks = len(backend.rows.inside()) if divided else backend.rows.count()
+        numbers = f"{backend.documents.count():,} documents, {chunks:,} chunks"
         first = list(backend.documents.export(None, limit=3))
     rows = "".join(f"<tr><td>{escape(d.key)}</td><td>{escape(d.text[:100])}</td></tr>" for d in first)
     return (

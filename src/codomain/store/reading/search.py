@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from codomain.arrays import Hits
-from codomain.errors import InputError
+from codomain.errors import InputError, StoreError
 from codomain.items import Item, texts_of
 from codomain.plan import Branch, BranchScores, EncodedOnce, as_queries, encode_queries, first_dense, run
 from codomain.store.filters.where import Where, parse_where
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 Syntax = Literal["plain", "query"]
 """How a query is read: as it stands, or by the signs of `codomain.analyzer.syntax`."""
+
+Mask = np.ndarray[Any, np.dtype[np.bool_]]
 
 SearchRows = Callable[[int, BranchScores], Hits]
 """So many rows of each query, with what every branch answered."""
@@ -87,16 +89,17 @@ def search_many(
         raise InputError("search_many takes a list of queries; a single one is for search.")
     with collection.snapshot():
         asked = [checked_query(query) for query in as_queries(collection.state.root, queries)]
-        allow = None if where is None else collection.state.filters.mask(parse_where(where))
+        parsed = None if where is None else parse_where(where)
+        allow, inside = collection.state.filters.allowed(collection.backend, parsed)
         if syntax == "query" or typos:
             found = [
-                _by_words(collection, query, allow, feedback, wanted, syntax, typos)
+                _by_words(collection, query, allow, inside, feedback, wanted, syntax, typos)
                 if isinstance(query, str)
-                else _found(collection, [query], allow, feedback, wanted)[0]
+                else _found(collection, [query], allow, inside, feedback, wanted)[0]
                 for query in asked
             ]
         else:
-            found = _found(collection, asked, allow, feedback, wanted)
+            found = _found(collection, asked, allow, inside, feedback, wanted)
             if not all(found):
                 from codomain.store.filters.words import warn_of_stop_words
 
@@ -107,14 +110,15 @@ def search_many(
 def _found(
     collection: Collection,
     asked: Sequence[str | Item],
-    allow: np.ndarray[Any, Any] | None,
+    allow: Mask | None,
+    inside: Mask | None,
     feedback: bool,
     wanted: Wanted,
 ) -> list[Answers]:
     encoded = EncodedOnce(encode_queries)
 
     def search(depth: int, trace: BranchScores) -> Hits:
-        return _search(collection, asked, depth, allow, encoded, feedback, trace)
+        return _search(collection, asked, depth, allow, inside, encoded, feedback, trace)
 
     return _answers(collection, search, len(asked), wanted)
 
@@ -122,7 +126,8 @@ def _found(
 def _by_words(
     collection: Collection,
     query: str,
-    allow: np.ndarray[Any, Any] | None,
+    allow: Mask | None,
+    inside: Mask | None,
     feedback: bool,
     wanted: Wanted,
     syntax: Syntax,
@@ -139,8 +144,9 @@ def _by_words(
         asked = lexical(parsed, typos)
         if any(clause.filters for clause in parsed.clauses):
             mask = WordFilter(collection).mask(parsed)
-            allow = mask if allow is None or mask is None else allow & mask
-    found = _found(collection, [asked], allow, feedback, wanted)
+            if mask is not None:
+                allow = mask if allow is None else allow & mask
+    found = _found(collection, [asked], allow, inside, feedback, wanted)
     if not found[0]:
         warn_of_stop_words(collection, [asked], found)
     return found[0]
@@ -156,7 +162,8 @@ def search_by_vector(
     """The k best documents for a vector, in the first dense branch alone; rankers that read a query's text do not take part."""
     with collection.snapshot():
         asked = ask(collection)
-        allow = None if where is None else collection.state.filters.mask(parse_where(where))
+        parsed = None if where is None else parse_where(where)
+        allow, inside = collection.state.filters.allowed(collection.backend, parsed)
         if len(asked.without):
             allow = np.ones(collection.rows, bool) if allow is None else allow.copy()
             allow[asked.without] = False
@@ -165,6 +172,7 @@ def search_by_vector(
         def search(depth: int, trace: BranchScores) -> Hits:
             prepared = {"prepared": True} if asked.prepared else {}
             hits: Hits = branch.search(asked.vector, depth, allow, feedback, **prepared)
+            _check_inside(hits, inside)
             trace.hits[asked.branch.name] = hits
             return hits
 
@@ -231,7 +239,8 @@ def _search(
     collection: Collection,
     queries: Sequence[str | Item],
     k: int,
-    allow: np.ndarray[Any, Any] | None,
+    allow: Mask | None,
+    inside: Mask | None,
     encoded: EncodedOnce,
     feedback: bool,
     trace: BranchScores,
@@ -246,7 +255,17 @@ def _search(
         return branch.search(encoded(planned, plain), depth, allow, feedback)
 
     def unfiltered(planned: Branch, fitting: Sequence[str | Item], depth: int) -> Hits:
-        return search_branch(planned, fitting, depth, None)
+        return search_branch(planned, fitting, depth, inside)
 
-    without = None if allow is None else unfiltered
-    return run(collection.state.root, queries, k, search_branch, collection, trace, without)
+    without = None if allow is inside else unfiltered
+    hits = run(collection.state.root, queries, k, search_branch, collection, trace, without)
+    _check_inside(hits, inside)
+    return hits
+
+
+def _check_inside(hits: Hits, inside: Mask | None) -> None:
+    """Refuse an answer with a row of another namespace, which an index that is not codomain's own might give."""
+    if inside is not None and not inside[hits.rows[hits.rows >= 0]].all():
+        raise StoreError(
+            "an index gave a document of another namespace, which it was told to leave out: nothing is shown."
+        )

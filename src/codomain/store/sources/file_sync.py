@@ -11,6 +11,7 @@ import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from codomain.read.selection import Selection
 from codomain.store.collection import Collection
 from codomain.store.sources.exclusions import excluded, take_back
 from codomain.store.sources.moves import follow, moved
+from codomain.store.sources.pages import Pages
 from codomain.store.sources.vanished import gone_elsewhere, remove_sources, remove_vanished
 from codomain.store.writing.ingest import AddReport, add_records
 
@@ -50,6 +52,8 @@ class IndexReport:
     """Files and folders that a .gitignore left out."""
     not_chosen: int = 0
     """Files that `include` and `exclude` left out."""
+    left_sitemap: list[str] = field(default_factory=list)
+    """Pages that their sitemap does not list any more; their documents are removed."""
     gone_elsewhere: list[str] = field(default_factory=list)
     """Files that are gone outside the folders that were read; their documents are still there."""
     bytes: int = 0
@@ -111,6 +115,8 @@ def index_files(
     found = reading.records(chain(todo, remote))
     report.documents = add_records(collection, found, progress=reading.acknowledge, encoding=progress)
     reading.acknowledge()
+    reading.pages.enter()
+    reading.tell_taken(report.documents)
     # what may not be looked at has not vanished
     hidden = [bad.path for bad in report.bad if bad.kind == "unreadable"]
     report.removed += remove_vanished(
@@ -123,8 +129,23 @@ def index_files(
 def _remote(collection: Collection, names: list[str], reading: _Reading, asked: dict[str, Any]) -> Iterator[SourceFile]:
     """What is elsewhere, one by one: pages that have not changed since are left out, those that are gone are removed."""
     report = reading.report
+    listed: dict[str, set[str]] = {}
     for name in names:
-        for file in fetched(name, query=asked["query"], delay=asked["delay"], on_bad=report.bad.append):
+        for file in fetched(
+            name,
+            query=asked["query"],
+            delay=asked["delay"],
+            on_bad=report.bad.append,
+            known=None if reading.force else reading.pages.version_of,
+            on_listed=partial(listed.__setitem__, name),
+        ):
+            if file.size >= 0:
+                reading.pages.came.add(file.label)
+            if file.unchanged:
+                report.files += 1
+                report.unchanged_files += 1
+                reading.pages.note_same(file)
+                continue
             if file.size < 0:
                 with collection.held() as backend:
                     gone = [(number, path) for number, path in backend.sources.paths() if path == file.label]
@@ -138,6 +159,21 @@ def _remote(collection: Collection, names: list[str], reading: _Reading, asked: 
                 yield file
             else:
                 report.unchanged_files += 1
+                reading.pages.note(file)
+    gone = reading.pages.unlisted(listed) if listed else []  # at the end: another sitemap may list them now
+    report.left_sitemap = [path for _, path in gone]
+    report.removed += remove_sources(collection, gone)
+
+
+def _as_it_was(path: str, size: int, time: int) -> bool:
+    """Whether a file is there as it was read; what is elsewhere is taken to be."""
+    if is_remote(path):
+        return True
+    try:
+        found = os.stat(path)
+    except (OSError, ValueError):
+        return False
+    return (found.st_size, found.st_mtime_ns) == (size, time)
 
 
 def _now_and_then(progress: Progress | None, step: str) -> Callable[[int], None]:
@@ -175,6 +211,8 @@ class _Reading:
         self.stamps: dict[str, str | None] = {}  # of files that were looked into before they are read
         self.finished: list[tuple[SourceFile, str, set[str]]] = []
         self.bytes_read = 0
+        self.read_now: set[str] = set()
+        self.pages = Pages(collection, self._options)
         self.given_by: dict[int, str] = {}  # hash of an id -> the file of this run that gave it last
 
     def follow_moves(self, files: Sequence[SourceFile]) -> None:
@@ -211,6 +249,7 @@ class _Reading:
         """The records of all files; a file is finished when the next one is asked for."""
         for file in files:
             keys: set[str] = set()
+            self.read_now.add(file.label)
             whole = True
             # before reading: a change meanwhile is seen next time
             stamp = self.stamps[file.label] if file.label in self.stamps else self._stamp(file)
@@ -251,6 +290,19 @@ class _Reading:
             return None
         return other
 
+    def tell_taken(self, added: AddReport) -> None:
+        """Report ids that files of earlier runs, which are as they were, still have."""
+        if not added.taken:
+            return
+        with self.collection.held() as backend:
+            paths, complete = dict(backend.sources.paths()), backend.sources.complete()
+        for (number, new), ids in added.taken.items():
+            old = paths.get(number, "")
+            # of a file that was read in this run, too, the repetition is told already, or it has lost these ids
+            if old not in self.read_now and old in complete and _as_it_was(old, *complete[old][:2]):
+                reason = f'has {len(ids):,} of the ids of {old} again, such as "{ids[0]:.60}": the later one counts'
+                self.report.bad.append(ReadFault(new, 0, "broken", reason))
+
     def _stamp(self, file: SourceFile) -> str | None:
         """The hash of a file's contents and of how it is read; None for a stream, and for what cannot be read."""
         if file.path == "-" or not file.regular:
@@ -289,6 +341,7 @@ class _Reading:
         backend = self.collection.backend
         source = backend.sources.enter([file.label])[file.label]
         backend.sources.set_complete(file.label, file.size, file.mtime_ns, stamp)
+        self.pages.note(file)
         gone = [number for number, key in backend.sources.documents([source]) if key not in keys]
         backend.documents.delete(gone)
         return len(gone)

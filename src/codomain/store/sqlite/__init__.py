@@ -6,14 +6,14 @@ backup.py       a copy of a database that is in use
 place.py        whether the database is still in its folder, room for a full disk
 schema.py       the tables, and those that later formats added
 meta.py         single entries, history
+namespaces.py   which namespace the tables show, and which there are
 documents.py    documents
 rows.py         chunks by row, deleted rows, new numbers
 fields.py       metadata, and the rows that filters match
 filters.py      a filter as parameterized SQL
 sources.py      the files that documents come from
 media.py        images and sounds of documents
-vectors.py      branches, blocks of vectors, bridges
-unread.py       rows that an encoder did not read whole
+vectors.py      branches, blocks of vectors, rows that an encoder did not read whole, bridges
 feedback.py     the journal and the corrected vectors
 checks.py       what is wrong in the database
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -16,12 +17,12 @@ from codomain.store.sqlite.feedback import SqliteCorrections, SqliteJournal
 from codomain.store.sqlite.fields import SqliteFields
 from codomain.store.sqlite.media import SqliteMedia
 from codomain.store.sqlite.meta import SqliteHistory, SqliteMeta
+from codomain.store.sqlite.namespaces import Scope, SqliteNamespaces
 from codomain.store.sqlite.place import Place
 from codomain.store.sqlite.rows import SqliteRows
 from codomain.store.sqlite.schema import DATABASE, bring_up_to_date
 from codomain.store.sqlite.sources import SqliteExclusions, SqliteSources
-from codomain.store.sqlite.unread import SqliteUnread
-from codomain.store.sqlite.vectors import SqliteBlocks, SqliteBranches, SqliteBridges
+from codomain.store.sqlite.vectors import SqliteBlocks, SqliteBranches, SqliteBridges, SqliteUnread
 
 
 class SqliteBackend:
@@ -34,19 +35,29 @@ class SqliteBackend:
         self.place = Place(folder)
         self.meta = SqliteMeta(db)
         self.history = SqliteHistory(db)
-        self.documents = SqliteDocuments(db)
-        self.rows = SqliteRows(db)
-        self.fields = SqliteFields(db)
-        self.sources = SqliteSources(db)
-        self.exclusions = SqliteExclusions(db)
+        self.namespaces = SqliteNamespaces(db)
+        self._show(Scope(db))
         self.media = SqliteMedia(db)
         self.branches = SqliteBranches(db)
         self.blocks = SqliteBlocks(db)
         self.bridges = SqliteBridges(db)
         self.unread = SqliteUnread(db)
-        self.journal = SqliteJournal(db)
         self.corrections = SqliteCorrections(db)
         self.checks = SqliteChecks(db)
+
+    def _show(self, scope: Scope) -> None:
+        self.namespace = scope.name
+        self.documents = SqliteDocuments(self.db, scope)
+        self.rows = SqliteRows(self.db, scope)
+        self.fields = SqliteFields(self.db, scope)
+        self.sources = SqliteSources(self.db, scope)
+        self.exclusions = SqliteExclusions(self.db, scope)
+        self.journal = SqliteJournal(self.db, scope)
+
+    def within(self, namespace: str) -> Self:
+        inside = copy.copy(self)
+        inside._show(Scope(self.db, namespace))
+        return inside
 
     @classmethod
     def exists(cls, folder: Path) -> bool:

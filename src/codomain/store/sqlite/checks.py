@@ -9,7 +9,7 @@ from codomain.items import Media
 from codomain.store.sqlite.feedback import version
 from codomain.store.sqlite.media import has_media
 from codomain.store.sqlite.rows import SqliteRows
-from codomain.store.sqlite.schema import Tables
+from codomain.store.sqlite.schema import Tables, has_namespaces
 
 
 class SqliteChecks(Tables):
@@ -40,6 +40,12 @@ class SqliteChecks(Tables):
             (childless, "documents without a chunk"),
             (outside, "documents with a chunk that reaches outside their document"),
         )
+        if has_namespaces(self.db):
+            lost = "WHERE namespace <> 0 AND namespace NOT IN (SELECT id FROM namespaces)"
+            yield from self._counted(
+                (f"SELECT count(*) FROM documents {lost}", "documents in a namespace without a name"),
+                (f"SELECT count(*) FROM sources {lost}", "files in a namespace without a name"),
+            )
 
     def feedback(self) -> Iterator[str]:
         if version(self.db) is None:

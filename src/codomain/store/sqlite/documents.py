@@ -10,36 +10,40 @@ from codomain.store.filters.where import Where
 from codomain.store.sqlite.feedback import forget_documents
 from codomain.store.sqlite.filters import order_by, to_sql
 from codomain.store.sqlite.media import has_media
-from codomain.store.sqlite.schema import LISTED, Tables, has_table
+from codomain.store.sqlite.namespaces import Scoped
+from codomain.store.sqlite.schema import LISTED, has_table
 
 _JOINED = "FROM documents d LEFT JOIN sources s ON s.id = d.source"
 _COLUMNS = "id, key, source, title, text, metadata, digest, added"
 
 
-class SqliteDocuments(Tables):
+class SqliteDocuments(Scoped):
     """The table `documents`."""
 
     def count(self, where: Where | None = None) -> int:
         if where is None:
-            return int(self.db.execute("SELECT count(*) FROM documents").fetchone()[0])
+            return int(self.db.execute(f"SELECT count(*) FROM documents WHERE {self.scope.among()}").fetchone()[0])
         condition, parameters = to_sql(where)
-        return int(self.db.execute(f"SELECT count(*) {_JOINED} WHERE {condition}", parameters).fetchone()[0])
+        sql = f"SELECT count(*) {_JOINED} WHERE {condition} AND {self.scope.among('d.')}"
+        return int(self.db.execute(sql, parameters).fetchone()[0])
 
     def get(self, key: str) -> StoredDocument | None:
-        row = self.db.execute(f"SELECT {_COLUMNS} FROM documents WHERE key = ?", [key]).fetchone()
+        row = self.db.execute(
+            f"SELECT {_COLUMNS} FROM documents WHERE key = ? AND {self.scope.one()}", [key]
+        ).fetchone()
         return None if row is None else StoredDocument(*row)
 
     def known(self, keys: Sequence[str]) -> dict[str, tuple[int, str]]:
-        query = f"SELECT key, id, digest FROM documents WHERE key IN ({LISTED})"
+        query = f"SELECT key, id, digest FROM documents WHERE key IN ({LISTED}) AND {self.scope.one()}"
         return {key: (number, digest) for key, number, digest in self.db.execute(query, [json.dumps(list(keys))])}
 
     def contents(self, keys: Sequence[str]) -> dict[str, StoredDocument]:
-        sql = f"SELECT {_COLUMNS} FROM documents WHERE key IN ({LISTED})"
+        sql = f"SELECT {_COLUMNS} FROM documents WHERE key IN ({LISTED}) AND {self.scope.one()}"
         return {row[1]: StoredDocument(*row) for row in self.db.execute(sql, [json.dumps(list(keys))])}
 
     def matching(self, where: Where) -> list[int]:
         condition, parameters = to_sql(where)
-        sql = f"SELECT d.id {_JOINED} WHERE {condition}"
+        sql = f"SELECT d.id {_JOINED} WHERE {condition} AND {self.scope.among('d.')}"
         return [number for (number,) in self.db.execute(sql, parameters)]
 
     def export(
@@ -57,7 +61,7 @@ class SqliteDocuments(Tables):
             parameters = [*parameters, *path]
         sql = (
             f"SELECT d.id, d.key, d.title, d.text, d.metadata, s.path {_JOINED} WHERE {condition} "
-            f"ORDER BY {order}d.id LIMIT ? OFFSET ?"
+            f"AND {self.scope.among('d.')} ORDER BY {order}d.id LIMIT ? OFFSET ?"
         )
         found = self.db.execute(sql, [*parameters, -1 if limit is None else limit, offset])
         return map(ExportedDocument._make, found)
@@ -67,13 +71,25 @@ class SqliteDocuments(Tables):
         return map(StoredDocument._make, self.db.execute(sql, [json.dumps(list(numbers))]))
 
     def all(self) -> Iterator[StoredDocument]:
-        return map(StoredDocument._make, self.db.execute(f"SELECT {_COLUMNS} FROM documents"))
+        return map(
+            StoredDocument._make, self.db.execute(f"SELECT {_COLUMNS} FROM documents WHERE {self.scope.among()}")
+        )
 
     def next_number(self) -> int:
         return int(self.db.execute("SELECT ifnull(max(id), 0) + 1 FROM documents").fetchone()[0])
 
     def add(self, documents: Iterable[StoredDocument]) -> None:
-        self.db.executemany("INSERT INTO documents VALUES (?, ?, ?, ?, ?, ?, ?, ?)", documents)
+        columns, values = _COLUMNS, "?, ?, ?, ?, ?, ?, ?, ?"
+        if (number := self.scope.enter()) is not None:
+            columns, values = f"{columns}, namespace", f"{values}, {number}"
+        self.db.executemany(f"INSERT INTO documents ({columns}) VALUES ({values})", documents)
+
+    def namespace(self, number: int) -> str:
+        if not self.scope.made:
+            return ""
+        sql = "SELECT n.name FROM documents d JOIN namespaces n ON n.id = d.namespace WHERE d.id = ?"
+        found = self.db.execute(sql, [number]).fetchone()
+        return "" if found is None else str(found[0])
 
     def sources(self, numbers: Sequence[int]) -> dict[int, int]:
         sql = f"SELECT id, source FROM documents WHERE source IS NOT NULL AND id IN ({LISTED})"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from codomain.store.backend.values import Detached, Entry
+from codomain.store.sqlite.namespaces import Scoped
 from codomain.store.sqlite.schema import LISTED, Tables
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def renumber_corrections(db: sqlite3.Connection) -> None:
         touch(db)
 
 
-class SqliteJournal(Tables):
+class SqliteJournal(Scoped):
     """The table `feedback`, and the entry `feedback` of `meta`."""
 
     def version(self) -> int | None:
@@ -88,7 +89,7 @@ class SqliteJournal(Tables):
             return
         sql = (
             "SELECT f.id, f.at, f.document, d.key, f.liked, f.query, f.vector, f.encoder FROM feedback f "
-            "JOIN documents d ON d.id = f.document WHERE f.id > ? ORDER BY f.id LIMIT ?"
+            f"JOIN documents d ON d.id = f.document WHERE f.id > ? AND {self.scope.among('d.')} ORDER BY f.id LIMIT ?"
         )
         for number, at, document, key, liked, query, data, encoder in self.db.execute(sql, [after, limit]):
             vector = None if data is None else np.frombuffer(data, np.float32)
@@ -98,6 +99,9 @@ class SqliteJournal(Tables):
         if version(self.db) is None:
             return 0
         chosen, parameters = ("1", []) if numbers is None else (f"id IN ({LISTED})", [json.dumps(list(numbers))])
+        among = self.scope.among("d.")
+        if among != "1":
+            chosen += f" AND document IN (SELECT d.id FROM documents d WHERE {among})"
         struck = self.db.execute(f"DELETE FROM feedback WHERE {chosen}", parameters).rowcount
         if struck:
             forget_corrections(self.db)
@@ -109,7 +113,7 @@ class SqliteJournal(Tables):
         sql = (
             "SELECT d.key, d.id, d.title, d.text, min(c.row), max(c.row) FROM documents d "
             "JOIN chunks c ON c.document = d.id "
-            f"WHERE d.key IN ({LISTED}) AND d.id IN (SELECT document FROM feedback) GROUP BY d.id"
+            f"WHERE d.key IN ({LISTED}) AND {self.scope.one('d.')} AND d.id IN (SELECT document FROM feedback) GROUP BY d.id"
         )
         detached = []
         for key, number, title, text, first, last in self.db.execute(sql, [json.dumps(list(texts))]).fetchall():
@@ -124,7 +128,7 @@ class SqliteJournal(Tables):
         for key, number, first, last in detached:
             sql = (
                 "SELECT d.id, min(c.row) FROM documents d JOIN chunks c ON c.document = d.id WHERE d.key = ? "
-                "GROUP BY d.id"
+                f"AND {self.scope.one('d.')} GROUP BY d.id"
             )
             new, start = self.db.execute(sql, [key]).fetchone()
             self.db.execute("UPDATE feedback SET document = ? WHERE document = ?", [new, -1 - number])

@@ -11,7 +11,8 @@ from codomain.arrays import Rows
 from codomain.store.backend.values import ChunkFields
 from codomain.store.filters.where import Where
 from codomain.store.sqlite.filters import COLUMNS, json_path, to_sql
-from codomain.store.sqlite.schema import Tables, bring_up_to_date, has_table
+from codomain.store.sqlite.namespaces import Scoped
+from codomain.store.sqlite.schema import bring_up_to_date, has_table
 
 _CHUNKS = "FROM chunks c JOIN documents d ON d.id = c.document LEFT JOIN sources s ON s.id = d.source"
 
@@ -19,7 +20,7 @@ _CHANGED = "SELECT document FROM changed WHERE version > ?"
 _VERSION = "fields_version"
 
 
-class SqliteFields(Tables):
+class SqliteFields(Scoped):
     """The column `documents.metadata`."""
 
     def rows_where(self, where: Where, start: int = 0, changed_since: int | None = None) -> Rows:
@@ -53,15 +54,22 @@ class SqliteFields(Tables):
 
     def chunks_where(self, where: Where | None) -> list[ChunkFields]:
         condition, parameters = ("1", []) if where is None else to_sql(where)
-        sql = f"SELECT c.row, d.id, d.key, d.metadata {_CHUNKS} WHERE {condition} ORDER BY d.id, c.row"
+        sql = (
+            f"SELECT c.row, d.id, d.key, d.metadata {_CHUNKS} WHERE {condition} AND {self.scope.among('d.')} "
+            "ORDER BY d.id, c.row"
+        )
         return [ChunkFields._make(row) for row in self.db.execute(sql, parameters)]
 
     def rows_by_document(self, stop: int) -> np.ndarray[Any, Any]:
-        listing = self.db.execute("SELECT document, row FROM chunks WHERE row < ? ORDER BY document, row", [stop])
+        among = self.scope.among("d.")
+        joined = "" if among == "1" else "c JOIN documents d ON d.id = c.document"
+        sql = f"SELECT document, row FROM chunks {joined} WHERE row < ? AND {among} ORDER BY document, row"
+        listing = self.db.execute(sql, [stop])
         return np.array(listing.fetchall(), np.int64).reshape(-1, 2)
 
     def facets(self, field: str, where: Where | None) -> list[tuple[Any, int]]:
         condition, parameters = ("1", []) if where is None else to_sql(where)
+        condition = f"{condition} AND {self.scope.among('d.')}"
         documents = "documents d LEFT JOIN sources s ON s.id = d.source"
         if field in COLUMNS:
             column = COLUMNS[field]
@@ -76,11 +84,13 @@ class SqliteFields(Tables):
         return [(value if truth is None else truth == "true", number) for truth, value, number in found]
 
     def names(self) -> list[str]:
-        sql = "SELECT DISTINCT item.key FROM documents d, json_each(d.metadata) AS item ORDER BY 1"
+        among = self.scope.among("d.")
+        sql = f"SELECT DISTINCT item.key FROM documents d, json_each(d.metadata) AS item WHERE {among} ORDER BY 1"
         return [name for (name,) in self.db.execute(sql)]
 
     def any(self, field: str) -> bool:
-        sql = "SELECT 1 FROM documents d WHERE json_type(d.metadata, ?) IS NOT NULL LIMIT 1"
+        among = self.scope.among("d.")
+        sql = f"SELECT 1 FROM documents d WHERE json_type(d.metadata, ?) IS NOT NULL AND {among} LIMIT 1"
         return self.db.execute(sql, [json_path(field)]).fetchone() is not None
 
     def metadata(self) -> Iterator[tuple[int, str]]:

@@ -11,13 +11,14 @@ from codomain.arrays import Rows
 from codomain.errors import StoreError
 from codomain.store.backend.values import ChunkHit, ChunkText, StoredChunk
 from codomain.store.sqlite.feedback import renumber_corrections
-from codomain.store.sqlite.schema import LISTED, Tables, has_table
-from codomain.store.sqlite.unread import renumber_unread
+from codomain.store.sqlite.namespaces import Scoped
+from codomain.store.sqlite.schema import LISTED, has_table
+from codomain.store.sqlite.vectors import renumber_unread
 
 _BELOW = "FROM tombstones WHERE row < ifnull(?, 9223372036854775807)"
 
 
-class SqliteRows(Tables):
+class SqliteRows(Scoped):
     """The tables `chunks` and `tombstones`."""
 
     def count(self) -> int:
@@ -47,6 +48,13 @@ class SqliteRows(Tables):
     def _rows(self, sql: str, parameters: list[int | None]) -> Rows:
         return np.array([row for (row,) in self.db.execute(sql, parameters)], np.int64)
 
+    def inside(self, start: int = 0) -> Rows:
+        among = self.scope.among("d.")
+        if among == "1":
+            return self._rows("SELECT row FROM chunks WHERE row >= ? ORDER BY row", [start])
+        sql = f"SELECT c.row FROM chunks c JOIN documents d ON d.id = c.document WHERE {among} AND c.row >= ?"
+        return np.sort(self._rows(sql, [start]))
+
     def owners(self, rows: Rows) -> dict[int, int]:
         sql = f"SELECT row, document FROM chunks WHERE row IN ({LISTED})"
         return dict(self.db.execute(sql, [json.dumps(rows.tolist())]))
@@ -59,7 +67,8 @@ class SqliteRows(Tables):
         return dict(self.db.execute(sql, [json.dumps(rows.tolist())]))
 
     def document_keys(self) -> list[tuple[int, str]]:
-        sql = "SELECT c.row, d.key FROM chunks c JOIN documents d ON d.id = c.document ORDER BY c.row"
+        among = self.scope.among("d.")
+        sql = f"SELECT c.row, d.key FROM chunks c JOIN documents d ON d.id = c.document WHERE {among} ORDER BY c.row"
         return self.db.execute(sql).fetchall()
 
     def texts_between(self, start: int, stop: int) -> Iterator[ChunkText]:

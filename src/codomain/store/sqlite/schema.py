@@ -9,7 +9,10 @@ from __future__ import annotations
 import sqlite3
 
 DATABASE = "collection.db"
-FORMAT = 5
+FORMAT = 6
+_WITHOUT_NAMESPACES = 5
+"""The format of a collection that was made before there were namespaces, until it has one."""
+
 LISTED = "SELECT value FROM json_each(?)"
 """The values of a parameter that is a JSON list."""
 
@@ -87,6 +90,41 @@ CREATE TABLE IF NOT EXISTS unread (                      -- chunks longer than w
 """
 
 
+FETCHED = """
+CREATE TABLE IF NOT EXISTS fetched (                     -- what servers said of web pages, of sources with this path and stamp
+    source INTEGER PRIMARY KEY REFERENCES sources, path TEXT NOT NULL, stamp TEXT NOT NULL, sitemap TEXT,
+    etag TEXT NOT NULL, changed TEXT NOT NULL, format TEXT NOT NULL, encoding TEXT NOT NULL
+)"""
+"""Made with the first page, in databases of all formats: versions that do not know it read pages as if it were not there."""
+
+_BY_NAMESPACE = {
+    "sources": """
+    CREATE TABLE {name} (
+        id INTEGER PRIMARY KEY, namespace INTEGER NOT NULL DEFAULT 0, path TEXT NOT NULL,
+        size INTEGER, mtime_ns INTEGER, digest TEXT,
+        UNIQUE (namespace, path)
+    )""",
+    "documents": """
+    CREATE TABLE {name} (
+        id INTEGER PRIMARY KEY, namespace INTEGER NOT NULL DEFAULT 0, key TEXT NOT NULL, source INTEGER REFERENCES sources,
+        title TEXT, text TEXT NOT NULL, metadata TEXT NOT NULL, digest TEXT NOT NULL, added REAL NOT NULL,
+        UNIQUE (namespace, key)
+    )""",
+    "excluded": """
+    CREATE TABLE {name} (
+        namespace INTEGER NOT NULL DEFAULT 0, key TEXT NOT NULL, source TEXT NOT NULL, at REAL NOT NULL,
+        PRIMARY KEY (namespace, key)
+    ) WITHOUT ROWID""",
+}
+"""Tables of format 6: an id or a path is unique in its namespace. 0 is the default one; the others are in `namespaces`."""
+
+_COPIED = {
+    "sources": "id, path, size, mtime_ns, digest",
+    "documents": "id, key, source, title, text, metadata, digest, added",
+    "excluded": "key, source, at",
+}
+
+
 class Tables:
     """Some tables of an open database."""
 
@@ -103,11 +141,33 @@ def has_table(db: sqlite3.Connection, name: str) -> bool:
 def make_tables(db: sqlite3.Connection) -> None:
     """Make all tables in an empty database."""
     db.executescript(_SCHEMA + _ADDED_IN_2 + _ADDED_IN_3 + _ADDED_IN_4 + _ADDED_IN_5)
-    db.execute("INSERT INTO meta VALUES ('format', ?)", [str(FORMAT)])
+    db.execute("INSERT INTO meta VALUES ('format', ?)", [str(_WITHOUT_NAMESPACES)])
+    add_namespaces(db)
 
 
 def bring_up_to_date(db: sqlite3.Connection) -> None:
     """Add to an older database what upgrades, feedback, media and changes of metadata need; inside a transaction. Readers do not need it."""
     for statement in filter(str.strip, (_ADDED_IN_2 + _ADDED_IN_3 + _ADDED_IN_4 + _ADDED_IN_5).split(";")):
         db.execute(statement)
+    reached = FORMAT if has_namespaces(db) else _WITHOUT_NAMESPACES
+    db.execute("UPDATE meta SET value = ? WHERE name = 'format'", [str(reached)])
+
+
+def has_namespaces(db: sqlite3.Connection) -> bool:
+    """Whether ids are unique in their namespace only; in a database of an earlier format there is one namespace."""
+    return has_table(db, "namespaces")
+
+
+def add_namespaces(db: sqlite3.Connection) -> None:
+    """Give a database of an earlier format namespaces, by copying the tables whose ids were unique; inside a transaction."""
+    bring_up_to_date(db)
+    # AUTOINCREMENT: a number is not used again, whatever was deleted
+    db.execute("CREATE TABLE namespaces (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE)")
+    for table, definition in _BY_NAMESPACE.items():
+        columns = _COPIED[table]
+        db.execute(definition.format(name=f"new_{table}"))
+        db.execute(f"INSERT INTO new_{table} ({columns}) SELECT {columns} FROM {table}")
+        db.execute(f"DROP TABLE {table}")
+        db.execute(f"ALTER TABLE new_{table} RENAME TO {table}")
+    db.execute("CREATE INDEX documents_by_source ON documents (source)")
     db.execute("UPDATE meta SET value = ? WHERE name = 'format'", [str(FORMAT)])

@@ -55,6 +55,8 @@ class AddReport:
     chunks: int = 0
     not_encoded: int = 0
     """Of the updated ones, those whose title, text and media were there already: they keep their vectors."""
+    taken: dict[tuple[int, str], list[str]] = dataclass_field(default_factory=dict)
+    """Ids of documents that came from a source, by number, and come from another file now, by path."""
     frame: FrameReport = dataclass_field(default_factory=FrameReport)
     """Of a table in memory, what was not taken over: cells without a value, rows without a text, repeated rows."""
 
@@ -283,7 +285,7 @@ def _add_batch(
         with collection.writing():
             # else another process ended an upgrade: other encoders; or it wrote one of the documents
             if collection.state.generation == generation and _with_contents_kept(backend, changed) == kept:
-                written = _write(collection, records, kept, prepared, encoded, left)
+                written = _write(collection, records, kept, prepared, encoded, left, report)
     replaced, chunks = written
     report.updated += replaced + len(kept)
     report.not_encoded += len(kept)
@@ -319,7 +321,7 @@ def write_again(
             known = backend.documents.known([record.id for record in records])
             unchanged = all(known.get(record.id, (0, ""))[1] == record.digest for record in records)
             if unchanged and collection.state.generation == generation:  # else another process was here: read again
-                _write(collection, {record.id: record for record in records}, set(), prepared, encoded, left)
+                _write(collection, {record.id: record for record in records}, set(), prepared, encoded, left, report)
                 written = True
     report.updated += len(records)
     collection.state.changed()
@@ -355,17 +357,24 @@ def _write(
     prepared: Sequence[_Prepared],
     encoded: dict[str, Any],
     left: dict[str, list[tuple[int, int]]],
+    report: AddReport,
 ) -> tuple[int, int]:
     """Put a batch into the database; how many documents it replaced, and how many chunks it has. Inside a transaction."""
     backend = collection.backend
     known = backend.documents.known(list(records))
     replaced = [known[p.record.id][0] for p in prepared if p.record.id in known]
     same_text = backend.journal.detach({p.record.id: (p.record.title, p.record.text) for p in prepared})
+    before = backend.documents.sources([number for number, _ in known.values()])
     backend.documents.delete(replaced)
     # a file seen for the first time is entered as not yet complete
     sources = backend.sources.enter({record.source for record in records.values()} - {"", "-"})
-    for key, (number, _) in known.items():
-        backend.documents.set_source(number, sources.get(records[key].source))
+    for key, (number, digest) in known.items():
+        r = records[key]
+        new = sources.get(r.source)
+        other = new is not None and before.get(number, new) != new and digest != r.digest
+        if other and key != content_id(r.title, r.text, r.media):
+            report.taken.setdefault((before[number], r.source), []).append(key)
+        backend.documents.set_source(number, new)
     backend.fields.change([(known[key][0], records[key].fields_json, records[key].digest) for key in kept])
     first = backend.rows.next()
     row = _insert(backend, prepared, sources, first)
