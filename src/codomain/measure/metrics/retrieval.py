@@ -56,7 +56,10 @@ def distinct(metrics: Sequence[str]) -> list[str]:
     >>> distinct(["ndcg@10", "MRR", "nDCG@10"])
     ['ndcg@10', 'MRR']
     """
-    return [*{one_name(text): text for text in reversed(metrics)}.values()][::-1]
+    first: dict[str, str] = {}
+    for text in metrics:
+        first.setdefault(one_name(text), text)
+    return [*first.values()]
 
 
 def per_query(run: Run, qrels: Qrels, metrics: Sequence[str]) -> dict[str, dict[str, float]]:

@@ -44,7 +44,10 @@ def metric_name(text: str) -> str:
     if _PARAMETER.sub("", found["parameters"] or "").strip():
         return text.strip()
     inside = f"({', '.join(f'{key}={value}' for key, value in sorted(parameters.items()))})" if parameters else ""
-    return f"{name}{inside}" + (f"@{found['cut'].strip()}" if found["cut"] is not None else "")
+    if found["cut"] is None:
+        return f"{name}{inside}"
+    cut = found["cut"].strip()
+    return f"{name}{inside}@{float(cut) if name == 'IPrec' and cut in ('0', '1') else cut}"  # a recall, not a rank
 
 
 def cut_of(text: str) -> int | None:
