@@ -35,9 +35,14 @@ def test_judgments_of_missing_documents_are_refused_or_counted(command, argument
 
 
 def test_a_metric_that_is_asked_for_twice_is_printed_once(command, arguments):
-    code, out, _ = command("eval", "bm25()", str(arguments), "-m", "ndcg@10", "-m", "nDCG@10", "-m", "NDCG(gain=exp)@10", "--json")
+    code, out, _ = command(
+        "eval", "bm25()", str(arguments), "-m", "ndcg@10", "-m", "nDCG@10", "-m", "NDCG(gain=exp)@10", "--json"
+    )
     found = json.loads(out)["metrics"]
-    assert code == 0 and [(row["metric"], row["mean"]) for row in found] == [("ndcg@10", 1.0), ("NDCG(gain=exp)@10", 1.0)]
+    assert code == 0 and [(row["metric"], row["mean"]) for row in found] == [
+        ("ndcg@10", 1.0),
+        ("NDCG(gain=exp)@10", 1.0),
+    ]
 
 
 @pytest.mark.parametrize("metric", ["R@0", "R@-3", "RBP(p=0.8)", "ERR@10", "alpha_nDCG@5", "goodness"])

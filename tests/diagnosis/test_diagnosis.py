@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from codomain.diagnosis import diagnose
-from codomain.diagnosis.report import Diagnosis, Figure, Section, written
+from codomain.diagnosis.report import Diagnosis, Figure, Section
+from codomain.diagnosis.words import written
 from codomain.errors import InputError
 from codomain.measure import Dataset
 from codomain.measure.space.geometry import isoscore, mean_cosine
@@ -117,9 +118,9 @@ def test_the_page_is_one_file_and_escapes_what_it_shows():
 
 def test_numbers_for_people():
     assert [written(v) for v in (0, 0.5, 0.00012, 12.34, 286, 1234.5, math.inf, math.nan)] == [
-        "0.000", "0.500", "0.00012", "12.3", "286", "1,234", "unlimited", "unknown",
+        "0", "0.50", "0.00012", "12", "286", "1,234", "unlimited", "unknown",
     ]  # fmt: skip
-    assert [written(v, True) for v in (0.1389, 0.999, 1, 0)] == ["13.9 %", "99.9 %", "100 %", "0 %"]
+    assert [written(v, True) for v in (0.1389, 0.999, 1, 0)] == ["14 %", "99.9 %", "100 %", "0 %"]
     assert Figure("k", "l", 0.25, 0.2, 0.3, share=True).interval == "[20 %, 30 %]"
     assert Figure("k", "l", math.nan).as_json()["value"] is None
 

@@ -23,7 +23,8 @@ def eval(
         list[str] | None, typer.Option("--against", "-a", help="A pipeline to compare with; can be repeated.")
     ] = None,
     metrics: Annotated[
-        list[str] | None, typer.Option("--metric", "-m", help="nDCG@10, nDCG(gain=exp)@10, R@100, RR, AP, Success@5, ...")
+        list[str] | None,
+        typer.Option("--metric", "-m", help="nDCG@10, nDCG(gain=exp)@10, R@100, RR, AP, Success@5, ..."),
     ] = None,
     sample: Annotated[int, typer.Option(help="At most so many queries or items, drawn at random; 0: all.", min=0)] = 0,
     groups: Annotated[

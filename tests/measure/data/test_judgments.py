@@ -17,13 +17,17 @@ def folder(tmp_path):
     for name, rows in (("corpus", documents), ("queries", queries)):
         lines = [json.dumps({"_id": id, "text": text}) + "\n" for id, text in rows.items()]
         (tmp_path / f"{name}.jsonl").write_text("".join(lines))
-    (tmp_path / "qrels.tsv").write_text("query-id\tcorpus-id\tscore\nq\tx\t2\nq\tgone\t1\nr\tlost\t1\nr\tz\t0\nt\tx\t1\ns\tz\t0\n")
+    (tmp_path / "qrels.tsv").write_text(
+        "query-id\tcorpus-id\tscore\nq\tx\t2\nq\tgone\t1\nr\tlost\t1\nr\tz\t0\nt\tx\t1\ns\tz\t0\n"
+    )
     return tmp_path  # fmt: skip
 
 
 def test_judgments_of_what_is_not_there_are_refused_with_their_number_and_names(folder):
     for run in (load, lambda where: evaluate("bm25()", str(where))):
-        with pytest.raises(InputError, match='the query "t", which is not among the queries and 2 documents') as refused:
+        with pytest.raises(
+            InputError, match='the query "t", which is not among the queries and 2 documents'
+        ) as refused:
             run(folder)
         assert '("gone", "lost")' in str(refused.value) and "--skip-unjudged" in str(refused.value)
 
@@ -43,7 +47,9 @@ def test_skipped_judgments_are_counted(folder):
 
 
 def test_many_names_are_cut_and_counted():
-    data = Dataset("d", documents={"a": "x"}, queries={"q": "x"}, qrels={"q": {"a": 1} | {f"g{i}": 1 for i in range(9)}})
+    data = Dataset(
+        "d", documents={"a": "x"}, queries={"q": "x"}, qrels={"q": {"a": 1} | {f"g{i}": 1 for i in range(9)}}
+    )
     with pytest.raises(InputError, match=r'9 documents .*"g0", "g1", "g2", "g3", "g4" and 4 more\)'):
         known(data)
     with pytest.raises(InputError, match="no judgement is of a query and a document that are there"):
@@ -110,7 +116,9 @@ def test_the_querys_own_document_is_left_out_as_beir_does():
 
 def test_ids_that_only_happen_to_be_the_same_are_counted_and_said():
     documents = {str(i): f"a text on {('tea', 'rice')[i % 2]} {i}" for i in range(6)}
-    data = Dataset("numbers", documents=documents, queries={"1": "tea", "2": "rice"}, qrels={"1": {"3": 1}, "2": {"4": 1}})
+    data = Dataset(
+        "numbers", documents=documents, queries={"1": "tea", "2": "rice"}, qrels={"1": {"3": 1}, "2": {"4": 1}}
+    )
     found = evaluate("bm25()", data, ["RR"])
     assert any(d == "1" for d, _ in found.run.rankings["2"] + found.run.rankings["1"])
     assert "2 queries share their id with a document that says something else" in found.notes[0]

@@ -190,7 +190,9 @@ def test_exponential_gain_is_trecs(tmp_path):
 
 
 def test_exponential_gain_of_grades_without_end_is_one_sentence():
-    assert per_query(RUN, {"q": {"d": 60}}, ["nDCG(gain=exp)"])["nDCG(gain=exp)"]["q"] == pytest.approx(1 / math.log2(3))
+    assert per_query(RUN, {"q": {"d": 60}}, ["nDCG(gain=exp)"])["nDCG(gain=exp)"]["q"] == pytest.approx(
+        1 / math.log2(3)
+    )
     with pytest.raises(InputError, match="60 is the largest"):
         per_query(RUN, {"q": {"d": 61}}, ["nDCG(gain=exp)@10"])
     assert per_query(RUN, {"q": {"d": 0}}, ["nDCG(gain=exp)@10"]) == {"nDCG(gain=exp)@10": {"q": 0.0}}

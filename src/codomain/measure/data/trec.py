@@ -46,7 +46,7 @@ def read_trec(folder: Path, name: str | None = None) -> Dataset:
     asked = {query: text for query, text in queries.items() if qrels.get(query)}
     if not asked:
         raise InputError(f"{folder}: no topic has a judgement.")
-    left_out = {"judgements \"not relevant\" of documents that are not there": unknown} if unknown else {}
+    left_out = {'judgements "not relevant" of documents that are not there': unknown} if unknown else {}
     return Dataset(
         name or folder.name, documents=documents, queries=asked, qrels={q: qrels[q] for q in asked}, left_out=left_out
     )

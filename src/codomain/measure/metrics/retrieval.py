@@ -18,6 +18,7 @@ from codomain.registry import lookup, names, register
 Metric = Callable[[Sequence[str], Mapping[str, int]], float]
 """From the ids found for a query and its judgements to a value."""
 
+
 def metric(name: str) -> Callable[[Metric], Metric]:
     """Register a retrieval metric of a single query, for `evaluate`, `tune` and `codomain eval --metric NAME@k`.
 

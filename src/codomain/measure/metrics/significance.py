@@ -76,9 +76,7 @@ def compare(
     differences = np.array([*by_query.values()], np.float64)
     metric = all(0 <= value <= 1 for side in (first, second) for value in side.values())
     bounds = (-1.0, 1.0) if metric else None
-    low, high = difference_interval(
-        by_query, level=level, draws=draws, seed=seed, groups=groups, bounds=bounds
-    )
+    low, high = difference_interval(by_query, level=level, draws=draws, seed=seed, groups=groups, bounds=bounds)
     sums, sizes = clusters(by_query, differences, groups)
     return Comparison(
         difference=float(differences.mean()),

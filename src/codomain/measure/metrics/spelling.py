@@ -123,4 +123,6 @@ def _check_parameters(measure: Any, text: str) -> None:
 
 def exponential(measure: Any) -> bool:
     """Whether it is nDCG with a gain of 2^grade - 1, which is computed here: its provider elsewhere is a Perl script."""
-    return bool(measure.NAME == "nDCG" and measure.params.get("dcg") == "exp-log2" and {*measure.params} <= {"dcg", "cutoff"})
+    return bool(
+        measure.NAME == "nDCG" and measure.params.get("dcg") == "exp-log2" and {*measure.params} <= {"dcg", "cutoff"}
+    )
