@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from scipy.stats import binomtest
 
@@ -104,8 +106,8 @@ def hubs(subject: Subject) -> Section:
     most = found.add("largest_hub", "the largest hub is near to", largest, note)
     never = found.add("antihubs", "passages that are near to none", antihubs, share=True)
 
-    def name(place: int) -> str:
-        return subject.documents[subject.rows[subject.some[place]]]
+    def name(place: np.integer[Any]) -> str:
+        return subject.documents[int(subject.rows[subject.some[place]])]
 
     if skew.value > _HUBBY:
         found.name("largest hubs", (f"{name(i)} ({times[i]:,})" for i in order[:_HUBS]))

@@ -132,7 +132,7 @@ def test_a_document_that_answers_its_own_query_stays():
     data = Dataset("pairs", documents=texts, queries=texts, qrels={id: {id: 1} for id in texts})
     found = evaluate("bm25()", data, ["RR"])
     assert found.mean("RR") == 1 and not found.notes
-    with pytest.raises(InputError, match="2 of 2 queries .* judged to be answered by that document"):
+    with pytest.raises(InputError, match=r"2 of 2 queries .* judged to be answered by that document"):
         evaluate("bm25()", data, ["RR"], exclude_self=True)
     assert not own_documents(data).excluded and own_documents(data).relevant == 2
 

@@ -106,7 +106,7 @@ def test_copies_in_a_cluster_tell_nothing_new():
 
 def test_clusters_of_several_sizes_are_weighed_by_their_items():
     values = named([0.0] * 30 + [1.0, 1.0, 0.0, 1.0, 1.0] + [0.5] * 5)
-    groups = {query: "big" for query in list(values)[:30]}
+    groups = dict.fromkeys(list(values)[:30], "big")
     low, high = interval(values, groups=groups)
     assert low < np.mean([*values.values()]) < high
     assert high > interval(values)[1]  # what is said thirty times was seen once

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import Any
 
 from numpy.typing import ArrayLike
 
@@ -73,7 +74,7 @@ def per_query(run: Run, qrels: Qrels, metrics: Sequence[str]) -> dict[str, dict[
     Raises InputError for a metric that is unknown or cannot be computed and for a judgement that is no whole number, and
     MissingExtra without ir-measures.
     """
-    measures: dict[object, list[str]] = {}
+    measures: dict[Any, list[str]] = {}
     own: dict[str, Metric] = {}
     for text in metrics:
         registered = _registered(text.partition("@")[0])

@@ -112,7 +112,7 @@ def _check_parameters(measure: Any, text: str) -> None:
         raise InputError(f'the metric "{text}" is taken at a recall between 0 and 1, such as {name}@0.5.')
     try:
         measure.validate_params()
-        computed = ir_measures.DefaultPipeline.supports(measure) or exponential(measure)
+        computed = exponential(measure) or ir_measures.DefaultPipeline.supports(measure)  # type: ignore[no-untyped-call]
     except (AssertionError, TypeError):
         raise _unread(text, measure) from None
     if not computed or name == "ERR":  # its provider is a Perl script that reads topics that are numbers only
