@@ -54,7 +54,7 @@ def gap(subject: Subject) -> Section:
 
 
 def threshold(subject: Subject) -> Section:
-    """Which cosine is noise, which is an answer, and how sure that is."""
+    """Cosines of relevant, random and nearest pairs, what a threshold drops of each, and from where a first hit is an answer."""
     if not subject.asked:
         raise InputError("it needs queries: give --queries and --qrels.")
     own = answers(subject, range(len(subject.rows)))
