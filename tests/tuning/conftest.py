@@ -1,4 +1,4 @@
-"""An encoder that takes its time."""
+"""An encoder that takes its time, and a small data set."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import time
 from collections.abc import Sequence
 
 import numpy as np
+import pytest
 
+from codomain.measure.data.datasets import Dataset, load
 from codomain.progress import Progress
 from codomain.registry import stage
 from codomain.stage import Stage
@@ -31,3 +33,14 @@ class HashedSlowly(Stage):
         return np.ones((len(texts), self.dim), np.float32)
 
     encode_queries = encode_documents
+
+
+@pytest.fixture(scope="module")
+def data() -> Dataset:
+    """600 descriptions of packages, 80 queries."""
+    whole = load("debian")
+    queries = dict([*whole.queries.items()][:80])
+    wanted = {d for q in queries for d in whole.qrels[q]}
+    rest = [d for d in whole.documents if d not in wanted][: 600 - len(wanted)]
+    documents = {d: whole.documents[d] for d in [*wanted, *rest]}
+    return Dataset("small", documents=documents, queries=queries, qrels={q: whole.qrels[q] for q in queries})

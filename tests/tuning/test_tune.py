@@ -14,10 +14,12 @@ import pytest
 import codomain as cd
 from codomain.errors import InputError, PipelineError
 from codomain.measure import evaluate
-from codomain.measure.data.datasets import Dataset, load
+from codomain.measure.data.datasets import Dataset
 from codomain.tuning import Space, tune
+from codomain.tuning.cache import StageCache
 from codomain.tuning.evaluator import Candidate
 from codomain.tuning.latency import LatencyTimer
+from codomain.tuning.outcome import Timing
 from codomain.tuning.report import recommended_row
 from codomain.tuning.search_space import parts
 
@@ -28,17 +30,6 @@ SPACE = [
     "static() >> int8() >> flat()",
     "fuse(static() >> int8() >> flat(), bm25())",
 ]
-
-
-@pytest.fixture(scope="module")
-def data() -> Dataset:
-    """600 descriptions of packages, 80 queries."""
-    whole = load("debian")
-    queries = dict([*whole.queries.items()][:80])
-    wanted = {d for q in queries for d in whole.qrels[q]}
-    rest = [d for d in whole.documents if d not in wanted][: 600 - len(wanted)]
-    documents = {d: whole.documents[d] for d in [*wanted, *rest]}
-    return Dataset("small", documents=documents, queries=queries, qrels={q: whole.qrels[q] for q in queries})
 
 
 def quick(data: Dataset, tmp_path: Path, space: Any = SPACE, **options: Any) -> Any:
@@ -148,6 +139,9 @@ def test_the_time_may_be_too_short_for_anything_or_for_an_encoder(data: Dataset,
     slow = tuned.outcomes[1]
     assert slow.status == "skipped" and "would take about" in slow.reason
     assert tuned.recommended == "bm25()"
+    assert tuned.sentences[0].startswith("Nothing is known of the encoder hashed_slowly(): 1 pipeline with it")
+    with pytest.raises(InputError, match="the budget is a number of seconds above zero, not 0"):
+        quick(data, tmp_path, budget=0)
 
 
 def test_fidelity_leaves_alone_what_agreement_cannot_judge(data: Dataset, tmp_path: Path) -> None:
@@ -259,11 +253,10 @@ def test_breaking_it_off_while_collections_are_timed_keeps_the_frontier(
 ) -> None:
     timed: list[str] = []
 
-    def stop(clock: LatencyTimer, expression: str) -> tuple[float, float]:
-        timed.append(expression)
-        if len(timed) == 2:
-            raise KeyboardInterrupt
-        return 7.0, 9.0
+    def stop(timer: LatencyTimer, expressions: list[str], deadline: float | None) -> None:
+        timed.append(expressions[0])
+        timer.times[expressions[0]] = Timing(7.0, 9.0, 6.0, 8.0)
+        raise KeyboardInterrupt
 
     monkeypatch.setattr(LatencyTimer, "time", stop)
     tuned = quick(data, tmp_path, race=False, confirm=True)
@@ -277,12 +270,15 @@ def test_what_a_collection_takes_may_change_what_is_recommended(
     data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = quick(data, tmp_path, race=False, max_latency=50).recommended
-    monkeypatch.setattr(
-        LatencyTimer, "time", lambda clock, expression: (100.0, 100.0) if expression == before else (1.0, 1.0)
-    )
+    slow, quick_one = Timing(100.0, 100.0, 99.0, 101.0), Timing(1.0, 1.0, 1.0, 1.0)
+
+    def timed(timer: LatencyTimer, expressions: list[str], deadline: float | None) -> None:
+        timer.times |= {one: slow if one == before else quick_one for one in expressions}
+
+    monkeypatch.setattr(LatencyTimer, "time", timed)
     tuned = quick(data, tmp_path, race=False, max_latency=50, confirm=True)
     assert tuned.recommended != before
-    assert next(o for o in tuned.outcomes if o.expression == tuned.recommended).confirmed == (1.0, 1.0)
+    assert next(o for o in tuned.outcomes if o.expression == tuned.recommended).confirmed == quick_one
 
 
 def test_a_pipeline_that_lost_elsewhere_is_tried_again_where_its_rival_is_not(
@@ -319,7 +315,7 @@ def test_no_text_is_left_behind(data: Dataset, tmp_path: Path) -> None:
 
 
 def test_too_little_memory_for_the_program_itself_is_one_sentence(data: Dataset, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="give --max-memory more"):
+    with pytest.raises(InputError, match="--max-memory gives them more"):
         quick(data, tmp_path, engine="local", max_memory=20 << 20)
 
 
@@ -349,3 +345,72 @@ def test_passages_that_the_recommended_encoder_does_not_read_whole_are_said(
         f"{longer} passages are longer than what hashed() reads: their ends took no part. In a collection "
         "--apply --rechunk cuts their documents again."
     ]
+
+
+# --- what goes wrong ---------------------------------------------------------------------------------------------------
+
+
+def test_one_document_and_equal_queries_are_measured_and_nothing_is_claimed(tmp_path: Path) -> None:
+    one = Dataset("one", documents={"a": "red fox"}, queries={"q": "fox"}, qrels={"q": {"a": 1}})
+    tuned = quick(one, tmp_path / "a")
+    assert tuned.recommended in SPACE and "One query shows no difference for certain." in tuned.sentences
+    documents = {str(i): f"text number {i}" for i in range(40)}
+    queries = {str(i): "one and the same question" for i in range(40)}
+    alike = Dataset("alike", documents=documents, queries=queries, qrels={q: {"3": 1} for q in queries})
+    tuned = quick(alike, tmp_path / "b")
+    assert len(tuned.outcomes) == len(SPACE) and tuned.recommended in SPACE
+    with pytest.raises(InputError, match="no query can be measured"):
+        quick(Dataset("d", documents=documents, queries={"q": "x"}, qrels={"q": {"not there": 1}}), tmp_path / "c")
+
+
+def test_a_pipeline_that_fails_at_a_search_only_is_listed_and_the_others_go_on(
+    data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    genuine = Candidate.answer
+    broken = SPACE[2]
+
+    def answer(trial: Candidate, query: int) -> Any:
+        if trial.expression == broken and query == 30:
+            raise ValueError("no such row")
+        return genuine(trial, query)
+
+    monkeypatch.setattr(Candidate, "answer", answer)
+    tuned = quick(data, tmp_path, race=False)
+    failed = {o.expression: o.reason for o in tuned.outcomes if o.status == "failed"}
+    assert failed == {broken: "ValueError: no such row"} and tuned.recommended in SPACE
+    assert any(sentence == f"Failed: {broken}: ValueError: no such row" for sentence in tuned.sentences)
+
+
+def test_a_full_disk_under_the_cache_fails_trials_and_says_so(
+    data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    quick(data, tmp_path, ["bm25()"])
+    monkeypatch.setattr(StageCache, "_write", full)
+    tuned = quick(data, tmp_path, ["bm25()", "static() >> flat()"])  # the first one is in the journal
+    assert tuned.recommended == "bm25()"
+    assert "No space left on device" in {o.expression: o.reason for o in tuned.outcomes}["static() >> flat()"]
+    assert tuned.sentences[0].startswith("Nothing is known of the encoder static()")
+
+
+def test_two_at_once_in_one_folder_find_the_same(data: Dataset, tmp_path: Path) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(lambda _: quick(data, tmp_path, engine="local", race=False), range(2))
+    assert {o.expression: o.by_query for o in first.outcomes} == {o.expression: o.by_query for o in second.outcomes}
+    again = quick(data, tmp_path, race=False)
+    assert {o.expression: o.by_query for o in again.outcomes} == {o.expression: o.by_query for o in first.outcomes}
+
+
+def test_breaking_it_off_twice_ends_it_and_the_journal_stays(data: Dataset, tmp_path: Path) -> None:
+    def stop(event: str, value: Any) -> None:
+        if event == "outcome":
+            raise KeyboardInterrupt
+
+    first = quick(data, tmp_path, on_event=stop, race=False)
+    second = quick(data, tmp_path, on_event=stop, race=False)
+    assert [len(one.outcomes) for one in (first, second)] == [1, 2] and second.interrupted
+    assert not quick(data, tmp_path, race=False).interrupted

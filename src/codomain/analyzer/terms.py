@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import chain, pairwise
+from itertools import pairwise
 from typing import Any, Literal, NamedTuple
 
 from codomain.analyzer.forms import folded, normal
@@ -173,19 +173,30 @@ class Vocabulary(dict[str, int]):
         """The term numbers of each text."""
         for text in texts:
             found = words(text)
-            yield (
-                list(map(self.__getitem__, found))
-                if text.isascii()
-                else list(chain.from_iterable(map(self._of_any, found)))
-            )
+            yield list(map(self.__getitem__, found)) if text.isascii() else self._of_all(found)
+
+    def _of_all(self, found: Sequence[str]) -> list[int]:
+        """The term numbers of words in any script and case."""
+        numbers: list[int] = []
+        for word in found:
+            number = self.get(word)
+            if number is not None:
+                numbers.append(number)
+            else:
+                numbers += self._of_any(word)
+        return numbers
 
     def _of_any(self, word: str) -> list[int]:
         if word.isascii():
-            return [self[word.lower()]]
+            self[word] = self[word.lower()]
+            return [self[word]]
         if is_run(word):  # hardly any run comes twice
             return self._of_word(word)
         if word not in self._several:
             self._several[word] = self._of_word(word)
+            if len(self._several[word]) == 1:
+                (self[word],) = self._several.pop(word)
+                return [self[word]]
         return self._several[word]
 
     def _of_word(self, word: str) -> list[int]:

@@ -39,6 +39,13 @@ def tune(
     pipelines: Annotated[
         Path | None, typer.Option("--pipelines", help="Try those of this file, one a line, instead of the usual ones.")
     ] = None,
+    rankers: Annotated[
+        list[str] | None, typer.Option("--ranker", help="A ranker to try behind each pipeline; give it several times.")
+    ] = None,
+    most: Annotated[int, typer.Option("--most", min=1, help="Pipelines to try at most.")] = 500,
+    now: Annotated[
+        str | None, typer.Option("--now", help="The pipeline that a data set is searched with now, to compare with.")
+    ] = None,
     metric: Annotated[str, typer.Option("--metric", help="nDCG@10, RR, AP, R@10, Success@1, ...")] = "nDCG@10",
     budget: Annotated[str | None, typer.Option("--budget", help="When to stop trying: 90s, 10m, 1h.")] = None,
     max_latency: Annotated[
@@ -90,6 +97,9 @@ def tune(
     options: dict[str, Any] = {
         "encoders": encoders or (),
         "space": None if pipelines is None else _lines(pipelines),
+        "rankers": rankers or (),
+        "most": most,
+        "now": now,
         "metric": metric,
         "budget": _amount("--budget", budget, {"s": 1, "m": 60, "h": 3600}),
         "max_latency": _amount("--max-latency", max_latency, {"ms": 1, "s": 1000}),

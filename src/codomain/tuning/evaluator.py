@@ -226,6 +226,7 @@ class Candidate:
 
     def __init__(self, evaluator: Evaluator, expression: str) -> None:
         self.evaluator = evaluator
+        self.expression = expression
         self.root = plan(expression)
         self._answers = {branch.name: evaluator.answers(branch) for branch in branches(self.root)}
         encoders = {str(e): e for own in self._answers.values() if (e := own.branch.encoder) is not None}

@@ -1,6 +1,6 @@
 """Without any judgement: how much of what exact float32 search by the same encoder finds is still found.
 
-This ranks dimensions, quantisations and indexes well. It takes every gain of another encoder, a fusion or a ranker for
+This ranks dimensions, quantizations and indexes well. It takes every gain of another encoder, a fusion or a ranker for
 damage, so those parts stay as they are.
 """
 
@@ -14,7 +14,7 @@ from codomain.measure.data.corpus import Questions
 from codomain.measure.threads import threads
 from codomain.plan import branches, plan
 from codomain.tuning.evaluator import Evaluator
-from codomain.tuning.search_space import parts
+from codomain.tuning.search_space import as_written, parts
 
 _FROZEN = (
     "without judgements the encoder, fusion and ranker stay as they are: a better one finds other documents, which "
@@ -50,8 +50,7 @@ def branch(now: str) -> tuple[str, str]:
     dense = next((branch for branch in branches(plan(now)) if parts(branch.name)["encoder"] != "none"), None)
     if dense is None:
         raise InputError(f"{now} has no dense branch, and agreement with exact search can choose nothing else.")
-    name = dense.name if dense.name in now else dense.name.removesuffix(" >> auto()")
-    return dense.name, now.replace(name, "{}", 1)
+    return dense.name, now.replace(as_written(dense, now), "{}", 1)
 
 
 def questions(evaluator: Evaluator, expressions: Sequence[str]) -> Questions:

@@ -1,11 +1,12 @@
-"""What a user will wait: real collections with the pipelines that matter, timed query by query on one thread."""
+"""What a user will wait: real collections with the pipelines that matter, timed query by query on one thread, in turns."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -24,26 +25,34 @@ from codomain.store.collection import Collection
 from codomain.store.exchange.export import documents as stored
 from codomain.store.open_create import create
 from codomain.tuning.cache import StageCache
+from codomain.tuning.outcome import Timing
 
 _WHOLE = 1_000_000
 """Tokens of a chunk that is a whole document."""
-_QUERIES = 100
-"""Queries that are timed, after as many to warm up."""
+_ROUNDS, _QUERIES = 5, 20
+"""Rounds in which every collection is asked so many queries: what slows the machine down for a while, slows all of them."""
+_BUSY = 0.25
+"""Of the processors, what others may keep busy before it is said."""
 
 
 class LatencyTimer:
-    """Times searches for ten documents in a collection made for the purpose, on one thread."""
+    """Times searches for ten documents in collections made for the purpose, on one thread.
+
+    `times` has what was timed so far, by pipeline; `busy` how many processors others kept busy, where that was many.
+    """
 
     def __init__(
         self, documents: Collection | Corpus, cache: StageCache, queries: Sequence[str | Item], place: Path
     ) -> None:
         self.documents = documents
         self.cache = cache
-        self.queries = queries[:_QUERIES]
+        self.queries = queries[: _ROUNDS * _QUERIES]
         self.folder = place / f"confirm-{os.getpid()}"  # two may tune at once
         for other in place.glob("confirm-*"):
             if not _alive(int(other.name.removeprefix("confirm-"))):
                 shutil.rmtree(other, ignore_errors=True)
+        self.times: dict[str, Timing] = {}
+        self.busy = _busy()
         self._encoders: dict[str, FrozenEncoder] = {}  # models are slow to load
 
     def _documents(self, encoder: Encoder, given: Sequence[Any], progress: Any = None) -> Any:
@@ -51,21 +60,41 @@ class LatencyTimer:
         items = [one if isinstance(one, str) else as_item(one, encoder.modalities) for one in given]
         return self.cache.documents(encoder, items, progress)
 
-    def time(self, expression: str) -> tuple[float, float]:
-        """p50 and p95 in milliseconds; the collection is gone afterwards."""
+    def time(self, expressions: Sequence[str], deadline: float | None = None) -> None:
+        """Time the first pipeline, and the others as long as there is time to build them; the collections are gone afterwards."""
         shutil.rmtree(self.folder, ignore_errors=True)
         try:
-            create(self.folder, expression, **_settings(self.documents)).close()
-            with Collection(self.folder, self._planned(expression)) as collection:  # which takes over the encoders
-                collection.add(_records(self.documents))
-                collection.reindex()
+            with ExitStack() as stack:
+                opened: dict[str, Collection] = {}
+                for number, expression in enumerate(expressions):
+                    if number == 0 or deadline is None or time.time() < deadline:
+                        opened[expression] = stack.enter_context(self._built(expression, self.folder / str(number)))
                 with threads(1):
-                    for query in self.queries:
-                        collection.search(query)
-                    ms = [_ms(collection, query) for query in self.queries]
-            return float(np.quantile(ms, 0.5)), float(np.quantile(ms, 0.95))
+                    self._in_turns(opened)
         finally:
             shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _built(self, expression: str, folder: Path) -> Collection:
+        create(folder, expression, **_settings(self.documents)).close()
+        collection = Collection(folder, self._planned(expression))  # which takes over the encoders
+        try:
+            collection.add(_records(self.documents))
+            collection.reindex()
+        except BaseException:
+            collection.close()
+            raise
+        return collection
+
+    def _in_turns(self, opened: Mapping[str, Collection]) -> None:
+        for collection in opened.values():
+            for query in self.queries[:_QUERIES]:
+                collection.search(query)
+        rounds: dict[str, list[list[float]]] = {expression: [] for expression in opened}
+        for number in range(_ROUNDS):
+            some = self.queries[number * _QUERIES :][:_QUERIES] or self.queries[:_QUERIES]  # few are asked again
+            for expression, collection in opened.items():
+                rounds[expression].append([_ms(collection, query) for query in some])
+                self.times[expression] = _timing(rounds[expression])
 
     def _planned(self, expression: str) -> PlanNode:
         """The tree of a pipeline whose encoders find documents in the cache."""
@@ -80,6 +109,21 @@ class LatencyTimer:
                     )
                 branch.stages = (self._encoders[str(encoder)], *rest)
         return root
+
+
+def _timing(rounds: Sequence[Sequence[float]]) -> Timing:
+    every = np.concatenate(rounds)
+    medians = [float(np.median(one)) for one in rounds]
+    return Timing(float(np.quantile(every, 0.5)), float(np.quantile(every, 0.95)), min(medians), max(medians))
+
+
+def _busy() -> float | None:
+    """Processors that were busy in the last minute, where they were more than a quarter of all beside this process."""
+    try:
+        load = os.getloadavg()[0] - 1.0
+    except OSError:  # not known on this system
+        return None
+    return load if load > _BUSY * (os.cpu_count() or 1) else None
 
 
 def _alive(process: int) -> bool:

@@ -35,6 +35,14 @@ class Options:
     """A Space or a list of pipelines; None for the usual space."""
     encoders: Sequence[str] = ()
     """Encoders of the usual space."""
+    rankers: Sequence[str] = ()
+    """Rankers of the usual space, besides none."""
+    most: int = 500
+    """Pipelines that are tried at most: of a larger space a random part."""
+    refine: bool = True
+    """Whether weights between those of the space are tried for the best fusions."""
+    now: str | None = None
+    """The pipeline that a data set is searched with now; a collection has its own."""
     metric: str = "nDCG@10"
     budget: float | None = None
     """Seconds for all trials."""
@@ -73,6 +81,10 @@ class Options:
     def __post_init__(self) -> None:
         if not 0 <= self.holdout < 1:
             raise InputError(f"holdout must be at least 0 and below 1, not {self.holdout}.")
+        if self.budget is not None and not self.budget > 0:
+            raise InputError(f"the budget is a number of seconds above zero, not {self.budget}.")
+        if self.most < 1:
+            raise InputError(f"at least one pipeline is tried, not {self.most}.")
         if not 0 <= self.margin < 1:
             raise InputError(f"the margin must be at least 0 and below 1, not {self.margin}.")
         for name, known in (
@@ -102,6 +114,10 @@ class Keywords(TypedDict, total=False):
 
     space: Space | Sequence[str | Stage | Pipeline] | None
     encoders: Sequence[str]
+    rankers: Sequence[str]
+    most: int
+    refine: bool
+    now: str | None
     metric: str
     budget: float | None
     max_latency: float | None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,13 +16,23 @@ Status = Literal["done", "dropped", "failed", "skipped"]
 
 Values = NDArray[np.float64]
 
+
+class Timing(NamedTuple):
+    """Milliseconds of a query: the median, what 95 of 100 stay below, and the lowest and the highest median of a round."""
+
+    p50: float
+    p95: float
+    low: float
+    high: float
+
+
 SAME = 1e-9
 """Values of a metric that differ by no more are equal: the last bits depend on the order of summation and the processor."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """One trial: "done" with all queries, "dropped" when it was clearly beaten after some, "failed" or "skipped" with a reason."""
+    """One trial: "done" with all queries, "dropped" when it had no chance after some, "failed" or "skipped" with a reason."""
 
     expression: str
     status: Status = "done"
@@ -31,14 +41,25 @@ class Outcome:
     costs: StageCosts = field(default_factory=StageCosts)
     reason: str = ""
     winner: str = ""
-    """The pipeline that a dropped one was beaten by."""
-    confirmed: tuple[float, float] | None = None
-    """p50 and p95 in milliseconds of a real collection with this pipeline, where that was measured."""
+    """The pipeline that a dropped one lost to."""
+    beaten: bool = False
+    """Whether a dropped one is clearly below it; otherwise it is certain that it is not better by a margin."""
+    confirmed: Timing | None = None
+    """Milliseconds of a real collection with this pipeline, where that was measured."""
 
     @cached_property
     def values(self) -> Values:
         """The metric by query (queries,), in the order of the questions."""
         return np.array([*self.by_query.values()], np.float64)
+
+    @cached_property
+    def _summed_ms(self) -> Values:
+        return np.cumsum(self.ms)
+
+    def mean_ms(self, queries: int) -> float:
+        """Mean milliseconds of the first so many queries, of all where there are fewer; NaN without any."""
+        asked = min(queries, len(self.ms))
+        return float(self._summed_ms[asked - 1]) / asked if asked else float("nan")
 
     @property
     def mean(self) -> float:
@@ -52,13 +73,18 @@ class Outcome:
 
     @property
     def p50(self) -> float:
-        """Median milliseconds of a query, on one thread."""
-        return self.confirmed[0] if self.confirmed else self._quantile(0.5)
+        """Median milliseconds of a query, on one thread: of a collection where it was timed, else of the pipeline alone."""
+        return self.confirmed.p50 if self.confirmed else self.p50_alone
+
+    @property
+    def p50_alone(self) -> float:
+        """Median milliseconds of the pipeline alone, without a collection around it: what all trials have."""
+        return self._quantile(0.5)
 
     @property
     def p95(self) -> float:
         """The milliseconds that 95 of 100 queries stay below."""
-        return self.confirmed[1] if self.confirmed else self._quantile(0.95)
+        return self.confirmed.p95 if self.confirmed else self._quantile(0.95)
 
     @property
     def bytes(self) -> float:
@@ -83,5 +109,5 @@ class Outcome:
         confirmed = values.get("confirmed")
         return cls(
             **values
-            | {"costs": StageCosts(**values["costs"]), "confirmed": None if confirmed is None else tuple(confirmed)}
+            | {"costs": StageCosts(**values["costs"]), "confirmed": None if confirmed is None else Timing(*confirmed)}
         )

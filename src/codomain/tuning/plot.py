@@ -17,16 +17,20 @@ def plot(tuned: Tuned, path: Path) -> bool:
         return False
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
     figure = Figure(figsize=(11, 4.5), layout="constrained")
     FigureCanvasAgg(figure)
     done = [o for o in tuned.outcomes if o.status == "done"]
     for axes, (label, of) in zip(
         figure.subplots(1, 2, sharey=True),
-        (("bytes a document", attrgetter("bytes")), ("milliseconds a query (p50)", attrgetter("p50"))),
+        (
+            ("bytes a document", attrgetter("bytes")),
+            ("milliseconds a query, pipeline alone (p50)", attrgetter("p50_alone")),
+        ),
         strict=True,
     ):
-        axes.scatter([of(o) for o in done], [o.mean for o in done], s=14, c="#c3c7cf", label="tried")
+        axes.scatter([of(o) for o in done], [o.mean for o in done], s=14, c="#c3c7cf")
         for row in tuned.rows:
             color = "#d6336c" if "recommended" in row.marks else "#e8890c" if "now" in row.marks else "#1c6dd0"
             o = row.outcome
@@ -36,7 +40,9 @@ def plot(tuned: Tuned, path: Path) -> bool:
         axes.set_xlabel(label)
         axes.grid(alpha=0.3)
     figure.axes[0].set_ylabel(tuned.metric)
-    figure.suptitle("grey: tried, blue: frontier, red: recommended, orange: now", fontsize=9)
+    seen = [("#c3c7cf", "tried"), ("#1c6dd0", "frontier"), ("#d6336c", "recommended"), ("#e8890c", "now")]
+    handles = [Line2D([], [], marker="o", linestyle="", color=color, label=label) for color, label in seen]
+    figure.legend(handles=handles, loc="outside upper center", ncols=len(handles), frameon=False)
     draft = path.with_name(f".{path.name}")
     figure.savefig(draft, format="png", dpi=130)
     draft.replace(path)

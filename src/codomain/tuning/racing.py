@@ -15,18 +15,17 @@ import numpy as np
 
 from codomain.errors import CodomainError
 from codomain.measure.threads import threads
-from codomain.plan import encode
 from codomain.tuning.evaluator import Candidate, Evaluator
 from codomain.tuning.options import OnEvent
 from codomain.tuning.outcome import SAME, Outcome, Values
 
 _BLOCK = 20
 """Queries between two looks at how a trial stands."""
-_SAMPLE = 32
-"""Passages that tell how long an encoder takes."""
 _ALPHA = 0.05
+"""Share of pipelines as good as all others that may be dropped as beaten, over all looks and all rivals."""
 
-"""Told "encode" with a count, "begin" with an expression, "outcome" with an Outcome."""
+BEATEN = "clearly below {}, which costs no more"
+NO_BETTER = "certainly no more than {1:g} better than {0}, which costs no more"
 
 
 @dataclass(frozen=True)
@@ -36,8 +35,12 @@ class Rules:
     metric: str = "nDCG@10"
     margin: float = 0.01
     race: bool = True
+    never_dropped: tuple[str, ...] = ()
+    """Pipelines that are asked to the end: what choices are worth is measured on them."""
     deadline: float | None = None
     """Seconds since the epoch."""
+    always: str | None = None
+    """A pipeline that is measured whatever time it takes: what others are compared with."""
 
 
 def try_all(
@@ -48,11 +51,10 @@ def try_all(
     A pipeline that raises is an outcome with a reason; so is one whose time does not suffice.
     """
     rivals = [outcome for outcome in finished if outcome.status == "done"]
-    too_slow: dict[str, str] = {}
     for expression in expressions:
         on_event("begin", expression)
         try:
-            outcome = _try(evaluator, expression, rules, rivals, too_slow, on_event)
+            outcome = _try(evaluator, expression, rules, rivals, on_event)
         except (CodomainError, MemoryError, ValueError, ArithmeticError, RuntimeError, OSError) as error:
             reason = f"{type(error).__name__}: {error}" if not isinstance(error, CodomainError) else str(error)
             outcome = Outcome(expression, "failed", reason=(reason.splitlines() or ["MemoryError"])[0])
@@ -66,14 +68,14 @@ def _try(
     expression: str,
     rules: Rules,
     rivals: list[Outcome],
-    too_slow: dict[str, str],
     on_event: OnEvent,
 ) -> Outcome:
-    if rules.deadline is not None and time.time() > rules.deadline:
+    may_stop = expression != rules.always
+    if may_stop and rules.deadline is not None and time.time() > rules.deadline:
         return Outcome(expression, "skipped", reason="the time was up")
     trial = evaluator.trial(expression)
     for encoder in trial.encoders:
-        reason = _encode(evaluator, encoder, rules, too_slow, on_event)
+        reason = _encode(evaluator, encoder, rules, may_stop, on_event)
         if reason:
             return Outcome(expression, "skipped", reason=reason)
     with threads(1):
@@ -95,21 +97,27 @@ def _race(evaluator: Evaluator, trial: Candidate, expression: str, rules: Rules,
             rankings[ids[query]], milliseconds = trial.answer(query)
             ms.append(milliseconds)
         by_query |= evaluator.value({ids[query]: rankings[ids[query]] for query in some}, rules.metric)
-        if not rules.race or start == 0 or len(by_query) == len(ids):
+        if not rules.race or expression in rules.never_dropped or start == 0 or len(by_query) == len(ids):
             continue
         values = np.array([*by_query.values()])
-        cheaper = [r for r in rivals if r.bytes <= trial.costs.bytes and np.mean(r.ms[: len(ms)]) <= np.mean(ms)]
-        winner = beaten_by(values, [rival.values for rival in cheaper], rules.margin / 2, _ALPHA / looks)
-        if winner is not None:
-            reason = f"after {len(values)} queries clearly below {cheaper[winner].expression}, which costs no more"
-            return Outcome(expression, "dropped", by_query, ms, trial.costs, reason, cheaper[winner].expression)
-        if rules.deadline is not None and time.time() > rules.deadline:
+        bytes, spent = trial.costs.bytes, sum(ms) / len(ms)
+        cheaper = [rival for rival in rivals if rival.bytes <= bytes and rival.mean_ms(len(ms)) <= spent]
+        level = _ALPHA / looks
+        for lead, how in ((0.0, BEATEN), (rules.margin / 2, NO_BETTER)):
+            winner = beaten_by(values, [rival.values for rival in cheaper], lead, level)
+            if winner is not None:
+                rival = cheaper[winner].expression
+                reason = f"after {len(values)} queries {how.format(rival, rules.margin / 2)}"
+                return Outcome(expression, "dropped", by_query, ms, trial.costs, reason, rival, beaten=how is BEATEN)
+        if expression != rules.always and rules.deadline is not None and time.time() > rules.deadline:
             return Outcome(expression, "skipped", by_query, ms, trial.costs, "the time was up")
     return Outcome(expression, "done", by_query, ms, trial.costs)
 
 
 def beaten_by(values: Values, rivals: Sequence[Values], lead: float, alpha: float) -> int | None:
-    """The first rival that is better by a one-sided paired t-test on its first (b,) values, `lead` given to it for free.
+    """The first rival that is better by a one-sided paired t-test on its first (b,) values, at `alpha` over all rivals.
+
+    With a `lead` it is enough to be certain that the rival is not worse by more than that.
 
     >>> beaten_by(np.array([0.1, 0.2, 0.1]), [np.array([0.8, 0.9, 0.9, 1.0])], 0.005, 0.05)
     0
@@ -123,37 +131,35 @@ def beaten_by(values: Values, rivals: Sequence[Values], lead: float, alpha: floa
     spread = differences.std(axis=1, ddof=1)
     with np.errstate(divide="ignore", invalid="ignore"):
         t = (differences.mean(axis=1) + lead) / (spread / np.sqrt(b))
-    beats = (spread > SAME) & (stdtr(b - 1, -t) < alpha)  # equal in every query is a tie, not a win
+    # equal in every query is a tie, not a win
+    beats = (spread > SAME) & (stdtr(b - 1, -t) < alpha / len(rivals))
     return int(np.argmax(beats)) if beats.any() else None
 
 
-def _encode(evaluator: Evaluator, encoder: Any, rules: Rules, too_slow: dict[str, str], on_event: OnEvent) -> str:
-    """Encode the passages if the time allows; else the reason why not."""
+def _encode(evaluator: Evaluator, encoder: Any, rules: Rules, late: bool, on_event: OnEvent) -> str:
+    """Encode the passages if the time allows; else the reason why not. What was encoded by then is kept."""
     name = str(encoder)
     if name in evaluator.encoded:
         return ""
-    if name in too_slow:
-        return too_slow[name]
     passages = evaluator.corpus.passages
-    missing = evaluator.cache.missing(encoder, passages) if encoder.gives == "dense" else passages
-    if rules.deadline is not None and len(missing) > 8 * _SAMPLE:
-        some = [missing[i] for i in np.random.default_rng(0).choice(len(missing), _SAMPLE, False)]
-        encode(encoder, some[:4])  # loads it
-        began = time.perf_counter()
-        encode(encoder, some)
-        needed = (time.perf_counter() - began) * len(missing) / _SAMPLE
-        left = rules.deadline - time.time()
-        if needed > left:
-            too_slow[name] = (
-                f"encoding {len(missing):,} passages with {name} would take about {_time(needed)}, "
-                f"of {_time(max(left, 0))} that were left"
-            )
-            return too_slow[name]
+    missing = len(evaluator.cache.missing(encoder, passages) if encoder.gives == "dense" else passages)
+    done = 0
+
+    def progress(_: str, number: int, total: int) -> None:
+        nonlocal done
+        done = number
+        on_event("encoded", (name, number))
+        if late and rules.deadline is not None and time.time() > rules.deadline and number < missing:
+            raise _TimeUp
+
     if missing:
-        on_event("encode", (name, len(missing)))
-    evaluator.prefix((encoder,), lambda _, done, total: on_event("encoded", (name, done)))
+        on_event("encode", (name, missing))
+    try:
+        evaluator.prefix((encoder,), progress)
+    except _TimeUp:
+        return f"the time was up when {name} had encoded {done:,} of {missing:,} passages"
     return ""
 
 
-def _time(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} minutes"
+class _TimeUp(Exception):
+    """The deadline has passed."""

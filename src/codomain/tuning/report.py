@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import json
 import os
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.resources import files
-from math import inf
 from pathlib import Path
 from typing import Any
 
 from codomain.errors import InputError
 from codomain.measure.data.corpus import Questions
-from codomain.measure.metrics.significance import Comparison, compare, interval
+from codomain.measure.metrics.significance import compare, interval
+from codomain.tuning.effects import LEVEL, Effect, effects
 from codomain.tuning.outcome import Outcome
-from codomain.tuning.selection import Effect, Limits, PipelineChoice, certain, effects, optimism
-
-_LEAST = 30
-"""Queries below which the report says that there are few."""
+from codomain.tuning.selection import Limits, PipelineChoice
+from codomain.tuning.sentences import never_beaten, sentences
 
 
 @dataclass(frozen=True)
@@ -34,7 +31,7 @@ class Row:
     marks: tuple[str, ...]
     """Of "recommended", "best", "now", "frontier"."""
     verdict: str
-    """Beside the best: "best", "as good" (not inferior within the margin), "worse", or "unclear": the queries cannot tell."""
+    """Beside the best: "best", "as good" (not inferior within the margin), "worse", "no better" (dropped), or "unclear": the queries cannot tell."""
 
     def as_json(self, metric: str) -> dict[str, Any]:
         """Plain values."""
@@ -46,6 +43,8 @@ class Row:
             "high": self.high,
             "p50_ms": self.outcome.p50,
             "p95_ms": self.outcome.p95,
+            "p50_of_rounds_ms": [confirmed.low, confirmed.high] if (confirmed := self.outcome.confirmed) else None,
+            "p50_alone_ms": self.outcome.p50_alone,
             "bytes_per_document": self.outcome.bytes,
             "build_s": self.outcome.build_s,
             "latency_of": "a collection" if self.outcome.confirmed else "the pipeline alone",
@@ -68,9 +67,21 @@ class Tuned:
     limits: Limits
     questions: Questions
     documents: int
+    """On which pipelines were measured."""
+    of_documents: int = 0
+    """That there are."""
+    of_pipelines: int = 0
+    """In the whole space."""
+    more_seconds: float = 0.0
+    """What measuring on all of them would take."""
+    budget: float | None = None
+    busy: float | None = None
+    """Processors that others kept busy while collections were timed, where they were many."""
     frozen: str = ""
     around: str = "{}"
     """What the measured pipelines are part of: with "fidelity" a dense branch stands for {}."""
+    never_dropped: tuple[str, ...] = ()
+    """Pipelines that were asked to the end whatever came of them."""
     interrupted: bool = False
     cut: dict[str, int] = field(default_factory=dict)
     """Passages that are longer than what an encoder of the recommended pipeline reads, by the encoder."""
@@ -106,134 +117,24 @@ class Tuned:
             return "best"
         if self.choice and outcome in self.choice.tied:
             return "as good"
-        if outcome.by_query.keys() != best.by_query.keys():
-            return "worse"  # it was dropped
-        return "worse" if certain(compare(best.by_query, outcome.by_query)) else "unclear"
+        if outcome.status == "dropped":
+            return "worse" if outcome.beaten else "no better"
+        first, second = self.held_out.get(best.expression), self.held_out.get(outcome.expression)
+        if first is None or second is None:
+            tries = sum(o.status == "done" for o in self.outcomes)
+            return "unclear" if never_beaten(outcome, best, tries) else "worse"
+        apart = compare(first.by_query, second.by_query)
+        return "worse" if apart.difference < 0 and apart.p * max(1, len(self.held_out) - 1) < LEVEL else "unclear"
 
     @cached_property
     def effects(self) -> list[Effect]:
         """What each part of a pipeline is worth on these queries."""
-        return effects(self.outcomes)
-
-    # --- in words ----------------------------------------------------------------------------------------------------
+        return effects(self.outcomes, self.documents, self.never_dropped)
 
     @cached_property
     def sentences(self) -> list[str]:
         """What was chosen and why, what it is worth on queries held out, and what these queries cannot tell."""
-        return [*self._about(), *self._why(), *self._cut(), *self._checked(), *self._parts(), *self._not_measured()]
-
-    def _about(self) -> list[str]:
-        number = len(next(o for o in self.outcomes if o.status == "done").by_query)
-        kind = {
-            "judged": f"{number} judged {'query' if number == 1 else 'queries'}",
-            "synthetic": (
-                f"{number} queries made from the documents, not asked by people: they use the documents' own words, "
-                "which flatters lexical search"
-            ),
-            "fidelity": f"{number} queries without judgements: {self.metric} is agreement with exact float32 search",
-        }[self.questions.kind]
-        found = [f"Measured on {self.documents:,} documents and {kind}."]
-        if number == 1:
-            found.append("One query shows no difference for certain.")
-        elif number < _LEAST:
-            found.append(f"{number} queries are few: only large differences can be seen.")
-        found += [f"Left out: {n:,} {reason}." for reason, n in self.questions.left_out.items()]
-        found += [self.frozen[0].upper() + self.frozen[1:] + "."] if self.frozen else []
-        if self.around != "{}":
-            found.append(f"Measured is the dense branch by itself, in place of {{}} in {self.around}.")
-        found += ["It was interrupted: pipelines that were not tried may be better."] if self.interrupted else []
-        return found
-
-    def _why(self) -> list[str]:
-        if self.choice is None:
-            done = [o for o in self.outcomes if o.status == "done"]
-            smallest, fastest = min(o.bytes for o in done), min(o.p95 for o in done)
-            return [
-                f"No pipeline stays within {self.limits}: the smallest takes {smallest:,.0f} bytes a document, "
-                f"the fastest {fastest:.2g} ms."
-            ]
-        chosen, best = self.choice.recommended, self.choice.best
-        place = next(row.number for row in self.rows if row.outcome is chosen)
-        facts = f"{self.metric} {chosen.mean:.3f}, {chosen.bytes:,.0f} bytes a document, {chosen.p50:.2g} ms a query"
-        found = [f"Recommended is {place}: {chosen.expression} ({facts})."]
-        within = f" within {self.limits}" if str(self.limits) else ""
-        if chosen is best:
-            found.append(
-                f"It is the best{within}, and none that costs less comes within {self.margin:g} of it for certain."
-            )
-        else:
-            found.append(
-                f"It is the cheapest of {len(self.choice.tied)} pipelines{within} that are not inferior to the best by more "
-                f"than {self.margin:g}. The best, {best.expression}, has {best.mean:.3f}: difference "
-                f"{_difference(self.choice.against_best)}; it takes {_times(best.bytes, chosen.bytes)} the bytes and "
-                f"{_times(best.p50, chosen.p50)} the time."
-            )
-        between = "among those near it" if chosen is best else "to the best"
-        if 0 < self.choice.detectable < inf:
-            found.append(
-                f"A difference {between} below {self.choice.detectable:.3f} could not be seen with these queries."
-            )
-        present = next((o for o in self.outcomes if o.expression == self.now and o.status == "done"), None)
-        if present is chosen:
-            found.append("It is what the collection has now.")
-        elif present is not None:
-            gain = compare(present.by_query, chosen.by_query)
-            found.append(f"Against what the collection has now ({present.mean:.3f}): {_difference(gain)}.")
-        return found
-
-    def _cut(self) -> list[str]:
-        return [
-            f"{number:,} passages are longer than what {encoder} reads: their ends took no part. In a collection "
-            "--apply --rechunk cuts their documents again."
-            for encoder, number in self.cut.items()
-            if number
-        ]
-
-    def _checked(self) -> list[str]:
-        if self.choice is None:
-            return []
-        chosen = self.held_out.get(self.choice.recommended.expression)
-        if chosen is None:
-            done = [o for o in self.outcomes if o.status == "done"]
-            if len(done) < 2 or len(done[0].values) < 2:
-                return []
-            by_luck = optimism(done)
-            said = f"No queries were held out; the best of so many looks about {by_luck:.3f} better than it is."
-            return [said]
-        found = [f"On {len(chosen.values)} queries that took no part in the choice it has {chosen.mean:.3f}"]
-        best = self.held_out.get(self.choice.best.expression)
-        if best is not None and best is not chosen:
-            found.append(
-                f"the best {best.mean:.3f} (difference {_difference(compare(best.by_query, chosen.by_query))})"
-            )
-        present = self.held_out.get(self.now or "")
-        if present is not None and present is not chosen:
-            gain = compare(present.by_query, chosen.by_query)
-            found.append(f"the present pipeline {present.mean:.3f} (difference {_difference(gain)})")
-        return [", ".join(found) + "."]
-
-    def _parts(self) -> list[str]:
-        found = []
-        for effect in self.effects:
-            if effect.difference is None:
-                continue
-            (first, score), (second, other) = effect.values[:2]
-            verdict = "decides" if effect.decided else "these queries cannot decide"
-            found.append(
-                f"{effect.axis.capitalize()}: {verdict}: {first} {score:.3f}, {second} {other:.3f} "
-                f"({_difference(effect.difference)})."
-            )
-        return found
-
-    def _not_measured(self) -> list[str]:
-        found = []
-        dropped = sum(o.status == "dropped" for o in self.outcomes)
-        if dropped:
-            found.append(f"{dropped} of {len(self.outcomes)} pipelines were clearly beaten before their last query.")
-        skipped = Counter(o.reason for o in self.outcomes if o.status == "skipped")
-        found += [f"Not tried, {reason}: {number} pipelines." for reason, number in skipped.items()]
-        found += [f"Failed: {o.expression}: {o.reason}" for o in self.outcomes if o.status == "failed"]
-        return found
+        return sentences(self)
 
     # --- as files ----------------------------------------------------------------------------------------------------
 
@@ -255,6 +156,7 @@ class Tuned:
                     "queries": len(o.by_query),
                     "p50_ms": o.p50 if o.ms else None,
                     "p95_ms": o.p95 if o.ms else None,
+                    "p50_alone_ms": o.p50_alone if o.ms else None,
                     "bytes_per_document": o.bytes,
                     "build_s": o.build_s,
                     "reason": o.reason,
@@ -305,14 +207,6 @@ def table(rows: Sequence[Row], metric: str) -> list[str]:
             f"{o.p50:>7.2f} {o.p95:>7.2f} {o.bytes:>7,.0f} {o.build_s:>7.1f}  {o.expression}"
         )
     return lines
-
-
-def _difference(comparison: Comparison) -> str:
-    return f"{comparison.difference:+.3f} [{comparison.low:+.3f}, {comparison.high:+.3f}]"
-
-
-def _times(one: float, other: float) -> str:
-    return f"{one / other:.1f} times" if other else "many times"
 
 
 def _replace(path: Path, text: str) -> None:

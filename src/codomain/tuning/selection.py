@@ -11,11 +11,14 @@ import numpy as np
 from codomain.measure.metrics.significance import Comparison, compare, lower_bound, min_detectable
 from codomain.tuning.outcome import SAME, Outcome, Values
 from codomain.tuning.search_space import parts
+from codomain.tuning.shrinkage import cautious, expected_regret, shrunken
 
 _LATENCY = 1.25
 """Milliseconds that differ by less are no difference: a timing repeats about so well."""
 _BUILD = 1.5
 _LEVEL = 0.05
+_CAUTION = 1.0
+"""Standard errors by which a pipeline must be better to be taken for better than the one to start from."""
 
 Prefer = Literal["bytes", "latency"]
 
@@ -74,7 +77,7 @@ def frontier(outcomes: Sequence[Outcome], level: float = _LEVEL) -> list[Outcome
     values, and copies of one pipeline would leave several of them otherwise. The cheapest stays in any case.
     """
     raw = sorted(pareto(outcomes), key=lambda outcome: (outcome.bytes, outcome.p50, -outcome.quality))
-    tries = sum(outcome.status == "done" for outcome in outcomes)
+    tries = sum(bool(outcome.by_query) for outcome in outcomes)
     kept: list[Outcome] = []
     for one in raw:
         rivals = [other for other in kept if no_dearer(other, one)]
@@ -93,27 +96,51 @@ class PipelineChoice:
     against_best: Comparison
     detectable: float
     """The smallest difference to the best that these queries could show."""
+    regret: float
+    """How far the recommended one is expected to be below the best of those within the limits."""
 
 
 def choose(
-    outcomes: Sequence[Outcome], margin: float = 0.01, limits: Limits | None = None, prefer: Prefer = "bytes"
+    outcomes: Sequence[Outcome],
+    margin: float = 0.01,
+    limits: Limits | None = None,
+    prefer: Prefer = "bytes",
+    start: str | None = None,
+    rows: int = 0,
 ) -> PipelineChoice | None:
     """The cheapest pipeline that is not inferior to the best within the margin; None when none stays within the limits.
 
-    Not inferior: the lower 95 % bound of its paired difference to the best lies above minus the margin. "Cheapest" is
+    The best is not the one with the highest mean, which of many is the luckiest: values are first drawn towards what their
+    choices give in other pipelines (see `shrunken`), and `start` is left only for one that is better by more than a standard
+    error. Not inferior: the lower 95 % bound of its paired difference to the best lies above minus the margin. "Cheapest" is
     fewest bytes a document, or with prefer="latency" the lowest p50; of equally cheap ones the better. Of equally good ones the
     cheapest is the best.
     """
     allowed = [o for o in outcomes if o.status == "done" and (limits is None or limits.hold(o))]
     if not allowed:
         return None
-    best = min(allowed, key=lambda o: (-o.quality, _cost(o, prefer)[0]))
+    values = shrunken(np.stack([o.values for o in allowed]), [parts(o.expression, rows) for o in allowed])
+    lead = np.round(_leads(values, [o.expression for o in allowed], start), 9)
+    best = allowed[min(range(len(allowed)), key=lambda i: (-lead[i], _cost(allowed[i], prefer)))]
     tied = [o for o in allowed if o is best or lower_bound(o.values - best.values) > SAME - margin]
     cheapest = min(tied, key=lambda o: _cost(o, prefer))
     near = [o for o in tied if _as_cheap(o, cheapest, prefer)]
     recommended = max(near, key=lambda outcome: outcome.quality)
-    spread = min_detectable(_spread(tied, best, recommended, allowed))
-    return PipelineChoice(recommended, best, tuple(tied), compare(best.by_query, recommended.by_query), spread)
+    return PipelineChoice(
+        recommended,
+        best,
+        tuple(tied),
+        compare(best.by_query, recommended.by_query),
+        min_detectable(_spread(tied, best, recommended, allowed)),
+        expected_regret(values, allowed.index(recommended)),
+    )
+
+
+def _leads(values: Values, expressions: Sequence[str], start: str | None) -> Values:
+    """What speaks for each pipeline (m,): its mean, or how certainly it is better than the one to start from."""
+    if start not in expressions:
+        return np.asarray(values.mean(axis=1))
+    return cautious(values, expressions.index(start), _CAUTION)
 
 
 def _cost(outcome: Outcome, prefer: Prefer) -> tuple[float, float]:
@@ -135,22 +162,6 @@ def _spread(tied: Sequence[Outcome], best: Outcome, recommended: Outcome, allowe
     return others[len(others) // 2].values - best.values if others else np.zeros(1)
 
 
-@dataclass(frozen=True)
-class Effect:
-    """On one axis: the best pipeline with each value, and how the best of them compares with the next."""
-
-    axis: str
-    values: tuple[tuple[str, float], ...]
-    """Each value with the metric of the best pipeline that has it, best first."""
-    difference: Comparison | None
-    """Best value minus the second; None with a single one."""
-
-    @property
-    def decided(self) -> bool:
-        """Whether chance does not explain the difference; a few queries whose values all agree could still be chance."""
-        return self.difference is not None and certain(self.difference)
-
-
 def certain(difference: Comparison) -> bool:
     """Whether both the interval and the permutation test say that there is a difference.
 
@@ -158,25 +169,6 @@ def certain(difference: Comparison) -> bool:
     False
     """
     return (difference.low > 0 or difference.high < 0) and difference.p < _LEVEL
-
-
-def effects(outcomes: Sequence[Outcome]) -> list[Effect]:
-    """What each axis is worth: its values by the best pipeline that has them, all else free."""
-    done = [outcome for outcome in outcomes if outcome.status == "done"]
-    found = []
-    labels = {outcome.expression: parts(outcome.expression) for outcome in done}
-    for axis in ("encoder", "dimensions", "quantisation", "index", "fusion", "ranker"):
-        best: dict[str, Outcome] = {}
-        for outcome in done:
-            value = labels[outcome.expression][axis]
-            if value == "none" and axis in ("dimensions", "quantisation", "index"):
-                continue  # without an encoder there is no such choice
-            if value not in best or outcome.quality > best[value].quality:
-                best[value] = outcome
-        ordered = sorted(best.items(), key=lambda item: -item[1].quality)
-        difference = compare(ordered[1][1].by_query, ordered[0][1].by_query) if len(ordered) > 1 else None
-        found.append(Effect(axis, tuple((value, outcome.mean) for value, outcome in ordered), difference))
-    return found
 
 
 def optimism(outcomes: Sequence[Outcome], draws: int = 200, seed: int = 0) -> float:

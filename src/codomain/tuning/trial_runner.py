@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,15 @@ from codomain import __version__
 from codomain.items import key_of
 from codomain.measure.data.corpus import Corpus, Questions, write
 from codomain.tuning.cache import StageCache
+from codomain.tuning.coverage import Rate, survey
 from codomain.tuning.evaluator import Evaluator
 from codomain.tuning.options import Engine, OnEvent
 from codomain.tuning.outcome import Outcome
 from codomain.tuning.racing import Rules, try_all
-from codomain.tuning.worker import run_isolated
+from codomain.tuning.worker import run_isolated, surveyed
+
+_RULES = 2
+"""Goes up when what is dropped is decided otherwise: outcomes of before do not count."""
 
 
 @dataclass
@@ -31,10 +36,24 @@ class TrialRunner:
     max_memory: int | None
     on_event: OnEvent
 
+    def survey(
+        self, questions: Questions, expressions: list[str], left: float, seed: int
+    ) -> tuple[dict[str, Rate], list[int] | None]:
+        """How fast encoders are, and in which order documents are taken where the time does not allow all; see `coverage`."""
+        if self.engine == "inside":
+            return survey(Evaluator(self.corpus, questions, self.cache, self.k), expressions, left, seed)
+        self.place.mkdir(parents=True, exist_ok=True)
+        data = self.place / f"survey-{os.getpid()}.json"
+        try:
+            write(data, self.corpus, questions)
+            return surveyed(data, self.cache.folder, expressions, left, seed, self.k, self.max_memory)
+        finally:
+            data.unlink(missing_ok=True)
+
     def run(self, questions: Questions, expressions: list[str], rules: Rules) -> tuple[list[Outcome], bool]:
         """The outcomes in the order of the expressions, and whether it was interrupted."""
         asked = [(id, key_of(query)) for id, query in questions.texts.items()]
-        key = [__version__, self.corpus.fingerprint, asked, questions.qrels, rules.metric, self.k]
+        key = [__version__, _RULES, self.corpus.fingerprint, asked, questions.qrels, rules.metric, self.k]
         folder = self.place / f"run-{hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]}"
         folder.mkdir(parents=True, exist_ok=True)
         journal = folder / "outcomes.jsonl"

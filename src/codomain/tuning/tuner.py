@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -25,19 +25,20 @@ from codomain.store.chunking.unread import beyond
 from codomain.store.collection import Collection
 from codomain.tuning import fidelity
 from codomain.tuning.cache import StageCache
+from codomain.tuning.effects import neighbors
 from codomain.tuning.evaluator import Evaluator
 from codomain.tuning.latency import LatencyTimer
 from codomain.tuning.options import Keywords, Options
 from codomain.tuning.outcome import Outcome
 from codomain.tuning.racing import Rules
 from codomain.tuning.report import Tuned
-from codomain.tuning.search_space import Space
+from codomain.tuning.search_space import Space, limited, same, starting, weighed
 from codomain.tuning.selection import PipelineChoice, choose, frontier
 from codomain.tuning.trial_runner import TrialRunner
+from codomain.tuning.widening import Tried, widened
 
 if TYPE_CHECKING:
-    from codomain.pipeline import Pipeline
-    from codomain.stage import Stage
+    pass
 
 _LEAST_TO_SPLIT = 60
 """Queries below which none are held out: both parts would be too small to say anything."""
@@ -70,22 +71,34 @@ def tune(
     task = _Task.of(load(on) if isinstance(on, str) else on, queries, qrels, wanted)
     held_out, chosen_on = _split(task.questions, wanted.holdout)
     deadline = None if wanted.budget is None else time.time() + wanted.budget
-    rules = Rules(task.metric, wanted.margin, wanted.race, deadline)
+    rows = len(task.corpus.documents)
+    rules = Rules(task.metric, wanted.margin, wanted.race, (), deadline, task.present)
     trials = TrialRunner(
         task.place, task.cache, task.corpus, wanted.engine, _depth(task.metric), wanted.max_memory,
         wanted.on_event or (lambda event, value: None),
     )  # fmt: skip
-    outcomes, interrupted = trials.run(chosen_on, task.expressions, rules)
+    first = task.present or starting(task.expressions)
+    expressions = [first, *(one for one in task.expressions if one != first)]
+    tried = widened(trials, task.questions, chosen_on, expressions, rules, wanted.seed)
+    if wanted.refine and wanted.space is None:
+        tried = _refined(tried, chosen_on, rules, wanted, rows)
+    place = {expression: i for i, expression in enumerate(task.expressions)}
+    outcomes = sorted(tried.outcomes, key=lambda outcome: place.get(outcome.expression, len(place)))
+    interrupted, trials = tried.interrupted, tried.trials
     if not any(outcome.status == "done" for outcome in outcomes):
         reasons = "; ".join(dict.fromkeys(o.reason for o in outcomes if o.reason)) or "it was interrupted"
         raise InputError(f"no pipeline could be measured: {reasons}.")
     points = {point.expression for point in frontier(outcomes)}
-    if wanted.confirm and not interrupted:
+    busy = None
+    if wanted.confirm and not interrupted and tried.whole:  # a part of the corpus is searched faster than all of it
         trials.on_event("confirm", len(points))
         timer = LatencyTimer(task.documents, task.cache, [*chosen_on.texts.values()], task.place)
-        pick = partial(choose, margin=wanted.margin, limits=wanted.limits, prefer=wanted.prefer)
+        pick = partial(
+            choose, margin=wanted.margin, limits=wanted.limits, prefer=wanted.prefer, start=tried.start, rows=rows
+        )
         outcomes, interrupted = _confirmed(outcomes, timer, pick, {*points, str(task.present)}, deadline)
-    choice = choose(outcomes, wanted.margin, wanted.limits, wanted.prefer)
+        busy = timer.busy
+    choice = choose(outcomes, wanted.margin, wanted.limits, wanted.prefer, tried.start, rows)
     shown = [o for o in outcomes if o.expression in points]
     again: dict[str, Outcome] = {}
     if len(held_out) and not interrupted and choice is not None:
@@ -106,8 +119,14 @@ def tune(
         questions=task.questions,
         frozen=task.frozen,
         interrupted=interrupted,
-        documents=len(task.corpus.documents),
-        cut={} if choice is None else _cut(task.corpus, choice.recommended.expression),
+        documents=len(trials.corpus.documents),
+        of_documents=rows,
+        of_pipelines=task.pipelines,
+        more_seconds=tried.more_seconds,
+        budget=wanted.budget,
+        busy=busy,
+        never_dropped=tried.never_dropped,
+        cut={} if choice is None else _cut(trials.corpus, choice.recommended.expression),
     )
     tuned.write(task.place)
     return tuned
@@ -132,6 +151,8 @@ class _Task:
     metric: str
     place: Path
     cache: StageCache
+    pipelines: int = 0
+    """In the whole space."""
     frozen: str = ""
     around: str = "{}"
 
@@ -147,8 +168,14 @@ class _Task:
             )
         corpus = Corpus.of_collection(on) if isinstance(on, Collection) else Corpus.of_dataset(on)
         corpus, questions = _questions(on, corpus, queries, qrels, options)
-        present = None if collection is None else str(collection.pipeline)
-        expressions = _expressions(options.space, len(corpus.passages), options.encoders, present)
+        if collection is not None and options.now is not None:
+            raise InputError(f"{collection.folder} has a pipeline: `now` is for data sets.")
+        named = None if options.now is None else str(pipeline(options.now))
+        present = named if collection is None else str(collection.pipeline)
+        every = _expressions(options, len(corpus.passages), present)
+        first = present or starting(every)
+        kept = [first, *neighbors(every, first, len(corpus.documents))]
+        expressions = limited(every, options.most, kept, options.seed)
         place = options.folder or (
             on.folder / "tune" if isinstance(on, Collection) else cache_folder() / "tune" / _name(on)
         )
@@ -162,6 +189,7 @@ class _Task:
             options.metric,
             place,
             cache,
+            len(every),
         )
         if options.mode == "fidelity":
             task._compare_with_exact_search()
@@ -197,29 +225,27 @@ def _depth(metric: str) -> int:
 
 def _confirmed(
     outcomes: list[Outcome],
-    clock: LatencyTimer,
+    timer: LatencyTimer,
     pick: Callable[[list[Outcome]], PipelineChoice | None],
     shown: set[str],
     deadline: float | None,
 ) -> tuple[list[Outcome], bool]:
-    """Outcomes with storage and latency of a collection: the recommended one in any case, others that are shown while there is time.
+    """Outcomes with the latency of collections: the recommended one in any case, others that are shown while there is time.
 
     They may change what is recommended: then that is timed, too. And whether the run was interrupted.
     """
-    times: dict[str, tuple[float, float]] = {}
+    interrupted = False
     try:
-        while (choice := pick(outcomes)) is None or choice.recommended.expression not in times:
+        while (choice := pick(outcomes)) is None or choice.recommended.expression not in timer.times:
             first = [] if choice is None else [choice.recommended.expression, choice.best.expression]
             others = [o.expression for o in outcomes if o.status == "done" and o.expression in shown]
-            for place, expression in enumerate(dict.fromkeys([*first, *others])):
-                if expression not in times and (place == 0 or deadline is None or time.time() < deadline):
-                    times[expression] = clock.time(expression)
-            outcomes = [replace(o, confirmed=times.get(o.expression)) for o in outcomes]
+            timer.time([e for e in dict.fromkeys([*first, *others]) if e not in timer.times], deadline)
+            outcomes = [replace(o, confirmed=timer.times.get(o.expression)) for o in outcomes]
             if choice is None:
                 break
     except KeyboardInterrupt:
-        return [replace(o, confirmed=times.get(o.expression)) for o in outcomes], True
-    return outcomes, False
+        interrupted = True
+    return [replace(o, confirmed=timer.times.get(o.expression)) for o in outcomes], interrupted
 
 
 def _questions(
@@ -246,10 +272,27 @@ def _questions(
     return corpus, usable(queries, qrels, corpus)
 
 
-def _expressions(
-    space: Space | Sequence[str | Stage | Pipeline] | None, rows: int, encoders: Sequence[str], now: str | None
-) -> list[str]:
+def _expressions(options: Options, rows: int, now: str | None) -> list[str]:
+    """The pipelines of the space, each once: of two that do the same, the present one, or the first."""
+    space = options.space
     if space is None:
-        return Space.default(rows, encoders, now).expressions()
+        space = Space.default(rows, options.encoders, now, options.rankers)
     found = space.expressions() if isinstance(space, Space) else [str(pipeline(one)) for one in space]
-    return [*dict.fromkeys([*found, *([] if now is None else [now])])]
+    known: dict[str, str] = {} if now is None else {same(now, rows): now}
+    for expression in found:
+        known.setdefault(same(expression, rows), expression)
+    return [*known.values()]
+
+
+def _refined(tried: Tried, asked: Questions, rules: Rules, wanted: Options, rows: int) -> Tried:
+    """The same with weights between those of the space, for the fusions that are best and recommended."""
+    choice = choose(tried.outcomes, wanted.margin, wanted.limits, wanted.prefer, tried.start, rows)
+    if choice is None or tried.interrupted:
+        return tried
+    known = {same(outcome.expression, rows) for outcome in tried.outcomes}
+    names = dict.fromkeys([choice.best.expression, choice.recommended.expression])
+    more = [e for name in names for e in weighed(name, rows) if same(e, rows) not in known]
+    if not more:
+        return tried
+    outcomes, interrupted = tried.trials.run(asked, more, replace(rules, race=False))
+    return replace(tried, outcomes=[*tried.outcomes, *outcomes], interrupted=interrupted)

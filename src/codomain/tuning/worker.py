@@ -13,19 +13,19 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from codomain.errors import InputError
 from codomain.measure.data.corpus import read
 from codomain.tuning.cache import StageCache
+from codomain.tuning.coverage import Rate, survey
 from codomain.tuning.evaluator import Evaluator
+from codomain.tuning.memory import limit_of_trials, size
 from codomain.tuning.outcome import Outcome
 from codomain.tuning.racing import Rules, try_all
-
-_SHARE = 0.8
-"""Of the memory that is free, what a worker may take unless told otherwise."""
 
 
 def run_isolated(
@@ -41,14 +41,16 @@ def run_isolated(
     """`try_all` in worker processes on what lies in the file `data`; a trial that ends its process is a failed outcome."""
     left, rivals = [*expressions], [*finished]
     while left:
+        limit = limit_of_trials(max_memory)
         job = {
+            "do": "try",
             "data": str(data),
             "cache": str(cache),
             "expressions": left,
             "rules": asdict(rules),
             "finished": [outcome.as_json() for outcome in rivals if outcome.status == "done"],
             "k": k,
-            "max_memory": max_memory,
+            "max_memory": limit,
         }
         trying: str | None = None
         errors: list[str] = []
@@ -56,7 +58,7 @@ def run_isolated(
             if event == "begin":
                 trying = value
             elif event == "outcome":
-                value = Outcome.from_json(value)
+                value = _with_limit(Outcome.from_json(value), limit, max_memory)
                 rivals.append(value)
                 left.remove(value.expression)
                 trying = None
@@ -65,13 +67,48 @@ def run_isolated(
             return
         if trying is None:
             why = errors[-1] if errors else "it said nothing"
-            room = (
-                "" if max_memory is None else ": give --max-memory more, of which the program itself takes some 200 MB"
+            raise InputError(
+                f"the process that tries pipelines ended before the first of them ({why}){_room(limit, max_memory)}."
             )
-            raise InputError(f"the process that tries pipelines ended before the first of them ({why}){room}.")
         left.remove(trying)
         reason = errors[-1] if errors else "it said nothing"
         on_event("outcome", Outcome(trying, "failed", reason=f"its process ended: {reason}"))
+
+
+def surveyed(
+    data: Path, cache: Path, expressions: Sequence[str], left: float, seed: int, k: int, max_memory: int | None
+) -> tuple[dict[str, Rate], list[int] | None]:
+    """`survey` in a process of its own; nothing is known where that fails, and trials say why."""
+    job = {
+        "do": "survey",
+        "data": str(data),
+        "cache": str(cache),
+        "expressions": [*expressions],
+        "left": left,
+        "seed": seed,
+        "k": k,
+        "max_memory": limit_of_trials(max_memory),
+    }
+    found: dict[str, Rate] = {}
+    order: list[int] | None = None
+    for event, value in _events(job, []):
+        if event == "survey":
+            found, order = {name: Rate(*rate) for name, rate in value[0].items()}, value[1]
+    return found, order
+
+
+def _with_limit(outcome: Outcome, limit: int | None, given: int | None) -> Outcome:
+    """An outcome that says which option gives more memory, where it failed for lack of it."""
+    if outcome.status != "failed" or not any(word in outcome.reason for word in ("MemoryError", "memory", "alloc")):
+        return outcome
+    return replace(outcome, reason=f"{outcome.reason.rstrip('.')}{_room(limit, given)}")
+
+
+def _room(limit: int | None, given: int | None) -> str:
+    if limit is None:
+        return ""
+    whose = "" if given is not None else ", most of what was available"
+    return f": trials may take {size(limit)}{whose}, of which the program itself needs some 500 MB; --max-memory gives them more"
 
 
 def _events(job: dict[str, Any], errors: list[str]) -> Iterator[tuple[str, Any]]:
@@ -105,17 +142,13 @@ def _why(code: int, said: str) -> str:
     return f"signal {-code}" if code < 0 else said or f"exit code {code}"
 
 
-def limit_memory(limit: int | None) -> None:
-    """Let what takes more than so many bytes of data fail with a MemoryError; None is most of what is free."""
-    try:
-        import resource
-    except ImportError:  # no such limit on this system
+def _limit_memory(limit: int | None) -> None:
+    """Let what takes more than so many bytes of data fail with a MemoryError."""
+    if limit is None or find_spec("resource") is None:  # no such limit on this system
         return
-    if limit is None:
-        with suppress(OSError, ValueError):
-            limit = int(_SHARE * os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
-    if limit is not None:
-        resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
 
 
 def main() -> None:
@@ -123,7 +156,7 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
     os.dup2(2, 1)
     job = json.loads(sys.stdin.readline())
-    limit_memory(job["max_memory"])
+    _limit_memory(job["max_memory"])
     threading.Thread(target=_end_with_parent, daemon=True).start()
     corpus, questions = read(Path(job["data"]))
     evaluator = Evaluator(corpus, questions, StageCache(Path(job["cache"])), job["k"])
@@ -131,6 +164,10 @@ def main() -> None:
     def on_event(event: str, value: Any) -> None:
         answers.write(json.dumps([event, value.as_json() if isinstance(value, Outcome) else value]) + "\n")
 
+    if job["do"] == "survey":
+        found, order = survey(evaluator, job["expressions"], job["left"], job["seed"])
+        on_event("survey", ({name: (rate.seconds, rate.missing) for name, rate in found.items()}, order))
+        return
     finished = [Outcome.from_json(outcome) for outcome in job["finished"]]
     try_all(evaluator, job["expressions"], Rules(**job["rules"]), on_event, finished)
 

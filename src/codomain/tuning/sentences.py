@@ -1,0 +1,257 @@
+"""What a comparison of pipelines shows, in words: nothing is claimed that chance explains, corrected for all that was looked at."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from math import ceil, inf
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from codomain.measure.metrics.significance import Comparison, compare
+from codomain.measure.metrics.simultaneous import max_t
+from codomain.tuning.effects import LEVEL, Effect
+from codomain.tuning.outcome import Outcome
+from codomain.tuning.search_space import AXES, parts
+from codomain.tuning.selection import certain, optimism
+
+if TYPE_CHECKING:
+    from codomain.tuning.report import Tuned
+
+_LEAST = 30
+"""Queries below which the report says that there are few."""
+
+
+def sentences(tuned: Tuned) -> list[str]:
+    """What could not be measured, what was chosen and why, what it is worth on queries held out, what the queries cannot tell."""
+    said = (_missing, _about, _why, _against_now, _cut, _checked, _choices, _machine, _not_measured)
+    return [sentence for tell in said for sentence in tell(tuned)]
+
+
+def _missing(tuned: Tuned) -> Iterator[str]:
+    """Choices of which no pipeline was measured: the recommendation knows nothing of them."""
+    labels = {o.expression: parts(o.expression, tuned.documents) for o in tuned.outcomes}
+    for axis in AXES:
+        measured = {labels[o.expression][axis] for o in tuned.outcomes if o.by_query}
+        reasons: dict[str, Counter[str]] = {}
+        for o in tuned.outcomes:
+            if not o.by_query and labels[o.expression][axis] not in measured:
+                reasons.setdefault(labels[o.expression][axis], Counter())[o.reason] += 1
+        for value, counted in reasons.items():
+            reason, number = counted.most_common(1)[0]
+            yield (
+                f"Nothing is known of the {axis} {value}: {_counted(number, 'pipeline')} with it could not be measured "
+                f"({reason.rstrip('.')})."
+            )
+
+
+def _about(tuned: Tuned) -> Iterator[str]:
+    number = len(next(o for o in tuned.outcomes if o.status == "done").by_query)
+    kind = {
+        "judged": f"{number} judged {'query' if number == 1 else 'queries'}",
+        "synthetic": (
+            f"{number} queries made from the documents, not asked by people: they use the documents' own words, "
+            "which flatters lexical search"
+        ),
+        "fidelity": f"{number} queries without judgments: {tuned.metric} is agreement with exact float32 search",
+    }[tuned.questions.kind]
+    if tuned.documents < tuned.of_documents:
+        yield (
+            f"Measured on {tuned.documents:,} of {tuned.of_documents:,} documents (those with a judgment, those that cheap "
+            f"pipelines find, and others at random) and {kind}: values are higher than on all of them."
+        )
+        budget = (tuned.budget or 0) + tuned.more_seconds
+        yield f"The others would take about {time_for_people(tuned.more_seconds)} more: --budget {_option(budget)} measures them, too."
+    else:
+        yield f"Measured on {tuned.documents:,} documents and {kind}."
+    if number == 1:
+        yield "One query shows no difference for certain."
+    elif number < _LEAST:
+        yield f"{number} queries are few: only large differences can be seen."
+    for reason, count in tuned.questions.left_out.items():
+        yield f"Left out: {count:,} {reason}."
+    if tuned.of_pipelines > len(tuned.outcomes):
+        yield (
+            f"{len(tuned.outcomes):,} of the {tuned.of_pipelines:,} pipelines of the space were tried, those near the present "
+            "one and others at random."
+        )
+    if tuned.frozen:
+        yield tuned.frozen[0].upper() + tuned.frozen[1:] + "."
+    if tuned.around != "{}":
+        yield f"Measured is the dense branch by itself, in place of {{}} in {tuned.around}."
+    if tuned.interrupted:
+        yield "It was interrupted: pipelines that were not tried may be better."
+
+
+def _why(tuned: Tuned) -> Iterator[str]:
+    if tuned.choice is None:
+        done = [o for o in tuned.outcomes if o.status == "done"]
+        smallest, fastest = min(o.bytes for o in done), min(o.p95 for o in done)
+        yield (
+            f"No pipeline stays within {tuned.limits}: the smallest takes {smallest:,.0f} bytes a document, "
+            f"the fastest {fastest:.2g} ms."
+        )
+        return
+    chosen, best = tuned.choice.recommended, tuned.choice.best
+    place = next(row.number for row in tuned.rows if row.outcome is chosen)
+    spread = f" ({t.low:.2g} to {t.high:.2g} in five rounds)" if (t := chosen.confirmed) else ""
+    facts = (
+        f"{tuned.metric} {chosen.mean:.3f}, {chosen.bytes:,.0f} bytes a document, {chosen.p50:.2g} ms a query{spread}"
+    )
+    yield f"Recommended is {place}: {chosen.expression} ({facts})."
+    within = f" within {tuned.limits}" if str(tuned.limits) else ""
+    if chosen is best:
+        yield f"It is the best{within}, and none that costs less comes within {tuned.margin:g} of it for certain."
+    else:
+        yield (
+            f"It is the cheapest of {len(tuned.choice.tied)} pipelines{within} that are not inferior to the best by more "
+            f"than {tuned.margin:g}. The best, {best.expression}, has {best.mean:.3f}: difference "
+            f"{difference(tuned.choice.against_best)}; it takes {_times(best.bytes, chosen.bytes)} the bytes and "
+            f"{_times(best.p50, chosen.p50)} the time."
+        )
+    yield f"With these queries it is expected to be {tuned.choice.regret:.3f} below the best of those that were tried."
+    between = "among those near it" if chosen is best else "to the best"
+    if 0 < tuned.choice.detectable < inf:
+        yield f"A difference {between} below {tuned.choice.detectable:.3f} could not be seen with these queries."
+
+
+def _against_now(tuned: Tuned) -> Iterator[str]:
+    """Beside the present pipeline: on the queries of the choice only what is left after correcting for the choice."""
+    present = next((o for o in tuned.outcomes if o.expression == tuned.now and o.status == "done"), None)
+    if tuned.choice is None or present is None:
+        return
+    chosen = tuned.choice.recommended
+    if present is chosen:
+        yield "It is what the collection has now."
+        return
+    if tuned.held_out:
+        return  # said there
+    others = [o for o in tuned.outcomes if o.status == "done" and o is not present]
+    p = max_t(np.stack([o.values - present.values for o in others], axis=1))[others.index(chosen)]
+    gain = chosen.mean - present.mean
+    told = (
+        f"which chance does not explain (p = {_p(p)}, corrected for {len(others)} pipelines)"
+        if p < LEVEL
+        else f"which says nothing: the highest of {len(others)} is above by chance alone (corrected p = {_p(p)})"
+    )
+    yield f"On these queries it is {gain:+.3f} beside what the collection has now ({present.mean:.3f}), {told}."
+
+
+def _cut(tuned: Tuned) -> Iterator[str]:
+    for encoder, number in tuned.cut.items():
+        if number:
+            yield (
+                f"{number:,} passages are longer than what {encoder} reads: their ends took no part. In a collection "
+                "--apply --rechunk cuts their documents again."
+            )
+
+
+def _checked(tuned: Tuned) -> Iterator[str]:
+    if tuned.choice is None:
+        return
+    chosen = tuned.held_out.get(tuned.choice.recommended.expression)
+    if chosen is None:
+        done = [o for o in tuned.outcomes if o.status == "done"]
+        if len(done) > 1 and len(done[0].values) > 1:
+            yield f"No queries were held out; the highest of so many looks about {optimism(done):.3f} better than it is."
+        return
+    found = [f"On {len(chosen.values)} queries that took no part in the choice it has {chosen.mean:.3f}"]
+    best = tuned.held_out.get(tuned.choice.best.expression)
+    if best is not None and best is not chosen:
+        found.append(f"the best {best.mean:.3f} (difference {difference(compare(best.by_query, chosen.by_query))})")
+    present = tuned.held_out.get(tuned.now or "")
+    if present is None or present is chosen:
+        yield ", ".join(found) + "."
+        return
+    gain = compare(present.by_query, chosen.by_query)
+    verdict = "no difference for certain" if not certain(gain) else "better" if gain.difference > 0 else "worse"
+    yield ", ".join(found) + f", what the collection has now {present.mean:.3f} ({difference(gain)}): {verdict}."
+
+
+def _choices(tuned: Tuned) -> Iterator[str]:
+    for effect in tuned.effects:
+        if effect.difference is not None:
+            yield _choice(effect)
+
+
+def _choice(effect: Effect) -> str:
+    first = effect.difference
+    assert first is not None
+    pairs = f"{_counted(first.pairs, 'pair')} of pipelines that differ in nothing else"
+    if first.decided:
+        said = f"{first.better} is better than {first.worse} by {first.mean:.3f} ({pairs}, corrected p = {_p(first.corrected_p)})"
+    else:
+        said = f"these queries cannot decide between {first.better} and {first.worse} ({first.mean:.3f} in {pairs})"
+    lower = [f"{one.worse} by {one.mean:.3f}" for one in effect.worse if one.worse != first.worse]
+    below = f"; lower for certain: {', '.join(lower)}" if lower else ""
+    return f"{effect.axis.capitalize()}: {said}{below}."
+
+
+def _machine(tuned: Tuned) -> Iterator[str]:
+    if tuned.busy is not None:
+        yield (
+            f"The machine was busy while collections were timed (others took {tuned.busy:.1f} processors): an idle one answers "
+            "sooner."
+        )
+
+
+def _not_measured(tuned: Tuned) -> Iterator[str]:
+    dropped = [o for o in tuned.outcomes if o.status == "dropped"]
+    beaten = sum(o.beaten for o in dropped)
+    if beaten:
+        yield f"{beaten} of {len(tuned.outcomes)} pipelines were clearly beaten before their last query."
+    if len(dropped) > beaten:
+        yield (
+            f"{len(dropped) - beaten} of {len(tuned.outcomes)} pipelines were not asked to the end: they are certainly no "
+            f"more than {tuned.margin / 2:g} better than one that costs no more."
+        )
+    skipped = Counter(o.reason for o in tuned.outcomes if o.status == "skipped")
+    for reason, number in skipped.items():
+        yield f"Not tried, {reason}: {_counted(number, 'pipeline')}."
+    for o in tuned.outcomes:
+        if o.status == "failed":
+            yield f"Failed: {o.expression}: {o.reason}"
+
+
+def difference(comparison: Comparison) -> str:
+    """A difference with its interval."""
+    return f"{comparison.difference:+.3f} [{comparison.low:+.3f}, {comparison.high:+.3f}]"
+
+
+def never_beaten(outcome: Outcome, best: Outcome, tries: int) -> bool:
+    """Whether chance explains that a pipeline is below the best of so many: by a t-test corrected for all pairs of them."""
+    from scipy.special import stdtr
+
+    apart = best.values - outcome.values
+    n, spread = len(apart), float(apart.std(ddof=1)) if len(apart) > 1 else 0.0
+    if spread <= 0:
+        return True
+    p = float(stdtr(n - 1, -float(apart.mean()) * np.sqrt(n) / spread))
+    return p * max(1, tries * (tries - 1) // 2) >= LEVEL / 2
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def _p(p: float) -> str:
+    return "< .001" if p < 0.001 else f"{p:.3f}".lstrip("0") if p < 0.1 else f"{p:.2f}".lstrip("0")
+
+
+def time_for_people(seconds: float) -> str:
+    """Seconds, or minutes.
+
+    >>> time_for_people(90), time_for_people(600)
+    ('90 s', '10 minutes')
+    """
+    return f"{max(1, seconds):.0f} s" if seconds < 120 else f"{seconds / 60:.0f} minutes"
+
+
+def _option(seconds: float) -> str:
+    """A time as --budget takes it, rounded up."""
+    return f"{max(1, ceil(seconds))}s" if seconds < 60 else f"{ceil(seconds / 60)}m"
+
+
+def _times(one: float, other: float) -> str:
+    return f"{one / other:.1f} times" if other else "many times"

@@ -1,0 +1,93 @@
+"""How a budget is spent: rates of warm encoders, parts of the corpus, and what is done when the time is up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from codomain.measure.data.corpus import Corpus, Questions
+from codomain.measure.data.datasets import Dataset
+from codomain.tuning import tune
+from codomain.tuning.cache import StageCache
+from codomain.tuning.coverage import part_of, sizes, survey
+from codomain.tuning.evaluator import Evaluator
+from codomain.tuning.memory import FLOOR, available, limit_of_trials
+
+
+def corpus(documents: int) -> Corpus:
+    return Corpus([f"text {i}" for i in range(documents)], [*range(documents)], [f"d{i}" for i in range(documents)])
+
+
+def test_an_encoder_is_timed_when_it_is_warm(tmp_path: Path) -> None:
+    evaluator = Evaluator(corpus(300), Questions({"q": "text 3"}, {"q": {"d3": 1}}), StageCache(tmp_path))
+    rates, order = survey(evaluator, ["hashed_slowly() >> flat()", "bm25()"], 1e9, 0)
+    assert order is None and rates["hashed_slowly()"].seconds == pytest.approx(0.1, rel=0.5)
+    assert rates["hashed_slowly()"].missing == 300 - evaluator.cache.texts_encoded < 300  # what was encoded is kept
+
+
+def test_where_time_is_short_judged_documents_and_what_cheap_pipelines_find_come_first(tmp_path: Path) -> None:
+    questions = Questions({"q": "text 3", "r": "text 250"}, {"q": {"d3": 1}, "r": {"d9": 1, "d7": 0}})
+    evaluator = Evaluator(corpus(300), questions, StageCache(tmp_path))
+    _, order = survey(evaluator, ["hashed_slowly() >> flat()", "bm25()"], 1.0, 0)
+    assert order is not None and sorted(order) == [*range(300)]
+    assert order[:3] == [3, 9, 7] and 250 in order[3:24]
+
+
+def test_a_part_keeps_passages_with_their_documents() -> None:
+    whole = Corpus(["a", "b", "c", "d"], [0, 1, 0, 2], ["x", "y", "z"], 0.5)
+    part = part_of(whole, [2, 0])
+    assert (part.passages, part.owner, part.documents, part.situate) == (["a", "c", "d"], [0, 0, 1], ["x", "z"], 0.5)
+    assert sizes(1000, 300) == [500, 1000] and sizes(7, 100) == [7] and sizes(1, 0) == [1]
+
+
+def slow(data: Dataset, tmp_path: Path, budget: float, **options: Any) -> Any:
+    some = ["bm25()", "static() >> flat()", "hashed_slowly() >> flat()"]
+    queries = dict([*data.queries.items()][:10])
+    small = Dataset("d", documents=data.documents, queries=queries, qrels={q: data.qrels[q] for q in queries})
+    return tune(small, space=some, engine="inside", confirm=False, folder=tmp_path, budget=budget, **options)
+
+
+def test_what_a_budget_does_not_cover_is_measured_on_a_part_and_what_all_would_take_is_said(
+    data: Dataset,
+    tmp_path: Path,
+) -> None:
+    tuned = slow(data, tmp_path, 20)
+    assert {o.status for o in tuned.outcomes} == {"done"}  # every pipeline on the same part
+    assert 10 <= tuned.documents < 600 == tuned.of_documents
+    assert any(f"Measured on {tuned.documents} of 600 documents" in sentence for sentence in tuned.sentences)
+    assert any("--budget" in sentence and "measures them, too" in sentence for sentence in tuned.sentences)
+
+
+def test_the_present_pipeline_is_measured_whatever_time_it_takes(data: Dataset, tmp_path: Path) -> None:
+    tuned = slow(data, tmp_path, 0.5, now="hashed_slowly() >> flat()")
+    assert {o.expression: o.status for o in tuned.outcomes}["hashed_slowly() >> flat()"] == "done"
+
+
+def group(root: Path, meminfo: str, limit: str = "max", used: str = "0", cached: int = 0) -> Path:
+    (root / "proc").mkdir(parents=True)
+    (root / "proc/meminfo").write_text(meminfo)
+    folder = root / "sys/fs/cgroup"
+    folder.mkdir(parents=True)
+    (folder / "memory.max").write_text(limit + "\n")
+    (folder / "memory.current").write_text(used + "\n")
+    (folder / "memory.stat").write_text(f"anon 5\ninactive_file {cached}\n")
+    return root
+
+
+MEMINFO = "MemTotal: 16000000 kB\nMemFree:   500000 kB\nMemAvailable:   8000000 kB\n"
+
+
+def test_the_page_cache_counts_as_available(tmp_path: Path) -> None:
+    assert available(group(tmp_path / "a", MEMINFO)) == 8_000_000 << 10
+    limited = group(tmp_path / "b", MEMINFO, str(4 << 30), str(3 << 30), 2 << 30)
+    assert available(limited) == 3 << 30
+    assert available(tmp_path / "nothing") is None
+
+
+def test_trials_get_most_of_what_is_available_and_never_less_than_the_program_needs(tmp_path: Path) -> None:
+    assert limit_of_trials(None, group(tmp_path / "a", MEMINFO)) == int(0.8 * (8_000_000 << 10))
+    assert limit_of_trials(None, group(tmp_path / "b", "MemAvailable: 1000 kB\n")) == FLOOR
+    assert limit_of_trials(123, tmp_path) == 123
+    assert limit_of_trials(None, tmp_path / "nothing") is None
