@@ -6,4 +6,5 @@ corpus_level.py    metrics that are no mean over items: correlations, average pr
 classification.py  accuracy and macro-F1 with intervals
 intervals.py       intervals of means over queries, for few of them too
 significance.py    paired comparisons, permutation tests, Holm's correction
+simultaneous.py    many paired comparisons at once, corrected by their largest statistic
 """
