@@ -112,8 +112,8 @@ def choose(
 
     The best is not the one with the highest mean, which of many is the luckiest: values are first drawn towards what their
     choices give in other pipelines (see `shrunken`), and `start` is left only for one that is better by more than a standard
-    error. Not inferior: the lower 95 % bound of its paired difference to the best lies above minus the margin. "Cheapest" is
-    fewest bytes a document, or with prefer="latency" the lowest p50; of equally cheap ones the better. Of equally good ones the
+    error. Not inferior: the lower 95 % bounds of its paired difference to the best, of the values as they are and as they are
+    drawn, lie above minus the margin; of many that are worse, some look as good on a few queries. "Cheapest" is fewest bytes a document, or with prefer="latency" the lowest p50; of equally cheap ones the better. Of equally good ones the
     cheapest is the best.
     """
     allowed = [o for o in outcomes if o.status == "done" and (limits is None or limits.hold(o))]
@@ -121,8 +121,14 @@ def choose(
         return None
     values = shrunken(np.stack([o.values for o in allowed]), [parts(o.expression, rows) for o in allowed])
     lead = np.round(_leads(values, [o.expression for o in allowed], start), 9)
-    best = allowed[min(range(len(allowed)), key=lambda i: (-lead[i], _cost(allowed[i], prefer)))]
-    tied = [o for o in allowed if o is best or lower_bound(o.values - best.values) > SAME - margin]
+    place = min(range(len(allowed)), key=lambda i: (-lead[i], _cost(allowed[i], prefer)))
+    best = allowed[place]
+    tied = [
+        o
+        for o, drawn in zip(allowed, values, strict=True)
+        if o is best
+        or (lower_bound(o.values - best.values) > SAME - margin and lower_bound(drawn - values[place]) > SAME - margin)
+    ]
     cheapest = min(tied, key=lambda o: _cost(o, prefer))
     near = [o for o in tied if _as_cheap(o, cheapest, prefer)]
     recommended = max(near, key=lambda outcome: outcome.quality)
