@@ -74,6 +74,10 @@ def test_where_the_bootstrap_has_no_quantile_it_is_students():
     assert found == pytest.approx(stats.t.interval(0.95, 9, np.mean(values), stats.sem(values)))
 
 
+def test_two_values_have_students_interval():
+    assert interval({"a": 1.5, "b": 3.5}) == pytest.approx(stats.t.interval(0.95, 1, 2.5, 1.0))
+
+
 def test_values_without_range_or_spread_have_no_interval():
     assert interval(named([7.25] * 7)) == (7.25, 7.25)
     assert interval({"a": -0.5}) == (-0.5, -0.5)
