@@ -62,12 +62,17 @@ def test_a_report_in_the_terminal_as_json_and_as_a_page(run: Run) -> None:
     assert "440 passages, 384 dimensions by static()" in out and out.rstrip().endswith("Written: page.html.")
     for title in ("Texts", "Isotropy", "Hubness", "Near duplicates", "Predicted compressibility", "Advice"):
         assert title in out
-    assert "9.09 % of the passages are exact duplicates" in out  # 40 of 440
+    assert "9.1 % of the passages are exact duplicates" in out  # 40 of 440
+    assert "duplicates: again " in out and " and 35 more" in out and "█" in out
     page = Path("page.html").read_text()
     assert page.startswith("<!doctype html>") and "<script" not in page and "http" not in page
     facts = json.loads(run("diagnose", "notes", "--json")[1])
     values = {figure["key"]: figure["value"] for one in facts["sections"] for figure in one["figures"]}
     assert values["exact_duplicates"] == pytest.approx(40 / 440)
+    (copies,) = (one for one in facts["sections"][0]["documents"] if one["label"] == "duplicates")
+    assert copies["total"] == len(copies["ids"]) == 40
+    (lengths,) = facts["sections"][0]["histograms"]
+    assert sum(lengths["counts"]) == 440 and len(lengths["edges"]) == len(lengths["counts"]) + 1
     for advice in facts["advice"]:
         assert advice["figures"] and set(advice["figures"]) <= set(values)
     missing = {one["title"]: one["missing"] for one in facts["sections"] if "missing" in one}
@@ -93,6 +98,14 @@ def test_queries_judgements_another_corpus_and_another_encoder(run: Run) -> None
     assert "notes lies where these passages do" in out and "static(dim=64) shares" in out
     code, out, err = run("diagnose", "notes", "--queries", "q.jsonl", "--against", "debian", "--sample", "100")
     assert code == 0 and "Against debian" in out and "0 queries with a relevant document are too few" in out, err
+
+
+@pytest.mark.parametrize("columns", [40, 80, 132])
+def test_bars_are_no_wider_than_the_terminal(run: Run, monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    bars = [line for line in run("diagnose", "notes")[1].splitlines() if "█" in line]
+    assert bars and max(map(len, bars)) <= columns
+    assert max(map(len, bars)) >= columns - 12  # and use what there is
 
 
 def test_coarse_codes_are_encoded_anew(run: Run) -> None:

@@ -107,3 +107,32 @@ def test_energy_is_read_from_the_packages_and_never_guessed(tmp_path: Path, monk
 def test_an_error_in_the_work_is_its_own() -> None:
     with pytest.raises(ZeroDivisionError):
         measure_cost(lambda: 1 / 0)
+
+
+def test_what_was_not_measured_is_said() -> None:
+    none = cost.Measured(1, 2.5, 1.25, None, None, None)
+    assert str(none) == "2.50 s, 1.25 s of processor time, memory not measured, energy not measured"
+    every = cost.Measured(1, 2.5, 1.25, 3_000_000, 40.0, 0.5)
+    assert str(every).endswith("3 MB at the peak, 40.0 J of the processors, 0.500 g of CO2")
+
+
+def test_counters_that_are_no_packages_or_cannot_be_read_are_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, kind, used in (
+        ("intel-rapl:0", "psys", "5"),
+        ("intel-rapl:0:0", "core", "6"),
+        ("intel-rapl:1", "package-0", "broken"),
+        ("intel-rapl:2", "package-1", "7"),
+        ("intel-rapl:2:0", "package-1-core", "9"),
+        ("intel-rapl:3", "package-2", "8"),
+    ):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "name").write_text(kind)
+        (folder / "energy_uj").write_text(used)
+        (folder / "max_energy_range_uj").write_text("100")
+    (tmp_path / "intel-rapl:3" / "energy_uj").unlink()
+    monkeypatch.setattr(cost, "_RAPL", tmp_path)
+    assert cost._counters() == {"intel-rapl:2": (7, 100)}
+    assert cost._joules({"p": (90, 99)}, {"p": (10, 99)}) == pytest.approx(20e-6)  # the counter began again

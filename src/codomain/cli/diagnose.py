@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any
@@ -58,6 +60,19 @@ def diagnose(
         report = measured(one(name), against=None if against is None else one(against), progress=progress, **options)
     if html is not None:
         report.write(html)
-    typer.echo(report.json() if as_json else "\n".join(shown(line) for line in report.lines()))
+    if as_json:
+        typer.echo(report.json())
+    else:
+        lines = report.lines(shutil.get_terminal_size((100, 24)).columns, ascii_only=not _can_show("█"))
+        typer.echo("\n".join(shown(line) for line in lines))
     if html is not None and not as_json:
         typer.echo(f"Written: {html}.")
+
+
+def _can_show(text: str) -> bool:
+    """Whether the terminal's encoding has these characters."""
+    try:
+        text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True

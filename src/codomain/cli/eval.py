@@ -23,7 +23,8 @@ def eval(
         list[str] | None, typer.Option("--against", "-a", help="A pipeline to compare with; can be repeated.")
     ] = None,
     metrics: Annotated[
-        list[str] | None, typer.Option("--metric", "-m", help="nDCG@10, R@100, RR, AP, Success@5, V-measure, ...")
+        list[str] | None,
+        typer.Option("--metric", "-m", help="nDCG@10, nDCG(gain=exp)@10, R@100, RR, AP, Success@5, ..."),
     ] = None,
     sample: Annotated[int, typer.Option(help="At most so many queries or items, drawn at random; 0: all.", min=0)] = 0,
     groups: Annotated[
@@ -33,6 +34,16 @@ def eval(
     run_file: Annotated[
         str | None, typer.Option("--run", help="Write the ranking as a TREC run file (one task).")
     ] = None,
+    exclude_self: Annotated[
+        bool | None,
+        typer.Option(
+            "--exclude-self/--include-self",
+            help="Leave the document with the query's own id out, as BEIR does; else where their texts are the same.",
+        ),
+    ] = None,
+    skip_unjudged: Annotated[
+        bool, typer.Option("--skip-unjudged", help="Leave out judgments of documents or queries that are not there.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Measure a pipeline on data sets with judgements, alone or against others."""
@@ -50,16 +61,17 @@ def eval(
     found: dict[str, dict[str, Evaluation]] = {name: {} for name in pipes}
     clusters = "document" if groups == "document" else None if groups is None else _groups(Path(groups))
     for task in tasks:
-        data = datasets.load(task)
+        data = datasets.load(task, skip_unjudged=skip_unjudged)
         data = data.sample(sample) if sample else data
         for name, pipe in pipes.items():
-            outcome = found[name][task] = _evaluated(pipe, data, metrics, clusters, task, as_json)
+            outcome = found[name][task] = _evaluated(pipe, data, metrics, clusters, exclude_self, as_json)
             if run_file is not None and name == next(iter(pipes)):
                 if not outcome.run.rankings:
                     raise InputError(f"{task} ranks nothing: --run is for retrieval sets.")
                 outcome.run.write(run_file)
             if as_json:
                 facts = {"pipeline": name, "task": task, "metrics": outcome.rows(), "seconds": outcome.run.seconds}
+                facts |= {"notes": outcome.notes} if outcome.notes else {}
                 typer.echo(json_line(facts))
                 continue
             for row in outcome.rows():
@@ -67,17 +79,22 @@ def eval(
                     f"{task}: {row['metric']} {row['mean']:.4f} [{row['low']:.4f}, {row['high']:.4f}] "
                     f"over {row['queries']:,}{f'  {name}' if against else ''}"
                 )
+            if name == next(iter(pipes)):
+                for note in outcome.notes:
+                    typer.echo(f"{task}: {note}")
     if against:
         mine, *_ = found
         _report(mine, compare_evaluations(found[mine], {n: e for n, e in found.items() if n != mine}), as_json)
 
 
-def _evaluated(pipe: Any, data: Dataset, metrics: Any, groups: Any, task: str, quiet: bool) -> Evaluation:
+def _evaluated(
+    pipe: Any, data: Dataset, metrics: Any, groups: Any, exclude_self: bool | None, quiet: bool
+) -> Evaluation:
     from codomain.cli.progress import bars
     from codomain.measure import evaluate
 
     with bars(quiet) as progress:
-        return evaluate(pipe, data, metrics, progress=progress, groups=groups)
+        return evaluate(pipe, data, metrics, progress=progress, groups=groups, exclude_self=exclude_self)
 
 
 def _report(mine: str, comparisons: dict[tuple[str, str, str], Comparison], as_json: bool) -> None:

@@ -8,7 +8,10 @@ search.py   what compression and the order of insertion cost
 judged.py   the gap between queries and documents, thresholds
 model.py    edits that flip a decision, position in vectors
 against.py  drift against another corpus, agreement with another encoder
+costs.py    what an advice costs on the judged pairs
 report.py   sections, figures, advice
+histogram.py  histograms, and documents by name
+words.py    numbers for people
 """
 
 from __future__ import annotations

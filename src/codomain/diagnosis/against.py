@@ -7,6 +7,7 @@ import numpy as np
 from codomain.arrays import Floats, unit_rows
 from codomain.diagnosis.report import Section
 from codomain.diagnosis.subject import Subject, encoder_of
+from codomain.diagnosis.words import written
 from codomain.errors import CodomainError, InputError
 from codomain.measure.data.encoded import encoded
 from codomain.measure.metrics.significance import interval
@@ -39,9 +40,9 @@ def drift(subject: Subject, other: Subject) -> Section:
         "other_isoscore",
         "its spread: IsoScore, debiased",
         isoscore(G, debiased=True),
-        f"these: {isoscore(F, debiased=True):.3f}",
+        f"these: {written(isoscore(F, debiased=True))}",
     )
-    found.add("other_mean_cosine", "its offset: mean cosine", mean_cosine(G), f"these: {mean_cosine(F):.3f}")
+    found.add("other_mean_cosine", "its offset: mean cosine", mean_cosine(G), f"these: {written(mean_cosine(F))}")
     try:
         told = classifier_test(F, G, subject.seed)
     except CodomainError as error:
@@ -60,7 +61,7 @@ def drift(subject: Subject, other: Subject) -> Section:
         )
     else:
         found.advise(
-            f"{other.name} lies where these passages do (AUC {apart}, Q {depth}): what was fitted here holds there.",
+            f"{other.name} lies where these passages do (AUC {apart}, Q {depth}): nothing calls for fitting again.",
             "other_auc",
             "depth_q",
         )
@@ -89,7 +90,7 @@ def similarity(subject: Subject, expression: str) -> Section:
     found.add("rank_similarity", f"rank similarity of the {K} nearest", rank_similarity(A, B, K).mean())
     shared = found.figures[2]
     if shared.value > 0.8:
-        verdict = "it finds nearly the same: a cheaper one of the two will do"
+        verdict = "it finds nearly the same; whether the cheaper one of the two will do, judged queries say"
     else:
         verdict = (
             "it finds other passages, however alike the spaces are: a change of encoder must be measured on queries"

@@ -6,6 +6,7 @@ from typing import Any
 
 from codomain.diagnosis.report import Section
 from codomain.diagnosis.subject import Subject
+from codomain.diagnosis.words import written
 from codomain.errors import InputError
 from codomain.measure.probes.position import decompose, hidden_states
 from codomain.measure.probes.robustness import flip_rate
@@ -31,7 +32,7 @@ def flips(subject: Subject) -> Section:
         if not flip.changed:
             continue
         should = "should be 0" if flip.meaning == "kept" else "should not be 0"
-        note = f"{should}; cosine {flip.cosine:.3f}, {flip.overlap:.2f} of the ten nearest stay; {flip.changed} texts"
+        note = f"{should}; cosine {written(flip.cosine)}, {written(flip.overlap)} of the ten nearest stay; {flip.changed} texts"
         key = f"flip_{flip.perturbation}"
         found.add(
             key,
@@ -47,14 +48,14 @@ def flips(subject: Subject) -> Section:
     for name in fragile:
         found.advise(
             f"{subject.expression} is fragile: {_SAID[name]} changes the nearest passage of {found.figure(f'flip_{name}')} of "
-            "the texts. Fuse it with bm25() or char_ngrams(), or normalise what is indexed.",
+            "the texts. Whether fusing it with bm25() or char_ngrams() mends that, judged queries say (codomain tune).",
             f"flip_{name}",
         )
     negated = by_name.get("negate")
     if negated is not None and negated.rate < 0.5:
         found.advise(
-            f"{subject.expression} hardly hears a negation: the nearest passage stays for all but "
-            f"{found.figure('flip_negate')} of the texts. Where that matters, rerank by a model that reads both texts.",
+            f"{subject.expression} hardly hears a negation: the nearest passage is another one for "
+            f"{found.figure('flip_negate')} of the texts. It cannot tell a claim from its denial.",
             "flip_negate",
         )
     return found
@@ -89,8 +90,8 @@ def position(subject: Subject) -> Section:
     last = found.figure("position_last")
     if last.value > 0.1:
         found.advise(
-            f"Position makes up {last} of the token vectors that are pooled: texts that only begin alike look alike, and long "
-            "ones lean to where their words stand; index in chunks of equal length.",
+            f"Position makes up {last} of the token vectors that are pooled: texts of other lengths differ by that alone. "
+            "Whether chunks of equal length mend that, judged queries say.",
             "position_last",
         )
     return found

@@ -5,13 +5,21 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from html import escape
 from importlib.resources import files
 from pathlib import Path
 from string import Template
 from typing import Any
+
+from numpy.typing import ArrayLike
+
+from codomain.diagnosis.histogram import Histogram, Named
+from codomain.diagnosis.words import written
+
+_WIDTH = 100
+"""Columns, where nobody says how many there are."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +68,8 @@ class Section:
     title: str
     figures: list[Figure] = field(default_factory=list)
     advice: list[Advice] = field(default_factory=list)
+    histograms: list[Histogram] = field(default_factory=list)
+    named: list[Named] = field(default_factory=list)
     missing: str = ""
 
     def figure(self, key: str) -> Figure:
@@ -78,6 +88,20 @@ class Section:
         figure = Figure(key, label, float(value), note=note, **more)
         self.figures.append(figure)
         return figure
+
+    def draw(
+        self, label: str, values: ArrayLike, edges: tuple[float, ...] | None = None, log: bool = False
+    ) -> Histogram:
+        """Append a histogram of values (n,)."""
+        histogram = Histogram.of(label, values, edges, log)
+        self.histograms.append(histogram)
+        return histogram
+
+    def name(self, label: str, ids: Iterable[str]) -> None:
+        """Append documents by name; nothing where there are none."""
+        named = Named.of(label, ids)
+        if named.total:
+            self.named.append(named)
 
     def advise(self, sentence: str, *figures: str) -> None:
         """Append advice that rests on figures of this section; raises KeyError for one that was not measured."""
@@ -114,21 +138,26 @@ class Diagnosis:
             "about": self.about,
             "sections": [
                 {"title": one.title, "figures": [figure.as_json() for figure in one.figures]}
+                | ({"histograms": [histogram.as_json() for histogram in one.histograms]} if one.histograms else {})
+                | ({"documents": [named.as_json() for named in one.named]} if one.named else {})
                 | ({"missing": one.missing} if one.missing else {})
                 for one in self.sections
             ],
             "advice": [{"sentence": one.sentence, "figures": list(one.figures)} for one in self.advice],
         }
 
-    def lines(self) -> list[str]:
-        """The report as lines of text."""
+    def lines(self, width: int = _WIDTH, ascii_only: bool = False) -> list[str]:
+        """The report as lines of text; histograms are at most `width` columns wide, and of # where only ASCII can be shown."""
         found = [f"{self.name}: {self.about[0]}" if self.about else self.name, *self.about[1:]]
-        width = max((len(figure.label) for one in self.sections for figure in one.figures), default=0)
+        left = max((len(figure.label) for one in self.sections for figure in one.figures), default=0)
         for one in self.sections:
             found += ["", one.title]
             for figure in one.figures:
                 note = f"  {figure.note}" if figure.note else ""
-                found.append(f"  {figure.label:<{width}}  {figure!s:>9}  {figure.interval:<16}{note}".rstrip())
+                found.append(f"  {figure.label:<{left}}  {figure!s:>9}  {figure.interval:<16}{note}".rstrip())
+            found += [f"  {named}" for named in one.named]
+            for histogram in one.histograms:
+                found += ["", *histogram.lines(width, ascii_only)]
             if one.missing:
                 found.append(f"  not measured: {one.missing}")
         found += ["", "Advice"]
@@ -169,7 +198,10 @@ def _section_html(section: Section) -> str:
     )
     missing = f'<p class="missing">Not measured: {escape(section.missing)}</p>' if section.missing else ""
     table = f"<table>{rows}</table>" if rows else ""
-    return f"<h2>{escape(section.title)}</h2>\n{table}{missing}"
+    named = "".join(f"<p>{escape(str(one))}</p>" for one in section.named)
+    drawn = "".join(histogram.html() for histogram in section.histograms)
+    drawn = f'<div class="histograms">{drawn}</div>' if drawn else ""
+    return f"<h2>{escape(section.title)}</h2>\n{table}{named}{drawn}{missing}"
 
 
 def _bar(figure: Figure) -> str:
@@ -181,34 +213,6 @@ def _bar(figure: Figure) -> str:
         low, high = (min(max(value, 0.0), 1.0) for value in (figure.low, figure.high))
         line = f'<i style="left:{100 * low:.1f}%;width:{100 * (high - low):.1f}%"></i>'
     return f'<span class="bar"><b style="width:{100 * figure.value:.1f}%"></b>{line}</span>'
-
-
-def written(value: float | None, share: bool = False) -> str:
-    """A number for people: percent, whole, or three digits.
-
-    >>> written(0.1234), written(0.1234, share=True), written(12345), written(float("nan"))
-    ('0.123', '12.3 %', '12,345', 'unknown')
-    """
-    if value is None or math.isnan(value):
-        return "unknown"
-    if share:
-        return f"{100 * value:.3g} %" if value < 0.995 or value == 1 else f"{100 * value:.1f} %"
-    if math.isinf(value):
-        return "unlimited"
-    if abs(value) >= 100 or (float(value).is_integer() and abs(value) >= 2):
-        return f"{value:,.0f}"
-    if abs(value) >= 10:
-        return f"{value:.1f}"
-    return f"{value:.3f}" if abs(value) >= 1e-3 or value == 0 else f"{value:.2g}"
-
-
-def listed(parts: Sequence[str]) -> str:
-    """Parts as in a sentence.
-
-    >>> listed(["a", "b", "c"])
-    'a, b and c'
-    """
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}" if parts else ""
 
 
 def _finite(value: float | None) -> float | None:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from scipy.stats import binomtest
 
-from codomain.diagnosis.report import Section, written
+from codomain.arrays import Floats, Rows
+from codomain.diagnosis.costs import FEW, answers, cheap, lost, relevant_documents, said
+from codomain.diagnosis.report import Section
 from codomain.diagnosis.subject import Subject
+from codomain.index.flat import Flat
 from codomain.measure.metrics.significance import interval
 from codomain.measure.space.geometry import (
     effective_rank,
@@ -27,6 +32,12 @@ _OFFSET = 0.2
 _HUBBY = 1.4
 """Skewness from which "Hubs in Space" speaks of strong hubness."""
 _NEIGHBORS = 10
+_HUBS = 10
+"""Hubs that are looked at by name."""
+_OFTEN = 0.02
+"""Share of the first hits that hubs have to take to be worth a word."""
+_PAIRS = 20_000
+"""Random pairs whose cosines are drawn."""
 
 
 def isotropy(subject: Subject) -> Section:
@@ -37,9 +48,13 @@ def isotropy(subject: Subject) -> Section:
     d = X.shape[1]
     zero = found.add("zero_vectors", "vectors of length zero", float((lengths == 0).mean()), share=True)
     found.add("isoscore", "spread: IsoScore, debiased", isoscore(X, debiased=True), "1: all directions alike, 0: one")
-    rank = found.add("effective_rank", f"effective rank, of {d}", effective_rank(X), "directions that variance fills")
+    found.add("effective_rank", f"effective rank, of {d}", effective_rank(X), "directions that variance fills")
     offset = found.add("mean_cosine", "offset: mean cosine of two passages", mean_cosine(X), "0: no common direction")
     found.add("partition", "offset: I(W) of the partition function", partition_isotropy(X), "1: no common direction")
+    found.name("zero", (subject.documents[subject.rows[i]] for i in np.flatnonzero(lengths == 0)))
+    pairs = np.random.default_rng(subject.seed).integers(0, len(X), (2, _PAIRS))
+    apart = pairs[0] != pairs[1]
+    found.draw("random pairs of passages by cosine", np.einsum("nd,nd->n", X[pairs[0][apart]], X[pairs[1][apart]]))
     if zero.value > 0:
         found.advise(
             f"{zero} of the vectors are zero: their texts are empty or hold no word that {subject.expression} knows, and "
@@ -51,10 +66,6 @@ def isotropy(subject: Subject) -> Section:
             f"These vectors have a strong common mean (mean cosine {offset}): a cosine alone says little, so compare it with that "
             "of random passages, and see below whether signs keep more with binary() or with binary(center=False).",
             "mean_cosine",
-        )
-    if rank.value < d / 4 and len(X) >= 2 * d:  # fewer rows fill fewer directions
-        found.advise(
-            f"The variance fills about {rank} of {d} directions: try pca() to fewer dimensions.", "effective_rank"
         )
     return found
 
@@ -75,12 +86,7 @@ def dimension(subject: Subject) -> Section:
         a, b = interval(mean, draws=2_000)  # type: ignore[arg-type]
         found.add("local", "mean local dimension", float(local.mean()), "of 128 nearest passages each", low=a, high=b)
         found.add("local_range", "the middle 80 % of passages", middle, low=low, high=high)
-        if high > 2 * low:
-            found.advise(
-                f"Some passages lie in much denser company than others (local dimension {written(low)} to {written(high)}): "
-                "an approximate index finds less for queries near the high end, so measure its recall there.",
-                "local_range",
-            )
+        found.draw("passages by local dimension", local)
     return found
 
 
@@ -89,22 +95,62 @@ def hubs(subject: Subject) -> Section:
     found = Section("Hubness")
     X = subject.units[subject.some]
     k = min(_NEIGHBORS, len(X) - 1)
-    skewness, largest, antihubs = hubness(nearest(X, k).rows, len(X))
+    neighbors = nearest(X, k).rows
+    skewness, largest, antihubs = hubness(neighbors, len(X))
+    times = np.bincount(neighbors.ravel(), minlength=len(X))
+    order = np.argsort(-times, kind="stable")
     note = f"passages it is among the {k} nearest of, of {len(X):,}"
     skew = found.add(
         "hub_skewness", "skewness of how often a passage is near", skewness, f"above {_HUBBY}: strong hubs"
     )
     most = found.add("largest_hub", "the largest hub is near to", largest, note)
     never = found.add("antihubs", "passages that are near to none", antihubs, share=True)
+
+    def name(place: np.integer[Any]) -> str:
+        return subject.documents[int(subject.rows[subject.some[place]])]
+
     if skew.value > _HUBBY:
+        found.name("largest hubs", (f"{name(i)} ({times[i]:,})" for i in order[:_HUBS]))
+    found.name("near to none", (name(i) for i in np.flatnonzero(times == 0)))
+    found.draw("passages by how many they are near to", times, log=True)
+    if skew.value <= _HUBBY:
+        return found
+    seen = f"A few passages turn up everywhere (skewness {skew}, one is near {most} others)"
+    places = _places(subject, X, order[:_HUBS])
+    if places is None:
         found.advise(
-            f"A few passages turn up everywhere (skewness {skew}, one is near {most} others) and {never} are near none: look "
-            "at the largest hubs (short or boilerplate texts, as a rule); a lexical branch (fuse with bm25()) finds the rest.",
+            f"{seen} and {never} are near none: look at the largest hubs, named above; boilerplate and cut texts are "
+            "often among them (no judged queries say whether they are wrong).",
             "hub_skewness",
             "largest_hub",
             "antihubs",
         )
+        return found
+    taken = found.add(
+        "hub_hits", f"of the first {k} hits of queries, the {_HUBS} largest hubs are", places[0], share=True
+    )
+    right = found.add("hub_relevant", "of the relevant pairs, theirs are", places[1], share=True)
+    if taken.value >= _OFTEN and taken.value > 2 * right.value and cheap(right.value):
+        found.advise(
+            f"{seen}: the {_HUBS} largest hubs, named above, take {taken} of the first {k} places of the queries and have "
+            f"{right} of the relevant pairs, which is what leaving them out would cost. Look at them.",
+            "hub_skewness",
+            "largest_hub",
+            "hub_hits",
+            "hub_relevant",
+        )
     return found
+
+
+def _places(subject: Subject, X: Floats, hubs: Rows) -> tuple[float, float] | None:
+    """Shares of the first hits of judged queries, and of the relevant pairs, that hubs have; None for too few queries."""
+    own = answers(subject, subject.some)
+    judged = [i for i, rows in enumerate(own) if rows]
+    if len(judged) < FEW:
+        return None
+    hits = Flat().build(X).search(subject.query_vectors[judged], min(_NEIGHBORS, len(X))).rows
+    pairs = np.concatenate([own[i] for i in judged])
+    return float(np.isin(hits, hubs).mean()), float(np.isin(pairs, hubs).mean())
 
 
 def near_duplicates(subject: Subject) -> Section:
@@ -125,10 +171,32 @@ def near_duplicates(subject: Subject) -> Section:
         high=float(among.high),
     )
     found.add("nearest_cosine", "median cosine to the nearest other", float(np.median(hits.scores)))
-    if near.value > 0.05:
+    own, others = subject.rows[rows[close]], subject.rows[hits.rows[close, 0]]
+    found.name(
+        "near duplicates",
+        (f"{subject.documents[i]} (of {subject.documents[j]})" for i, j in zip(own, others, strict=True)),
+    )
+    found.draw("passages by cosine to the nearest other", hits.scores[:, 0])
+    cost = _deduplicated(subject)
+    if near.value > 0.05 and cheap(cost):
         found.advise(
-            f"{near} of the passages have another at cosine {NEAR} or more: ten hits may say the same thing, so deduplicate or "
-            "put diversify() after the search.",
+            f"{near} of the passages have another at cosine {NEAR} or more: ten hits may say the same thing. Keep the first "
+            f"of each pair{said(cost)}, or keep all and put diversify() after the search.",
             "near_duplicates",
         )
     return found
+
+
+def _deduplicated(subject: Subject) -> float | None:
+    """The share of relevant pairs that are lost where of passages that are nearly the same the first is kept."""
+    relevant = relevant_documents(subject)
+    if len(relevant) < FEW:
+        return None
+    wanted = set().union(*relevant.values())
+    rows = np.array([i for i, row in enumerate(subject.rows) if subject.documents[row] in wanted], np.int64)
+    if not len(rows):
+        return None
+    hits = nearest(subject.units, 1, rows)
+    gone = (hits.scores[:, 0] >= NEAR) & (hits.rows[:, 0] < rows)
+    pairs = zip(subject.rows[rows[gone]].tolist(), subject.rows[hits.rows[gone, 0]].tolist(), strict=True)
+    return lost(subject, dict(pairs))

@@ -24,7 +24,7 @@ _HOMES = {
     "Comparison": "codomain.measure.metrics.significance",
     "compare": "codomain.measure.metrics.significance",
     "compare_all": "codomain.measure.metrics.significance",
-    "interval": "codomain.measure.metrics.significance",
+    "interval": "codomain.measure.metrics.intervals",
     "Evaluation": "codomain.measure.tasks.evaluation",
     "evaluate": "codomain.measure.tasks.evaluation",
     "compare_evaluations": "codomain.measure.tasks.evaluation",

@@ -169,5 +169,38 @@ def test_a_single_query_is_measured_without_more_certainty_than_it_has(tmp_path)
     )
     (tmp_path / "queries.jsonl").write_text('{"_id": "q", "text": "fox"}\n')
     found = evaluate("bm25()", load(tmp_path), ["RR"])
-    assert found.interval("RR") == (1.0, 1.0)
+    assert found.interval("RR") == pytest.approx((0.025, 1.0), abs=0.005)  # Clopper and Pearson, one of one
     assert found.against(found, "RR").p == 1.0 and found.against(found, "RR").min_detectable == float("inf")
+
+
+def test_trecs_documents_may_be_json_lines(tmp_path):
+    lay(
+        tmp_path,
+        {
+            "documents.jsonl": '{"_id": "d1", "title": "Fox", "text": "a red one", "year": 1}\n{"_id": "d2", "text": "hen"}\n',
+            "topics.tsv": "1\tred fox\n",
+            "qrels.txt": "1 0 d1 1\n1 0 gone 0\n1 0 d2 0\n",
+        },
+    )
+    data = load(tmp_path)
+    assert data.documents == {"d1": "Fox a red one", "d2": "hen"} and data.qrels == {"1": {"d1": 1, "d2": 0}}
+    assert data.left_out == {'judgements "not relevant" of documents that are not there': 1}
+
+
+def test_answer_selection_takes_one_split(tmp_path, monkeypatch):
+    import gzip
+
+    (tmp_path / "trecqa").mkdir()
+    rows = [
+        ("test", "who?", "a fox", "1"),
+        ("test", "who?", "a hen", "0"),
+        ("train", "when?", "today", "1"),
+        ("test", "why?", "because", "0"),
+    ]
+    with gzip.open(tmp_path / "trecqa" / "trecqa.tsv.gz", "wt") as file:
+        file.writelines("\t".join(row) + "\n" for row in [("split", "question", "answer", "label"), *rows])
+    monkeypatch.setenv("CODOMAIN_DATA", str(tmp_path))
+    data = load("trecqa")
+    assert data.queries == {"q0": "who?"} and data.qrels == {"q0": {"a0": 1}}
+    assert [*data.documents.values()] == ["a fox", "a hen", "because"]
+    assert load("trecqa", "train").queries == {"q0": "when?"}

@@ -42,3 +42,10 @@ def test_equal_labels_differ_by_nothing() -> None:
 def test_labels_that_do_not_fit_are_refused(found: list[str]) -> None:
     with pytest.raises(InputError, match="one by one"):
         accuracy(["a"] if found else [], found)
+
+
+def test_twelve_of_twelve_are_no_certainty() -> None:
+    from scipy.stats import binomtest
+
+    score, exact = accuracy(["a"] * 12, ["a"] * 12), binomtest(12, 12).proportion_ci(method="exact")
+    assert score.value == score.high == 1 and score.low == pytest.approx(exact.low, abs=0.02)

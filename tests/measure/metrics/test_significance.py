@@ -13,13 +13,6 @@ def named(values):
     return {f"q{i}": float(v) for i, v in enumerate(values)}
 
 
-def test_the_interval_is_scipys_percentile_bootstrap():
-    values = np.random.default_rng(1).beta(0.5, 0.5, 120)
-    low, high = interval(named(values))
-    theirs = stats.bootstrap((values,), np.mean, method="percentile", n_resamples=10_000, rng=0).confidence_interval
-    assert (low, high) == pytest.approx((theirs.low, theirs.high), abs=0.006)
-
-
 def test_the_interval_holds_the_truth_as_often_as_it_says():
     rng = np.random.default_rng(2)
     inside = 0
@@ -56,7 +49,16 @@ def test_a_comparison_counts_and_is_reproducible():
 
 def test_no_difference_is_no_evidence():
     same = named(np.linspace(0, 1, 40))
-    assert compare(same, same).p == 1.0
+    found = compare(same, same)
+    assert found.p == 1.0 and found.low < 0 < found.high  # forty ties do not show that the next is one
+
+
+def test_differences_of_values_without_a_range_are_not_cut():
+    seconds, more = named([3.0, 2.0, 9.0, 4.0]), named([5.5, 2.5, 13.0, 9.0])
+    assert compare(seconds, more).high > 5
+    assert compare(named([0.0] * 4), named([1.0, 0.9, 0.1, 1.0])).high == 1
+    same = compare(seconds, seconds)
+    assert (same.low, same.high) == (0, 0)
 
 
 def test_other_queries_cannot_be_paired():
@@ -64,21 +66,6 @@ def test_other_queries_cannot_be_paired():
         compare({"a": 1.0}, {"b": 1.0})
     with pytest.raises(InputError, match="at least one"):
         interval({})
-
-
-@pytest.mark.parametrize("n", [12, 40])
-def test_few_queries_get_scipys_accelerated_interval(n):
-    values = np.random.default_rng(n).lognormal(0, 1, n)
-    low, high = interval(named(values), draws=20_000)
-    theirs = stats.bootstrap((values,), np.mean, method="BCa", n_resamples=20_000, rng=0).confidence_interval
-    assert (low, high) == pytest.approx((theirs.low, theirs.high), rel=0.03)
-    plain = stats.bootstrap((values,), np.mean, method="percentile", n_resamples=20_000, rng=0).confidence_interval
-    assert high > plain.high  # the long tail is on the right
-
-
-def test_values_that_are_all_alike_have_no_spread():
-    assert interval(named([0.25] * 7)) == (0.25, 0.25)
-    assert interval({"a": 0.5}) == (0.5, 0.5)
 
 
 def clustered(rng, clusters=40, size=5):

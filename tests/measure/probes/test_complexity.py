@@ -78,3 +78,17 @@ def test_what_cannot_be_measured_is_a_sentence():
         domain_gap([1, 2], [1, 2], [1, 2], [1, 2])
     with pytest.raises(InputError, match="must be numbers"):
         domain_gap([np.nan] * 20, [0.0] * 20, range(20), range(20))
+
+
+def test_the_seed_draws_the_words_and_is_zero_unless_it_is_named():
+    texts = [f"word{i} word{i % 7} and more" for i in range(400)]
+    drawn = text_complexity(texts, count=50)
+    assert drawn.entropy == text_complexity(texts, count=50, seed=0).entropy
+    assert drawn.counted == 50 and len({text_complexity(texts, count=50, seed=s).entropy for s in range(5)}) > 1
+
+
+def test_shares_and_sentences_are_means_over_texts():
+    found = text_complexity(["one two three. four five six.", "a fine day"])
+    assert found.sentence == pytest.approx(3) and found.counted == 9
+    assert found.fog == pytest.approx(0.4 * (found.sentence + 100 * found.long_words))
+    assert found.entropy == pytest.approx(np.log2(9))

@@ -103,3 +103,22 @@ def test_odd_texts_and_bad_input() -> None:
         concept_vector([0], [1], X)
     with pytest.raises(InputError, match="a text each"):
         semantic_consistency(X, ["a"], None)
+
+
+def test_a_word_that_only_one_side_has_is_weighed_by_the_prior_alone() -> None:
+    mine, others = ["fox den", "fox hole"], ["hen house", "hen nest", "hen egg"]
+    counts, total = {"fox": 2, "den": 1, "hole": 1, "hen": 3, "house": 1, "nest": 1, "egg": 1}, 10
+    prior = min(1000.0, total)
+    a = prior * counts["fox"] / total
+    n, m = 4, 6
+    delta = math.log((2 + a) / (n + prior - 2 - a)) - math.log((0 + a) / (m + prior - 0 - a))
+    ((word, z),) = log_odds(mine, others)
+    assert word == "fox" and z == pytest.approx(delta / math.sqrt(1 / (2 + a) + 1 / (0 + a)))
+
+
+def test_a_large_corpus_is_a_prior_of_a_thousand_words() -> None:
+    corpus = ["fox hen"] * 1_500
+    ((_, z),) = log_odds(["fox den", "fox hole"], ["hen house", "hen nest"], corpus)
+    a = 1000 * 1_500 / 3_000
+    delta = math.log((2 + a) / (4 + 1000 - 2 - a)) - math.log(a / (4 + 1000 - a))
+    assert z == pytest.approx(delta / math.sqrt(1 / (2 + a) + 1 / a))

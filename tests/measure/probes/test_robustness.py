@@ -113,3 +113,13 @@ def test_bad_input():
     ):
         with pytest.raises(InputError, match=says):
             call()
+
+
+@pytest.mark.parametrize(("decision", "least"), [("neighbors", 3), ("centroid", 10)])
+def test_the_fewest_texts_that_are_enough(decision, least):
+    some = [f"the {word} text of {word}s" for word in "abcdefghij"][:least]
+    y = [i % 2 for i in range(least)]
+    options = {} if decision == "neighbors" else {"y": y}
+    assert flip_rate(Letters(), some, decision=decision, **options)
+    with pytest.raises(InputError, match=f"{least} at least"):
+        flip_rate(Letters(), some[:-1], decision=decision, **({"y": y[:-1]} if options else {}))

@@ -118,3 +118,11 @@ def test_bad_input():
         with pytest.raises(InputError, match=says):
             call()
     assert np.isfinite(depth(np.zeros((3, 2)))).all()
+
+
+def test_a_single_row_has_a_place_and_no_spread_of_its_own():
+    from codomain.measure.space.drift import probability_above
+
+    assert probability_above(np.array([1.0]), np.array([0.0, 2.0, 0.5, 3.0]))[0] == 0.5
+    assert np.isfinite(probability_above(np.array([1.0]), np.array([0.0, 2.0]))).all()
+    assert probability_above(np.array([1.0]), np.array([0.0])) == (1.0, 1.0, 1.0)

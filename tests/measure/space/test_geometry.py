@@ -157,3 +157,13 @@ def test_local_dimension_of_what_tells_nothing():
         local_dimension(np.eye(5), "pca")
     once = np.random.default_rng(0).random((100, 3)).astype("f4")
     assert np.sort(local_dimension(np.concatenate([once, once]))) == pytest.approx(np.sort(local_dimension(once)))
+
+
+def test_debiased_isoscore_is_the_participation_ratio_by_an_unbiased_square():
+    """|S|^2 without its bias for Gaussian rows, Srivastava's estimate, written out."""
+    n, d = 12, 5
+    X = np.random.default_rng(3).standard_normal((n, d)) * [3, 2, 1, 1, 0.5]
+    S = np.cov(X.T)
+    square = (n - 1) ** 2 / ((n - 2) * (n + 1)) * (np.trace(S @ S) - np.trace(S) ** 2 / (n - 1))
+    ratio = np.trace(S) ** 2 / square
+    assert isoscore(X.astype("f4"), debiased=True) == pytest.approx((ratio - 1) / (d - 1), rel=1e-4)

@@ -85,3 +85,19 @@ def test_bm25_is_as_good_as_published(name, published):
     if not os.environ.get("CODOMAIN_DATA"):
         pytest.skip("CODOMAIN_DATA names no data folder")
     assert evaluate("bm25()", name).mean("nDCG@10") > published - 0.03
+
+
+def test_a_table_says_what_each_pipeline_gains_over_the_first():
+    from codomain.measure.tasks.comparison import compare
+
+    data = small(40)
+    table = compare(["bm25()", "bm25(b=0.0, k1=0.1)"], data, ["RR", "ndcg@10"], k=10)
+    for base, other in (table.rows[:2], table.rows[2:]):
+        assert other.difference == pytest.approx(other.mean - base.mean)
+        assert other.difference_low <= other.difference <= other.difference_high
+        assert base.difference is None and not base.significant
+        assert other.significant == (other.p < 0.05)
+    assert [row.metric for row in table] == ["RR", "RR", "ndcg@10", "ndcg@10"]
+    one = table.evaluations["bm25()"]["small"]
+    assert one.mean("NDCG@10") == one.mean("ndcg@10") and one.interval("nDCG@10") == one.intervals["ndcg@10"]
+    assert one.against(one, "mrr").difference == 0

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import json
+import math
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -14,6 +14,8 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 
 from codomain.errors import InputError
+from codomain.measure.data.judgments import known
+from codomain.measure.data.lines import json_rows, lines, numbered_rows
 from codomain.registry import lookup, names, register
 
 Qrels = dict[str, dict[str, int]]
@@ -62,6 +64,8 @@ class Dataset:
     metadata: dict[str, dict[str, Any]] = field(default_factory=dict)
     pairs: list[tuple[str, str, float]] = field(default_factory=list)
     labels: dict[str, str] = field(default_factory=dict)
+    left_out: dict[str, int] = field(default_factory=dict)
+    """How many judgements or queries could not be used, by reason."""
 
     def __repr__(self) -> str:
         if self.pairs:
@@ -95,8 +99,11 @@ class Dataset:
         )
 
 
-def load(name: str | Path, split: str = "test") -> Dataset:
+def load(name: str | Path, split: str = "test", *, skip_unjudged: bool = False) -> Dataset:
     """A data set by name or folder, only the queries that are judged.
+
+    Judgements that name documents or queries that the set does not have are refused, or with `skip_unjudged` left out and
+    counted in `left_out`, along with the queries that then have no relevant document.
 
     Looked for in this order: a registered set (shipped are debian, wordnet and verses), a table (.tsv, .csv, .jsonl), a folder in the layout
     of BEIR or TREC, a folder or table of that name below the one that CODOMAIN_DATA names, "hf:owner/name" on the Hugging Face hub, an ir_datasets id ("beir/scifact/test").
@@ -106,7 +113,10 @@ def load(name: str | Path, split: str = "test") -> Dataset:
 
     Raises InputError when there is no such set, it cannot be fetched or its files do not fit together.
     """
-    name = str(name)
+    return known(_found(str(name), split), skip_unjudged)
+
+
+def _found(name: str, split: str) -> Dataset:
     if name in names("dataset"):
         registered: Dataset = lookup("dataset", name)(split)
         return registered
@@ -177,7 +187,7 @@ def read_folder(folder: Path, name: str | None = None, split: str = "test") -> D
 
     One with topics is read as TREC's (codomain.measure.data.trec).
 
-    Raises InputError when a file is missing, broken, or judges queries or documents that are not there.
+    Raises InputError when a file is missing or broken; `load` looks at whether what is judged is there.
     """
     from codomain.measure.data.trec import is_trec, read_trec
 
@@ -198,12 +208,6 @@ def read_folder(folder: Path, name: str | None = None, split: str = "test") -> D
     )
     qrels = read_qrels(_first(folder, *stems))
     judged = {query: text for query, text in queries.items() if query in qrels}
-    for query, found in qrels.items():
-        if query not in queries:
-            raise InputError(f'{folder}: the qrels judge the query "{query}", which is not among the queries.')
-        for document in found:
-            if document not in documents:
-                raise InputError(f'{folder}: the qrels judge the document "{document}", which is not in the corpus.')
     return Dataset(name or folder.name, documents=documents, queries=judged, qrels=qrels, metadata=metadata)
 
 
@@ -271,25 +275,39 @@ def read_queries(path: str | Path) -> dict[str, str]:
 def read_qrels(path: str | Path) -> Qrels:
     """Judgements by query: BEIR's three columns with a header, TREC's four, or JSON lines; grades below one are kept.
 
-    Raises InputError for a missing or broken file.
+    Raises InputError for a missing or broken file, a grade that is no whole number, and a pair that is judged twice and
+    differently.
     """
     path = Path(path)
     qrels: Qrels = {}
+
+    def judge(number: int, query: str, document: str, score: object) -> None:
+        try:
+            grade = float(score)  # type: ignore[arg-type]
+        except (TypeError, ValueError):
+            grade = math.nan
+        if not grade.is_integer():
+            raise InputError(
+                f"{path}, line {number}: a judgement is query, document and a whole number"
+                + ("." if math.isnan(grade) else f", not {score}: round it, or grade anew, before it is counted.")
+            )
+        if qrels.setdefault(query, {}).setdefault(document, int(grade)) != int(grade):
+            raise InputError(
+                f'{path}, line {number}: the document "{document}" is judged twice for the query "{query}", '
+                f"{qrels[query][document]} and {int(grade)}."
+            )
+
     if ".jsonl" in path.suffixes:
-        for row in json_rows(path, "query-id", "corpus-id"):
-            qrels.setdefault(str(row["query-id"]), {})[str(row["corpus-id"])] = int(row.get("score", 1))
+        for number, row in numbered_rows(path, "query-id", "corpus-id"):
+            judge(number, str(row["query-id"]), str(row["corpus-id"]), row.get("score", 1))
         return qrels
     for number, line in enumerate(lines(path), 1):
         cells = line.rstrip("\n").split("\t") if "\t" in line else line.split()
         if not cells or (number == 1 and cells[0] in ("query-id", "query_id", "qid")):
             continue
-        try:
-            query, document, grade = (cells[0], cells[-2], int(float(cells[-1])))
-            if len(cells) not in (3, 4):
-                raise ValueError
-        except (ValueError, IndexError):
-            raise InputError(f"{path}, line {number}: a judgement is query, document and a whole number.") from None
-        qrels.setdefault(query, {})[document] = grade
+        if len(cells) not in (3, 4):
+            raise InputError(f"{path}, line {number}: a judgement is query, document and a whole number.")
+        judge(number, cells[0], cells[-2], cells[-1])
     return qrels
 
 
@@ -304,34 +322,6 @@ def _first(folder: Path, *names: str) -> Path:
         if (folder / name).is_file():
             return folder / name
     raise InputError(f"{folder} holds none of {', '.join(names)}.")
-
-
-def lines(path: Path) -> Iterator[str]:
-    """Lines of a text file, unpacked if it ends in .gz; raises InputError where it cannot be read."""
-    try:
-        with (
-            gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8-sig") as file
-        ):
-            yield from file
-    except (OSError, EOFError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}.") from None
-
-
-def json_rows(path: Path, *needed: str) -> Iterator[dict[str, Any]]:
-    """Objects of a file of JSON lines, "id" also as "_id"; raises InputError for one that lacks a needed field."""
-    for number, line in enumerate(lines(path), 1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-            if "_id" not in row and "id" in row:
-                row["_id"] = row["id"]
-            missing = [name for name in needed if name not in row]
-        except (ValueError, TypeError):
-            raise InputError(f"{path}, line {number}: not a JSON object.") from None
-        if missing:
-            raise InputError(f'{path}, line {number}: the field "{missing[0]}" is missing.')
-        yield row
 
 
 def _table(path: Path) -> Iterator[dict[str, str]]:

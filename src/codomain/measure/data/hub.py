@@ -25,7 +25,8 @@ def from_ir_datasets(name: str) -> Dataset:
         raise InputError(f'ir_datasets knows no data set "{name}".') from None
     except Exception as error:  # downloads fail in many ways
         raise InputError(f'the data set "{name}" cannot be had from ir_datasets: {_first_line(error)}.') from None
-    return Dataset(name, documents=documents, queries={q: queries[q] for q in qrels if q in queries}, qrels=qrels)
+    judged = {q: queries[q] for q in qrels if q in queries}
+    return Dataset(name, documents=documents, queries=judged, qrels=qrels)
 
 
 def from_hub(name: str, split: str) -> Dataset:

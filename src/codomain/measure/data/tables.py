@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from codomain.errors import InputError
-from codomain.measure.data.datasets import Dataset, json_rows, lines
+from codomain.measure.data.datasets import Dataset
+from codomain.measure.data.lines import json_rows, lines
 
 ENDINGS = (".tsv", ".tsv.gz", ".csv", ".csv.gz", ".jsonl", ".jsonl.gz")
 

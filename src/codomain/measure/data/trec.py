@@ -14,7 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from codomain.errors import InputError
-from codomain.measure.data.datasets import Dataset, Qrels, corpus_file, lines, read_corpus, read_qrels, read_queries
+from codomain.measure.data.datasets import Dataset, Qrels, corpus_file, read_corpus, read_qrels, read_queries
+from codomain.measure.data.lines import lines
 
 _TOPICS = ("topics.trec", "topics.txt", "topics.tsv", "topics.jsonl", "topics")
 _QRELS = ("qrels.trec", "qrels.txt", "qrels.tsv", "qrels")
@@ -29,25 +30,26 @@ def is_trec(folder: Path) -> bool:
 
 
 def read_trec(folder: Path, name: str | None = None) -> Dataset:
-    """A TREC collection; topics without judgements are left out, and so are judgements "not relevant" of unknown documents.
+    """A TREC collection; topics without judgements are left out, and judgements "not relevant" of unknown documents, counted.
 
-    Raises InputError when documents, topics or qrels are missing or broken, or a relevant document is not there.
+    Raises InputError when documents, topics or qrels are missing or broken; `load` looks at whether relevant documents are there.
     """
     documents = _documents(folder)
     queries = read_topics(_first(folder, _TOPICS))
     qrels: Qrels = {}
+    unknown = 0
     for query, judged in read_qrels(_first(folder, _QRELS)).items():
-        unknown = next((d for d, grade in judged.items() if grade > 0 and d not in documents), None)
-        if unknown is not None:
-            raise InputError(
-                f'{folder}: the qrels judge the document "{unknown}" relevant, which is not among the documents.'
-            )
         if query in queries:
-            qrels[query] = {document: grade for document, grade in judged.items() if document in documents}
+            # pools are judged over more than what is handed out: "not relevant" of a document that is not there says nothing
+            qrels[query] = {d: grade for d, grade in judged.items() if d in documents or grade > 0}
+            unknown += len(judged) - len(qrels[query])
     asked = {query: text for query, text in queries.items() if qrels.get(query)}
     if not asked:
         raise InputError(f"{folder}: no topic has a judgement.")
-    return Dataset(name or folder.name, documents=documents, queries=asked, qrels={q: qrels[q] for q in asked})
+    left_out = {'judgements "not relevant" of documents that are not there': unknown} if unknown else {}
+    return Dataset(
+        name or folder.name, documents=documents, queries=asked, qrels={q: qrels[q] for q in asked}, left_out=left_out
+    )
 
 
 def read_topics(path: str | Path) -> dict[str, str]:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codomain.errors import InputError
+from codomain.measure.metrics.intervals import interval
 
 Labels = Sequence[str] | NDArray[np.str_]
 
@@ -33,8 +34,9 @@ def accuracy(truth: Labels, found: Labels, *, draws: int = 2_000, seed: int = 0)
     Raises InputError for lists that differ in length or are empty.
     """
     wanted, predicted, _ = _coded(truth, found)
-    right = (wanted == predicted).astype(np.float64)
-    return _score(right.mean(), [weights @ right / len(right) for weights in _resamples(len(right), draws, seed)])
+    right = {str(i): float(one) for i, one in enumerate(wanted == predicted)}
+    low, high = interval(right, draws=draws, seed=seed)
+    return Score(sum(right.values()) / len(right), low, high)
 
 
 def macro_f1(truth: Labels, found: Labels, *, draws: int = 2_000, seed: int = 0) -> Score:

@@ -2,53 +2,22 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
 
 from numpy.typing import ArrayLike
 
-from codomain.errors import InputError, MissingExtra, RegistryError
+from codomain.errors import InputError, RegistryError
 from codomain.measure.data.datasets import Qrels
 from codomain.measure.data.runs import Run
+from codomain.measure.metrics.spelling import belongs_to_ir_measures, cut_of, exponential, ir_measure, metric_name
 from codomain.registry import lookup, names, register
 
 Metric = Callable[[Sequence[str], Mapping[str, int]], float]
 """From the ids found for a query and its judgements to a value."""
-
-_IR_MEASURES = frozenset(
-    {
-        "ndcg",
-        "r",
-        "rr",
-        "ap",
-        "p",
-        "success",
-        "judged",
-        "err",
-        "rbp",
-        "bpref",
-        "infap",
-        "setp",
-        "setr",
-        "setf",
-        "iprec",
-        "rprec",
-    }
-)
-"""Names that keep ir-measures' meaning."""
-
-_OTHER_NAMES = {"mrr": "RR", "map": "AP", "recall": "R", "precision": "P", "ndcg": "nDCG", "success": "Success"}
-
-
-def metric_name(text: str) -> str:
-    """The name under which ir-measures knows a metric.
-
-    >>> [metric_name(name) for name in ("ndcg@10", "recall@100", "MRR", "MAP", "success@1")]
-    ['nDCG@10', 'R@100', 'RR', 'AP', 'Success@1']
-    """
-    head = re.match(r"[A-Za-z]*", text)
-    assert head is not None
-    return _OTHER_NAMES.get(head.group().lower(), head.group()) + text[head.end() :]
 
 
 def metric(name: str) -> Callable[[Metric], Metric]:
@@ -67,9 +36,32 @@ def metric(name: str) -> Callable[[Metric], Metric]:
     """
     if not re.fullmatch(r"[A-Za-z_]\w*", name):
         raise RegistryError(f"the metric name {name!r} is not a word.")
-    if metric_name(name).lower() in _IR_MEASURES:
+    if belongs_to_ir_measures(name):
         raise RegistryError(f"the metric name {name!r} belongs to ir-measures.")
     return register("metric", name)
+
+
+def one_name(text: str) -> str:
+    """What two spellings of a metric have in common, registered ones included.
+
+    >>> one_name("ndcg@10") == one_name("NDCG@10"), one_name("R@10") == one_name("recall@10")
+    (True, True)
+    """
+    name, at, cut = text.strip().partition("@")
+    registered = _registered(name)
+    return f"{registered}{at}{cut}" if registered else metric_name(text)
+
+
+def distinct(metrics: Sequence[str]) -> list[str]:
+    """The metrics, each once, as it is written first.
+
+    >>> distinct(["ndcg@10", "MRR", "nDCG@10"])
+    ['ndcg@10', 'MRR']
+    """
+    first: dict[str, str] = {}
+    for text in metrics:
+        first.setdefault(one_name(text), text)
+    return [*first.values()]
 
 
 def per_query(run: Run, qrels: Qrels, metrics: Sequence[str]) -> dict[str, dict[str, float]]:
@@ -79,39 +71,78 @@ def per_query(run: Run, qrels: Qrels, metrics: Sequence[str]) -> dict[str, dict[
     >>> per_query(run, {"q": {"d": 1}}, ["MRR", "recall@1"])
     {'MRR': {'q': 0.5}, 'recall@1': {'q': 0.0}}
 
-    Raises InputError for an unknown metric, and MissingExtra without ir-measures.
+    Raises InputError for a metric that is unknown or cannot be computed and for a judgement that is no whole number, and
+    MissingExtra without ir-measures.
     """
-    try:
-        import ir_measures
-    except ImportError:
-        raise MissingExtra("measuring retrieval", "measure") from None
-    measures = {}
-    own: dict[str, tuple[Metric, int | None]] = {}
+    measures: dict[Any, list[str]] = {}
+    own: dict[str, Metric] = {}
     for text in metrics:
-        name, _, cutoff = text.partition("@")
-        if name in names("metric"):
-            if cutoff and (not cutoff.isdecimal() or int(cutoff) < 1):
-                raise InputError(f'the metric "{text}" is cut at a whole number: {name}@10.')
-            own[text] = (lookup("metric", name), int(cutoff) if cutoff else None)
+        registered = _registered(text.partition("@")[0])
+        if registered:
+            own[text] = _of_first(lookup("metric", registered), cut_of(text))
             continue
-        try:
-            measures[text] = ir_measures.parse_measure(metric_name(text))
-        except (NameError, ValueError, TypeError, SyntaxError):
-            raise InputError(f'there is no metric "{text}": examples are nDCG@10, R@100, RR, AP, Success@1.') from None
+        measure = ir_measure(text)
+        if exponential(measure):
+            own[text] = partial(exponential_ndcg, cut=measure.params.get("cutoff"))
+        else:
+            measures.setdefault(measure, []).append(text)
+    judgements = _whole(qrels)
     values: dict[str, dict[str, float]] = {text: dict.fromkeys(qrels, 0.0) for text in metrics}
-    for text, (measure_one, cutoff_at) in own.items():
-        for query, judged in qrels.items():
-            found = [id for id, _ in run.rankings.get(query, ())][:cutoff_at]
+    for text, measure_one in own.items():
+        for query, judged in judgements.items():
+            found = [id for id, _ in run.rankings.get(query, ())]
             values[text][query] = float(measure_one(found, judged)) if found else 0.0
     if not measures:
         return values
+    import ir_measures
+
     # ir-measures sorts by score and breaks ties by name: give it ranks for scores, so that our order is the one measured
     ranks = {q: {d: float(-i) for i, (d, _) in enumerate(found)} for q, found in run.rankings.items() if found}
-    texts = {str(measure): text for text, measure in measures.items()}
-    for row in ir_measures.iter_calc(list(measures.values()), qrels, ranks):
+    for row in ir_measures.iter_calc([*measures], judgements, ranks):
         if row.query_id in qrels:
-            values[texts[str(row.measure)]][row.query_id] = float(row.value)
+            for text in measures[row.measure]:
+                values[text][row.query_id] = float(row.value)
     return values
+
+
+def exponential_ndcg(found: Sequence[str], judged: Mapping[str, int], cut: int | None = None) -> float:
+    """nDCG with a gain of 2^grade - 1, of the ids found, best first; the ideal ranking is cut as well.
+
+    "Learning to Rank using Gradient Descent" (2005).
+
+    >>> round(exponential_ndcg(["b", "a"], {"a": 2, "b": 1}), 3)
+    0.797
+    """
+    # DCG = sum_i (2^rel_i - 1) / log2(i + 1)
+    found = found[:cut]
+    ideal = sorted((grade for grade in judged.values() if grade > 0), reverse=True)[:cut]
+    if ideal and ideal[0] > 60:
+        raise InputError(f"a grade of {ideal[0]} has no exponential gain that could be added up: 60 is the largest.")
+    best = sum((2.0**grade - 1) / math.log2(i + 2) for i, grade in enumerate(ideal))
+    gain = sum((2.0 ** max(judged.get(id, 0), 0) - 1) / math.log2(i + 2) for i, id in enumerate(found))
+    return gain / best if best else 0.0
+
+
+def _of_first(measure_one: Metric, cut: int | None) -> Metric:
+    return lambda found, judged: measure_one(found[:cut], judged)
+
+
+def _registered(name: str) -> str:
+    """The registered metric of this name, in any case; "" for none."""
+    return next((one for one in names("metric") if one.lower() == name.strip().lower()), "")
+
+
+def _whole(qrels: Qrels) -> Qrels:
+    """The judgements with grades of Python's int; raises InputError for a fraction."""
+    found: Qrels = {}
+    for query, judged in qrels.items():
+        for document, grade in judged.items():
+            if not isinstance(grade, int) and not (math.isfinite(grade) and float(grade).is_integer()):
+                raise InputError(
+                    f'the document "{document}" is judged {grade} for the query "{query}": a judgement is a whole number.'
+                )
+        found[query] = {document: int(grade) for document, grade in judged.items()}
+    return found
 
 
 def spearman(found: ArrayLike, wanted: ArrayLike) -> float:

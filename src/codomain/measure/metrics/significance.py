@@ -1,7 +1,7 @@
-"""Is the difference real? Paired bootstrap intervals, a paired permutation test, and what a sample could show; seeded.
+"""Is the difference real? Paired intervals, a paired permutation test, and what a sample could show; seeded.
 
 Queries that share a document or a template say the same thing twice: `groups` names the cluster of each, and intervals
-and tests then draw whole clusters. Fewer than 50 clusters (or queries) get the corrected and accelerated interval (BCa).
+and tests then draw whole clusters. Intervals are those of intervals.py.
 """
 
 from __future__ import annotations
@@ -11,21 +11,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from codomain.errors import InputError
-
-Values = NDArray[np.float64]
+from codomain.measure.metrics.intervals import Groups as Groups
+from codomain.measure.metrics.intervals import Values as Values
+from codomain.measure.metrics.intervals import clusters, difference_interval, standard_error
+from codomain.measure.metrics.intervals import interval as interval
 
 _EXACT = 13
 """Up to so many queries all sign flips are tried: 2^13 of them are fewer than the random ones."""
-
-
-_FEW = 50
-"""Below so many units the percentile interval is too narrow and off centre."""
-
-Groups = Mapping[str, str]
-"""The cluster of each query; one that is not named is a cluster of its own."""
 
 
 @dataclass(frozen=True)
@@ -55,34 +49,6 @@ class Comparison:
         return f"{self.difference:+.4f} [{self.low:+.4f}, {self.high:+.4f}], p = {self.p:.3g}, {self.queries} queries"
 
 
-def interval(
-    values: Mapping[str, float],
-    *,
-    level: float = 0.95,
-    draws: int = 10_000,
-    seed: int = 0,
-    groups: Groups | None = None,
-) -> tuple[float, float]:
-    """The bootstrap interval of a mean over queries: percentiles, or BCa for fewer than 50 of them.
-
-    "Better Bootstrap Confidence Intervals" (1987).
-
-    >>> interval({"a": 1.0, "b": 1.0})
-    (1.0, 1.0)
-
-    Raises InputError without any query.
-    """
-    if not values:
-        raise InputError("an interval needs at least one query.")
-    sums, sizes = _clusters(values, np.array(list(values.values()), np.float64), groups)
-    means = _resampled_means(sums, sizes, draws, seed)
-    tails = np.array([(1 - level) / 2, (1 + level) / 2])
-    if len(sums) < _FEW:
-        tails = _accelerated(tails, means, sums, sizes)
-    low, high = np.quantile(means, tails)
-    return float(low), float(high)
-
-
 def compare(
     first: Mapping[str, float],
     second: Mapping[str, float],
@@ -97,8 +63,8 @@ def compare(
     The p-value is two-sided, of the test that swaps the two systems' values at random within each query (each group);
     exact up to 13. A Comparison of Statistical Significance Tests for Information Retrieval Evaluation (2007).
 
-    >>> print(compare({"a": 0.1, "b": 0.2, "c": 0.3}, {"a": 0.2, "b": 0.3, "c": 0.4}))
-    +0.1000 [+0.1000, +0.1000], p = 0.25, 3 queries
+    >>> print(compare({"a": 1.5, "b": 2.5, "c": 3.5}, {"a": 2.0, "b": 3.0, "c": 4.0}))
+    +0.5000 [+0.5000, +0.5000], p = 0.25, 3 queries
 
     Raises InputError when the two do not answer the same queries.
     """
@@ -108,8 +74,10 @@ def compare(
         )
     by_query = {query: float(second[query]) - float(first[query]) for query in first}
     differences = np.array([*by_query.values()], np.float64)
-    low, high = interval(by_query, level=level, draws=draws, seed=seed, groups=groups)
-    sums, sizes = _clusters(by_query, differences, groups)
+    metric = all(0 <= value <= 1 for side in (first, second) for value in side.values())
+    bounds = (-1.0, 1.0) if metric else None
+    low, high = difference_interval(by_query, level=level, draws=draws, seed=seed, groups=groups, bounds=bounds)
+    sums, sizes = clusters(by_query, differences, groups)
     return Comparison(
         difference=float(differences.mean()),
         low=low,
@@ -118,7 +86,7 @@ def compare(
         wins=int((differences > 0).sum()),
         losses=int((differences < 0).sum()),
         queries=len(differences),
-        min_detectable=2.8 * _standard_error(sums, sizes),
+        min_detectable=2.8 * standard_error(sums, sizes),
     )
 
 
@@ -231,53 +199,6 @@ def lower_bound(differences: Values, level: float = 0.95) -> float:
     from scipy.special import stdtrit
 
     return float(differences.mean() - stdtrit(n - 1, level) * differences.std(ddof=1) / math.sqrt(n))
-
-
-def _clusters(queries: Mapping[str, object], values: Values, groups: Groups | None) -> tuple[Values, Values]:
-    """Sums and sizes (c,) of the clusters; each query is one where there are no groups."""
-    if groups is None:
-        return values, np.ones(len(values))
-    place: dict[tuple[bool, str], int] = {}
-    of = [place.setdefault((q in groups, groups.get(q, q)), len(place)) for q in queries]
-    return np.asarray(np.bincount(of, values), np.float64), np.asarray(np.bincount(of), np.float64)
-
-
-def _standard_error(sums: Values, sizes: Values) -> float:
-    """Of the mean over all that the clusters hold: sd / sqrt(n) where each holds one."""
-    c, n = len(sums), sizes.sum()
-    if c < 2:
-        return math.inf
-    apart = sums - sizes * (sums.sum() / n)
-    return math.sqrt(c / (c - 1) * float(apart @ apart)) / float(n)
-
-
-def _accelerated(tails: Values, means: Values, sums: Values, sizes: Values) -> Values:
-    """The tails (2,) that BCa takes instead: a for skewness, z0 for how far the draws lie to one side."""
-    from scipy.special import ndtr, ndtri
-
-    if len(sums) < 3:
-        return tails
-    theta = sums.sum() / sizes.sum()
-    share = float((means < theta).mean() + (means <= theta).mean()) / 2
-    left_out = (sums.sum() - sums) / (sizes.sum() - sizes)
-    apart = left_out.mean() - left_out
-    spread = float((apart**2).sum())
-    if spread <= 1e-24 or not 0 < share < 1:  # all alike: there is nothing to correct
-        return tails
-    z0, a = ndtri(share), float((apart**3).sum()) / (6 * spread**1.5)
-    z = z0 + ndtri(tails)
-    return np.asarray(ndtr(z0 + z / (1 - a * z)))
-
-
-def _resampled_means(sums: Values, sizes: Values, draws: int, seed: int) -> Values:
-    rng = np.random.default_rng(seed)
-    n = len(sums)
-    single = bool((sizes == 1).all())
-    means = []
-    for rows in _parts(draws, n):
-        drawn = rng.integers(0, n, (rows, n))
-        means.append(sums[drawn].mean(axis=1) if single else sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1))
-    return np.concatenate(means)
 
 
 def _parts(draws: int, n: int) -> Iterator[int]:

@@ -50,8 +50,8 @@ def _signs(n: int, draws: int, at_once: int, seed: int) -> Iterator[Values]:
     if n <= _EXACT:
         every = 1.0 - 2.0 * ((np.arange(2**n)[:, None] >> np.arange(n)) & 1)
         for start in range(0, len(every), at_once):
-            yield every[start : start + at_once]
+            yield np.asarray(every[start : start + at_once], np.float64)
         return
     rng = np.random.default_rng(seed)
     for start in range(0, draws, at_once):
-        yield 1.0 - 2.0 * rng.integers(0, 2, (min(at_once, draws - start), n))
+        yield np.asarray(1.0 - 2.0 * rng.integers(0, 2, (min(at_once, draws - start), n)), np.float64)

@@ -51,7 +51,13 @@ class Table:
         return len(self.rows)
 
     def __str__(self) -> str:
-        return "\n".join(_aligned([_HEAD, *map(_cells, self.rows)]))
+        return "\n".join([*_aligned([_HEAD, *map(_cells, self.rows)]), *self.notes])
+
+    @property
+    def notes(self) -> list[str]:
+        """What was left out, by data set; the same for all pipelines."""
+        first = next(iter(self.evaluations.values()), {})
+        return [f"{name}: {note}" for name, one in first.items() for note in one.notes]
 
     __repr__ = __str__
 
@@ -60,7 +66,8 @@ class Table:
 
         head = "".join(f"<th>{escape(cell)}</th>" for cell in _HEAD)
         body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in _cells(row))}</tr>" for row in self.rows)
-        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        notes = "".join(f"<p>{escape(note)}</p>" for note in self.notes)
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{notes}"
 
     def as_json(self) -> list[dict[str, Any]]:
         """The rows as plain values."""
@@ -81,8 +88,9 @@ def compare(
     k: int = 100,
     groups: Groups | Literal["document"] | None = None,
     progress: Progress | None = None,
+    exclude_self: bool | None = None,
 ) -> Table:
-    """Measure several pipelines on the same data sets, each against the first, paired by query.
+    """Measure several pipelines on the same data sets, each against the first, paired by query; `exclude_self` as in `evaluate`.
 
     >>> table = compare(["bm25()", "bm25(stemmer=None)"], "wordnet", ["RR"], k=10)
     >>> [row.pipeline for row in table], table.rows[0].difference is None
@@ -98,7 +106,12 @@ def compare(
     sets = [one if isinstance(one, Dataset) else load(one) for one in several]
     if len({one.name for one in sets}) < len(sets):
         raise InputError("compare takes each data set once.")
-    found = {str(pipe): {one.name: evaluate(pipe, one, metrics, k, progress, groups) for one in sets} for pipe in pipes}
+    found = {
+        str(pipe): {
+            one.name: evaluate(pipe, one, metrics, k, progress, groups, exclude_self=exclude_self) for one in sets
+        }
+        for pipe in pipes
+    }
     first, *others = found
     differences = compare_evaluations(found[first], {name: found[name] for name in others}) if others else {}
     rows = []
