@@ -14,8 +14,8 @@ from codomain.measure import load
 from codomain.measure.data.datasets import Dataset, Qrels
 from codomain.measure.data.encoded import cache_folder
 from codomain.tuning import tune
-from codomain.tuning.outcome import Outcome
 from codomain.tuning.search_space import Space
+from codomain.tuning.trials.outcome import Outcome
 
 REPORTED = ("cranfield", "scifact", "npl_vaswani")
 """What is reported; nothing is chosen on them."""

@@ -24,9 +24,10 @@ sys.path.append(str(Path(__file__).parents[2]))
 
 from codomain.measure.data.datasets import Dataset
 from codomain.measure.metrics.significance import holm
-from codomain.tuning import Space, Tuned, trial_runner, tune, tuner
-from codomain.tuning.evaluator import StageCosts
-from codomain.tuning.outcome import Values
+from codomain.tuning import Space, Tuned, tune, tuner
+from codomain.tuning.trials import trial_runner
+from codomain.tuning.trials.evaluator import StageCosts
+from codomain.tuning.trials.outcome import Values
 from proofs.lib.claims import Claim, at_most, shown
 from proofs.lib.prove import prove
 from proofs.lib.sets import exhaustive

@@ -18,9 +18,9 @@ import numpy as np
 
 sys.path.append(str(Path(__file__).parents[2]))
 
-from codomain.tuning.outcome import Outcome
+from codomain.tuning.choice.selection import choose
 from codomain.tuning.search_space import starting
-from codomain.tuning.selection import choose
+from codomain.tuning.trials.outcome import Outcome
 from proofs.lib.claims import Claim, at_least, at_most
 from proofs.lib.prove import prove
 from proofs.lib.sets import REPORTED, exhaustive

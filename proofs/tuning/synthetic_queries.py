@@ -26,9 +26,9 @@ from codomain.measure import load
 from codomain.measure.data.datasets import Dataset
 from codomain.measure.data.encoded import cache_folder
 from codomain.tuning import tune
-from codomain.tuning.outcome import Outcome
+from codomain.tuning.choice.selection import choose
 from codomain.tuning.search_space import Space
-from codomain.tuning.selection import choose
+from codomain.tuning.trials.outcome import Outcome
 from proofs.lib.claims import Claim, above, at_least
 from proofs.lib.prove import prove
 

@@ -32,9 +32,9 @@ from codomain.measure.build.limit_dataset import make_limit
 from codomain.measure.data.datasets import Dataset
 from codomain.measure.data.encoded import cache_folder
 from codomain.tuning import tune
-from codomain.tuning.outcome import Outcome
+from codomain.tuning.choice.selection import choose
 from codomain.tuning.search_space import Space, parts
-from codomain.tuning.selection import choose
+from codomain.tuning.trials.outcome import Outcome
 from proofs.lib.claims import Claim, at_least, at_most, below, shown
 from proofs.lib.prove import prove
 

@@ -203,7 +203,7 @@ def read_beside(folder: Path, kind: str) -> tuple[list[str], dict[str, Any]]:
         if kind in ("tuning journal", "tuning cache"):
             return [], {"tuned": tuned(folder)}  # what is damaged is made again
         if kind == "tune.json":
-            from codomain.tuning.report import recommended_row
+            from codomain.tuning.reporting.report import recommended_row
 
             return [], {"row": recommended_row(folder / "tune" / "tune.json", 1)}
         if kind == "checkpoint":

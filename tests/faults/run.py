@@ -242,8 +242,8 @@ class Trials:
 
     def _tuned(self) -> list[str]:
         from codomain.errors import InputError
-        from codomain.tuning.report import recommended_row
-        from codomain.tuning.trial_runner import _read as outcomes
+        from codomain.tuning.reporting.report import recommended_row
+        from codomain.tuning.trials.trial_runner import _read as outcomes
 
         folder, wrong = self.work / "tune", []
         said = [json.loads(line) for line in self.log.read_text().splitlines()] if self.log.exists() else []

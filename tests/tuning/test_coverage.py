@@ -10,10 +10,10 @@ import pytest
 from codomain.measure.data.corpus import Corpus, Questions
 from codomain.measure.data.datasets import Dataset
 from codomain.tuning import tune
-from codomain.tuning.cache import StageCache
-from codomain.tuning.coverage import part_of, sizes, survey
-from codomain.tuning.evaluator import Evaluator
-from codomain.tuning.memory import FLOOR, available, limit_of_trials
+from codomain.tuning.trials.cache import StageCache
+from codomain.tuning.trials.coverage import part_of, sizes, survey
+from codomain.tuning.trials.evaluator import Evaluator
+from codomain.tuning.trials.memory import FLOOR, available, limit_of_trials
 
 
 def corpus(documents: int) -> Corpus:

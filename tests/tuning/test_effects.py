@@ -7,9 +7,9 @@ import itertools
 import numpy as np
 import pytest
 
-from codomain.tuning.effects import effects, neighbors
-from codomain.tuning.outcome import Outcome
-from codomain.tuning.search_space import AXES, parts
+from codomain.tuning.choice.effects import effects
+from codomain.tuning.search_space import AXES, neighbors, parts
+from codomain.tuning.trials.outcome import Outcome
 
 SPACE = [
     f"fuse({encoder}{reduce}{code} >> flat(), bm25())" if fused else f"{encoder}{reduce}{code} >> flat()"

@@ -14,8 +14,8 @@ from codomain.measure.build.synthetic_queries import synthetic
 from codomain.measure.data.corpus import Corpus, Questions, read, usable, write
 from codomain.measure.data.datasets import Dataset
 from codomain.measure.threads import threads
-from codomain.tuning.cache import StageCache
-from codomain.tuning.evaluator import Evaluator
+from codomain.tuning.trials.cache import StageCache
+from codomain.tuning.trials.evaluator import Evaluator
 
 LIKE = [
     "bm25()",

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from codomain.measure.metrics.significance import holm, lower_bound, min_detectable, permutation_p
-from codomain.tuning.effects import effects
-from codomain.tuning.evaluator import StageCosts
-from codomain.tuning.outcome import Outcome
-from codomain.tuning.racing import Rules, beaten_by, try_all
+from codomain.tuning.choice.effects import effects
+from codomain.tuning.choice.selection import Limits, choose, frontier, optimism, pareto
+from codomain.tuning.choice.shrinkage import shrunken
 from codomain.tuning.search_space import parts
-from codomain.tuning.selection import Limits, choose, frontier, optimism, pareto
-from codomain.tuning.shrinkage import shrunken
+from codomain.tuning.trials.evaluator import StageCosts
+from codomain.tuning.trials.outcome import Outcome
+from codomain.tuning.trials.racing import Rules, beaten_by, try_all
 
 
 def outcome(name: str, values: np.ndarray, bytes: float = 100.0, ms: float = 1.0) -> Outcome:

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from tests.tuning.test_effects import SPACE
 
-from codomain.tuning.outcome import Outcome
+from codomain.tuning.choice.selection import choose
+from codomain.tuning.choice.shrinkage import cautious, expected_regret, shrunken
 from codomain.tuning.search_space import AXES, parts
-from codomain.tuning.selection import choose
-from codomain.tuning.shrinkage import cautious, expected_regret, shrunken
+from codomain.tuning.trials.outcome import Outcome
 
 LABELS = [parts(expression) for expression in SPACE]
 

@@ -16,12 +16,12 @@ from codomain.errors import InputError, PipelineError
 from codomain.measure import evaluate
 from codomain.measure.data.datasets import Dataset
 from codomain.tuning import Space, tune
-from codomain.tuning.cache import StageCache
-from codomain.tuning.evaluator import Candidate
-from codomain.tuning.latency import LatencyTimer
-from codomain.tuning.outcome import Timing
-from codomain.tuning.report import recommended_row
+from codomain.tuning.reporting.report import recommended_row
 from codomain.tuning.search_space import parts
+from codomain.tuning.trials.cache import StageCache
+from codomain.tuning.trials.evaluator import Candidate
+from codomain.tuning.trials.latency import LatencyTimer
+from codomain.tuning.trials.outcome import Timing
 
 SPACE = [
     "bm25()",
@@ -84,7 +84,7 @@ def test_a_trial_whose_process_is_killed_is_listed_and_the_others_go_on(data: Da
 def _kill_children() -> int:
     import psutil
 
-    workers = [c for c in psutil.Process().children() if "codomain.tuning.worker" in " ".join(c.cmdline())]
+    workers = [c for c in psutil.Process().children() if "codomain.tuning.trials.worker" in " ".join(c.cmdline())]
     for worker in workers:
         os.kill(worker.pid, signal.SIGKILL)
     return len(workers)

@@ -15,7 +15,7 @@ from codomain.cli.terminal import json_line
 
 if TYPE_CHECKING:
     from codomain.store import Collection
-    from codomain.tuning.outcome import Outcome
+    from codomain.tuning.trials.outcome import Outcome
 
 
 def tune(
@@ -123,7 +123,7 @@ def _tune(on: Collection | str, name: Path, options: dict[str, Any], as_json: bo
 
     from codomain.cli.progress import bars
     from codomain.tuning import tune
-    from codomain.tuning.report import table
+    from codomain.tuning.reporting.report import table
 
     with bars(keep=True) as step, _interruptible():
         tuned = tune(on, on_event=_Progress(step), **options)
@@ -179,7 +179,7 @@ class _Progress:
 
 def _apply(collection: Collection, number: int, quiet: bool, again: bool) -> None:
     from codomain.cli.progress import bars
-    from codomain.tuning.report import recommended_row
+    from codomain.tuning.reporting.report import recommended_row
 
     wanted = recommended_row(collection.folder / "tune" / "tune.json", number)
     if wanted == str(collection.pipeline):

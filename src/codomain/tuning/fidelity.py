@@ -13,8 +13,8 @@ from codomain.errors import InputError
 from codomain.measure.data.corpus import Questions
 from codomain.measure.threads import threads
 from codomain.plan import branches, plan
-from codomain.tuning.evaluator import Evaluator
 from codomain.tuning.search_space import as_written, parts
+from codomain.tuning.trials.evaluator import Evaluator
 
 _FROZEN = (
     "without judgements the encoder, fusion and ranker stay as they are: a better one finds other documents, which "

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from codomain.errors import InputError
 from codomain.measure.build.synthetic_queries import Generate, Source
+from codomain.tuning.choice.selection import Limits, Prefer
 from codomain.tuning.search_space import Space
-from codomain.tuning.selection import Limits, Prefer
 
 if TYPE_CHECKING:
     from codomain.pipeline import Pipeline

@@ -197,6 +197,16 @@ def same(expression: str, rows: int) -> str:
     return text
 
 
+def neighbors(expressions: Sequence[str], around: str, rows: int = 0) -> list[str]:
+    """A pipeline and those that differ from it in one choice.
+
+    >>> neighbors(["bm25()", "static() >> flat()", "static() >> int8() >> flat()"], "static() >> flat()")
+    ['static() >> flat()', 'static() >> int8() >> flat()']
+    """
+    center = parts(around, rows)
+    return [e for e in expressions if sum(center[axis] != value for axis, value in parts(e, rows).items()) <= 1]
+
+
 def starting(expressions: Sequence[str]) -> str:
     """What a search starts from where there is no present pipeline: the last encoder, whole, fused with bm25; else the first.
 

@@ -24,18 +24,17 @@ from codomain.plan import branches, modalities_of, plan
 from codomain.store.chunking.unread import beyond
 from codomain.store.collection import Collection
 from codomain.tuning import fidelity
-from codomain.tuning.cache import StageCache
-from codomain.tuning.effects import neighbors
-from codomain.tuning.evaluator import Evaluator
-from codomain.tuning.latency import LatencyTimer
+from codomain.tuning.choice.selection import PipelineChoice, choose, frontier
 from codomain.tuning.options import Keywords, Options
-from codomain.tuning.outcome import Outcome
-from codomain.tuning.racing import Rules
-from codomain.tuning.report import Tuned
-from codomain.tuning.search_space import Space, limited, same, starting, weighed
-from codomain.tuning.selection import PipelineChoice, choose, frontier
-from codomain.tuning.trial_runner import TrialRunner
-from codomain.tuning.widening import Tried, widened
+from codomain.tuning.reporting.report import Tuned
+from codomain.tuning.search_space import Space, limited, neighbors, same, starting, weighed
+from codomain.tuning.trials.cache import StageCache
+from codomain.tuning.trials.evaluator import Evaluator
+from codomain.tuning.trials.latency import LatencyTimer
+from codomain.tuning.trials.outcome import Outcome
+from codomain.tuning.trials.racing import Rules
+from codomain.tuning.trials.trial_runner import TrialRunner
+from codomain.tuning.trials.widening import Tried, widened
 
 if TYPE_CHECKING:
     pass

@@ -13,13 +13,13 @@ from codomain import __version__
 from codomain.files import failing
 from codomain.items import key_of
 from codomain.measure.data.corpus import Corpus, Questions, write
-from codomain.tuning.cache import StageCache
-from codomain.tuning.coverage import Rate, survey
-from codomain.tuning.evaluator import Evaluator
 from codomain.tuning.options import Engine, OnEvent
-from codomain.tuning.outcome import Outcome
-from codomain.tuning.racing import Rules, try_all
-from codomain.tuning.worker import run_isolated, surveyed
+from codomain.tuning.trials.cache import StageCache
+from codomain.tuning.trials.coverage import Rate, survey
+from codomain.tuning.trials.evaluator import Evaluator
+from codomain.tuning.trials.outcome import Outcome
+from codomain.tuning.trials.racing import Rules, try_all
+from codomain.tuning.trials.worker import run_isolated, surveyed
 
 _RULES = 2
 """Goes up when what is dropped is decided otherwise: outcomes of before do not count."""
@@ -86,7 +86,7 @@ class TrialRunner:
                 with failing(data):
                     write(data, self.corpus, questions)
                 if self.engine == "ray":
-                    from codomain.tuning.on_ray import run_on_ray
+                    from codomain.tuning.trials.on_ray import run_on_ray
 
                     run_on_ray(data, self.cache.folder, left, rules, on_event, finished, self.k)
                 else:

@@ -14,7 +14,7 @@ from codomain.errors import CodomainError
 from codomain.measure.data.corpus import Corpus
 from codomain.measure.threads import threads
 from codomain.plan import branches, encode, plan
-from codomain.tuning.evaluator import Evaluator
+from codomain.tuning.trials.evaluator import Evaluator
 
 _LONG_ENOUGH = 0.5
 """Seconds of encoding that tell how long the rest takes."""
@@ -119,3 +119,12 @@ def sizes(documents: int, least: int) -> list[int]:
     while found[0] // 2 >= max(least, 1) and found[0] > 1:
         found.insert(0, found[0] // 2)
     return found
+
+
+def time_for_people(seconds: float) -> str:
+    """Seconds, or minutes.
+
+    >>> time_for_people(90), time_for_people(600)
+    ('90 s', '10 minutes')
+    """
+    return f"{max(1, seconds):.0f} s" if seconds < 120 else f"{seconds / 60:.0f} minutes"

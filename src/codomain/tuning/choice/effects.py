@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from codomain.measure.metrics.simultaneous import max_t
-from codomain.tuning.outcome import Outcome, Values
 from codomain.tuning.search_space import AXES, parts
+from codomain.tuning.trials.outcome import Outcome, Values
 
 LEVEL = 0.05
 """The probability that equal choices are told apart, over all comparisons of a run."""
@@ -72,16 +72,6 @@ def effects(outcomes: Sequence[Outcome], rows: int = 0, never_dropped: Iterable[
         by_axis[axis][first, second] = Difference(first, second, values, pairs, float(p))
         by_axis[axis][second, first] = Difference(second, first, -values, pairs, float(p))
     return [_effect(axis, differences) for axis, differences in by_axis.items()]
-
-
-def neighbors(expressions: Sequence[str], around: str, rows: int = 0) -> list[str]:
-    """A pipeline and those that differ from it in one choice.
-
-    >>> neighbors(["bm25()", "static() >> flat()", "static() >> int8() >> flat()"], "static() >> flat()")
-    ['static() >> flat()', 'static() >> int8() >> flat()']
-    """
-    center = parts(around, rows)
-    return [e for e in expressions if sum(center[axis] != value for axis, value in parts(e, rows).items()) <= 1]
 
 
 def _pairs(

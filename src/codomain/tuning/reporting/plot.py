@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from codomain.files import replacing
 
 if TYPE_CHECKING:
-    from codomain.tuning.report import Tuned
+    from codomain.tuning.reporting.report import Tuned
 
 
 def plot(tuned: Tuned, path: Path) -> bool:

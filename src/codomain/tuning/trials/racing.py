@@ -15,9 +15,9 @@ import numpy as np
 
 from codomain.errors import CodomainError
 from codomain.measure.threads import threads
-from codomain.tuning.evaluator import Candidate, Evaluator
 from codomain.tuning.options import OnEvent
-from codomain.tuning.outcome import SAME, Outcome, Values
+from codomain.tuning.trials.evaluator import Candidate, Evaluator
+from codomain.tuning.trials.outcome import SAME, Outcome, Values
 
 _BLOCK = 20
 """Queries between two looks at how a trial stands."""

@@ -27,7 +27,7 @@ from codomain.read.situated import situate
 from codomain.retriever import InMemoryRows
 from codomain.stage import Stage
 from codomain.store.branches.branch import MOST_TO_FIT
-from codomain.tuning.cache import EncodedQueries, StageCache
+from codomain.tuning.trials.cache import EncodedQueries, StageCache
 
 _KEPT = 3
 """Beginnings of pipelines (vectors after some transforms) that stay in memory."""

@@ -9,9 +9,9 @@ from typing import Literal
 import numpy as np
 
 from codomain.measure.metrics.significance import Comparison, compare, lower_bound, min_detectable
-from codomain.tuning.outcome import SAME, Outcome, Values
+from codomain.tuning.choice.shrinkage import cautious, expected_regret, shrunken
 from codomain.tuning.search_space import parts
-from codomain.tuning.shrinkage import cautious, expected_regret, shrunken
+from codomain.tuning.trials.outcome import SAME, Outcome, Values
 
 _LATENCY = 1.25
 """Milliseconds that differ by less are no difference: a timing repeats about so well."""

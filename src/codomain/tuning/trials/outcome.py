@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from codomain.tuning.evaluator import StageCosts
+from codomain.tuning.trials.evaluator import StageCosts
 
 Status = Literal["done", "dropped", "failed", "skipped"]
 

@@ -14,10 +14,10 @@ from codomain.errors import InputError
 from codomain.files import replacing
 from codomain.measure.data.corpus import Questions
 from codomain.measure.metrics.significance import compare, interval
-from codomain.tuning.effects import LEVEL, Effect, effects
-from codomain.tuning.outcome import Outcome
-from codomain.tuning.selection import Limits, PipelineChoice
-from codomain.tuning.sentences import never_beaten, sentences
+from codomain.tuning.choice.effects import LEVEL, Effect, effects
+from codomain.tuning.choice.selection import Limits, PipelineChoice
+from codomain.tuning.reporting.sentences import never_beaten, sentences
+from codomain.tuning.trials.outcome import Outcome
 
 
 @dataclass(frozen=True)
@@ -168,12 +168,12 @@ class Tuned:
     def write(self, folder: Path) -> list[Path]:
         """Write tune.json, tune.html and, where matplotlib is installed, tune.png; the paths."""
         facts = json.dumps(self.as_json(), ensure_ascii=False, indent=1)
-        page = files("codomain.tuning").joinpath("report.html").read_text(encoding="utf-8")
+        page = files("codomain.tuning.reporting").joinpath("report.html").read_text(encoding="utf-8")
         _replace(folder / "tune.json", facts)
         # inside a script element "</" would end it
         _replace(folder / "tune.html", page.replace("__TUNED__", facts.replace("</", "<\\/")))
         self.files[:] = [folder / "tune.json", folder / "tune.html"]
-        from codomain.tuning.plot import plot
+        from codomain.tuning.reporting.plot import plot
 
         if plot(self, folder / "tune.png"):
             self.files.append(folder / "tune.png")

@@ -11,11 +11,11 @@ from typing import Any
 from codomain.errors import MissingExtra
 from codomain.measure.data.corpus import read
 from codomain.pipeline import pipeline
-from codomain.tuning.cache import StageCache
-from codomain.tuning.evaluator import Evaluator
-from codomain.tuning.outcome import Outcome
-from codomain.tuning.racing import Rules, try_all
 from codomain.tuning.search_space import parts
+from codomain.tuning.trials.cache import StageCache
+from codomain.tuning.trials.evaluator import Evaluator
+from codomain.tuning.trials.outcome import Outcome
+from codomain.tuning.trials.racing import Rules, try_all
 
 
 def run_on_ray(

@@ -8,13 +8,11 @@ from dataclasses import dataclass, replace
 
 from codomain.measure.data.corpus import Questions
 from codomain.plan import branches, plan
-from codomain.tuning.coverage import SHARE, Rate, part_of, sizes
-from codomain.tuning.effects import neighbors
-from codomain.tuning.outcome import Outcome
-from codomain.tuning.racing import Rules
-from codomain.tuning.search_space import starting
-from codomain.tuning.sentences import time_for_people
-from codomain.tuning.trial_runner import TrialRunner
+from codomain.tuning.search_space import neighbors, starting
+from codomain.tuning.trials.coverage import SHARE, Rate, part_of, sizes, time_for_people
+from codomain.tuning.trials.outcome import Outcome
+from codomain.tuning.trials.racing import Rules
+from codomain.tuning.trials.trial_runner import TrialRunner
 
 Rates = dict[str, Rate]
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from codomain.tuning.outcome import Values
 from codomain.tuning.search_space import AXES
+from codomain.tuning.trials.outcome import Values
 
 Labels = Sequence[Mapping[str, str]]
 """Each pipeline's choice on each axis."""

@@ -11,13 +11,14 @@ import numpy as np
 
 from codomain.measure.metrics.significance import Comparison, compare
 from codomain.measure.metrics.simultaneous import max_t
-from codomain.tuning.effects import LEVEL, Effect
-from codomain.tuning.outcome import Outcome
+from codomain.tuning.choice.effects import LEVEL, Effect
+from codomain.tuning.choice.selection import certain, optimism
 from codomain.tuning.search_space import AXES, parts
-from codomain.tuning.selection import certain, optimism
+from codomain.tuning.trials.coverage import time_for_people
+from codomain.tuning.trials.outcome import Outcome
 
 if TYPE_CHECKING:
-    from codomain.tuning.report import Tuned
+    from codomain.tuning.reporting.report import Tuned
 
 _LEAST = 30
 """Queries below which the report says that there are few."""
@@ -237,15 +238,6 @@ def _counted(number: int, noun: str) -> str:
 
 def _p(p: float) -> str:
     return "< .001" if p < 0.001 else f"{p:.3f}".lstrip("0") if p < 0.1 else f"{p:.2f}".lstrip("0")
-
-
-def time_for_people(seconds: float) -> str:
-    """Seconds, or minutes.
-
-    >>> time_for_people(90), time_for_people(600)
-    ('90 s', '10 minutes')
-    """
-    return f"{max(1, seconds):.0f} s" if seconds < 120 else f"{seconds / 60:.0f} minutes"
 
 
 def _option(seconds: float) -> str:

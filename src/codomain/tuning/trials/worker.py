@@ -20,12 +20,12 @@ from typing import Any
 
 from codomain.errors import InputError
 from codomain.measure.data.corpus import read
-from codomain.tuning.cache import StageCache
-from codomain.tuning.coverage import Rate, survey
-from codomain.tuning.evaluator import Evaluator
-from codomain.tuning.memory import limit_of_trials, size
-from codomain.tuning.outcome import Outcome
-from codomain.tuning.racing import Rules, try_all
+from codomain.tuning.trials.cache import StageCache
+from codomain.tuning.trials.coverage import Rate, survey
+from codomain.tuning.trials.evaluator import Evaluator
+from codomain.tuning.trials.memory import limit_of_trials, size
+from codomain.tuning.trials.outcome import Outcome
+from codomain.tuning.trials.racing import Rules, try_all
 
 
 def run_isolated(
@@ -113,7 +113,7 @@ def _room(limit: int | None, given: int | None) -> str:
 
 def _events(job: dict[str, Any], errors: list[str]) -> Iterator[tuple[str, Any]]:
     """What one worker says until it ends; `errors` gets why it did, if not of itself."""
-    command = [sys.executable, "-m", "codomain.tuning.worker"]
+    command = [sys.executable, "-m", "codomain.tuning.trials.worker"]
     with (
         tempfile.TemporaryFile() as said,
         subprocess.Popen(

@@ -24,8 +24,8 @@ from codomain.read import Record
 from codomain.store.collection import Collection
 from codomain.store.exchange.export import documents as stored
 from codomain.store.open_create import create
-from codomain.tuning.cache import StageCache
-from codomain.tuning.outcome import Timing
+from codomain.tuning.trials.cache import StageCache
+from codomain.tuning.trials.outcome import Timing
 
 _WHOLE = 1_000_000
 """Tokens of a chunk that is a whole document."""
