@@ -24,6 +24,12 @@ def tune(
         Path | None, typer.Option("--queries", help="Queries: JSON lines with _id and text, or lines id<tab>text.")
     ] = None,
     qrels: Annotated[Path | None, typer.Option("--qrels", help="Judgements, in BEIR's or TREC's columns.")] = None,
+    where: Annotated[
+        str | None,
+        typer.Option(
+            "--where", help="Ask every query with this filter; a query of a JSON line may have its own: where."
+        ),
+    ] = None,
     synthetic: Annotated[
         bool, typer.Option("--synthetic", help="Without judgements: ask for documents by sentences taken out of them.")
     ] = False,
@@ -111,7 +117,7 @@ def tune(
         "seed": seed,
         "mode": "synthetic" if synthetic else "fidelity" if fidelity else "judged",
         "source": "first line" if first_lines else "sentence",
-    } | _questions(queries, qrels)
+    } | _questions(queries, qrels, where)
     if is_collection:
         with cd.open(name) as collection:
             _tune(collection, name, options, as_json)
@@ -195,10 +201,12 @@ def _apply(collection: Collection, number: int, quiet: bool, again: bool) -> Non
     )
 
 
-def _questions(queries: Path | None, qrels: Path | None) -> dict[str, Any]:
+def _questions(queries: Path | None, qrels: Path | None, where: str | None) -> dict[str, Any]:
     from codomain.measure.data.datasets import read_qrels, read_queries
+    from codomain.tuning.questions.filters import both, read_filters
 
     return {
+        "where": both({} if queries is None else read_filters(queries), where),
         "queries": None if queries is None else read_queries(queries),
         "qrels": None if qrels is None else read_qrels(qrels),
     }

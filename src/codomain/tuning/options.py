@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict
 from codomain.errors import InputError
 from codomain.measure.build.synthetic_queries import Generate, Source
 from codomain.tuning.choice.selection import Limits, Prefer
+from codomain.tuning.questions.filters import Filters
 from codomain.tuning.search_space import Space
 
 if TYPE_CHECKING:
@@ -58,6 +59,8 @@ class Options:
     """Share of the queries that takes no part in the choice; 0 of fewer than 60."""
     mode: Mode = "judged"
     """Where queries and judgements come from."""
+    where: Filters | None = None
+    """A filter for all queries, or filters by the id of the query; for a collection."""
     source: Source = "sentence"
     """What synthetic queries are taken from."""
     generate: Generate | None = None
@@ -126,6 +129,7 @@ class Keywords(TypedDict, total=False):
     prefer: Prefer
     holdout: float
     mode: Mode
+    where: Filters | None
     source: Source
     generate: Generate | None
     number: int

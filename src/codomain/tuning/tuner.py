@@ -8,24 +8,23 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import Any, Unpack
 
 from codomain.errors import InputError
-from codomain.items import as_item
-from codomain.kinds import MODALITIES
-from codomain.measure.build.synthetic_queries import synthetic
-from codomain.measure.data.corpus import Corpus, Questions, usable
+from codomain.measure.data.corpus import Corpus, Questions
 from codomain.measure.data.datasets import Dataset, Qrels, load
 from codomain.measure.data.encoded import cache_folder
 from codomain.measure.data.runs import Run
 from codomain.measure.metrics.retrieval import per_query
 from codomain.pipeline import pipeline
-from codomain.plan import branches, modalities_of, plan
+from codomain.plan import branches, plan
 from codomain.store.chunking.unread import beyond
 from codomain.store.collection import Collection
 from codomain.tuning import fidelity
 from codomain.tuning.choice.selection import PipelineChoice, choose, frontier
 from codomain.tuning.options import Keywords, Options
+from codomain.tuning.questions import filters
+from codomain.tuning.questions.source import questions_of
 from codomain.tuning.reporting.report import Tuned
 from codomain.tuning.search_space import Space, limited, neighbors, same, starting, weighed
 from codomain.tuning.trials.cache import StageCache
@@ -35,9 +34,6 @@ from codomain.tuning.trials.outcome import Outcome
 from codomain.tuning.trials.racing import Rules
 from codomain.tuning.trials.trial_runner import TrialRunner
 from codomain.tuning.trials.widening import Tried, widened
-
-if TYPE_CHECKING:
-    pass
 
 _LEAST_TO_SPLIT = 60
 """Queries below which none are held out: both parts would be too small to say anything."""
@@ -91,7 +87,7 @@ def tune(
     busy = None
     if wanted.confirm and not interrupted and tried.whole:  # a part of the corpus is searched faster than all of it
         trials.on_event("confirm", len(points))
-        timer = LatencyTimer(task.documents, task.cache, [*chosen_on.texts.values()], task.place)
+        timer = LatencyTimer(task.documents, task.cache, chosen_on, task.place)
         pick = partial(
             choose, margin=wanted.margin, limits=wanted.limits, prefer=wanted.prefer, start=tried.start, rows=rows
         )
@@ -125,6 +121,7 @@ def tune(
         budget=wanted.budget,
         busy=busy,
         never_dropped=tried.never_dropped,
+        notes=filters.told(task.questions, task.corpus),
         cut={} if choice is None else _cut(trials.corpus, choice.recommended.expression),
     )
     tuned.write(task.place)
@@ -165,8 +162,7 @@ class _Task:
             raise InputError(
                 f"{collection.folder} is between two pipelines: codomain upgrade --continue or --rollback comes first."
             )
-        corpus = Corpus.of_collection(on) if isinstance(on, Collection) else Corpus.of_dataset(on)
-        corpus, questions = _questions(on, corpus, queries, qrels, options)
+        corpus, questions = questions_of(on, filters.corpus_of(on, options.where), queries, qrels, options)
         if collection is not None and options.now is not None:
             raise InputError(f"{collection.folder} has a pipeline: `now` is for data sets.")
         named = None if options.now is None else str(pipeline(options.now))
@@ -245,30 +241,6 @@ def _confirmed(
     except KeyboardInterrupt:
         interrupted = True
     return [replace(o, confirmed=timer.times.get(o.expression)) for o in outcomes], interrupted
-
-
-def _questions(
-    on: Collection | Dataset,
-    corpus: Corpus,
-    queries: Mapping[str, Any] | None,
-    qrels: Qrels | None,
-    options: Options,
-) -> tuple[Corpus, Questions]:
-    mode = options.mode
-    if mode == "synthetic" or (mode == "fidelity" and queries is None):
-        return synthetic(corpus, options.number, options.source, options.generate, options.seed)
-    if queries is None and isinstance(on, Dataset):
-        queries, qrels = on.queries, on.qrels
-    if queries is not None:
-        modalities = modalities_of(on.state.root) if isinstance(on, Collection) else MODALITIES
-        queries = {id: q if isinstance(q, str) else as_item(q, modalities) for id, q in queries.items()}
-    if mode == "fidelity" and queries is not None:
-        return corpus, Questions(queries, {}, "fidelity")
-    if queries is None or qrels is None:
-        raise InputError(
-            "queries and their judgements are needed, or mode='synthetic' or 'fidelity', which do not need them."
-        )
-    return corpus, usable(queries, qrels, corpus)
 
 
 def _expressions(options: Options, rows: int, now: str | None) -> list[str]:

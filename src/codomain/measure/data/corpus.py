@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from codomain.arrays import Rows
 from codomain.errors import InputError
@@ -30,6 +31,8 @@ class Corpus:
     owner: list[int]
     documents: list[str]
     situate: float = 0.0
+    allowed: dict[str, list[int]] = field(default_factory=dict)
+    """The documents, by number, that each filter matches."""
 
     @classmethod
     def of_dataset(cls, data: Dataset) -> Corpus:
@@ -45,16 +48,29 @@ class Corpus:
         return cls(passages, [*range(len(passages))], [*data.documents])
 
     @classmethod
-    def of_collection(cls, collection: Collection) -> Corpus:
-        """A collection's chunks as its branches get them; raises InputError for an empty one."""
+    def of_collection(cls, collection: Collection, where: Iterable[str] = ()) -> Corpus:
+        """A collection's chunks as its branches get them, with what filters match.
+
+        Raises InputError for an empty collection, WhereError for a filter that cannot be read.
+        """
+        from codomain.store.filters.where import parse_where
+
+        parsed = {one: parse_where(one) for one in where}
         with collection.snapshot():
             passages = collection.items(np.arange(collection.rows))
             owners = collection.row_ids()
+            filters = collection.state.filters
+            masks = {one: filters.allowed(collection.backend, found)[0] for one, found in parsed.items()}
         if not owners:
             raise InputError(f"{collection.folder} is empty: there is nothing to compare pipelines on.")
         numbers: dict[str, int] = {}
         owner = [numbers.setdefault(key, len(numbers)) for _, key in owners]
-        return cls([passages[row] for row, _ in owners], owner, [*numbers], collection.settings.situate)
+        rows = [row for row, _ in owners]
+        allowed = {
+            one: sorted({number for row, number in zip(rows, owner, strict=True) if mask is None or mask[row]})
+            for one, mask in masks.items()
+        }
+        return cls([passages[row] for row in rows], owner, [*numbers], collection.settings.situate, allowed)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -74,6 +90,15 @@ class Corpus:
         """`owner` as an array (rows,)."""
         return np.array(self.owner, np.int64)
 
+    @cached_property
+    def masks(self) -> dict[str, NDArray[np.bool_]]:
+        """The rows (rows,) that each filter allows.
+
+        >>> Corpus(["a", "b", "c"], [0, 1, 1], ["x", "y"], allowed={"year > 2020": [1]}).masks["year > 2020"].tolist()
+        [False, True, True]
+        """
+        return {one: np.isin(self.owners, documents) for one, documents in self.allowed.items()}
+
     def first_documents(self, rows: Rows, k: int) -> list[int]:
         """The first k different documents among ranked rows, as numbers; rows of -1 are no hits."""
         return [*dict.fromkeys(self.owners[rows[rows >= 0]].tolist())][:k]
@@ -88,6 +113,8 @@ class Questions:
     kind: str = "judged"
     left_out: dict[str, int] = field(default_factory=dict)
     """How many queries or judgements could not be used, by reason."""
+    where: dict[str, str] = field(default_factory=dict)
+    """The filter of each query that has one: a name among `Corpus.allowed`."""
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -114,7 +141,8 @@ class Questions:
     def part(self, start: int, stop: int) -> Questions:
         """Queries from start to stop - 1."""
         some = dict([*self.texts.items()][start:stop])
-        return replace(self, texts=some, qrels={id: self.qrels[id] for id in some})
+        where = {id: self.where[id] for id in some if id in self.where}
+        return replace(self, texts=some, qrels={id: self.qrels[id] for id in some}, where=where)
 
 
 def usable(texts: Mapping[str, str | Item], qrels: Qrels, corpus: Corpus) -> Questions:
@@ -151,6 +179,41 @@ def usable(texts: Mapping[str, str | Item], qrels: Qrels, corpus: Corpus) -> Que
         reasons = "; ".join(f"{number} {reason}" for reason, number in left_out.items())
         raise InputError(f"no query can be measured{': ' + reasons if reasons else ''}.")
     return Questions(kept, judged, left_out=left_out)
+
+
+def under_filters(questions: Questions, where: Mapping[str, str], corpus: Corpus) -> Questions:
+    """The queries, each with its filter, without judgments of documents that it does not match.
+
+    >>> corpus = Corpus(["a red fox", "a fox"], [0, 1], ["a", "b"], allowed={"color is null": [1]})
+    >>> under_filters(Questions({"q": "fox"}, {"q": {"a": 1, "b": 1}}), {"q": "color is null"}, corpus).qrels
+    {'q': {'b': 1}}
+
+    Raises InputError when no query is left.
+    """
+    inside = {one: {corpus.documents[number] for number in numbers} for one, numbers in corpus.allowed.items()}
+    outside, without = 0, 0
+    texts, qrels = dict(questions.texts), dict(questions.qrels)
+    for id in questions.texts:
+        if id not in where:
+            continue
+        there = {document: grade for document, grade in qrels.get(id, {}).items() if document in inside[where[id]]}
+        outside += len(qrels.get(id, {})) - len(there)
+        if not inside[where[id]] or (id in qrels and not any(grade > 0 for grade in there.values())):
+            without += 1
+            del texts[id]
+            qrels.pop(id, None)
+        elif id in qrels:
+            qrels[id] = there
+    reasons = {
+        "judgments of documents that the filter of their query leaves out": outside,
+        "queries whose filter leaves out every relevant document": without,
+    }
+    left_out = questions.left_out | {reason: number for reason, number in reasons.items() if number}
+    if not texts:
+        raise InputError(f"no query can be measured: the filters leave out the relevant documents of all {without}.")
+    return replace(
+        questions, texts=texts, qrels=qrels, left_out=left_out, where={id: where[id] for id in texts if id in where}
+    )
 
 
 def write(path: Path, corpus: Corpus, questions: Questions) -> None:

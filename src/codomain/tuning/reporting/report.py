@@ -83,6 +83,8 @@ class Tuned:
     never_dropped: tuple[str, ...] = ()
     """Pipelines that were asked to the end whatever came of them."""
     interrupted: bool = False
+    notes: Sequence[str] = ()
+    """Sentences about the queries, where they come from and how they are asked."""
     cut: dict[str, int] = field(default_factory=dict)
     """Passages that are longer than what an encoder of the recommended pipeline reads, by the encoder."""
     files: list[Path] = field(default_factory=list)

@@ -72,6 +72,7 @@ def _about(tuned: Tuned) -> Iterator[str]:
         yield f"{number} queries are few: only large differences can be seen."
     for reason, count in tuned.questions.left_out.items():
         yield f"Left out: {count:,} {reason}."
+    yield from tuned.notes
     if tuned.of_pipelines > len(tuned.outcomes):
         yield (
             f"{len(tuned.outcomes):,} of the {tuned.of_pipelines:,} pipelines of the space were tried, those near the present "

@@ -106,6 +106,7 @@ def part_of(corpus: Corpus, documents: Sequence[int]) -> Corpus:
         [kept[corpus.owner[row]] for row in rows],
         [corpus.documents[number] for number in kept],
         corpus.situate,
+        {one: [kept[number] for number in numbers if number in kept] for one, numbers in corpus.allowed.items()},
     )
 
 

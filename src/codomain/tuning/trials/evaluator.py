@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import Any, cast
 
 import numpy as np
@@ -59,11 +61,18 @@ class Evaluator:
         self.cache = cache
         self.k = k
         self.queries = [*questions.texts.values()]
+        self.where = [questions.where.get(id) for id in questions.texts]
         self.encoded: set[str] = set()
         self.encode_s: dict[str, float] = {}
         self._asked: dict[str, EncodedQueries] = {}
         self._beginnings: OrderedDict[str, tuple[tuple[Stage, ...], Any]] = OrderedDict()
         self._branches: dict[str, Answers] = {}
+
+    @cached_property
+    def filters(self) -> str:
+        """Hash of the queries' filters and of what they match."""
+        asked = sorted(self.questions.where.items())
+        return hashlib.sha256(json.dumps([asked, self.corpus.allowed], sort_keys=True).encode()).hexdigest()
 
     def trial(self, expression: str) -> Candidate:
         """A pipeline to ask; nothing is built before the first question that no earlier trial has answered."""
@@ -134,19 +143,19 @@ class Answers:
         self.branch = branch
         self._index: Any = None
         self._fitted = branch
-        self._by_depth: dict[int, dict[str, np.ndarray[Any, Any]]] = {}
+        self._by_depth: dict[str, dict[str, np.ndarray[Any, Any]]] = {}
         self._fresh = False
         kept = evaluator.cache.answers(*self._key("costs"))
         self._costs: StageCosts | None = None if kept is None else StageCosts(**json.loads(str(kept["costs"])))
 
-    def ask(self, query: int, depth: int) -> tuple[Hits, float]:
-        """The hits of one query and the milliseconds that they took, without encoding it."""
-        known = self._at(depth)
+    def ask(self, query: int, depth: int, where: str | None = None) -> tuple[Hits, float]:
+        """The hits of one query, under a filter, and the milliseconds that they took, without encoding it."""
+        known = self._at(depth, where is not None)
         place = self.evaluator.questions.places[query]
         if np.isnan(known["ms"][place]):
             self._build()
             began = time.perf_counter()
-            hits = self._search(query, depth)
+            hits = self._search(query, depth, where)
             known["ms"][place] = 1e3 * (time.perf_counter() - began)
             known["rows"][place], known["scores"][place] = hits.rows[0], hits.scores[0]
             self._fresh = True
@@ -165,19 +174,20 @@ class Answers:
         """Put new answers on disk, and give the index back."""
         if self._fresh:
             for depth, known in self._by_depth.items():
-                self.evaluator.cache.keep_answers(known, *self._key(str(depth)))
+                self.evaluator.cache.keep_answers(known, *self._key(depth))
             self._fresh = False
         self._index = None
 
-    def _at(self, depth: int) -> dict[str, np.ndarray[Any, Any]]:
-        if depth not in self._by_depth:
+    def _at(self, depth: int, filtered: bool) -> dict[str, np.ndarray[Any, Any]]:
+        name = f"{depth} under {self.evaluator.filters}" if filtered else str(depth)
+        if name not in self._by_depth:
             number = len(self.evaluator.queries)
-            self._by_depth[depth] = self.evaluator.cache.answers(*self._key(str(depth))) or {
+            self._by_depth[name] = self.evaluator.cache.answers(*self._key(name)) or {
                 "rows": np.full((number, depth), -1, np.int32),
                 "scores": np.full((number, depth), -np.inf, np.float32),
                 "ms": np.full(number, np.nan, np.float32),
             }
-        return self._by_depth[depth]
+        return self._by_depth[name]
 
     def _key(self, what: str) -> tuple[str, ...]:
         maker = self.branch.encoder.fingerprint if self.branch.encoder is not None else ""
@@ -214,11 +224,12 @@ class Answers:
         encode_s = self.evaluator.encode_s.get(str(self.branch.stages[0]), 0.0)
         return index, StageCosts(cast(Index, index).nbytes / len(self.evaluator.corpus.documents), built, encode_s)
 
-    def _search(self, query: int, depth: int) -> Hits:
+    def _search(self, query: int, depth: int, where: str | None = None) -> Hits:
+        allow = None if where is None else self.evaluator.corpus.masks[where]
         if self.branch.encoder is None:
-            return cast(TextIndex, self._index).search(texts_of([self.evaluator.queries[query]]), depth)
+            return cast(TextIndex, self._index).search(texts_of([self.evaluator.queries[query]]), depth, allow)
         vector = self.evaluator.asked(self.branch.encoder).vectors[query]
-        return cast(Hits, self._index.search(self._fitted.query_vectors(vector), depth))
+        return cast(Hits, self._index.search(self._fitted.query_vectors(vector), depth, allow))
 
 
 class Candidate:
@@ -271,17 +282,20 @@ class Candidate:
 
     def _run(self, query: int, depth: int) -> tuple[Hits, float]:
         inside = known = 0.0
+        where = self.evaluator.where[query]
 
-        def search(branch: Branch, _: Sequence[str | Item], deep: int) -> Hits:
+        def search(branch: Branch, _: Sequence[str | Item], deep: int, where: str | None = where) -> Hits:
             nonlocal inside, known
             began = time.perf_counter()
-            hits, ms = self._answers[branch.name].ask(query, deep)
+            hits, ms = self._answers[branch.name].ask(query, deep, where)
             known += ms
             inside += 1e3 * (time.perf_counter() - began)
             return hits
 
+        # as a collection does: fusions scale scores by what branches find without the filter
+        everything = None if where is None else partial(search, where=None)
         began = time.perf_counter()
-        hits = run(self.root, [self.evaluator.queries[query]], depth, search, self)
+        hits = run(self.root, [self.evaluator.queries[query]], depth, search, self, None, everything)
         return hits, 1e3 * (time.perf_counter() - began) - inside + known
 
     def items(self, rows: Rows) -> list[str | Item]:

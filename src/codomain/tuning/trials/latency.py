@@ -17,7 +17,7 @@ import numpy as np
 from codomain.contracts import Encoder
 from codomain.encode.frozen import FrozenEncoder
 from codomain.items import Item, as_item
-from codomain.measure.data.corpus import Corpus
+from codomain.measure.data.corpus import Corpus, Questions
 from codomain.measure.threads import threads
 from codomain.plan import PlanNode, branches, plan
 from codomain.read import Record
@@ -41,12 +41,11 @@ class LatencyTimer:
     `times` has what was timed so far, by pipeline; `busy` how many processors others kept busy, where that was many.
     """
 
-    def __init__(
-        self, documents: Collection | Corpus, cache: StageCache, queries: Sequence[str | Item], place: Path
-    ) -> None:
+    def __init__(self, documents: Collection | Corpus, cache: StageCache, questions: Questions, place: Path) -> None:
         self.documents = documents
         self.cache = cache
-        self.queries = queries[: _ROUNDS * _QUERIES]
+        asked = [(query, questions.where.get(id)) for id, query in questions.texts.items()]
+        self.queries = asked[: _ROUNDS * _QUERIES]
         self.folder = place / f"confirm-{os.getpid()}"  # two may tune at once
         for other in place.glob("confirm-*"):
             if not _alive(int(other.name.removeprefix("confirm-"))):
@@ -87,13 +86,13 @@ class LatencyTimer:
 
     def _in_turns(self, opened: Mapping[str, Collection]) -> None:
         for collection in opened.values():
-            for query in self.queries[:_QUERIES]:
-                collection.search(query)
+            for query, where in self.queries[:_QUERIES]:
+                collection.search(query, where=where)
         rounds: dict[str, list[list[float]]] = {expression: [] for expression in opened}
         for number in range(_ROUNDS):
             some = self.queries[number * _QUERIES :][:_QUERIES] or self.queries[:_QUERIES]  # few are asked again
             for expression, collection in opened.items():
-                rounds[expression].append([_ms(collection, query) for query in some])
+                rounds[expression].append([_ms(collection, query, where) for query, where in some])
                 self.times[expression] = _timing(rounds[expression])
 
     def _planned(self, expression: str) -> PlanNode:
@@ -154,12 +153,13 @@ def _records(documents: Collection | Corpus) -> Iterator[Record]:
             row["text"],
             row["title"],
             row["metadata"],
+            row["source"] or "",
             markdown=row["markdown"],
             media=row.get("media", ()),
         )
 
 
-def _ms(collection: Collection, query: str | Item) -> float:
+def _ms(collection: Collection, query: str | Item, where: str | None) -> float:
     began = time.perf_counter()
-    collection.search(query)
+    collection.search(query, where=where)
     return 1e3 * (time.perf_counter() - began)

@@ -1,0 +1,58 @@
+"""Queries with what is right for them: given, made from the documents, or told by users."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from codomain.errors import InputError
+from codomain.items import as_item
+from codomain.kinds import MODALITIES
+from codomain.measure.build.synthetic_queries import synthetic
+from codomain.measure.data.corpus import Corpus, Questions, usable
+from codomain.measure.data.datasets import Dataset, Qrels
+from codomain.plan import modalities_of
+from codomain.tuning.questions.filters import asked_with
+
+if TYPE_CHECKING:
+    from codomain.store.collection import Collection
+    from codomain.tuning.options import Options
+
+
+def questions_of(
+    on: Collection | Dataset,
+    corpus: Corpus,
+    queries: Mapping[str, Any] | None,
+    qrels: Qrels | None,
+    options: Options,
+) -> tuple[Corpus, Questions]:
+    """The passages that are searched, and what is asked of them.
+
+    Raises InputError where queries or judgments are missing or none can be measured.
+    """
+    corpus, found = _found(on, corpus, queries, qrels, options)
+    return corpus, asked_with(options.where, found, corpus, None if options.mode == "synthetic" else queries)
+
+
+def _found(
+    on: Collection | Dataset,
+    corpus: Corpus,
+    queries: Mapping[str, Any] | None,
+    qrels: Qrels | None,
+    options: Options,
+) -> tuple[Corpus, Questions]:
+    mode = options.mode
+    if mode == "synthetic" or (mode == "fidelity" and queries is None):
+        return synthetic(corpus, options.number, options.source, options.generate, options.seed)
+    if queries is None and isinstance(on, Dataset):
+        queries, qrels = on.queries, on.qrels
+    if queries is not None:
+        modalities = MODALITIES if isinstance(on, Dataset) else modalities_of(on.state.root)
+        queries = {id: q if isinstance(q, str) else as_item(q, modalities) for id, q in queries.items()}
+    if mode == "fidelity" and queries is not None:
+        return corpus, Questions(queries, {}, "fidelity")
+    if queries is None or qrels is None:
+        raise InputError(
+            "queries and their judgements are needed, or mode='synthetic' or 'fidelity', which do not need them."
+        )
+    return corpus, usable(queries, qrels, corpus)
