@@ -36,6 +36,13 @@ def tune(
     first_lines: Annotated[
         bool, typer.Option("--first-lines", help="With --synthetic: by their titles or first lines instead.")
     ] = False,
+    feedback: Annotated[
+        bool, typer.Option("--feedback", help="The queries and judgements of the collection's feedback.")
+    ] = False,
+    clicks: Annotated[
+        Path | None,
+        typer.Option("--clicks", help="A log, JSON lines with query, clicked and shown: what was clicked is relevant."),
+    ] = None,
     fidelity: Annotated[
         bool, typer.Option("--fidelity", help="Without judgements: agreement with exact float32 search.")
     ] = False,
@@ -96,9 +103,9 @@ def tune(
         raise InputError("--synthetic makes its own queries: leave out --queries and --qrels.")
     if first_lines and not synthetic:
         raise InputError("--first-lines goes with --synthetic.")
-    if not (synthetic or fidelity) and is_collection and (queries is None or qrels is None):
+    if not (synthetic or fidelity or feedback or clicks) and is_collection and (queries is None or qrels is None):
         raise InputError(
-            "queries and their judgements are needed: give --queries and --qrels, or --synthetic or --fidelity, which do not need them."
+            "queries and their judgements are needed: give --queries and --qrels, --feedback or --clicks, or --synthetic or --fidelity, which do not need them."
         )
     options: dict[str, Any] = {
         "encoders": encoders or (),
@@ -115,6 +122,8 @@ def tune(
         "engine": engine,
         "max_memory": _bytes(max_memory),
         "seed": seed,
+        "feedback": feedback,
+        "clicks": clicks,
         "mode": "synthetic" if synthetic else "fidelity" if fidelity else "judged",
         "source": "first line" if first_lines else "sentence",
     } | _questions(queries, qrels, where)

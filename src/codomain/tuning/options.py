@@ -11,11 +11,13 @@ from codomain.errors import InputError
 from codomain.measure.build.synthetic_queries import Generate, Source
 from codomain.tuning.choice.selection import Limits, Prefer
 from codomain.tuning.questions.filters import Filters
+from codomain.tuning.questions.users import Clicks
 from codomain.tuning.search_space import Space
 
 if TYPE_CHECKING:
     from codomain.pipeline import Pipeline
     from codomain.stage import Stage
+    from codomain.tuning.questions.judge import Judge
 
 Engine = Literal["local", "inside", "ray"]
 Mode = Literal["judged", "synthetic", "fidelity"]
@@ -61,6 +63,14 @@ class Options:
     """Where queries and judgements come from."""
     where: Filters | None = None
     """A filter for all queries, or filters by the id of the query; for a collection."""
+    feedback: bool = False
+    """Whether the queries are those of the collection's feedback."""
+    clicks: Clicks | None = None
+    """A log of searches: what was clicked is relevant."""
+    judge: Judge | None = None
+    """Grades documents for queries: judge(query, document) gives 0 to 3."""
+    judge_calls: int = 1000
+    """How often it is called at most."""
     source: Source = "sentence"
     """What synthetic queries are taken from."""
     generate: Generate | None = None
@@ -90,6 +100,11 @@ class Options:
             raise InputError(f"at least one pipeline is tried, not {self.most}.")
         if not 0 <= self.margin < 1:
             raise InputError(f"the margin must be at least 0 and below 1, not {self.margin}.")
+        own = [self.mode != "judged", self.feedback, self.clicks is not None, self.judge is not None]
+        if sum(own) > 1:
+            raise InputError("give one of a mode without judgments, feedback, clicks and a judge.")
+        if self.judge_calls < 1:
+            raise InputError(f"a judge is called at least once, not {self.judge_calls} times.")
         for name, known in (
             ("engine", ("local", "inside", "ray")), ("mode", ("judged", "synthetic", "fidelity")), ("prefer", ("bytes", "latency")),
         ):  # fmt: skip
@@ -130,6 +145,10 @@ class Keywords(TypedDict, total=False):
     holdout: float
     mode: Mode
     where: Filters | None
+    feedback: bool
+    clicks: Clicks | None
+    judge: Judge | None
+    judge_calls: int
     source: Source
     generate: Generate | None
     number: int

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -24,6 +24,7 @@ from codomain.tuning import fidelity
 from codomain.tuning.choice.selection import PipelineChoice, choose, frontier
 from codomain.tuning.options import Keywords, Options
 from codomain.tuning.questions import filters
+from codomain.tuning.questions.judge import Judge, judged, pipelines_of_pool
 from codomain.tuning.questions.source import questions_of
 from codomain.tuning.reporting.report import Tuned
 from codomain.tuning.search_space import Space, limited, neighbors, same, starting, weighed
@@ -121,7 +122,7 @@ def tune(
         budget=wanted.budget,
         busy=busy,
         never_dropped=tried.never_dropped,
-        notes=filters.told(task.questions, task.corpus),
+        notes=task.notes,
         cut={} if choice is None else _cut(trials.corpus, choice.recommended.expression),
     )
     tuned.write(task.place)
@@ -151,6 +152,7 @@ class _Task:
     """In the whole space."""
     frozen: str = ""
     around: str = "{}"
+    notes: Sequence[str] = ()
 
     @classmethod
     def of(
@@ -162,7 +164,7 @@ class _Task:
             raise InputError(
                 f"{collection.folder} is between two pipelines: codomain upgrade --continue or --rollback comes first."
             )
-        corpus, questions = questions_of(on, filters.corpus_of(on, options.where), queries, qrels, options)
+        corpus, questions, said = questions_of(on, filters.corpus_of(on, options.where), queries, qrels, options)
         if collection is not None and options.now is not None:
             raise InputError(f"{collection.folder} has a pipeline: `now` is for data sets.")
         named = None if options.now is None else str(pipeline(options.now))
@@ -185,11 +187,22 @@ class _Task:
             place,
             cache,
             len(every),
+            notes=said,
         )
         if options.mode == "fidelity":
             task._compare_with_exact_search()
+        if options.judge is not None:
+            task._judge(on, options, options.judge)
         task.questions = task.questions.shuffled(options.seed)
         return task
+
+    def _judge(self, on: Collection | Dataset, options: Options, judge: Judge) -> None:
+        """Ask a callable what is right."""
+        evaluator = Evaluator(self.corpus, self.questions, self.cache)
+        some = pipelines_of_pool(evaluator, self.expressions, self.present, options.budget)
+        on_event = options.on_event or (lambda event, value: None)
+        self.questions, said = judged(on, evaluator, some, judge, options.judge_calls, self.place, on_event)
+        self.notes = [said, *self.notes]
 
     def _compare_with_exact_search(self) -> None:
         """Take the hits of exact float32 search by the same encoder for what is right."""

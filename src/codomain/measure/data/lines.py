@@ -35,6 +35,8 @@ def numbered_rows(path: Path, *needed: str) -> Iterator[tuple[int, dict[str, Any
             continue
         try:
             row = json.loads(line)
+            if not isinstance(row, dict):
+                raise TypeError
             if "_id" not in row and "id" in row:
                 row["_id"] = row["id"]
             missing = [name for name in needed if name not in row]

@@ -2,4 +2,6 @@
 
 source.py    given, made from the documents, told by users
 filters.py   the filters that queries are asked with
+users.py     feedback and clicks as judgments
+judge.py     judgments by a callable
 """

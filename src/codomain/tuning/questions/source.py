@@ -12,7 +12,8 @@ from codomain.measure.build.synthetic_queries import synthetic
 from codomain.measure.data.corpus import Corpus, Questions, usable
 from codomain.measure.data.datasets import Dataset, Qrels
 from codomain.plan import modalities_of
-from codomain.tuning.questions.filters import asked_with
+from codomain.tuning.questions.filters import asked_with, told
+from codomain.tuning.questions.users import clicks_of, feedback_of
 
 if TYPE_CHECKING:
     from codomain.store.collection import Collection
@@ -25,13 +26,24 @@ def questions_of(
     queries: Mapping[str, Any] | None,
     qrels: Qrels | None,
     options: Options,
-) -> tuple[Corpus, Questions]:
-    """The passages that are searched, and what is asked of them.
+) -> tuple[Corpus, Questions, list[str]]:
+    """The passages that are searched, what is asked of them, and sentences about that.
 
-    Raises InputError where queries or judgments are missing or none can be measured.
+    With a judge the queries have no judgments yet. Raises InputError where queries or judgments are missing or none can be
+    measured.
     """
-    corpus, found = _found(on, corpus, queries, qrels, options)
-    return corpus, asked_with(options.where, found, corpus, None if options.mode == "synthetic" else queries)
+    if (options.feedback or options.clicks is not None) and (queries is not None or qrels is not None):
+        raise InputError("feedback and clicks have queries and judgments of their own: leave out the others.")
+    if options.judge is not None and qrels is not None:
+        raise InputError("give judgments or a callable that judges, not both.")
+    said: list[str] = []
+    if options.feedback or options.clicks is not None:
+        found, told_by = feedback_of(on, corpus) if options.clicks is None else clicks_of(options.clicks, corpus)
+        said.append(told_by)
+    else:
+        corpus, found = _found(on, corpus, queries, qrels, options)
+    found = asked_with(options.where, found, corpus, None if options.mode == "synthetic" else queries)
+    return corpus, found, [*said, *told(found, corpus)]
 
 
 def _found(
@@ -51,6 +63,14 @@ def _found(
         queries = {id: q if isinstance(q, str) else as_item(q, modalities) for id, q in queries.items()}
     if mode == "fidelity" and queries is not None:
         return corpus, Questions(queries, {}, "fidelity")
+    if options.judge is not None:
+        if not queries:
+            raise InputError("a judge needs queries.")
+        if any(not isinstance(query, str) for query in queries.values()):
+            raise InputError("a judge reads texts, and not all of the queries are.")
+        asked = {id: query for id, query in queries.items() if query.strip()}
+        empty = len(queries) - len(asked)
+        return corpus, Questions(asked, {}, "judge", {"empty queries": empty} if empty else {})
     if queries is None or qrels is None:
         raise InputError(
             "queries and their judgements are needed, or mode='synthetic' or 'fidelity', which do not need them."

@@ -55,6 +55,9 @@ def _about(tuned: Tuned) -> Iterator[str]:
             f"{number} queries made from the documents, not asked by people: they use the documents' own words, "
             "which flatters lexical search"
         ),
+        "feedback": f"{number} {'query' if number == 1 else 'queries'} with feedback",
+        "clicks": f"{number} {'query' if number == 1 else 'queries'} with clicks",
+        "judge": f"{number} {'query' if number == 1 else 'queries'} with grades of a callable",
         "fidelity": f"{number} queries without judgments: {tuned.metric} is agreement with exact float32 search",
     }[tuned.questions.kind]
     if tuned.documents < tuned.of_documents:

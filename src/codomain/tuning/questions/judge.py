@@ -1,0 +1,202 @@
+"""Judgments by a callable, such as a language model: of what the first ten places of a few pipelines hold."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from codomain.errors import CodomainError, InputError
+from codomain.files import failing
+from codomain.measure.data.corpus import Questions
+from codomain.measure.data.datasets import Dataset, Qrels
+from codomain.measure.threads import threads
+from codomain.read.text.passage import passage
+from codomain.text import brief
+from codomain.tuning.search_space import parts
+from codomain.tuning.trials.coverage import rates
+from codomain.tuning.trials.evaluator import Evaluator
+
+if TYPE_CHECKING:
+    from codomain.store.collection import Collection
+
+Judge = Callable[[str, str], int]
+"""Called with the texts of a query and of a document: 0 for what does not help, to 3."""
+
+_DEPTH, _PIPELINES = 10, 5
+_CHEAP = 0.1
+"""Of the budget, what encoding for the pool may take."""
+
+
+@dataclass
+class KnownGrades:
+    """Grades that a callable gave, in a file: by its name and the hash of both texts."""
+
+    path: Path
+    name: str
+
+    def __post_init__(self) -> None:
+        self._grades: dict[str, int] = {}
+        lines = self.path.read_text(encoding="utf-8", errors="replace").splitlines() if self.path.exists() else []
+        for line in lines:
+            try:
+                key, grade = json.loads(line)
+                self._grades[str(key)] = int(grade)
+            except (ValueError, TypeError):  # a line that was interrupted
+                continue
+
+    def get(self, query: str, document: str) -> int | None:
+        """The grade of a pair, None where the callable was not asked."""
+        return self._grades.get(self._key(query, document))
+
+    def keep(self, query: str, document: str, grade: int) -> None:
+        """Put a grade on disk."""
+        key = self._key(query, document)
+        self._grades[key] = grade
+        with failing(self.path):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(f"\n{json.dumps([key, grade])}")  # the line before may have been interrupted
+                file.flush()
+                os.fsync(file.fileno())
+
+    def _key(self, query: str, document: str) -> str:
+        digest = hashlib.sha256()
+        for word in (self.name, query, document):
+            digest.update(f"{len(word)} {word}".encode("utf-8", "replace"))
+        return digest.hexdigest()[:32]
+
+
+def pipelines_of_pool(
+    evaluator: Evaluator, expressions: Sequence[str], present: str | None, budget: float | None
+) -> list[str]:
+    """Pipelines unlike each other: the present one, bm25(), and each encoder alone where that does not take long.
+
+    >>> import tempfile
+    >>> from codomain.measure.data.corpus import Corpus
+    >>> from codomain.tuning.trials.cache import StageCache
+    >>> evaluator = Evaluator(Corpus(["a"], [0], ["a"]), Questions({"q": "a"}, {}), StageCache(Path(tempfile.mkdtemp())))
+    >>> pipelines_of_pool(evaluator, ["fuse(static() >> flat(), bm25())", "static() >> flat()"], None, None)
+    ['bm25()', 'static() >> flat()']
+    """
+    found = dict.fromkeys([] if present is None else [present])
+    found["bm25()"] = None
+    encoders: dict[str, str] = {}
+    for one in expressions:
+        own = parts(one)
+        if own["encoder"] != "none" and (own["fusion"], own["ranker"], own["quantization"], own["dimensions"]) == (
+            "none", "none", "float32", "all",
+        ):  # fmt: skip
+            encoders.setdefault(own["encoder"], one)
+    chosen = [*found, *encoders.values()]
+    if budget is not None:
+        slow = {name for name, rate in rates(evaluator, chosen) if rate.seconds * rate.missing > _CHEAP * budget}
+        chosen = [one for one in chosen if not slow & {str(e) for e in evaluator.trial(one).encoders}]
+    return [*dict.fromkeys(chosen)][:_PIPELINES]
+
+
+def pool(evaluator: Evaluator, expressions: Sequence[str]) -> tuple[list[tuple[str, str]], list[str]]:
+    """Pairs of a query and a document, those in the first place first, and the pipelines that could be asked."""
+    ids, asked = [*evaluator.questions.texts], []
+    ranked: dict[str, list[list[int]]] = {id: [] for id in ids}
+    for expression in expressions:
+        try:
+            trial = evaluator.trial(expression)
+            with threads(1):
+                trial.prepare()
+                answers = [trial.answer(query)[0] for query in range(len(ids))]
+            trial.release()
+        except CodomainError:
+            continue  # as a trial it says why
+        asked.append(expression)
+        for id, answer in zip(ids, answers, strict=True):
+            ranked[id].append(answer[:_DEPTH])
+    pairs: dict[tuple[str, str], None] = {}
+    for place in range(_DEPTH):
+        for id in ids:
+            for answer in ranked[id]:
+                if place < len(answer):
+                    pairs[id, evaluator.corpus.documents[answer[place]]] = None
+    return [*pairs], asked
+
+
+def judged(
+    on: Collection | Dataset,
+    evaluator: Evaluator,
+    expressions: Sequence[str],
+    judge: Judge,
+    calls: int,
+    folder: Path,
+    on_event: Callable[[str, Any], None],
+) -> tuple[Questions, str]:
+    """The evaluator's queries with the grades that a callable gives to the pool of some pipelines, and a sentence about them.
+
+    It is called at most so many times; what it said is kept in `folder` and not asked again. Raises InputError for a grade
+    that is not 0, 1, 2 or 3, for a callable that raises, and where nothing in the pool is relevant.
+    """
+    questions = evaluator.questions
+    pairs, asked = pool(evaluator, expressions)
+    texts = _texts(on, [*dict.fromkeys(document for _, document in pairs)])
+    name = f"{getattr(judge, '__module__', '')}.{getattr(judge, '__qualname__', type(judge).__qualname__)}"
+    known = KnownGrades(folder / "judged.jsonl", name)
+    qrels: Qrels = {}
+    called = 0
+    for number, (id, document) in enumerate(pairs):
+        query = str(questions.texts[id])
+        grade = known.get(query, texts[document])
+        if grade is None and called < calls:
+            grade = _asked(judge, query, texts[document], id, document)
+            called += 1
+            known.keep(query, texts[document], grade)
+            on_event("judged", (number + 1, len(pairs)))
+        if grade is not None:
+            qrels.setdefault(id, {})[document] = grade
+    graded = sum(map(len, qrels.values()))
+    relevant = {id: grades for id, grades in qrels.items() if any(grades.values())}
+    if not relevant:
+        raise InputError(f"no query can be measured: the callable finds none of {graded:,} documents relevant.")
+    kept = {id: questions.texts[id] for id in questions.texts if id in relevant}
+    without = len(questions) - len(kept)
+    left_out = questions.left_out | ({"queries without a relevant document in the pool": without} if without else {})
+    said = (
+        f"Judged by a callable ({name}): {graded:,} pairs of a query and a document, {called:,} of them in this run, the ten "
+        f"best of {', '.join(asked)}. What none of these finds counts as not relevant, which favors pipelines like them."
+    )
+    if graded < len(pairs):
+        said += f" {len(pairs) - graded:,} pairs are not judged: judge_calls={calls} allowed no more."
+    where = {id: one for id, one in questions.where.items() if id in kept}
+    return replace(questions, texts=kept, qrels=relevant, kind="judge", left_out=left_out, where=where), said
+
+
+def _asked(judge: Judge, query: str, text: str, id: str, document: str) -> int:
+    try:
+        grade = judge(query, text)
+    except Exception as error:
+        raise InputError(
+            f"the judge failed on the document {document!r} for the query {id!r}: {type(error).__name__}: {error}. "
+            "What it said before is kept."
+        ) from error
+    if isinstance(grade, bool) or not isinstance(grade, int | np.integer) or not 0 <= grade <= 3:
+        raise InputError(
+            f"a grade is 0, 1, 2 or 3: the judge gave {brief(grade)} to the document {document!r} for the query {id!r}."
+        )
+    return int(grade)
+
+
+def _texts(on: Collection | Dataset, ids: Sequence[str]) -> dict[str, str]:
+    """Whole documents, by id."""
+    if isinstance(on, Dataset):
+        for id in ids:
+            if not isinstance(on.documents[id], str):
+                raise InputError(f"a judge reads texts, and the document {id!r} is none.")
+        return {id: str(on.documents[id]) for id in ids}
+    with on.snapshot():
+        known = on.backend.documents.known(ids)
+        found = on.backend.documents.of([number for number, _ in known.values()])
+        return {one.key: passage(one.title, (), one.text) for one in found}

@@ -1,0 +1,199 @@
+"""Judgments from users and from a callable: what is relevant, what is counted, what is asked once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+import codomain as cd
+from codomain.cli.app import app
+from codomain.errors import InputError
+from codomain.measure.data.datasets import Dataset
+from codomain.retriever import Retriever
+from codomain.tuning import tune
+from codomain.tuning.options import Options
+
+NOW = "fuse(static() >> float16() >> flat(), bm25())"
+SPACE = ["bm25()", "static() >> flat()", "fuse(static() >> flat(), bm25())"]
+QUICK: dict[str, Any] = {"space": SPACE, "engine": "inside", "confirm": False}
+
+
+@pytest.fixture
+def collection(data: Dataset, tmp_path: Path) -> Iterator[cd.Collection]:
+    with cd.create(tmp_path / "c", NOW) as made:
+        made.add({"id": id, "text": text} for id, text in data.documents.items())
+        yield made
+
+
+def test_feedback_is_what_was_good_and_bad_with_the_last_verdict(collection: cd.Collection, data: Dataset) -> None:
+    with pytest.raises(InputError, match="has no feedback: codomain feedback enters it"):
+        tune(collection, feedback=True, **QUICK)
+    first, second, third = [*data.documents][:3]
+    collection.feedback("one query", good=[first, second])
+    collection.feedback("one query", bad=second)
+    collection.feedback("another", good=third, bad=first)
+    collection.feedback("nothing good", bad=first)
+    collection.feedback(cd.pipeline("static()").stages[0].encode_queries(["a"])[0], good=first)
+    tuned = tune(collection, feedback=True, **QUICK)
+    by_text = {str(tuned.questions.texts[id]): grades for id, grades in tuned.questions.qrels.items()}
+    assert by_text == {"one query": {first: 1, second: 0}, "another": {third: 1, first: 0}}
+    assert tuned.questions.left_out == {
+        "entries of feedback whose query is a vector": 1,
+        "queries without a relevant document": 1,
+    }
+    assert tuned.sentences[0] == "Measured on 600 documents and 2 queries with feedback."
+    assert any("7 entries of feedback on 3 queries: verdicts follow what was shown" in one for one in tuned.sentences)
+
+
+def test_a_data_set_has_no_feedback_and_only_one_source_counts(data: Dataset) -> None:
+    with pytest.raises(InputError, match='the data set "small" has no feedback'):
+        tune(data, feedback=True)
+    with pytest.raises(InputError, match="have queries and judgments of their own"):
+        tune(data, {"1": "a"}, {"1": {"a": 1}}, clicks=[])
+    with pytest.raises(InputError, match="give one of a mode without judgments, feedback, clicks and a judge"):
+        Options(feedback=True, mode="synthetic")
+
+
+def test_clicks_of_a_file_are_counted(data: Dataset, collection: cd.Collection, tmp_path: Path) -> None:
+    a, b, c = [*data.documents][:3]
+    searches = [
+        {"query": "one", "clicked": [b], "shown": [a, b, "gone"]},
+        {"query": "one", "clicked": [a], "shown": [a, c]},
+        {"query": "two", "clicked": [c]},
+        {"query": "three", "clicked": ["gone", c], "shown": ["gone", a]},
+        {"query": "four", "clicked": [], "shown": [a]},
+        {"query": " ", "clicked": [a]},
+    ]
+    log = tmp_path / "clicks.jsonl"
+    log.write_text("\n".join(map(json.dumps, searches)))
+    tuned = tune(collection, clicks=log, **QUICK)
+    by_text = {str(tuned.questions.texts[id]): grades for id, grades in tuned.questions.qrels.items()}
+    assert by_text == {"one": {a: 1, b: 1, c: 0}, "two": {c: 1}}
+    assert tuned.questions.left_out == {
+        "searches without a query": 1,
+        "shown documents that are not there": 2,
+        "clicks on documents that were not shown": 1,
+        "clicks on documents that are not there": 1,
+        "queries without a clicked document": 2,
+    }
+    said = "6 searches with 4 different queries and 3 clicks: clicks follow what was shown, which favors the pipeline that showed it, and 50 % of them"
+    assert any(said in one for one in tuned.sentences)
+    same = tune(data, clicks=searches, **QUICK)
+    assert same.questions.qrels == tuned.questions.qrels
+    collection.close()
+    said_json = CliRunner().invoke(app, ["tune", str(collection.folder), "--clicks", str(log), "--json", "--most", "1"])
+    assert said_json.exit_code == 0 and said in said_json.stdout
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('{"query": 3, "clicked": []}', "line 1: the query is a text, not 3"),
+        ('{"query": "a", "clicked": "b"}', "line 1: clicked is a list of ids, not 'b'"),
+        ('{"query": "a", "clicked": [1.5]}', "the id 1.5 is neither a text nor a whole number"),
+        ('{"query": "a"}', 'line 1: the field "clicked" is missing'),
+        ('["query", "clicked"]', "line 1: not a JSON object"),
+        ("", "the log of clicks is empty"),
+        (
+            '{"query": "a", "clicked": ["x"]}',
+            "no query of the clicks can be measured: 1 clicks on documents that are not",
+        ),
+    ],
+)
+def test_a_log_that_is_none(data: Dataset, tmp_path: Path, line: str, message: str) -> None:
+    (tmp_path / "log.jsonl").write_text(line)
+    with pytest.raises(InputError, match=message):
+        tune(data, clicks=tmp_path / "log.jsonl", **QUICK)
+
+
+def _asked(data: Dataset, number: int = 12) -> dict[str, str]:
+    return {id: data.queries[id] for id in [*data.queries][:number]}
+
+
+def test_a_callable_is_asked_once_for_each_pair_of_the_pool(data: Dataset, tmp_path: Path) -> None:
+    queries = _asked(data)
+    names = {text: id for id, text in data.documents.items()}
+    ids = {text: id for id, text in queries.items()}
+    calls: list[tuple[str, str]] = []
+
+    def judge(query: str, document: str) -> int:
+        calls.append((query, document))
+        return 2 if data.qrels[ids[query]].get(names[document], 0) > 0 else 0
+
+    tuned = tune(data, queries, judge=judge, folder=tmp_path, **QUICK)
+    # the pool as plain retrievers find it
+    expected: dict[str, set[str]] = {id: set() for id in queries}
+    for expression in ("bm25()", "static() >> flat()"):
+        retriever = Retriever(expression).index([*data.documents.values()])
+        hits = retriever.search([*queries.values()], 10)
+        for id, rows in zip(queries, hits.rows, strict=True):
+            expected[id] |= {[*data.documents][row] for row in rows if row >= 0}
+    assert {(ids[q], names[d]) for q, d in calls} == {(id, d) for id, some in expected.items() for d in some}
+    assert len(calls) == len({*calls}) == sum(map(len, expected.values()))
+    for id, grades in tuned.questions.qrels.items():
+        assert grades == {d: 2 * (data.qrels[id].get(d, 0) > 0) for d in expected[id]}
+    said = next(one for one in tuned.sentences if one.startswith("Judged by a callable"))
+    assert f"{len(calls):,} pairs of a query and a document, {len(calls):,} of them in this run" in said
+    assert "bm25(), static() >> flat()" in said
+    before = len(calls)
+    again = tune(data, queries, judge=judge, folder=tmp_path, **QUICK)
+    assert len(calls) == before and again.questions.qrels == tuned.questions.qrels
+    assert f"{before:,} pairs of a query and a document, 0 of them in this run" in " ".join(again.sentences)
+
+
+def test_calls_are_bounded_and_go_to_the_first_places_first(data: Dataset, tmp_path: Path) -> None:
+    queries = _asked(data)
+    calls: list[str] = []
+
+    def judge(query: str, document: str) -> int:
+        calls.append(query)
+        return 1
+
+    tuned = tune(data, queries, judge=judge, judge_calls=12, folder=tmp_path, **QUICK)
+    assert len(calls) == 12 and len({*calls}) >= 6  # no query has more than two documents in the first place
+    assert "judge_calls=12 allowed no more" in " ".join(tuned.sentences)
+    assert sum(map(len, tuned.questions.qrels.values())) == 12
+    more = tune(data, queries, judge=judge, judge_calls=5, folder=tmp_path, **QUICK)
+    assert len(calls) == 17 and sum(map(len, more.questions.qrels.values())) == 17
+
+
+@pytest.mark.parametrize("grade", [4, -1, 1.0, True, None, "2"])
+def test_a_grade_that_is_none_is_refused(data: Dataset, tmp_path: Path, grade: Any) -> None:
+    grades = iter([1, grade])
+    with pytest.raises(InputError, match="a grade is 0, 1, 2 or 3: the judge gave"):
+        tune(data, _asked(data), judge=lambda query, document: next(grades), folder=tmp_path, **QUICK)
+    assert (
+        len((tmp_path / "judged.jsonl").read_text().split()) == 2
+    )  # one line of two words: what it said before is kept
+
+
+def test_a_judge_that_fails_or_finds_nothing(data: Dataset, tmp_path: Path) -> None:
+    def broken(query: str, document: str) -> int:
+        raise ValueError("no key")
+
+    with pytest.raises(InputError, match=r"the judge failed on the document .* ValueError: no key"):
+        tune(data, _asked(data), judge=broken, folder=tmp_path, **QUICK)
+    with pytest.raises(InputError, match="the callable finds none of"):
+        tune(data, _asked(data), judge=lambda query, document: 0, folder=tmp_path, **QUICK)
+    with pytest.raises(InputError, match="give judgments or a callable"):
+        tune(data, _asked(data), {"a": {"b": 1}}, judge=broken)
+
+
+def test_a_judge_reads_whole_documents_of_a_collection(data: Dataset, tmp_path: Path) -> None:
+    long = "A fox lives here. " * 200
+    read: list[str] = []
+
+    def judge(query: str, document: str) -> int:
+        read.append(document)
+        return 1
+
+    with cd.create(tmp_path / "c", NOW, chunk_size=64) as collection:
+        collection.add([{"id": "a", "text": long, "title": "Foxes"}, {"id": "b", "text": "whales"}])
+        tuned = tune(collection, {"q": "fox"}, judge=judge, where="_id == 'a'", **QUICK)
+    assert len(read) == 1 and read[0].startswith("Foxes") and read[0].count("fox lives") == 200
+    assert tuned.questions.qrels == {"q": {"a": 1}}
