@@ -41,7 +41,7 @@ def test_an_effect_is_the_mean_over_pairs_that_differ_in_nothing_else() -> None:
     done = outcomes(np.random.default_rng(0).random((len(SPACE), 30)))
     for effect in effects(done):
         if effect.difference is None:
-            assert effect.axis in ("index", "ranker")
+            assert effect.axis in ("chunks", "index", "ranker")
             continue
         mean, pairs = slowly(done, effect.axis, effect.difference.better, effect.difference.worse)
         assert (effect.difference.mean, effect.difference.pairs) == (pytest.approx(mean), pairs)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -54,6 +54,10 @@ def tune(
     ] = None,
     rankers: Annotated[
         list[str] | None, typer.Option("--ranker", help="A ranker to try behind each pipeline; give it several times.")
+    ] = None,
+    chunks: Annotated[
+        list[str] | None,
+        typer.Option("--chunks", help="Also cut documents into chunks of so many tokens, so many shared: 128/16."),
     ] = None,
     most: Annotated[int, typer.Option("--most", min=1, help="Pipelines to try at most.")] = 500,
     now: Annotated[
@@ -111,6 +115,7 @@ def tune(
         "encoders": encoders or (),
         "space": None if pipelines is None else _lines(pipelines),
         "rankers": rankers or (),
+        "chunks": _chunks(chunks or ()),
         "most": most,
         "now": now,
         "metric": metric,
@@ -148,7 +153,7 @@ def _tune(on: Collection | str, name: Path, options: dict[str, Any], as_json: bo
         for line in (*table(tuned.rows, tuned.metric), "", *tuned.sentences):
             typer.echo(line)
         typer.echo(f"Written: {', '.join(map(str, tuned.files))}.")
-        if not isinstance(on, str) and tuned.recommended not in (None, tuned.now):
+        if not isinstance(on, str) and (tuned.recommended not in (None, tuned.now) or tuned.recommended_chunks):
             number = next(row.number for row in tuned.rows if "recommended" in row.marks)
             typer.echo(f"codomain tune {name} --apply {number} rebuilds the collection with it.")
     if tuned.interrupted:
@@ -194,10 +199,20 @@ class _Progress:
 
 def _apply(collection: Collection, number: int, quiet: bool, again: bool) -> None:
     from codomain.cli.progress import bars
-    from codomain.tuning.reporting.report import recommended_row
+    from codomain.plan import branches, plan
+    from codomain.store.chunking.rechunk import rechunk
+    from codomain.tuning.reporting.report import recommended_chunks, recommended_row
 
-    wanted = recommended_row(collection.folder / "tune" / "tune.json", number)
+    path = collection.folder / "tune" / "tune.json"
+    wanted, chunks = recommended_row(path, number), recommended_chunks(path, number)
+    if chunks is not None and not collection.upgrading:
+        encoders = [branch.encoder for branch in branches(plan(wanted)) if branch.encoder is not None]
+        with bars(quiet) as progress:
+            cut = rechunk(collection, encoders, progress, *chunks)
+        typer.echo(f"{collection.folder}: {cut:,} documents were cut into chunks of {chunks} tokens.")
     if wanted == str(collection.pipeline):
+        if chunks is not None:
+            collection.reindex()
         typer.echo(f"{collection.folder}: {wanted} is what it has already.")
         return
     collection.upgrade(wanted, mode="reembed", rechunk=again)
@@ -219,6 +234,20 @@ def _questions(queries: Path | None, qrels: Path | None, where: str | None) -> d
         "queries": None if queries is None else read_queries(queries),
         "qrels": None if qrels is None else read_qrels(qrels),
     }
+
+
+def _chunks(given: Sequence[str]) -> list[tuple[int, int]]:
+    from codomain.errors import InputError
+
+    found = []
+    for text in given:
+        parts = re.fullmatch(r"(\d{1,9})/(\d{1,9})", text.strip())
+        if parts is None:
+            raise InputError(
+                f"--chunks is the tokens of a chunk and those that neighbors share, as 128/16, not {text!r}."
+            )
+        found.append((int(parts[1]), int(parts[2])))
+    return found
 
 
 def _lines(path: Path) -> list[str]:

@@ -673,14 +673,18 @@ class Collection:
         with self.snapshot():
             return notes(self, count)
 
-    def rechunk(self, progress: Progress | None = None) -> int:
+    def rechunk(
+        self, progress: Progress | None = None, chunk_size: int | None = None, overlap: int | None = None
+    ) -> int:
         """Cut the documents again that have a chunk which an encoder does not read whole, and encode them; how many.
 
-        Raises StoreError during an upgrade.
+        With `chunk_size` or `overlap`, in tokens, all are cut by these, which are the collection's settings from now on; what was
+        done stays where this is interrupted, and doing it again does the rest. Raises StoreError during an upgrade, InputError for
+        sizes that cannot be.
         """
         from codomain.store.chunking.rechunk import rechunk
 
-        return rechunk(self, progress=progress)
+        return rechunk(self, progress=progress, size=chunk_size, overlap=overlap)
 
     def info(self) -> dict[str, Any]:
         """Counts, sizes in bytes, pipeline and the state of the indexes."""

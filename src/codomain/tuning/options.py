@@ -40,6 +40,8 @@ class Options:
     """Encoders of the usual space."""
     rankers: Sequence[str] = ()
     """Rankers of the usual space, besides none."""
+    chunks: Sequence[tuple[int, int]] = ()
+    """Tokens of a chunk and tokens that neighbors share, tried beside the chunks of a collection."""
     most: int = 500
     """Pipelines that are tried at most: of a larger space a random part."""
     refine: bool = True
@@ -103,6 +105,11 @@ class Options:
         own = [self.mode != "judged", self.feedback, self.clicks is not None, self.judge is not None]
         if sum(own) > 1:
             raise InputError("give one of a mode without judgments, feedback, clicks and a judge.")
+        if self.chunks and (self.mode == "fidelity" or (self.mode == "synthetic" and self.generate is None)):
+            raise InputError(
+                "other chunks are compared with judged queries: agreement is about one way to cut, and a sentence that is "
+                "taken out of one chunk stays in others."
+            )
         if self.judge_calls < 1:
             raise InputError(f"a judge is called at least once, not {self.judge_calls} times.")
         for name, known in (
@@ -133,6 +140,7 @@ class Keywords(TypedDict, total=False):
     space: Space | Sequence[str | Stage | Pipeline] | None
     encoders: Sequence[str]
     rankers: Sequence[str]
+    chunks: Sequence[tuple[int, int]]
     most: int
     refine: bool
     now: str | None

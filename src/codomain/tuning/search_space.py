@@ -19,6 +19,7 @@ from codomain.pipeline import Pipeline, pipeline
 from codomain.plan import Branch, Fusion, PlanNode, branches, first_dense, plan
 from codomain.stage import Stage
 from codomain.store.branches.branch import LEAST_TO_FIT
+from codomain.tuning.labels import labeled, unlabeled
 
 _SCAN = 20_000
 """Rows up to which a scan is as fast as an index, and finds all."""
@@ -144,14 +145,16 @@ def weighed(fused: str, rows: int = 0) -> list[str]:
     >>> weighed("fuse(static() >> flat(), bm25(), weights=[1, 2])")[0]
     'fuse(static() >> flat(), bm25(), weights=[0.1, 0.9])'
     """
+    fused, chunks = unlabeled(fused)
     dense = first_dense(plan(fused))
     label = parts(fused, rows)["fusion"]
     if dense is None or not re.fullmatch(r"fuse\(\.\.\., bm25\(\)(, weights=\[.*\])?\)", label):
         return []
-    return [str(pipeline(f"fuse({dense.name}, bm25(), weights=[{w:g}, {1 - w:g}])")) for w in _WEIGHTS]
+    found = (str(pipeline(f"fuse({dense.name}, bm25(), weights=[{w:g}, {1 - w:g}])")) for w in _WEIGHTS)
+    return [labeled(one, chunks) for one in found]
 
 
-AXES = ("encoder", "dimensions", "quantization", "index", "fusion", "ranker")
+AXES = ("chunks", "encoder", "dimensions", "quantization", "index", "fusion", "ranker")
 """The choices that a pipeline is made of."""
 
 
@@ -168,11 +171,13 @@ def parts(expression: str, rows: int = 0) -> Mapping[str, str]:
 
 @lru_cache(maxsize=4096)
 def _parts(expression: str, rows: int) -> Mapping[str, str]:
+    expression, chunks = unlabeled(expression)
     root = plan(expression)
     dense = first_dense(root) or next((branch for branch in branches(root) if branch.encoder is not None), None)
     transforms = [str(stage) for stage in dense.stages[1:-1]] if dense else []
     quantized = dense.stages[-2] if dense and len(dense.stages) > 2 and dense.kind in ("codes", "packed") else None
     found = {
+        "chunks": "as they are" if chunks is None else str(chunks),
         "encoder": str(dense.stages[0]) if dense else "none",
         "dimensions": (" >> ".join(transforms[:-1] if quantized else transforms) or "all") if dense else "none",
         "quantization": (str(quantized) if quantized else "float32") if dense else "none",
@@ -189,12 +194,13 @@ def same(expression: str, rows: int) -> str:
     >>> same("fuse(static(), bm25())", 100) == same("fuse(static() >> flat(), bm25())", 100)
     True
     """
+    expression, chunks = unlabeled(expression)
     text = str(pipeline(expression))
     for branch in branches(plan(expression)):
         if branch.is_dense:
             named = " >> ".join([*map(str, branch.stages[:-1]), _index(branch, rows)])
             text = text.replace(as_written(branch, text), named)
-    return text
+    return labeled(text, chunks)
 
 
 def neighbors(expressions: Sequence[str], around: str, rows: int = 0) -> list[str]:

@@ -22,6 +22,8 @@ from codomain.store.chunking.unread import beyond
 from codomain.store.collection import Collection
 from codomain.tuning import fidelity
 from codomain.tuning.choice.selection import PipelineChoice, choose, frontier
+from codomain.tuning.cutting import corpus_for, cut
+from codomain.tuning.labels import pipeline_of
 from codomain.tuning.options import Keywords, Options
 from codomain.tuning.questions import filters
 from codomain.tuning.questions.judge import Judge, judged, pipelines_of_pool
@@ -131,7 +133,8 @@ def tune(
 
 def _cut(corpus: Corpus, expression: str) -> dict[str, int]:
     """How many passages are longer than what each encoder of a pipeline reads."""
-    encoders = {str(one.encoder): one.encoder for one in branches(plan(expression)) if one.encoder is not None}
+    encoders = {str(e): e for one in branches(plan(pipeline_of(expression))) if (e := one.encoder) is not None}
+    corpus = corpus_for(corpus, expression)
     return {name: len(beyond(encoder, corpus.passages)) for name, encoder in encoders.items()}
 
 
@@ -171,6 +174,7 @@ class _Task:
         present = named if collection is None else str(collection.pipeline)
         every = _expressions(options, len(corpus.passages), present)
         first = present or starting(every)
+        corpus, every, cut_said = cut(on, corpus, options.chunks, every)
         kept = [first, *neighbors(every, first, len(corpus.documents))]
         expressions = limited(every, options.most, kept, options.seed)
         place = options.folder or (
@@ -187,7 +191,7 @@ class _Task:
             place,
             cache,
             len(every),
-            notes=said,
+            notes=[*said, *cut_said],
         )
         if options.mode == "fidelity":
             task._compare_with_exact_search()

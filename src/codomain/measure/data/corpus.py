@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,8 @@ class Corpus:
     situate: float = 0.0
     allowed: dict[str, list[int]] = field(default_factory=dict)
     """The documents, by number, that each filter matches."""
+    others: dict[str, Corpus] = field(default_factory=dict)
+    """The same documents cut otherwise, by what that is called."""
 
     @classmethod
     def of_dataset(cls, data: Dataset) -> Corpus:
@@ -220,18 +222,29 @@ def write(path: Path, corpus: Corpus, questions: Questions) -> None:
     """Write both as JSON, for a worker to read."""
     draft = path.with_suffix(".part")
     values = {
-        "corpus": vars(corpus) | {"passages": [to_json(passage) for passage in corpus.passages]},
-        "questions": vars(questions) | {"texts": {id: to_json(text) for id, text in questions.texts.items()}},
+        "corpus": _as_json(corpus),
+        "questions": {field.name: getattr(questions, field.name) for field in fields(Questions)}
+        | {"texts": {id: to_json(text) for id, text in questions.texts.items()}},
     }
-    for part, cls in (("corpus", Corpus), ("questions", Questions)):
-        values[part] = {field.name: values[part][field.name] for field in fields(cls)}
     draft.write_text(json.dumps(values), encoding="utf-8")
     draft.replace(path)
+
+
+def _as_json(corpus: Corpus) -> dict[str, Any]:
+    return {field.name: getattr(corpus, field.name) for field in fields(Corpus)} | {
+        "passages": [to_json(passage) for passage in corpus.passages],
+        "others": {name: _as_json(other) for name, other in corpus.others.items()},
+    }
+
+
+def _from_json(values: dict[str, Any]) -> Corpus:
+    passages = [from_json(passage) for passage in values["passages"]]
+    others = {name: _from_json(other) for name, other in values["others"].items()}
+    return Corpus(**values | {"passages": passages, "others": others})
 
 
 def read(path: Path) -> tuple[Corpus, Questions]:
     """Read what `write` wrote."""
     values = json.loads(path.read_text(encoding="utf-8"))
-    values["corpus"]["passages"] = [from_json(passage) for passage in values["corpus"]["passages"]]
     values["questions"]["texts"] = {id: from_json(text) for id, text in values["questions"]["texts"].items()}
-    return Corpus(**values["corpus"]), Questions(**values["questions"])
+    return _from_json(values["corpus"]), Questions(**values["questions"])

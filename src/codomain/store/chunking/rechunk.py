@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -24,15 +25,22 @@ _ROWS = 2_048
 _DOCUMENTS = 256
 
 
-def rechunk(collection: Collection, also: Iterable[Any] = (), progress: Progress | None = None) -> int:
+def rechunk(
+    collection: Collection,
+    also: Iterable[Any] = (),
+    progress: Progress | None = None,
+    size: int | None = None,
+    overlap: int | None = None,
+) -> int:
     """Cut the documents again that have a chunk which some encoder, or one of `also`, does not read whole; how many.
 
-    Their new chunks are encoded. A document is replaced in one transaction with its batch; what was done stays where this
+    With a `size` or an `overlap` these are the collection's from now on, and all documents are cut by them. Their new chunks are encoded. A document is replaced in one transaction with its batch; what was done stays where this
     is interrupted, and doing it again does the rest.
 
-    Raises StoreError during an upgrade.
+    Raises StoreError during an upgrade, InputError for a size or an overlap that cannot be.
     """
     others = list(also)
+    every = size is not None or overlap is not None
     report = AddReport()
     with collection.snapshot():
         if collection.upgrading:
@@ -40,7 +48,9 @@ def rechunk(collection: Collection, also: Iterable[Any] = (), progress: Progress
         for branch in collection.vector_branches:
             branch.check_encoder()
         most = limits(collection, others)
-        documents = _too_long(collection, most) if most else []
+        documents = _every(collection) if every else _too_long(collection, most) if most else []
+    if every:
+        _set(collection, size, overlap)
     advance = counter(progress, "cutting again", len(documents))
     for namespace, own in _by_namespace(collection, documents).items():
         inside = collection.namespace(namespace)
@@ -49,13 +59,36 @@ def rechunk(collection: Collection, also: Iterable[Any] = (), progress: Progress
             with inside.held():
                 write_again(inside, partial(_records, inside, numbers, most), most, report)
             advance(len(numbers))
-    if most:
+    if most or every:
         with collection.held() as backend:
             with backend.writing():
                 remember_windows(backend, [*(branch.plan.encoder for branch in collection.vector_branches), *others])
                 backend.history.add("cut again", f"{report.updated} documents")
             collection.state.changed()
     return report.updated
+
+
+def _set(collection: Collection, size: int | None, overlap: int | None) -> None:
+    """Enter another size and overlap of chunks, which others that have the collection open take over."""
+    before = collection.settings
+    settings = replace(
+        before,
+        chunk_size=before.chunk_size if size is None else size,
+        overlap=before.overlap if overlap is None else overlap,
+    )
+    if settings == before:
+        return
+    with collection.held() as backend:
+        with backend.writing():
+            backend.meta.set("settings", json.dumps(asdict(settings)))
+            backend.meta.count_up("generation")
+            backend.history.add("chunks", f"{settings.chunk_size} tokens, {settings.overlap} shared")
+        collection.state.changed()
+
+
+def _every(collection: Collection) -> list[int]:
+    rows = collection.backend.rows
+    return [*dict.fromkeys(rows.owners(rows.alive()).values())]
 
 
 def _by_namespace(collection: Collection, documents: Sequence[int]) -> dict[str, list[int]]:

@@ -92,7 +92,7 @@ def pipelines_of_pool(
         own = parts(one)
         if own["encoder"] != "none" and (own["fusion"], own["ranker"], own["quantization"], own["dimensions"]) == (
             "none", "none", "float32", "all",
-        ):  # fmt: skip
+        ) and own["chunks"] == "as they are":  # fmt: skip
             encoders.setdefault(own["encoder"], one)
     chosen = [*found, *encoders.values()]
     if budget is not None:

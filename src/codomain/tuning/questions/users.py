@@ -61,7 +61,7 @@ def clicks_of(clicks: Clicks, corpus: Corpus) -> tuple[Questions, str]:
     verdicts: dict[str, dict[str, int]] = {}
     left_out: Counter[str] = Counter()
     searches = clicked = first = placed = 0
-    for where, query, chosen, shown in _searches(clicks):
+    for _, query, chosen, shown in _searches(clicks):
         searches += 1
         if not query.strip():
             left_out["searches without a query"] += 1

@@ -16,6 +16,7 @@ from codomain.measure.data.corpus import Questions
 from codomain.measure.metrics.significance import compare, interval
 from codomain.tuning.choice.effects import LEVEL, Effect, effects
 from codomain.tuning.choice.selection import Limits, PipelineChoice
+from codomain.tuning.labels import Chunks
 from codomain.tuning.reporting.sentences import never_beaten, sentences
 from codomain.tuning.trials.outcome import Outcome
 
@@ -37,7 +38,8 @@ class Row:
         """Plain values."""
         return {
             "number": self.number,
-            "pipeline": self.outcome.expression,
+            "pipeline": self.outcome.pipeline,
+            "chunks": self.outcome.chunks,
             metric: self.outcome.mean,
             "low": self.low,
             "high": self.high,
@@ -92,7 +94,12 @@ class Tuned:
     @property
     def recommended(self) -> str | None:
         """The recommended pipeline; None where none stays within the limits."""
-        return None if self.choice is None else self.choice.recommended.expression
+        return None if self.choice is None else self.choice.recommended.pipeline
+
+    @property
+    def recommended_chunks(self) -> Chunks | None:
+        """The chunks that the recommended pipeline was measured on; None for those that are there."""
+        return None if self.choice is None else self.choice.recommended.chunks
 
     @cached_property
     def rows(self) -> list[Row]:
@@ -145,14 +152,16 @@ class Tuned:
         return {
             "metric": self.metric,
             "recommended": self.recommended,
+            "recommended_chunks": self.recommended_chunks,
             "rows": [
-                row.as_json(self.metric) | {"applies": self.around.replace("{}", row.outcome.expression)}
+                row.as_json(self.metric) | {"applies": self.around.replace("{}", row.outcome.pipeline)}
                 for row in self.rows
             ],
             "sentences": self.sentences,
             "trials": [
                 {
-                    "pipeline": o.expression,
+                    "pipeline": o.pipeline,
+                    "chunks": o.chunks,
                     "status": o.status,
                     self.metric: o.mean if o.by_query else None,
                     "queries": len(o.by_query),
@@ -184,15 +193,25 @@ class Tuned:
 
 def recommended_row(path: Path, number: int) -> str:
     """The pipeline of a row of a tune.json; raises InputError for a file or a number that is not there."""
+    return str(_row(path, number)["applies"])
+
+
+def recommended_chunks(path: Path, number: int) -> Chunks | None:
+    """The chunks of a row of a tune.json, None for those that are there; raises InputError as `recommended_row` does."""
+    chunks = _row(path, number).get("chunks")
+    return None if chunks is None else Chunks(*chunks)
+
+
+def _row(path: Path, number: int) -> dict[str, Any]:
     try:
-        rows = {row["number"]: row["applies"] for row in json.loads(path.read_text(encoding="utf-8"))["rows"]}
+        rows = {row["number"]: row for row in json.loads(path.read_text(encoding="utf-8"))["rows"] if row["applies"]}
     except OSError:
         raise InputError(f"{path} is not there: run codomain tune first.") from None
     except (ValueError, KeyError, TypeError):
         raise InputError(f"{path} is not what codomain tune wrote.") from None
     if number not in rows:
         raise InputError(f"{path} has the rows {', '.join(map(str, rows))}, not {number}.")
-    return str(rows[number])
+    return dict(rows[number])
 
 
 def table(rows: Sequence[Row], metric: str) -> list[str]:

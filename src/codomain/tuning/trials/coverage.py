@@ -11,9 +11,11 @@ import numpy as np
 
 from codomain.contracts import Encoder
 from codomain.errors import CodomainError
+from codomain.items import Item
 from codomain.measure.data.corpus import Corpus
 from codomain.measure.threads import threads
 from codomain.plan import branches, encode, plan
+from codomain.tuning.labels import pipeline_of
 from codomain.tuning.trials.evaluator import Evaluator
 
 _LONG_ENOUGH = 0.5
@@ -34,13 +36,19 @@ class Rate:
 
 def rates(evaluator: Evaluator, expressions: Sequence[str]) -> Iterator[tuple[str, Rate]]:
     """The rate of each encoder of some pipelines; what is encoded for it is kept."""
-    encoders = {str(e): e for one in expressions for b in branches(plan(one)) if (e := b.encoder) is not None}
+    encoders: dict[str, Encoder] = {}
+    passages: dict[str, dict[int, list[str | Item]]] = {}
+    for one in expressions:
+        searched = evaluator.of(one).corpus.passages
+        for branch in branches(plan(pipeline_of(one))):
+            if branch.encoder is not None:
+                encoders[str(branch.encoder)] = branch.encoder
+                passages.setdefault(str(branch.encoder), {})[id(searched)] = searched
     for name, encoder in encoders.items():
-        yield name, _rate(evaluator, encoder)
+        yield name, _rate(evaluator, encoder, [passage for some in passages[name].values() for passage in some])
 
 
-def _rate(evaluator: Evaluator, encoder: Encoder) -> Rate:
-    passages = evaluator.corpus.passages
+def _rate(evaluator: Evaluator, encoder: Encoder, passages: list[str | Item]) -> Rate:
     dense = encoder.gives == "dense"
     missing = evaluator.cache.missing(encoder, passages) if dense else [*passages]
     order = np.random.default_rng(0).permutation(len(missing))
@@ -68,7 +76,7 @@ def survey(
     found = dict(rates(evaluator, expressions))
     if sum(rate.seconds * rate.missing for rate in found.values()) <= SHARE * left:
         return found, None
-    cheap = [one for one in expressions if all(branch.encoder is None for branch in branches(plan(one)))]
+    cheap = [one for one in expressions if all(branch.encoder is None for branch in branches(plan(pipeline_of(one))))]
     cheap += [f"{name} >> flat()" for name, rate in found.items() if rate.seconds * rate.missing <= 0.1 * left]
     return found, in_order(evaluator, cheap, seed)
 
@@ -107,6 +115,7 @@ def part_of(corpus: Corpus, documents: Sequence[int]) -> Corpus:
         [corpus.documents[number] for number in kept],
         corpus.situate,
         {one: [kept[number] for number in numbers if number in kept] for one, numbers in corpus.allowed.items()},
+        {name: part_of(other, documents) for name, other in corpus.others.items()},
     )
 
 

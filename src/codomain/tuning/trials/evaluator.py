@@ -29,6 +29,8 @@ from codomain.read.situated import situate
 from codomain.retriever import InMemoryRows
 from codomain.stage import Stage
 from codomain.store.branches.branch import MOST_TO_FIT
+from codomain.tuning.cutting import key_of_cutting
+from codomain.tuning.labels import pipeline_of, unlabeled
 from codomain.tuning.trials.cache import EncodedQueries, StageCache
 
 _KEPT = 3
@@ -67,6 +69,7 @@ class Evaluator:
         self._asked: dict[str, EncodedQueries] = {}
         self._beginnings: OrderedDict[str, tuple[tuple[Stage, ...], Any]] = OrderedDict()
         self._branches: dict[str, Answers] = {}
+        self._inside: dict[str, Evaluator] = {}
 
     @cached_property
     def filters(self) -> str:
@@ -76,7 +79,19 @@ class Evaluator:
 
     def trial(self, expression: str) -> Candidate:
         """A pipeline to ask; nothing is built before the first question that no earlier trial has answered."""
-        return Candidate(self, expression)
+        return Candidate(self.of(expression), expression)
+
+    def of(self, label: str) -> Evaluator:
+        """The evaluator on the passages of a trial: another one where documents are cut otherwise."""
+        expression, chunks = unlabeled(label)
+        if chunks is None or not self.corpus.others:
+            return self
+        key = key_of_cutting(chunks, expression)
+        if key not in self._inside:
+            self._inside[key] = Evaluator(self.corpus.others[key], self.questions, self.cache, self.k)
+        for other in (self, *(inside for name, inside in self._inside.items() if name != key)):
+            other._beginnings.clear()  # trials with other chunks come later, or never
+        return self._inside[key]
 
     def answers(self, branch: Branch) -> Answers:
         """What a branch answers, shared by all pipelines that it is part of."""
@@ -238,7 +253,7 @@ class Candidate:
     def __init__(self, evaluator: Evaluator, expression: str) -> None:
         self.evaluator = evaluator
         self.expression = expression
-        self.root = plan(expression)
+        self.root = plan(pipeline_of(expression))
         self._answers = {branch.name: evaluator.answers(branch) for branch in branches(self.root)}
         encoders = {str(e): e for own in self._answers.values() if (e := own.branch.encoder) is not None}
         self.encoders: list[Encoder] = [*encoders.values()]

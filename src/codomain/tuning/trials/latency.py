@@ -22,8 +22,9 @@ from codomain.measure.threads import threads
 from codomain.plan import PlanNode, branches, plan
 from codomain.read import Record
 from codomain.store.collection import Collection
-from codomain.store.exchange.export import documents as stored
 from codomain.store.open_create import create
+from codomain.tuning.cutting import records_of
+from codomain.tuning.labels import unlabeled
 from codomain.tuning.trials.cache import StageCache
 from codomain.tuning.trials.outcome import Timing
 
@@ -74,8 +75,12 @@ class LatencyTimer:
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def _built(self, expression: str, folder: Path) -> Collection:
-        create(folder, expression, **_settings(self.documents)).close()
-        collection = Collection(folder, self._planned(expression))  # which takes over the encoders
+        pipe, chunks = unlabeled(expression)
+        settings = _settings(self.documents)
+        if chunks is not None:
+            settings |= {"chunk_size": chunks.size, "overlap": chunks.overlap}
+        create(folder, pipe, **settings).close()
+        collection = Collection(folder, self._planned(pipe))  # which takes over the encoders
         try:
             collection.add(_records(self.documents))
             collection.reindex()
@@ -147,16 +152,7 @@ def _records(documents: Collection | Corpus) -> Iterator[Record]:
             if passage.text.strip() or passage.media:
                 yield Record(id, passage.text, media=passage.media)
         return
-    for row in stored(documents):
-        yield Record(
-            row["id"],
-            row["text"],
-            row["title"],
-            row["metadata"],
-            row["source"] or "",
-            markdown=row["markdown"],
-            media=row.get("media", ()),
-        )
+    yield from records_of(documents)
 
 
 def _ms(collection: Collection, query: str | Item, where: str | None) -> float:

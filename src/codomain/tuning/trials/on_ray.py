@@ -47,7 +47,7 @@ def run_on_ray(
         groups: dict[tuple[str, ...], list[str]] = {}
         for expression, own in labels.items():
             groups.setdefault(
-                tuple(own[axis] for axis in ("encoder", "dimensions", "quantization", "index")), []
+                tuple(own[axis] for axis in ("chunks", "encoder", "dimensions", "quantization", "index")), []
             ).append(expression)
         done = [outcome.as_json() for outcome in finished if outcome.status == "done"]
         waiting = {

@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from codomain.tuning.labels import Chunks, pipeline_of, unlabeled
 from codomain.tuning.trials.evaluator import StageCosts
 
 Status = Literal["done", "dropped", "failed", "skipped"]
@@ -35,6 +36,7 @@ class Outcome:
     """One trial: "done" with all queries, "dropped" when it had no chance after some, "failed" or "skipped" with a reason."""
 
     expression: str
+    """What the trial is called: the pipeline, and the chunks where documents are cut otherwise."""
     status: Status = "done"
     by_query: dict[str, float] = field(default_factory=dict)
     ms: list[float] = field(default_factory=list)
@@ -46,6 +48,16 @@ class Outcome:
     """Whether a dropped one is clearly below it; otherwise it is certain that it is not better by a margin."""
     confirmed: Timing | None = None
     """Milliseconds of a real collection with this pipeline, where that was measured."""
+
+    @property
+    def pipeline(self) -> str:
+        """What a collection would have."""
+        return pipeline_of(self.expression)
+
+    @property
+    def chunks(self) -> Chunks | None:
+        """How its documents are cut, None for the chunks that are there."""
+        return unlabeled(self.expression)[1]
 
     @cached_property
     def values(self) -> Values:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from codomain.measure.data.corpus import Questions
 from codomain.plan import branches, plan
+from codomain.tuning.labels import pipeline_of
 from codomain.tuning.search_space import neighbors, starting
 from codomain.tuning.trials.coverage import SHARE, Rate, part_of, sizes, time_for_people
 from codomain.tuning.trials.outcome import Outcome
@@ -67,7 +68,7 @@ def _from(expressions: list[str], rules: Rules, trials: TrialRunner) -> tuple[st
 
 
 def _encoders(expression: str) -> list[str]:
-    return [str(branch.encoder) for branch in branches(plan(expression)) if branch.encoder is not None]
+    return [str(branch.encoder) for branch in branches(plan(pipeline_of(expression))) if branch.encoder is not None]
 
 
 def _too_slow(expressions: Sequence[str], rates: Rates, share: float, rules: Rules) -> dict[str, str]:
