@@ -150,7 +150,7 @@ def test_tune_chooses_among_chunks_and_apply_cuts_again(manuals: Dataset, tmp_pa
     )  # fmt: skip
     assert {o.expression for o in tuned.outcomes} == {*SPACE[:2], NOW, *(f"{e} [128/16]" for e in (*SPACE[:2], NOW))}
     assert all(o.status == "done" for o in tuned.outcomes)
-    assert any("Chunks of 24/0 are what the collection has." == one for one in tuned.sentences)
+    assert any(one == "Chunks of 24/0 are what the collection has." for one in tuned.sentences)
     assert any("documents cut into such chunks, in tokens: 128/16 gives" in one for one in tuned.sentences)
     (effect,) = [effect for effect in tuned.effects if effect.axis == "chunks"]
     by_name = {o.expression: o for o in tuned.outcomes}

@@ -72,7 +72,12 @@ def tune(
     margin: Annotated[float, typer.Option("--margin", help="A loss of the metric that does not matter.")] = 0.01,
     prefer: Annotated[str, typer.Option("--prefer", help="What is cheap: bytes or latency.")] = "bytes",
     engine: Annotated[str, typer.Option("--engine", help="local, or ray: trials spread over a cluster.")] = "local",
-    max_memory: Annotated[str | None, typer.Option("--max-memory", help="For one trial: 4g, 800m.")] = None,
+    workers: Annotated[
+        int, typer.Option("--workers", min=1, help="Trials to run at a time, in processes of their own.")
+    ] = 1,
+    max_memory: Annotated[
+        str | None, typer.Option("--max-memory", help="For all that run at a time: 4g, 800m.")
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the split of the queries.")] = 0,
     apply: Annotated[
         int | None, typer.Option("--apply", help="Rebuild the collection with this row of the last table.")
@@ -125,6 +130,7 @@ def tune(
         "margin": margin,
         "prefer": prefer,
         "engine": engine,
+        "workers": workers,
         "max_memory": _bytes(max_memory),
         "seed": seed,
         "feedback": feedback,

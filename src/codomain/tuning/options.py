@@ -84,8 +84,10 @@ class Options:
     seed: int = 0
     engine: Engine = "local"
     """Where trials run: in a process of their own, in this one, on a Ray cluster."""
+    workers: int = 1
+    """Processes of this machine that run trials at a time."""
     max_memory: int | None = None
-    """Bytes that the process of the trials may take."""
+    """Bytes that the processes of the trials may take together."""
     confirm: bool = True
     """Whether what is shown is timed in a real collection."""
     folder: Path | None = None
@@ -110,6 +112,10 @@ class Options:
                 "other chunks are compared with judged queries: agreement is about one way to cut, and a sentence that is "
                 "taken out of one chunk stays in others."
             )
+        if self.workers < 1:
+            raise InputError(f"trials run in at least one process, not {self.workers}.")
+        if self.workers > 1 and self.engine != "local":
+            raise InputError(f"workers are processes of this machine: leave out the engine {self.engine!r}.")
         if self.judge_calls < 1:
             raise InputError(f"a judge is called at least once, not {self.judge_calls} times.")
         for name, known in (
@@ -163,6 +169,7 @@ class Keywords(TypedDict, total=False):
     race: bool
     seed: int
     engine: Engine
+    workers: int
     max_memory: int | None
     confirm: bool
     folder: Path | None

@@ -73,7 +73,7 @@ def tune(
     rules = Rules(task.metric, wanted.margin, wanted.race, (), deadline, task.present)
     trials = TrialRunner(
         task.place, task.cache, task.corpus, wanted.engine, _depth(task.metric), wanted.max_memory,
-        wanted.on_event or (lambda event, value: None),
+        wanted.on_event or (lambda event, value: None), wanted.workers,
     )  # fmt: skip
     first = task.present or starting(task.expressions)
     expressions = [first, *(one for one in task.expressions if one != first)]
@@ -122,6 +122,7 @@ def tune(
         of_pipelines=task.pipelines,
         more_seconds=tried.more_seconds,
         budget=wanted.budget,
+        workers=wanted.workers,
         busy=busy,
         never_dropped=tried.never_dropped,
         notes=task.notes,

@@ -77,6 +77,8 @@ class Tuned:
     more_seconds: float = 0.0
     """What measuring on all of them would take."""
     budget: float | None = None
+    workers: int = 1
+    """Trials that ran at a time."""
     busy: float | None = None
     """Processors that others kept busy while collections were timed, where they were many."""
     frozen: str = ""

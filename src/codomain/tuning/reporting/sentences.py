@@ -194,6 +194,12 @@ def _choice(effect: Effect) -> str:
 
 
 def _machine(tuned: Tuned) -> Iterator[str]:
+    untimed = [row.number for row in tuned.rows if row.outcome.confirmed is None]
+    if tuned.workers > 1 and untimed:
+        yield (
+            f"Milliseconds of {'row' if len(untimed) == 1 else 'rows'} {', '.join(map(str, untimed))} are those of a busy "
+            f"machine: {tuned.workers} trials ran at a time."
+        )
     if tuned.busy is not None:
         yield (
             f"The machine was busy while collections were timed (others took {tuned.busy:.1f} processors): an idle one answers "

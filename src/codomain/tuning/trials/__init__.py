@@ -5,6 +5,7 @@ outcome.py       what came of a trial
 racing.py        one pipeline after the other; one that has no chance is dropped
 trial_runner.py  trials by an engine, with a journal
 worker.py        trials in a process of their own
+spread.py        over several processes of this machine
 on_ray.py        trials on a Ray cluster
 memory.py        how much of it trials may take
 cache.py         what trials share on disk

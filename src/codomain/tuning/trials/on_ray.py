@@ -16,6 +16,7 @@ from codomain.tuning.trials.cache import StageCache
 from codomain.tuning.trials.evaluator import Evaluator
 from codomain.tuning.trials.outcome import Outcome
 from codomain.tuning.trials.racing import Rules, try_all
+from codomain.tuning.trials.spread import groups
 
 
 def run_on_ray(
@@ -41,17 +42,11 @@ def run_on_ray(
         ray.init(include_dashboard=False, log_to_driver=False)
     try:
         encode, work = ray.remote(max_retries=0)(_encode), ray.remote(max_retries=0)(_work)
-        labels = {expression: parts(expression) for expression in expressions}
-        encoders = {own["encoder"] for own in labels.values()} - {"none"}
+        encoders = {parts(expression)["encoder"] for expression in expressions} - {"none"}
         ray.wait([encode.remote(str(data), str(cache), name) for name in encoders], num_returns=len(encoders) or 1)
-        groups: dict[tuple[str, ...], list[str]] = {}
-        for expression, own in labels.items():
-            groups.setdefault(
-                tuple(own[axis] for axis in ("chunks", "encoder", "dimensions", "quantization", "index")), []
-            ).append(expression)
         done = [outcome.as_json() for outcome in finished if outcome.status == "done"]
         waiting = {
-            work.remote(str(data), str(cache), group, asdict(rules), done, k): group for group in groups.values()
+            work.remote(str(data), str(cache), group, asdict(rules), done, k): group for group in groups(expressions)
         }
         while waiting:
             (ready,), _ = ray.wait([*waiting])

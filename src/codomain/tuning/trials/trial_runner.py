@@ -36,6 +36,7 @@ class TrialRunner:
     k: int
     max_memory: int | None
     on_event: OnEvent
+    workers: int = 1
 
     def survey(
         self, questions: Questions, expressions: list[str], left: float, seed: int
@@ -93,6 +94,12 @@ class TrialRunner:
                     from codomain.tuning.trials.on_ray import run_on_ray
 
                     run_on_ray(data, self.cache.folder, left, rules, on_event, finished, self.k)
+                elif self.workers > 1:
+                    from codomain.tuning.trials.spread import run_on_workers
+
+                    run_on_workers(
+                        data, self.cache.folder, left, rules, on_event, finished, self.k, self.max_memory, self.workers
+                    )
                 else:
                     run_isolated(data, self.cache.folder, left, rules, on_event, finished, self.k, self.max_memory)
         except KeyboardInterrupt:

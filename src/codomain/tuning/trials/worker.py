@@ -37,8 +37,12 @@ def run_isolated(
     finished: Sequence[Outcome] = (),
     k: int = 10,
     max_memory: int | None = None,
+    processes: set[subprocess.Popen[str]] | None = None,
 ) -> None:
-    """`try_all` in worker processes on what lies in the file `data`; a trial that ends its process is a failed outcome."""
+    """`try_all` in worker processes on what lies in the file `data`; a trial that ends its process is a failed outcome.
+
+    The process that runs is among `processes`, so that another thread can end it.
+    """
     left, rivals = [*expressions], [*finished]
     while left:
         limit = limit_of_trials(max_memory)
@@ -54,7 +58,7 @@ def run_isolated(
         }
         trying: str | None = None
         errors: list[str] = []
-        for event, value in _events(job, errors):
+        for event, value in _events(job, errors, processes):
             if event == "begin":
                 trying = value
             elif event == "outcome":
@@ -111,7 +115,9 @@ def _room(limit: int | None, given: int | None) -> str:
     return f": trials may take {size(limit)}{whose}, of which the program itself needs some 500 MB; --max-memory gives them more"
 
 
-def _events(job: dict[str, Any], errors: list[str]) -> Iterator[tuple[str, Any]]:
+def _events(
+    job: dict[str, Any], errors: list[str], processes: set[subprocess.Popen[str]] | None = None
+) -> Iterator[tuple[str, Any]]:
     """What one worker says until it ends; `errors` gets why it did, if not of itself."""
     command = [sys.executable, "-m", "codomain.tuning.trials.worker"]
     with (
@@ -121,6 +127,8 @@ def _events(job: dict[str, Any], errors: list[str]) -> Iterator[tuple[str, Any]]
         ) as process,
     ):
         assert process.stdin is not None and process.stdout is not None
+        running = set() if processes is None else processes
+        running.add(process)
         try:
             with suppress(BrokenPipeError):
                 process.stdin.write(json.dumps(job) + "\n")
@@ -134,6 +142,7 @@ def _events(job: dict[str, Any], errors: list[str]) -> Iterator[tuple[str, Any]]
                 errors.append(_why(process.returncode, next((line for line in reversed(lines) if line.strip()), "")))
         finally:
             process.kill()
+            running.discard(process)
 
 
 def _why(code: int, said: str) -> str:

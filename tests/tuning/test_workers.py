@@ -1,0 +1,162 @@
+"""Trials in several processes: the same outcomes, one encoding, and an end of all when somebody ends it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from codomain.errors import InputError
+from codomain.measure.data.datasets import Dataset
+from codomain.tuning import tune
+from codomain.tuning.options import Options
+from codomain.tuning.trials import spread
+from codomain.tuning.trials.outcome import Outcome
+from codomain.tuning.trials.spread import Tasks, groups
+
+SPACE = [
+    "bm25()",
+    "static() >> flat()",
+    "static() >> truncate(64) >> flat()",
+    "static() >> int8() >> flat()",
+    "fuse(static() >> int8() >> flat(), bm25())",
+]
+
+
+def of(data: Dataset, folder: Path, **options: Any) -> Any:
+    return tune(data, space=SPACE[:5], confirm=False, folder=folder, race=False, **options)
+
+
+def children() -> list[psutil.Process]:
+    return [c for c in psutil.Process().children() if "codomain.tuning.trials.worker" in " ".join(c.cmdline())]
+
+
+def test_two_workers_find_what_one_finds(data: Dataset, tmp_path: Path) -> None:
+    seen: list[int] = []
+    encoded: list[int] = []
+
+    def on_event(event: str, value: Any) -> None:
+        seen.append(len(children()))
+        if event == "encode":
+            encoded.append(value[1])
+
+    alone = of(data, tmp_path / "one")
+    together = of(data, tmp_path / "two", workers=2, on_event=on_event)
+    assert max(seen) == 2
+    assert encoded == [600]  # once, whole
+    first, second = ({o.expression: o for o in tuned.outcomes} for tuned in (alone, together))
+    assert first.keys() == second.keys()
+    for expression, outcome in first.items():
+        assert outcome.status == second[expression].status == "done"
+        assert outcome.by_query == second[expression].by_query and outcome.bytes == second[expression].bytes
+    assert together.choice.best.expression == alone.choice.best.expression
+    assert any("are those of a busy machine: 2 trials ran at a time" in one for one in together.sentences)
+    assert not any("2 trials" in one for one in alone.sentences)
+    again: list[Any] = []
+    of(
+        data,
+        tmp_path / "two",
+        workers=2,
+        on_event=lambda event, value: again.append(value) if event == "begin" else None,
+    )
+    assert not again  # the journal has them all
+
+
+def test_a_worker_that_is_killed_takes_one_pipeline_with_it(data: Dataset, tmp_path: Path) -> None:
+    killed: list[str] = []
+
+    def on_event(event: str, value: Any) -> None:
+        if event == "begin" and not killed:
+            killed.append(value)
+            for child in children():
+                os.kill(child.pid, signal.SIGKILL)
+
+    tuned = of(data, tmp_path, workers=2, on_event=on_event)
+    failed = [o for o in tuned.outcomes if o.status == "failed"]
+    assert failed and all("signal 9" in o.reason for o in failed) and len(failed) <= 2
+    assert {o.expression for o in tuned.outcomes} == {*SPACE[:5]}
+    assert sum(o.status == "done" for o in tuned.outcomes) >= 3
+
+
+def test_an_interrupt_ends_all_and_keeps_what_was_found(data: Dataset, tmp_path: Path) -> None:
+    found: list[str] = []
+
+    def stop(event: str, value: Any) -> None:
+        if event == "outcome":
+            found.append(value.expression)
+            if len(found) == 2:
+                raise KeyboardInterrupt
+
+    tuned = of(data, tmp_path, workers=2, on_event=stop)
+    assert tuned.interrupted and [o.expression for o in tuned.outcomes if o.status == "done"] == [
+        one for one in SPACE if one in found
+    ]
+    for _ in range(50):  # a process that was killed is gone when the system says so
+        if not children():
+            break
+        time.sleep(0.1)
+    assert not children()
+    again: list[str] = []
+    whole = of(data, tmp_path, workers=2, on_event=lambda e, v: again.append(v) if e == "begin" else None)
+    assert len(whole.outcomes) == 5 and not {*found} & {*again[:3]}
+
+
+def test_workers_share_the_memory_and_know_what_others_finished(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[tuple[list[str], int, int]] = []
+
+    def run(
+        data: Any, cache: Any, group: list[str], rules: Any, tell: Any, known: Any, k: int, limit: int, _: Any
+    ) -> None:
+        calls.append((group, limit, len(known)))
+        for expression in group:
+            tell("outcome", Outcome(expression))
+
+    monkeypatch.setattr(spread, "run_isolated", run)
+    told: list[str] = []
+    spread.run_on_workers(
+        Path(),
+        Path(),
+        SPACE[:5],
+        None,
+        lambda event, value: told.append(value.expression),
+        (),
+        10,
+        3000,
+        3,  # type: ignore[arg-type]
+    )
+    assert sorted(told) == sorted(SPACE[:5])
+    assert {limit for _, limit, _ in calls} == {1000}
+    assert calls[-1][2] >= 2 and calls[0][2] == 0
+
+    def broken(*_: Any) -> None:
+        raise InputError("no room")
+
+    monkeypatch.setattr(spread, "run_isolated", broken)
+    with pytest.raises(InputError, match="no room"):
+        spread.run_on_workers(Path(), Path(), SPACE[:5], None, lambda *_: None, (), 10, 3000, 3)  # type: ignore[arg-type]
+
+
+def test_no_encoder_runs_twice_at_a_time() -> None:
+    space = [f"{encoder} >> truncate({d}) >> flat()" for d in (8, 16) for encoder in ("static()", "vectors(32)")]
+    tasks = Tasks(groups([*space, "fuse(static() >> flat(), vectors(32) >> flat())", "bm25()"]))
+    assert tasks.take() == ["static() >> truncate(8) >> flat()"]
+    assert tasks.take() == ["vectors(32) >> truncate(8) >> flat()"]
+    assert tasks.take() == ["bm25()"] and tasks.take() is None
+    tasks.give_back(["static() >> truncate(8) >> flat()"])
+    assert tasks.take() == ["static() >> truncate(16) >> flat()"] and tasks.take() is None
+    tasks.give_back(["vectors(32) >> truncate(8) >> flat()"])
+    assert tasks.take() == ["vectors(32) >> truncate(16) >> flat()"]
+    assert tasks.take() == ["fuse(static() >> flat(), vectors(32) >> flat())"] and tasks.take() is None
+    assert not tasks.waiting
+
+
+def test_numbers_of_workers_that_cannot_be() -> None:
+    with pytest.raises(InputError, match="at least one process, not 0"):
+        Options(workers=0)
+    with pytest.raises(InputError, match="leave out the engine 'inside'"):
+        Options(workers=2, engine="inside")
