@@ -72,6 +72,12 @@ def tune(
     margin: Annotated[float, typer.Option("--margin", help="A loss of the metric that does not matter.")] = 0.01,
     prefer: Annotated[str, typer.Option("--prefer", help="What is cheap: bytes or latency.")] = "bytes",
     engine: Annotated[str, typer.Option("--engine", help="local, or ray: trials spread over a cluster.")] = "local",
+    sizes: Annotated[
+        str | None,
+        typer.Option(
+            "--sizes", help="Compare the recommended and the present pipeline on so many documents: 1000,10000,all."
+        ),
+    ] = None,
     workers: Annotated[
         int, typer.Option("--workers", min=1, help="Trials to run at a time, in processes of their own.")
     ] = 1,
@@ -130,6 +136,7 @@ def tune(
         "margin": margin,
         "prefer": prefer,
         "engine": engine,
+        "sizes": _sizes(sizes),
         "workers": workers,
         "max_memory": _bytes(max_memory),
         "seed": seed,
@@ -149,6 +156,7 @@ def _tune(on: Collection | str, name: Path, options: dict[str, Any], as_json: bo
 
     from codomain.cli.progress import bars
     from codomain.tuning import tune
+    from codomain.tuning.growth import growth_table
     from codomain.tuning.reporting.report import table
 
     with bars(keep=True) as step, _interruptible():
@@ -156,7 +164,9 @@ def _tune(on: Collection | str, name: Path, options: dict[str, Any], as_json: bo
     if as_json:
         typer.echo(json_line(tuned.as_json()))
     else:
-        for line in (*table(tuned.rows, tuned.metric), "", *tuned.sentences):
+        chosen = None if tuned.choice is None else tuned.choice.recommended.expression
+        grown = growth_table(tuned.growth, tuned.metric, chosen)
+        for line in (*table(tuned.rows, tuned.metric), *(grown or [""]), *tuned.sentences):
             typer.echo(line)
         typer.echo(f"Written: {', '.join(map(str, tuned.files))}.")
         if not isinstance(on, str) and (tuned.recommended not in (None, tuned.now) or tuned.recommended_chunks):
@@ -253,6 +263,17 @@ def _chunks(given: Sequence[str]) -> list[tuple[int, int]]:
                 f"--chunks is the tokens of a chunk and those that neighbors share, as 128/16, not {text!r}."
             )
         found.append((int(parts[1]), int(parts[2])))
+    return found
+
+
+def _sizes(text: str | None) -> list[Any]:
+    from codomain.errors import InputError
+
+    found: list[Any] = []
+    for part in () if text is None else text.replace("_", "").split(","):
+        if part.strip() != "all" and not re.fullmatch(r"[1-9]\d{0,11}", part.strip()):
+            raise InputError(f"--sizes are numbers of documents or all, with commas between, not {part!r}.")
+        found.append("all" if part.strip() == "all" else int(part))
     return found
 
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 Engine = Literal["local", "inside", "ray"]
 Mode = Literal["judged", "synthetic", "fidelity"]
+Size = int | Literal["all"]
+"""A number of documents, or all that pipelines are measured on."""
 OnEvent = Callable[[str, Any], None]
 
 
@@ -88,6 +90,8 @@ class Options:
     """Processes of this machine that run trials at a time."""
     max_memory: int | None = None
     """Bytes that the processes of the trials may take together."""
+    sizes: Sequence[Size] = ()
+    """Numbers of documents, or "all", on which the recommended and the present pipeline are compared."""
     confirm: bool = True
     """Whether what is shown is timed in a real collection."""
     folder: Path | None = None
@@ -116,6 +120,9 @@ class Options:
             raise InputError(f"trials run in at least one process, not {self.workers}.")
         if self.workers > 1 and self.engine != "local":
             raise InputError(f"workers are processes of this machine: leave out the engine {self.engine!r}.")
+        for size in self.sizes:
+            if size != "all" and (isinstance(size, bool) or not isinstance(size, int) or size < 1):
+                raise InputError(f"a size is a number of documents or 'all', not {size!r}.")
         if self.judge_calls < 1:
             raise InputError(f"a judge is called at least once, not {self.judge_calls} times.")
         for name, known in (
@@ -171,6 +178,7 @@ class Keywords(TypedDict, total=False):
     engine: Engine
     workers: int
     max_memory: int | None
+    sizes: Sequence[Size]
     confirm: bool
     folder: Path | None
     on_event: OnEvent | None

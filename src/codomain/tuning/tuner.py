@@ -23,6 +23,7 @@ from codomain.store.collection import Collection
 from codomain.tuning import fidelity
 from codomain.tuning.choice.selection import PipelineChoice, choose, frontier
 from codomain.tuning.cutting import corpus_for, cut
+from codomain.tuning.growth import Grown, grown
 from codomain.tuning.labels import pipeline_of
 from codomain.tuning.options import Keywords, Options
 from codomain.tuning.questions import filters
@@ -104,6 +105,11 @@ def tune(
         names = dict.fromkeys(o.expression for o in (choice.recommended, choice.best, *shown, *present))
         retried, interrupted = trials.run(held_out, [*names], replace(rules, race=False, deadline=None))
         again = {outcome.expression: outcome for outcome in retried if outcome.status == "done"}
+    growth: list[Grown] = []
+    if wanted.sizes and not interrupted and choice is not None:
+        names = dict.fromkeys([choice.recommended.expression, task.present or choice.recommended.expression])
+        growth, said, interrupted = grown(trials, task.questions, chosen_on, [*names], rules, wanted.sizes, wanted.seed)
+        task.notes = [*task.notes, *said]
     tuned = Tuned(
         outcomes=outcomes,
         frontier=shown,
@@ -126,6 +132,7 @@ def tune(
         busy=busy,
         never_dropped=tried.never_dropped,
         notes=task.notes,
+        growth=growth,
         cut={} if choice is None else _cut(trials.corpus, choice.recommended.expression),
     )
     tuned.write(task.place)

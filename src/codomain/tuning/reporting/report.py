@@ -16,6 +16,7 @@ from codomain.measure.data.corpus import Questions
 from codomain.measure.metrics.significance import compare, interval
 from codomain.tuning.choice.effects import LEVEL, Effect, effects
 from codomain.tuning.choice.selection import Limits, PipelineChoice
+from codomain.tuning.growth import Grown
 from codomain.tuning.labels import Chunks
 from codomain.tuning.reporting.sentences import never_beaten, sentences
 from codomain.tuning.trials.outcome import Outcome
@@ -91,6 +92,8 @@ class Tuned:
     """Sentences about the queries, where they come from and how they are asked."""
     cut: dict[str, int] = field(default_factory=dict)
     """Passages that are longer than what an encoder of the recommended pipeline reads, by the encoder."""
+    growth: Sequence[Grown] = ()
+    """The recommended and the present pipeline on parts of the corpus."""
     files: list[Path] = field(default_factory=list)
 
     @property
@@ -159,6 +162,7 @@ class Tuned:
                 row.as_json(self.metric) | {"applies": self.around.replace("{}", row.outcome.pipeline)}
                 for row in self.rows
             ],
+            "growth": [one.as_json(self.metric) for one in self.growth],
             "sentences": self.sentences,
             "trials": [
                 {

@@ -26,7 +26,7 @@ _LEAST = 30
 
 def sentences(tuned: Tuned) -> list[str]:
     """What could not be measured, what was chosen and why, what it is worth on queries held out, what the queries cannot tell."""
-    said = (_missing, _about, _why, _against_now, _cut, _checked, _choices, _machine, _not_measured)
+    said = (_missing, _about, _why, _against_now, _cut, _checked, _choices, _growth, _machine, _not_measured)
     return [sentence for tell in said for sentence in tell(tuned)]
 
 
@@ -191,6 +191,14 @@ def _choice(effect: Effect) -> str:
     lower = [f"{one.worse} by {one.mean:.3f}" for one in effect.worse if one.worse != first.worse]
     below = f"; lower for certain: {', '.join(lower)}" if lower else ""
     return f"{effect.axis.capitalize()}: {said}{below}."
+
+
+def _growth(tuned: Tuned) -> Iterator[str]:
+    if tuned.growth:
+        yield (
+            "Growth was measured on random parts, each in the next, that hold all judged documents: among fewer documents the "
+            "right ones are found more easily, so that values fall with the size; what differs between pipelines counts."
+        )
 
 
 def _machine(tuned: Tuned) -> Iterator[str]:
