@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from codomain.cli.terminal import json_line
+from codomain.cli.tune_options import amount_in, bytes_in, chunks_in, lines_of, prices_in, sizes_in
 
 if TYPE_CHECKING:
     from codomain.store import Collection
@@ -69,6 +69,15 @@ def tune(
         str | None, typer.Option("--max-latency", help="For 95 of 100 queries, on one thread: 20ms.")
     ] = None,
     max_bytes: Annotated[str | None, typer.Option("--max-bytes", help="Held for a document: 256, 256/doc.")] = None,
+    prices: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--price", help="Dollars that an encoder takes for a million tokens: ENCODER=0.02; several times."
+        ),
+    ] = None,
+    max_usd: Annotated[
+        str | None, typer.Option("--max-usd", help="For the documents and 1,000 queries: what costs more is not tried.")
+    ] = None,
     margin: Annotated[float, typer.Option("--margin", help="A loss of the metric that does not matter.")] = 0.01,
     prefer: Annotated[str, typer.Option("--prefer", help="What is cheap: bytes or latency.")] = "bytes",
     engine: Annotated[str, typer.Option("--engine", help="local, or ray: trials spread over a cluster.")] = "local",
@@ -124,21 +133,23 @@ def tune(
         )
     options: dict[str, Any] = {
         "encoders": encoders or (),
-        "space": None if pipelines is None else _lines(pipelines),
+        "space": None if pipelines is None else lines_of(pipelines),
         "rankers": rankers or (),
-        "chunks": _chunks(chunks or ()),
+        "chunks": chunks_in(chunks or ()),
         "most": most,
         "now": now,
         "metric": metric,
-        "budget": _amount("--budget", budget, {"s": 1, "m": 60, "h": 3600}),
-        "max_latency": _amount("--max-latency", max_latency, {"ms": 1, "s": 1000}),
-        "max_bytes": _amount("--max-bytes", max_bytes, {"/doc": 1, "b/doc": 1, "b": 1}),
+        "budget": amount_in("--budget", budget, {"s": 1, "m": 60, "h": 3600}),
+        "max_latency": amount_in("--max-latency", max_latency, {"ms": 1, "s": 1000}),
+        "max_bytes": amount_in("--max-bytes", max_bytes, {"/doc": 1, "b/doc": 1, "b": 1}),
+        "prices": prices_in(prices or ()),
+        "max_usd": amount_in("--max-usd", max_usd, {"usd": 1, "$": 1}),
         "margin": margin,
         "prefer": prefer,
         "engine": engine,
-        "sizes": _sizes(sizes),
+        "sizes": sizes_in(sizes),
         "workers": workers,
-        "max_memory": _bytes(max_memory),
+        "max_memory": bytes_in(max_memory),
         "seed": seed,
         "feedback": feedback,
         "clicks": clicks,
@@ -166,7 +177,7 @@ def _tune(on: Collection | str, name: Path, options: dict[str, Any], as_json: bo
     else:
         chosen = None if tuned.choice is None else tuned.choice.recommended.expression
         grown = growth_table(tuned.growth, tuned.metric, chosen)
-        for line in (*table(tuned.rows, tuned.metric), *(grown or [""]), *tuned.sentences):
+        for line in (*table(tuned.rows, tuned.metric, tuned.bills), *(grown or [""]), *tuned.sentences):
             typer.echo(line)
         typer.echo(f"Written: {', '.join(map(str, tuned.files))}.")
         if not isinstance(on, str) and (tuned.recommended not in (None, tuned.now) or tuned.recommended_chunks):
@@ -250,58 +261,3 @@ def _questions(queries: Path | None, qrels: Path | None, where: str | None) -> d
         "queries": None if queries is None else read_queries(queries),
         "qrels": None if qrels is None else read_qrels(qrels),
     }
-
-
-def _chunks(given: Sequence[str]) -> list[tuple[int, int]]:
-    from codomain.errors import InputError
-
-    found = []
-    for text in given:
-        parts = re.fullmatch(r"(\d{1,9})/(\d{1,9})", text.strip())
-        if parts is None:
-            raise InputError(
-                f"--chunks is the tokens of a chunk and those that neighbors share, as 128/16, not {text!r}."
-            )
-        found.append((int(parts[1]), int(parts[2])))
-    return found
-
-
-def _sizes(text: str | None) -> list[Any]:
-    from codomain.errors import InputError
-
-    found: list[Any] = []
-    for part in () if text is None else text.replace("_", "").split(","):
-        if part.strip() != "all" and not re.fullmatch(r"[1-9]\d{0,11}", part.strip()):
-            raise InputError(f"--sizes are numbers of documents or all, with commas between, not {part!r}.")
-        found.append("all" if part.strip() == "all" else int(part))
-    return found
-
-
-def _lines(path: Path) -> list[str]:
-    from codomain.errors import InputError
-
-    try:
-        lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}.") from None
-    found = [line for line in lines if line and not line.startswith("#")]
-    if not found:
-        raise InputError(f"{path} names no pipeline.")
-    return found
-
-
-def _amount(option: str, text: str | None, units: dict[str, float]) -> float | None:
-    """A number with a unit; the first unit is meant where there is none."""
-    from codomain.errors import InputError
-
-    if text is None:
-        return None
-    found = re.fullmatch(r"([0-9]*\.?[0-9]+)\s*(\S*)", text.strip().lower())
-    if found is None or (found[2] and found[2] not in units) or float(found[1]) <= 0:
-        raise InputError(f"{option} is a number above zero with a unit of {', '.join(units)}, not {text!r}.")
-    return float(found[1]) * (units[found[2]] if found[2] else next(iter(units.values())))
-
-
-def _bytes(text: str | None) -> int | None:
-    amount = _amount("--max-memory", text, {"b": 1, "k": 2**10, "m": 2**20, "g": 2**30})
-    return None if amount is None else int(amount)

@@ -1,10 +1,12 @@
 """The best pipeline on the user's own data: trials that share their work, compared by paired intervals.
 
 tuner.py         `tune`, step by step
+task.py          what is compared on what
 options.py       what may be asked of it
 search_space.py  which pipelines are tried
 cutting.py       documents cut into chunks otherwise
 growth.py        the recommended and the present pipeline on parts of the corpus
+money.py         what metered encoders cost
 labels.py        what a trial is called: its pipeline and its chunks
 questions/       the queries: given, made from the documents, told by users, with filters
 fidelity.py      agreement with exact search, where there are no judgments

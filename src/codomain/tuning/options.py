@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
@@ -15,6 +15,7 @@ from codomain.tuning.questions.users import Clicks
 from codomain.tuning.search_space import Space
 
 if TYPE_CHECKING:
+    from codomain.measure.cost import CostModel
     from codomain.pipeline import Pipeline
     from codomain.stage import Stage
     from codomain.tuning.questions.judge import Judge
@@ -57,6 +58,10 @@ class Options:
     """Milliseconds that 95 of 100 queries may take."""
     max_bytes: float | None = None
     """Bytes that indexes may hold for a document."""
+    prices: Mapping[str, CostModel] = field(default_factory=dict)
+    """What metered encoders cost, by the encoder."""
+    max_usd: float | None = None
+    """Dollars for the documents and 1,000 queries together; what costs more is not tried."""
     margin: float = 0.01
     """How much worse than the best is still as good."""
     prefer: Prefer = "bytes"
@@ -123,6 +128,10 @@ class Options:
         for size in self.sizes:
             if size != "all" and (isinstance(size, bool) or not isinstance(size, int) or size < 1):
                 raise InputError(f"a size is a number of documents or 'all', not {size!r}.")
+        if self.max_usd is not None and not self.max_usd >= 0:
+            raise InputError(f"max_usd is a number of dollars of at least 0, not {self.max_usd}.")
+        if self.max_usd is not None and not self.prices:
+            raise InputError("max_usd needs prices: nothing is assumed of what an encoder costs.")
         if self.judge_calls < 1:
             raise InputError(f"a judge is called at least once, not {self.judge_calls} times.")
         for name, known in (
@@ -161,6 +170,8 @@ class Keywords(TypedDict, total=False):
     budget: float | None
     max_latency: float | None
     max_bytes: float | None
+    prices: Mapping[str, CostModel]
+    max_usd: float | None
     margin: float
     prefer: Prefer
     holdout: float

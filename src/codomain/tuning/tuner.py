@@ -4,35 +4,27 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Any, Unpack
 
 from codomain.errors import InputError
 from codomain.measure.data.corpus import Corpus, Questions
 from codomain.measure.data.datasets import Dataset, Qrels, load
-from codomain.measure.data.encoded import cache_folder
 from codomain.measure.data.runs import Run
 from codomain.measure.metrics.retrieval import per_query
-from codomain.pipeline import pipeline
 from codomain.plan import branches, plan
 from codomain.store.chunking.unread import beyond
 from codomain.store.collection import Collection
-from codomain.tuning import fidelity
 from codomain.tuning.choice.selection import PipelineChoice, choose, frontier
-from codomain.tuning.cutting import corpus_for, cut
+from codomain.tuning.cutting import corpus_for
 from codomain.tuning.growth import Grown, grown
 from codomain.tuning.labels import pipeline_of
 from codomain.tuning.options import Keywords, Options
-from codomain.tuning.questions import filters
-from codomain.tuning.questions.judge import Judge, judged, pipelines_of_pool
-from codomain.tuning.questions.source import questions_of
 from codomain.tuning.reporting.report import Tuned
-from codomain.tuning.search_space import Space, limited, neighbors, same, starting, weighed
-from codomain.tuning.trials.cache import StageCache
-from codomain.tuning.trials.evaluator import Evaluator
+from codomain.tuning.search_space import same, starting, weighed
+from codomain.tuning.task import Task
 from codomain.tuning.trials.latency import LatencyTimer
 from codomain.tuning.trials.outcome import Outcome
 from codomain.tuning.trials.racing import Rules
@@ -67,16 +59,18 @@ def tune(
     """
     wanted = Options.of(options, dict(keywords))
     per_query(Run("", {}), {}, [wanted.metric])  # an unknown metric fails before the long work, not after it
-    task = _Task.of(load(on) if isinstance(on, str) else on, queries, qrels, wanted)
+    task = Task.of(load(on) if isinstance(on, str) else on, queries, qrels, wanted)
     held_out, chosen_on = _split(task.questions, wanted.holdout)
     deadline = None if wanted.budget is None else time.time() + wanted.budget
     rows = len(task.corpus.documents)
-    rules = Rules(task.metric, wanted.margin, wanted.race, (), deadline, task.present)
+    rules = Rules(task.metric, wanted.margin, wanted.race, (), deadline, None)
     trials = TrialRunner(
         task.place, task.cache, task.corpus, wanted.engine, _depth(task.metric), wanted.max_memory,
         wanted.on_event or (lambda event, value: None), wanted.workers,
     )  # fmt: skip
-    first = task.present or starting(task.expressions)
+    present = task.present if task.present in task.expressions else None  # else it costs too much
+    first = present or starting(task.expressions)
+    rules = replace(rules, always=present)
     expressions = [first, *(one for one in task.expressions if one != first)]
     tried = widened(trials, task.questions, chosen_on, expressions, rules, wanted.seed)
     if wanted.refine and wanted.space is None:
@@ -84,6 +78,7 @@ def tune(
     place = {expression: i for i, expression in enumerate(task.expressions)}
     outcomes = sorted(tried.outcomes, key=lambda outcome: place.get(outcome.expression, len(place)))
     interrupted, trials = tried.interrupted, tried.trials
+    outcomes += [Outcome(label, "skipped", reason=reason) for label, reason in task.dear.items()]
     if not any(outcome.status == "done" for outcome in outcomes):
         reasons = "; ".join(dict.fromkeys(o.reason for o in outcomes if o.reason)) or "it was interrupted"
         raise InputError(f"no pipeline could be measured: {reasons}.")
@@ -95,7 +90,7 @@ def tune(
         pick = partial(
             choose, margin=wanted.margin, limits=wanted.limits, prefer=wanted.prefer, start=tried.start, rows=rows
         )
-        outcomes, interrupted = _confirmed(outcomes, timer, pick, {*points, str(task.present)}, deadline)
+        outcomes, interrupted = _confirmed(outcomes, timer, pick, {*points, str(present)}, deadline)
         busy = timer.busy
     choice = choose(outcomes, wanted.margin, wanted.limits, wanted.prefer, tried.start, rows)
     shown = [o for o in outcomes if o.expression in points]
@@ -107,7 +102,7 @@ def tune(
         again = {outcome.expression: outcome for outcome in retried if outcome.status == "done"}
     growth: list[Grown] = []
     if wanted.sizes and not interrupted and choice is not None:
-        names = dict.fromkeys([choice.recommended.expression, task.present or choice.recommended.expression])
+        names = dict.fromkeys([choice.recommended.expression, present or choice.recommended.expression])
         growth, said, interrupted = grown(trials, task.questions, chosen_on, [*names], rules, wanted.sizes, wanted.seed)
         task.notes = [*task.notes, *said]
     tuned = Tuned(
@@ -129,6 +124,7 @@ def tune(
         more_seconds=tried.more_seconds,
         budget=wanted.budget,
         workers=wanted.workers,
+        bills=task.bills_of(outcomes),
         busy=busy,
         never_dropped=tried.never_dropped,
         notes=task.notes,
@@ -146,95 +142,11 @@ def _cut(corpus: Corpus, expression: str) -> dict[str, int]:
     return {name: len(beyond(encoder, corpus.passages)) for name, encoder in encoders.items()}
 
 
-@dataclass
-class _Task:
-    """What is compared on what: passages, questions, pipelines, and where the work is kept."""
-
-    documents: Collection | Corpus
-    corpus: Corpus
-    questions: Questions
-    expressions: list[str]
-    present: str | None
-    """The pipeline that the collection has now."""
-    metric: str
-    place: Path
-    cache: StageCache
-    pipelines: int = 0
-    """In the whole space."""
-    frozen: str = ""
-    around: str = "{}"
-    notes: Sequence[str] = ()
-
-    @classmethod
-    def of(
-        cls, on: Collection | Dataset, queries: Mapping[str, Any] | None, qrels: Qrels | None, options: Options
-    ) -> _Task:
-        """The task that `tune` is given."""
-        collection = on if isinstance(on, Collection) else None
-        if collection is not None and collection.upgrading:
-            raise InputError(
-                f"{collection.folder} is between two pipelines: codomain upgrade --continue or --rollback comes first."
-            )
-        corpus, questions, said = questions_of(on, filters.corpus_of(on, options.where), queries, qrels, options)
-        if collection is not None and options.now is not None:
-            raise InputError(f"{collection.folder} has a pipeline: `now` is for data sets.")
-        named = None if options.now is None else str(pipeline(options.now))
-        present = named if collection is None else str(collection.pipeline)
-        every = _expressions(options, len(corpus.passages), present)
-        first = present or starting(every)
-        corpus, every, cut_said = cut(on, corpus, options.chunks, every)
-        kept = [first, *neighbors(every, first, len(corpus.documents))]
-        expressions = limited(every, options.most, kept, options.seed)
-        place = options.folder or (
-            on.folder / "tune" if isinstance(on, Collection) else cache_folder() / "tune" / _name(on)
-        )
-        cache = StageCache(place / "cache")
-        task = cls(
-            corpus if collection is None else collection,
-            corpus,
-            questions,
-            expressions,
-            present,
-            options.metric,
-            place,
-            cache,
-            len(every),
-            notes=[*said, *cut_said],
-        )
-        if options.mode == "fidelity":
-            task._compare_with_exact_search()
-        if options.judge is not None:
-            task._judge(on, options, options.judge)
-        task.questions = task.questions.shuffled(options.seed)
-        return task
-
-    def _judge(self, on: Collection | Dataset, options: Options, judge: Judge) -> None:
-        """Ask a callable what is right."""
-        evaluator = Evaluator(self.corpus, self.questions, self.cache)
-        some = pipelines_of_pool(evaluator, self.expressions, self.present, options.budget)
-        on_event = options.on_event or (lambda event, value: None)
-        self.questions, said = judged(on, evaluator, some, judge, options.judge_calls, self.place, on_event)
-        self.notes = [said, *self.notes]
-
-    def _compare_with_exact_search(self) -> None:
-        """Take the hits of exact float32 search by the same encoder for what is right."""
-        self.expressions, self.frozen = fidelity.space(self.expressions, self.present)
-        if self.present is not None:
-            self.present, self.around = fidelity.branch(self.present)
-            self.expressions = [*dict.fromkeys([*self.expressions, self.present])]
-        self.questions = fidelity.questions(Evaluator(self.corpus, self.questions, self.cache), self.expressions)
-        self.metric = "R@10"
-
-
 def _split(questions: Questions, holdout: float) -> tuple[Questions, Questions]:
     """The questions held out, none of few, and the others."""
     held = round(holdout * len(questions)) if len(questions) >= _LEAST_TO_SPLIT else 0
     kept = len(questions) - held
     return questions.part(kept, len(questions)), questions.part(0, kept)
-
-
-def _name(data: Dataset) -> str:
-    return re.sub(r"[^\w.-]", "-", data.name) or "data"
 
 
 def _depth(metric: str) -> int:
@@ -266,18 +178,6 @@ def _confirmed(
     except KeyboardInterrupt:
         interrupted = True
     return [replace(o, confirmed=timer.times.get(o.expression)) for o in outcomes], interrupted
-
-
-def _expressions(options: Options, rows: int, now: str | None) -> list[str]:
-    """The pipelines of the space, each once: of two that do the same, the present one, or the first."""
-    space = options.space
-    if space is None:
-        space = Space.default(rows, options.encoders, now, options.rankers)
-    found = space.expressions() if isinstance(space, Space) else [str(pipeline(one)) for one in space]
-    known: dict[str, str] = {} if now is None else {same(now, rows): now}
-    for expression in found:
-        known.setdefault(same(expression, rows), expression)
-    return [*known.values()]
 
 
 def _refined(tried: Tried, asked: Questions, rules: Rules, wanted: Options, rows: int) -> Tried:

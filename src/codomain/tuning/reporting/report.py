@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.resources import files
@@ -18,6 +18,7 @@ from codomain.tuning.choice.effects import LEVEL, Effect, effects
 from codomain.tuning.choice.selection import Limits, PipelineChoice
 from codomain.tuning.growth import Grown
 from codomain.tuning.labels import Chunks
+from codomain.tuning.money import Bill, dollars
 from codomain.tuning.reporting.sentences import never_beaten, sentences
 from codomain.tuning.trials.outcome import Outcome
 
@@ -94,6 +95,8 @@ class Tuned:
     """Passages that are longer than what an encoder of the recommended pipeline reads, by the encoder."""
     growth: Sequence[Grown] = ()
     """The recommended and the present pipeline on parts of the corpus."""
+    bills: Mapping[str, Bill] = field(default_factory=dict)
+    """Dollars of each pipeline, where encoders have prices."""
     files: list[Path] = field(default_factory=list)
 
     @property
@@ -159,7 +162,9 @@ class Tuned:
             "recommended": self.recommended,
             "recommended_chunks": self.recommended_chunks,
             "rows": [
-                row.as_json(self.metric) | {"applies": self.around.replace("{}", row.outcome.pipeline)}
+                row.as_json(self.metric)
+                | self._usd(row.outcome)
+                | {"applies": self.around.replace("{}", row.outcome.pipeline)}
                 for row in self.rows
             ],
             "growth": [one.as_json(self.metric) for one in self.growth],
@@ -178,9 +183,14 @@ class Tuned:
                     "build_s": o.build_s,
                     "reason": o.reason,
                 }
+                | self._usd(o)
                 for o in self.outcomes
             ],
         }
+
+    def _usd(self, outcome: Outcome) -> dict[str, float]:
+        bill = self.bills.get(outcome.expression)
+        return {} if bill is None else {"usd_documents": bill.documents, "usd_1000_queries": bill.queries}
 
     def write(self, folder: Path) -> list[Path]:
         """Write tune.json, tune.html and, where matplotlib is installed, tune.png; the paths."""
@@ -220,17 +230,20 @@ def _row(path: Path, number: int) -> dict[str, Any]:
     return dict(rows[number])
 
 
-def table(rows: Sequence[Row], metric: str) -> list[str]:
-    """The rows as lines of text; `*` marks the recommended one, `=` what the collection has now."""
+def table(rows: Sequence[Row], metric: str, bills: Mapping[str, Bill] | None = None) -> list[str]:
+    """The rows as lines of text; `*` marks the recommended one, `=` what the collection has now; dollars where there are bills."""
+    money = f" {'documents':>10} {'1000 q.':>10}" if bills else ""
     lines = [
-        f"   #  {metric:>8}  {'95 % interval':<15} {'p50 ms':>7} {'p95 ms':>7} {'bytes':>7} {'build s':>7}  pipeline"
+        f"   #  {metric:>8}  {'95 % interval':<15} {'p50 ms':>7} {'p95 ms':>7} {'bytes':>7} {'build s':>7}{money}  pipeline"
     ]
     for row in rows:
         o = row.outcome
         mark = "*" if "recommended" in row.marks else "=" if "now" in row.marks else " "
+        bill = bills.get(o.expression, Bill()) if bills else None
+        usd = f" {dollars(bill.documents):>10} {dollars(bill.queries):>10}" if bill else ""
         lines.append(
             f" {mark}{row.number:>2}  {o.mean:>8.3f}  {f'[{row.low:.3f}, {row.high:.3f}]':<15} {row.verdict:<8} "
-            f"{o.p50:>7.2f} {o.p95:>7.2f} {o.bytes:>7,.0f} {o.build_s:>7.1f}  {o.expression}"
+            f"{o.p50:>7.2f} {o.p95:>7.2f} {o.bytes:>7,.0f} {o.build_s:>7.1f}{usd}  {o.expression}"
         )
     return lines
 
