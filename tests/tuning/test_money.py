@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -132,7 +133,7 @@ def test_weights_that_are_tried_later_have_their_bills(data: Dataset, tmp_path: 
 
 
 def test_prices_that_cannot_be(data: Dataset, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="a price is a CostModel, not 0.02"):
+    with pytest.raises(InputError, match=r"a price is a CostModel, not 0\.02"):
         of(data, tmp_path, prices={"static()": 0.02})
     with pytest.raises(InputError, match=r"a price is for one encoder, and bm25\(\) is none"):
         of(data, tmp_path, prices={"bm25()": CostModel(1)})
@@ -152,7 +153,7 @@ def test_prices_on_the_command_line(data: Dataset, tmp_path: Path) -> None:
     with cd.create(tmp_path / "c", "bm25()") as collection:
         collection.add({"id": id, "text": text} for id, text in data.documents.items())
     id = next(iter(data.documents))
-    (tmp_path / "log.jsonl").write_text('{"query": "game", "clicked": ["%s"]}' % id)
+    (tmp_path / "log.jsonl").write_text(json.dumps({"query": "game", "clicked": [id]}))
     (tmp_path / "pipelines").write_text("bm25()\nstatic() >> flat()\n")
     command = [
         "tune",

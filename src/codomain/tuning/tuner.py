@@ -68,9 +68,9 @@ def tune(
         task.place, task.cache, task.corpus, wanted.engine, _depth(task.metric), wanted.max_memory,
         wanted.on_event or (lambda event, value: None), wanted.workers,
     )  # fmt: skip
-    present = task.present if task.present in task.expressions else None  # else it costs too much
-    first = present or starting(task.expressions)
-    rules = replace(rules, always=present)
+    now = task.present if task.present in task.expressions else None  # else it costs too much
+    first = now or starting(task.expressions)
+    rules = replace(rules, always=now)
     expressions = [first, *(one for one in task.expressions if one != first)]
     tried = widened(trials, task.questions, chosen_on, expressions, rules, wanted.seed)
     if wanted.refine and wanted.space is None:
@@ -90,7 +90,7 @@ def tune(
         pick = partial(
             choose, margin=wanted.margin, limits=wanted.limits, prefer=wanted.prefer, start=tried.start, rows=rows
         )
-        outcomes, interrupted = _confirmed(outcomes, timer, pick, {*points, str(present)}, deadline)
+        outcomes, interrupted = _confirmed(outcomes, timer, pick, {*points, str(now)}, deadline)
         busy = timer.busy
     choice = choose(outcomes, wanted.margin, wanted.limits, wanted.prefer, tried.start, rows)
     shown = [o for o in outcomes if o.expression in points]
@@ -102,7 +102,7 @@ def tune(
         again = {outcome.expression: outcome for outcome in retried if outcome.status == "done"}
     growth: list[Grown] = []
     if wanted.sizes and not interrupted and choice is not None:
-        names = dict.fromkeys([choice.recommended.expression, present or choice.recommended.expression])
+        names = dict.fromkeys([choice.recommended.expression, now or choice.recommended.expression])
         growth, said, interrupted = grown(trials, task.questions, chosen_on, [*names], rules, wanted.sizes, wanted.seed)
         task.notes = [*task.notes, *said]
     tuned = Tuned(

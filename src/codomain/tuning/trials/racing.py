@@ -74,9 +74,8 @@ def _try(
     if may_stop and rules.deadline is not None and time.time() > rules.deadline:
         return Outcome(expression, "skipped", reason="the time was up")
     trial = evaluator.trial(expression)
-    evaluator = trial.evaluator
     for encoder in trial.encoders:
-        reason = _encode(evaluator, encoder, rules, may_stop, on_event)
+        reason = _encode(trial.evaluator, encoder, rules, may_stop, on_event)
         if reason:
             return Outcome(expression, "skipped", reason=reason)
     with threads(1):
