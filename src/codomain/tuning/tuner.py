@@ -86,7 +86,10 @@ def tune(
     busy = None
     if wanted.confirm and not interrupted and tried.whole:  # a part of the corpus is searched faster than all of it
         trials.on_event("confirm", len(points))
-        timer = LatencyTimer(task.documents, task.cache, chosen_on, task.place)
+        timer = LatencyTimer(
+            task.documents, task.cache, [*chosen_on.texts.values()], task.place,
+            [chosen_on.where.get(id) for id in chosen_on.texts], wanted.workers,
+        )  # fmt: skip
         pick = partial(
             choose, margin=wanted.margin, limits=wanted.limits, prefer=wanted.prefer, start=tried.start, rows=rows
         )

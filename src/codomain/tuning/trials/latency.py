@@ -17,7 +17,7 @@ import numpy as np
 from codomain.contracts import Encoder
 from codomain.encode.frozen import FrozenEncoder
 from codomain.items import Item, as_item
-from codomain.measure.data.corpus import Corpus, Questions
+from codomain.measure.data.corpus import Corpus
 from codomain.measure.threads import threads
 from codomain.plan import PlanNode, branches, plan
 from codomain.read import Record
@@ -39,20 +39,27 @@ _BUSY = 0.25
 class LatencyTimer:
     """Times searches for ten documents in collections made for the purpose, on one thread.
 
-    `times` has what was timed so far, by pipeline; `busy` how many processors others kept busy, where that was many.
+    `where` are the filters of the queries, `workers` the processes that ran trials until now. `times` has what was timed so far, by pipeline; `busy` how many processors others kept busy, where that was many.
     """
 
-    def __init__(self, documents: Collection | Corpus, cache: StageCache, questions: Questions, place: Path) -> None:
+    def __init__(
+        self,
+        documents: Collection | Corpus,
+        cache: StageCache,
+        queries: Sequence[str | Item],
+        place: Path,
+        where: Sequence[str | None] = (),
+        workers: int = 1,
+    ) -> None:
         self.documents = documents
         self.cache = cache
-        asked = [(query, questions.where.get(id)) for id, query in questions.texts.items()]
-        self.queries = asked[: _ROUNDS * _QUERIES]
+        self.queries = [*zip(queries, where or [None] * len(queries), strict=True)][: _ROUNDS * _QUERIES]
         self.folder = place / f"confirm-{os.getpid()}"  # two may tune at once
         for other in place.glob("confirm-*"):
             if not alive(int(other.name.removeprefix("confirm-"))):
                 shutil.rmtree(other, ignore_errors=True)
         self.times: dict[str, Timing] = {}
-        self.busy = _busy()
+        self.busy = _busy(workers)
         self._encoders: dict[str, FrozenEncoder] = {}  # models are slow to load
 
     def _documents(self, encoder: Encoder, given: Sequence[Any], progress: Any = None) -> Any:
@@ -92,7 +99,7 @@ class LatencyTimer:
     def _in_turns(self, opened: Mapping[str, Collection]) -> None:
         for collection in opened.values():
             for query, where in self.queries[:_QUERIES]:
-                collection.search(query, where=where)
+                _ms(collection, query, where)
         rounds: dict[str, list[list[float]]] = {expression: [] for expression in opened}
         for number in range(_ROUNDS):
             some = self.queries[number * _QUERIES :][:_QUERIES] or self.queries[:_QUERIES]  # few are asked again
@@ -121,10 +128,10 @@ def _timing(rounds: Sequence[Sequence[float]]) -> Timing:
     return Timing(float(np.quantile(every, 0.5)), float(np.quantile(every, 0.95)), min(medians), max(medians))
 
 
-def _busy() -> float | None:
-    """Processors that were busy in the last minute, where they were more than a quarter of all beside this process."""
+def _busy(own: int) -> float | None:
+    """Processors that were busy in the last minute, where they were more than a quarter of all beside our own processes."""
     try:
-        load = os.getloadavg()[0] - 1.0
+        load = os.getloadavg()[0] - own
     except OSError:  # not known on this system
         return None
     return load if load > _BUSY * (os.cpu_count() or 1) else None
@@ -158,5 +165,8 @@ def _records(documents: Collection | Corpus) -> Iterator[Record]:
 
 def _ms(collection: Collection, query: str | Item, where: str | None) -> float:
     began = time.perf_counter()
-    collection.search(query, where=where)
+    if where is None:
+        collection.search(query)
+    else:
+        collection.search(query, where=where)
     return 1e3 * (time.perf_counter() - began)
