@@ -24,6 +24,7 @@ search.py     codomain search
 similar.py    codomain similar: documents like others
 stages.py     codomain stages: what pipelines are made of
 tune.py       codomain tune: the best pipeline for one's data
+tune_options.py  the values of its options, as people write them
 update.py     codomain update: other metadata, text or title
 upgrade.py    codomain upgrade: another encoder or pipeline
 vectors.py    codomain vectors: files of word vectors
