@@ -10,6 +10,7 @@ from pathlib import Path
 from subprocess import Popen
 from typing import Any
 
+from codomain.errors import InputError
 from codomain.plan import branches, plan
 from codomain.tuning.labels import unlabeled
 from codomain.tuning.search_space import parts
@@ -110,6 +111,8 @@ def run_on_workers(
         events.put(("ended", (group, fault)))
 
     running = 0
+    told: set[str] = set()
+    again: set[str] = set()
     try:
         while True:
             while running < workers and (group := tasks.take()) is not None:
@@ -123,9 +126,14 @@ def run_on_workers(
                 running -= 1
                 group, fault = value
                 tasks.give_back(group)
-                if fault is not None:
+                if isinstance(fault, InputError) and not again & {*group}:  # it ended before its first trial: once more
+                    again |= {*group}
+                    tasks.waiting.insert(0, [one for one in group if one not in told])
+                elif fault is not None:
                     raise fault
                 continue
+            if event == "outcome":
+                told.add(value.expression)
             if event == "outcome" and value.status == "done":
                 rivals.append(value)
             on_event(event, value)
