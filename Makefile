@@ -55,7 +55,7 @@ soak: $(VENV)/test
 
 # stored files with changed bytes, and files made to take long or much memory: some ten minutes; make soak and make fuzz are the rest
 robustness: $(VENV)/test
-	OMP_NUM_THREADS=1 $(BIN)/python -m tests.damage.run --cases $(or $(CASES),2100) --record; damage=$$?; \
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.damage.run --cases $(or $(CASES),2100) --jobs 2 --record; damage=$$?; \
 	  OMP_NUM_THREADS=1 $(BIN)/python -m tests.pathological.run --record; files=$$?; \
 	  $(BIN)/python docs/generate.py && exit $$((damage || files))
 

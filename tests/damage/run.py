@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import collections
+import importlib
 import json
 import os
 import random
@@ -20,6 +21,7 @@ import re
 import resource
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -337,52 +339,89 @@ def earlier(got: dict[str, Any], right: dict[str, Any]) -> bool:
     return same and ids == [*range(len(ids))] and len(ids) >= DOCUMENTS - 40 and len(ids) % 10 == 0
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--cases", type=int, default=120)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--kinds", default=",".join(KINDS))
-    parser.add_argument("--record", action="store_true", help="write tests/damage/record.toml")
-    given = parser.parse_args()
-    sys.path.insert(0, str(HERE.parent))
+def loaded(folder: Path) -> list[str]:
+    """The modules that reading takes, so that they are imported once and not in each child."""
+    shutil.copytree(folder / "plain", folder / "work")
+    read_collection(folder / "work")
+    return [name for name in sys.modules if name.startswith(("codomain", "faiss"))]
+
+
+def tries(number: int, seed: int, kinds: list[str]) -> Cases:
+    """So many cases, of these kinds in turn."""
     import codomain.store.branches.branch
     import conftest  # noqa: F401  (registers the encoder)
 
     codomain.store.branches.branch.LEAST_TO_FIT = 100  # small collections have fitted transforms, and an index, as well
     folder = Path(tempfile.mkdtemp(prefix="damage-", dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None))
-    cases = Cases(folder, given.seed)
+    cases = Cases(folder, seed)
     try:
         how, outcome = cases.child(prepare, folder)
         assert how == "done", outcome
-        import importlib
-
         from tests.faults.run import IMPORTED
 
-        for module in IMPORTED:
+        how, names = cases.child(loaded, folder)
+        assert how == "done", names
+        for module in [*IMPORTED, *names]:
             importlib.import_module(module)
-        kinds = given.kinds.split(",")
-        number = said = 0
-        while sum(cases.tried.values()) < given.cases:
-            kind = kinds[number % len(kinds)]
-            number += 1
-            if kind in ("tuning journal", "tuning cache") and number // len(kinds) % 8 and len(kinds) > 2:
-                continue  # each tunes again, which takes ten times as long as all else
+        turn = said = 0
+        while sum(cases.tried.values()) < number:
+            kind = kinds[turn % len(kinds)]
+            turn += 1
+            if kind in ("tuning journal", "tuning cache") and turn // len(kinds) % 8 and len(kinds) > 2:
+                continue  # each tunes again, which takes longer than all else
             cases.case(kind)
             if (tried := sum(cases.tried.values())) >= said + 100:
                 said = tried
                 print(f"{tried:,} tried", file=sys.stderr, flush=True)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    tried, failed = dict(cases.tried), dict(cases.failed)
-    print(
-        json.dumps(
-            {"tried": sum(tried.values()), "failed": sum(failed.values()), "named": dict(cases.named), "by_kind": tried}
-        )
+    return cases
+
+
+def in_parts(number: int, seed: int, kinds: list[str], jobs: int) -> list[dict[str, Any]]:
+    """The tables of as many processes."""
+    command = [sys.executable, "-m", "tests.damage.run", "--kinds", ",".join(kinds)]
+    shares = [number // jobs + (i < number % jobs) for i in range(jobs)]
+    parts = [
+        subprocess.Popen([*command, "--cases", str(share), "--seed", str(seed + i)], stdout=subprocess.PIPE, text=True)
+        for i, share in enumerate(shares)
+    ]
+    tables = []
+    for part in parts:
+        *faults, last = part.communicate()[0].splitlines() or [""]
+        print(*faults, sep="\n", end="\n" * bool(faults), flush=True)
+        if part.returncode not in (0, 1):
+            raise SystemExit(f"a process ended with {part.returncode}: {last}")
+        tables.append(json.loads(last))
+    return tables
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--cases", type=int, default=120)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--kinds", default=",".join(KINDS))
+    parser.add_argument(
+        "--jobs", type=int, default=1, help="processes that share the cases; each has a seed of its own"
     )
+    parser.add_argument("--record", action="store_true", help="write tests/damage/record.toml")
+    given = parser.parse_args()
+    sys.path.insert(0, str(HERE.parent))
+    kinds = given.kinds.split(",")
+    if given.jobs > 1:
+        tables = in_parts(given.cases, given.seed, kinds, given.jobs)
+    else:
+        cases = tries(given.cases, given.seed, kinds)
+        tables = [{"named": cases.named, "by_kind": cases.tried, "failed_by_kind": cases.failed}]
+    named, tried, failed = (
+        dict(sum((collections.Counter(table[key]) for table in tables), collections.Counter()))
+        for key in ("named", "by_kind", "failed_by_kind")
+    )
+    facts = {"tried": sum(tried.values()), "failed": sum(failed.values())}
+    print(json.dumps(facts | {"named": named, "by_kind": tried, "failed_by_kind": failed}))
     if given.record:
-        (HERE / "record.toml").write_text(
-            rows_of("make robustness", {kind: (n, n - failed.get(kind, 0)) for kind, n in tried.items()})
-        )
+        rows = {kind: (tried[kind], tried[kind] - failed.get(kind, 0)) for kind in kinds if kind in tried}
+        (HERE / "record.toml").write_text(rows_of("make robustness", rows))
     return int(bool(failed))
 
 
