@@ -56,7 +56,7 @@ soak: $(VENV)/test
 # stored files with changed bytes, and files made to take long or much memory: some ten minutes; make soak and make fuzz are the rest
 robustness: $(VENV)/test
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.damage.run --cases $(or $(CASES),2100) --jobs 2 --record; damage=$$?; \
-	  OMP_NUM_THREADS=1 $(BIN)/python -m tests.pathological.run --record; files=$$?; \
+	  OMP_NUM_THREADS=1 $(BIN)/python -m tests.pathological.run --jobs 2 --record; files=$$?; \
 	  $(BIN)/python docs/generate.py && exit $$((damage || files))
 
 # make fuzz TIME=1800   every reader, parser and format of files under coverage-guided fuzzing, in that many seconds; again goes on

@@ -12,9 +12,9 @@ was not survived.
 from __future__ import annotations
 
 import argparse
-import itertools
 import json
 import math
+import multiprocessing
 import os
 import resource
 import signal
@@ -22,6 +22,7 @@ import sys
 import tempfile
 import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,14 @@ def seconds(path: Path) -> tuple[float, str]:
     return time.process_time() - began, outcome
 
 
+def grown(taken: Callable[[int], tuple[float, str]], n: int, repeats: int = _REPEATS) -> float:
+    """How many times as long twice the size takes."""
+    once = twice = math.inf
+    for _ in range(repeats):
+        once, twice = min(once, taken(n)[0]), min(twice, taken(2 * n)[0])
+    return twice / once
+
+
 def judged(name: str, folder: Path) -> str:
     """What is against a case; empty where it is survived."""
     ending, make = CASES[name]
@@ -83,21 +92,21 @@ def judged(name: str, folder: Path) -> str:
             break
         n *= 2
     if took >= _LONG_ENOUGH / 2:
-        sizes = (n, 2 * n, 4 * n)
-        least = [math.inf] * len(sizes)
-        for _ in range(_REPEATS):
-            least = [min(known, taken(size)[0]) for known, size in zip(least, sizes, strict=True)]
-        growth = min(more / less for less, more in itertools.pairwise(least))
+        growth = min(grown(taken, n), grown(taken, 2 * n)) if grown(taken, n, 2) > GROWTH else 0.0
         if growth > GROWTH:
-            return f"twice the size takes {growth:.1f} times as long, twice over ({least[0]:.2f} s for n = {n:,})"
+            return f"twice the size takes {growth:.1f} times as long, twice over ({took:.2f} s for n = {n:,})"
     used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return f"{used:,.0f} MB of memory" if used > MEGABYTES else ""
 
 
-def in_a_child(name: str, folder: Path) -> str:
+def in_a_child(name: str) -> str:
     """`judged` in a process of its own, which may end in any way."""
+    with tempfile.TemporaryDirectory() as folder:
+        return _in_a_child(name, Path(folder))
+
+
+def _in_a_child(name: str, folder: Path) -> str:
     answer = folder / "answer"
-    answer.unlink(missing_ok=True)
     pid = os.fork()
     if pid == 0:
         try:
@@ -118,6 +127,7 @@ def main() -> int:
     """Try the cases and say what was survived, by the ending of the files."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("cases", nargs="*", help="names of cases, or how they begin")
+    parser.add_argument("--jobs", type=int, default=1, help="processes that share the cases")
     parser.add_argument("--record", action="store_true", help="write tests/pathological/record.toml")
     given = parser.parse_args()
     names = [name for name in CASES if not given.cases or any(name.startswith(one) for one in given.cases)]
@@ -125,10 +135,9 @@ def main() -> int:
 
     counts: dict[str, tuple[int, int]] = {}
     faults: dict[str, Any] = {}
-    with tempfile.TemporaryDirectory() as folder:
-        for name in names:
-            wrong = in_a_child(name, Path(folder))
-            kind = f"{name.split(':')[0]}"
+    with multiprocessing.get_context("fork").Pool(given.jobs) as pool:
+        for name, wrong in zip(names, pool.imap(in_a_child, names), strict=True):
+            kind = name.split(":")[0]
             tried, survived = counts.get(kind, (0, 0))
             counts[kind] = tried + 1, survived + (not wrong)
             if wrong:
