@@ -21,7 +21,6 @@ import re
 import resource
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -97,10 +96,11 @@ def unworded(said: list[str]) -> list[str]:
 
 
 class Cases:
-    """Damaged copies of the collections in a folder."""
+    """Damaged copies of the collections in a folder, read in another."""
 
-    def __init__(self, folder: Path, seed: int) -> None:
-        self.folder = folder
+    def __init__(self, stored: Path, folder: Path, seed: int) -> None:
+        self.stored, self.folder = stored, folder
+        self.folder.mkdir(exist_ok=True)
         self.random = random.Random(seed)
         self.tried: collections.Counter[str] = collections.Counter()
         self.failed: collections.Counter[str] = collections.Counter()
@@ -131,7 +131,7 @@ class Cases:
                     return "crashed", code
                 kind, value = json.loads(answer.read_text())
                 return kind, value
-            time.sleep(0.003)
+            time.sleep(0.01)
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
         return "crashed", f"hangs for {WAITING:.0f} seconds"
@@ -140,7 +140,7 @@ class Cases:
         """What an undamaged copy gives."""
         if (state, kind) not in self.right:
             shutil.rmtree(self.folder / "work", ignore_errors=True)
-            shutil.copytree(self.folder / state, self.folder / "work")
+            shutil.copytree(self.stored / state, self.folder / "work")
             how, outcome = self.child(read, self.folder / "work", kind)
             assert how == "done" and outcome[0] == [], (state, kind, outcome)
             self.right[state, kind] = outcome[1]
@@ -152,7 +152,7 @@ class Cases:
         state, way = self.random.choice(states), self.random.choice([*WAYS])
         right, work = self.expected(state, kind), self.folder / "work"
         shutil.rmtree(work, ignore_errors=True)
-        shutil.copytree(self.folder / state, work)
+        shutil.copytree(self.stored / state, work)
         files = sorted(p for p in work.rglob("*") if p.is_file() and re.fullmatch(pattern, str(p.relative_to(work))))
         path = self.random.choice([p for p in files if p.stat().st_size])
         before = path.read_bytes()
@@ -195,59 +195,68 @@ def earlier(got: dict[str, Any], right: dict[str, Any]) -> bool:
 
 def loaded(folder: Path) -> list[str]:
     """The modules that reading takes, so that they are imported once and not in each child."""
-    shutil.copytree(folder / "plain", folder / "work")
-    read_collection(folder / "work")
+    for state in ("plain", "fitted"):
+        shutil.copytree(folder / state, folder / "first" / state)
+        read_collection(folder / "first" / state)
     return [name for name in sys.modules if name.startswith(("codomain", "faiss"))]
 
 
-def tries(number: int, seed: int, kinds: list[str]) -> Cases:
-    """So many cases, of these kinds in turn."""
+def tries(number: int, seed: int, kinds: list[str], jobs: int) -> list[dict[str, dict[str, int]]]:
+    """So many cases, of these kinds in turn, in as many processes: the tables of each."""
     import codomain.store.branches.branch
     import conftest  # noqa: F401  (registers the encoder)
 
     codomain.store.branches.branch.LEAST_TO_FIT = 100  # small collections have fitted transforms, and an index, as well
     folder = Path(tempfile.mkdtemp(prefix="damage-", dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None))
-    cases = Cases(folder, seed)
     try:
-        how, outcome = cases.child(prepare, folder)
+        first = Cases(folder, folder / "first", seed)
+        how, outcome = first.child(prepare, folder)
         assert how == "done", outcome
         from tests.faults.run import IMPORTED
 
-        how, names = cases.child(loaded, folder)
+        how, names = first.child(loaded, folder)
         assert how == "done", names
         for module in [*IMPORTED, *names]:
             importlib.import_module(module)
-        turn = said = 0
-        while sum(cases.tried.values()) < number:
-            kind = kinds[turn % len(kinds)]
-            turn += 1
-            if kind in ("tuning journal", "tuning cache") and turn // len(kinds) % 8 and len(kinds) > 2:
-                continue  # each tunes again, which takes longer than all else
-            cases.case(kind)
-            if (tried := sum(cases.tried.values())) >= said + 100:
-                said = tried
-                print(f"{tried:,} tried", file=sys.stderr, flush=True)
+        for kind in kinds:
+            for state in KINDS[kind][0]:
+                first.expected(state, kind)
+        processes = []
+        for job in range(jobs):
+            pid = os.fork()
+            if pid == 0:
+                code = 1
+                try:
+                    cases = Cases(folder, folder / f"job{job}", seed + job)
+                    cases.right = first.right
+                    one_after_another(cases, number // jobs + (job < number % jobs), kinds)
+                    tables = {"by_kind": cases.tried, "named": cases.named, "failed_by_kind": cases.failed}
+                    (cases.folder / "tables").write_text(json.dumps(tables))
+                    code = 0
+                except BaseException:
+                    traceback.print_exc()
+                finally:
+                    os._exit(code)
+            processes.append(pid)
+        codes = [os.waitpid(pid, 0)[1] for pid in processes]
+        assert not any(codes), f"processes ended with {codes}"
+        return [json.loads((folder / f"job{job}" / "tables").read_text()) for job in range(jobs)]
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    return cases
 
 
-def in_parts(number: int, seed: int, kinds: list[str], jobs: int) -> list[dict[str, Any]]:
-    """The tables of as many processes."""
-    command = [sys.executable, "-m", "tests.damage.run", "--kinds", ",".join(kinds)]
-    shares = [number // jobs + (i < number % jobs) for i in range(jobs)]
-    parts = [
-        subprocess.Popen([*command, "--cases", str(share), "--seed", str(seed + i)], stdout=subprocess.PIPE, text=True)
-        for i, share in enumerate(shares)
-    ]
-    tables = []
-    for part in parts:
-        *faults, last = part.communicate()[0].splitlines() or [""]
-        print(*faults, sep="\n", end="\n" * bool(faults), flush=True)
-        if part.returncode not in (0, 1):
-            raise SystemExit(f"a process ended with {part.returncode}: {last}")
-        tables.append(json.loads(last))
-    return tables
+def one_after_another(cases: Cases, number: int, kinds: list[str]) -> None:
+    """So many cases, of these kinds in turn."""
+    turn = said = 0
+    while sum(cases.tried.values()) < number:
+        kind = kinds[turn % len(kinds)]
+        turn += 1
+        if kind in ("tuning journal", "tuning cache") and turn // len(kinds) % 12 and len(kinds) > 2:
+            continue  # each tunes again, which takes longer than all else
+        cases.case(kind)
+        if (tried := sum(cases.tried.values())) >= said + 50:
+            said = tried
+            print(f"{cases.folder.name}: {tried:,} tried", file=sys.stderr, flush=True)
 
 
 def main() -> int:
@@ -262,11 +271,7 @@ def main() -> int:
     given = parser.parse_args()
     sys.path.insert(0, str(HERE.parent))
     kinds = given.kinds.split(",")
-    if given.jobs > 1:
-        tables = in_parts(given.cases, given.seed, kinds, given.jobs)
-    else:
-        cases = tries(given.cases, given.seed, kinds)
-        tables = [{"named": cases.named, "by_kind": cases.tried, "failed_by_kind": cases.failed}]
+    tables = tries(given.cases, given.seed, kinds, given.jobs)
     named, tried, failed = (
         dict(sum((collections.Counter(table[key]) for table in tables), collections.Counter()))
         for key in ("named", "by_kind", "failed_by_kind")
