@@ -50,14 +50,14 @@ mutants: $(VENV)/test
 # faults at system calls of every step, for an hour: kills, torn writes, lost power, I/O errors, full disks
 # make soak SECONDS=600
 soak: $(VENV)/test
-	OMP_NUM_THREADS=1 $(BIN)/python tests/faults/run.py --seconds $(or $(SECONDS),3600) --seed $$(date +%s) --record
-	$(BIN)/python docs/generate.py
+	OMP_NUM_THREADS=1 $(BIN)/python tests/faults/run.py --seconds $(or $(SECONDS),3600) --seed $$(date +%s) --record; \
+	  found=$$?; $(BIN)/python docs/generate.py && exit $$found
 
 # stored files with changed bytes, and files made to take long or much memory: some ten minutes; make soak and make fuzz are the rest
 robustness: $(VENV)/test
-	OMP_NUM_THREADS=1 $(BIN)/python -m tests.damage.run --cases $(or $(CASES),2100) --record
-	OMP_NUM_THREADS=1 $(BIN)/python -m tests.pathological.run --record
-	$(BIN)/python docs/generate.py
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.damage.run --cases $(or $(CASES),2100) --jobs 2 --record; damage=$$?; \
+	  OMP_NUM_THREADS=1 $(BIN)/python -m tests.pathological.run --jobs 2 --record; files=$$?; \
+	  $(BIN)/python docs/generate.py && exit $$((damage || files))
 
 # make fuzz TIME=1800   every reader, parser and format of files under coverage-guided fuzzing, in that many seconds; again goes on
 # make fuzz TARGET='filter' CASES=100000   one of them            make fuzz FRESH=1   from the beginning, as after a change

@@ -16,7 +16,7 @@ KINDS = {
     "damage": "Bytes of stored files are changed, cleared, cut off or added. Survived: `verify` or an error names the damage in one sentence, or all that is "
     "read is right; of a log (-wal), an earlier acknowledged state is. The process never crashes.",
     "pathological": "Files made to take long or much memory, by their kind. Survived: they are read, or refused in one sentence, within 20 seconds and 1.5 GB, "
-    "and twice the size takes at most 2.5 times as long.",
+    "and twice the size takes at most 2.5 times as long (time of the processor).",
     "fuzz": "Inputs are changed at random and led by the coverage of the code (atheris). Survived: the input is read, or refused in one "
     "sentence, within 20 seconds and 2.5 GB.",
 }

@@ -13,10 +13,12 @@ from __future__ import annotations
 
 import argparse
 import collections
+import importlib
 import json
 import os
 import random
 import re
+import resource
 import shutil
 import signal
 import sys
@@ -27,21 +29,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tests.damage.stored import DOCUMENTS, prepare, read, read_collection
 from tests.record_rows import rows_of
 
 HERE = Path(__file__).resolve().parent
-DOCUMENTS = 240
-SECONDS = 60.0
-"""Seconds after which a case hangs."""
-QUERIES = ("amber fox", "river stone 17", "candle")
-WORDS = ["amber", "river", "candle", "stone", "willow", "copper", "meadow", "harbor", "fox", "needle"]
-PIPES = {
-    "plain": "fuse(hashed(64) >> int8() >> hnsw(), bm25())",
-    "log": "fuse(hashed(64) >> flat(), bm25())",
-    "fitted": "fuse(hashed(64) >> pca(8) >> hnsw(), char_ngrams() >> sparse())",
-    "moving": "hashed(64) >> flat()",
-}
-"""The collections, by what is special about each: `log` has writes in its log alone, `moving` is between two pipelines."""
+SECONDS, WAITING = 60, 1_200.0
+"""Seconds of the processor, and on the clock, after which a case hangs: only a case that waits for ever comes to the latter."""
 KINDS = {
     "database": (("plain", "fitted", "moving"), r"collection\.db"),
     "log (-wal)": (("log",), r"collection\.db-wal"),
@@ -58,16 +51,6 @@ KINDS = {
 }
 """By what is damaged: the collections that have it, and the paths of its files."""
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
-
-
-def document(i: int) -> dict[str, Any]:
-    words = random.Random(i).choices(WORDS, k=8)
-    return {
-        "id": f"d{i}",
-        "title": f"Title {i}",
-        "text": f"{' '.join(words)} {i}",
-        "metadata": {"n": i, "kind": words[0]},
-    }
 
 
 # --- ways to damage a file ------------------------------------------------------------------------------------------
@@ -107,143 +90,17 @@ WAYS: dict[str, Callable[[bytearray, random.Random], None]] = {
 }  # fmt: skip
 
 
-# --- what there is to damage ----------------------------------------------------------------------------------------
-
-
-def prepare(folder: Path) -> None:
-    """The collections, with what tuning, learning and vector files keep in one of them."""
-    import numpy as np
-    from tests.faults.run import trained
-
-    import codomain as cd
-    from codomain.vectorfiles import write
-
-    for name, pipe in PIPES.items():
-        into = folder / name
-        with cd.create(into, pipe) as c:
-            c.add(document(i) for i in range(DOCUMENTS - 40))
-            c.reindex()
-            if name == "moving":
-                c.add(document(i) for i in range(DOCUMENTS - 40, DOCUMENTS))
-                c.upgrade("hashed(32, 'new') >> flat()", mode="reembed")
-            elif name != "log":
-                c.add(document(i) for i in range(DOCUMENTS - 40, DOCUMENTS))
-        if name == "log":
-            with cd.open(into) as c:
-                for i in range(DOCUMENTS - 40, DOCUMENTS, 10):
-                    c.add(document(j) for j in range(i, i + 10))
-                shutil.copytree(into, folder / "copy")  # while it is open: closing it would empty the log
-            shutil.rmtree(into)
-            (folder / "copy").rename(into)
-    plain = folder / "plain"
-    tuned(plain)
-    trained(plain / "learned")
-    import torch
-
-    from codomain.transform.training.checkpoint import Checkpoint
-
-    Checkpoint(plain / "learned" / "training.safetensors", "damage").write({"step": 3, "weights": torch.arange(12.0)})
-    write(plain / "words", ["amber", "river", "fox"], np.float32([[3, 4], [4, 3], [1, 0]]))
-
-
-def tuned(folder: Path) -> list[tuple[str, float]]:
-    """Two pipelines on eight judged queries: what each reached."""
-    import codomain as cd
-    from codomain.tuning import tune
-
-    with cd.open(folder) as c:
-        queries = {str(i): document(i)["text"] for i in range(8)}
-        qrels = {str(i): {f"d{i}": 1} for i in range(8)}
-        found = tune(
-            c, queries, qrels, space=["bm25()", "hashed(64) >> flat()"], engine="inside", race=False, confirm=False
-        )
-        return sorted((o.expression, round(o.mean, 6)) for o in found.outcomes)
-
-
-def read_collection(folder: Path) -> tuple[list[str], dict[str, Any]]:
-    """What names a damage, and all that was read of a collection: None for what was refused."""
-    import codomain as cd
-
-    said: list[str] = []
-    read: dict[str, Any] = {}
-    try:
-        c = cd.open(folder)
-    except cd.CodomainError as error:
-        return [str(error)], read
-    with c:
-        for name, work in (
-            *((query, lambda query=query: found(c, query)) for query in QUERIES),
-            ("filtered", lambda: found(c, "fox", where="n >= 230")),
-            (
-                "documents",
-                lambda: sorted((d["id"], d["title"], d["text"], json.dumps(d["metadata"])) for d in c.documents()),
-            ),
-            ("count", lambda: c.count("kind == 'amber'")),
-        ):
-            try:
-                read[name] = work()
-            except cd.CodomainError as error:
-                said.append(str(error))
-        try:
-            said += c.verify()
-        except cd.CodomainError as error:
-            said.append(str(error))
-    return said, read
-
-
-def found(c: Any, query: str, **given: Any) -> list[tuple[str, float]]:
-    return [(hit.id, round(hit.score, 4)) for hit in c.search(query, k=5, **given)]
-
-
-def read_beside(folder: Path, kind: str) -> tuple[list[str], dict[str, Any]]:
-    """The same of what lies beside a collection."""
-    import codomain as cd
-
-    try:
-        if kind in ("tuning journal", "tuning cache"):
-            return [], {"tuned": tuned(folder)}  # what is damaged is made again
-        if kind == "tune.json":
-            from codomain.tuning.reporting.report import recommended_row
-
-            return [], {"row": recommended_row(folder / "tune" / "tune.json", 1)}
-        if kind == "checkpoint":
-            from codomain.transform.training.checkpoint import Checkpoint
-
-            state = Checkpoint(folder / "learned" / "training.safetensors", "damage").read()
-            return [], {"state": state and {"step": state["step"], "weights": state["weights"].tolist()}}
-        if kind == "trained model":
-            from tests.faults.run import weights
-
-            return [], {"weights": weights(folder / "learned" / "model")}
-        from codomain.vectorfiles import VectorFile
-
-        file = VectorFile(folder / "words")
-        read = {"query": file.query(["amber", "unknown"]).round(5).tolist(), "keys": list(file.keys())}
-        try:
-            file.verify()
-        except cd.CodomainError as error:
-            return [str(error)], read
-        return [], read
-    except cd.CodomainError as error:
-        return [str(error)], {}
-
-
-def read(folder: Path, kind: str) -> tuple[list[str], dict[str, Any]]:
-    """What names a damage, and what was read."""
-    beside = not (kind.startswith(("database", "log", "index", "covers")))
-    return read_beside(folder, kind) if beside else read_collection(folder)
-
-
 def unworded(said: list[str]) -> list[str]:
     """Those sentences that are none."""
     return [one for one in said if _CONTROL.search(one) or not one.rstrip().endswith((".", "?"))]
 
 
 class Cases:
-    """Damaged copies of the collections in a folder."""
+    """Damaged copies of the collections in a folder, read in another."""
 
-    def __init__(self, folder: Path, seed: int) -> None:
-        self.folder = folder
+    def __init__(self, stored: Path, folder: Path, seed: int) -> None:
+        self.stored, self.folder = stored, folder
+        self.folder.mkdir(exist_ok=True)
         self.random = random.Random(seed)
         self.tried: collections.Counter[str] = collections.Counter()
         self.failed: collections.Counter[str] = collections.Counter()
@@ -257,30 +114,33 @@ class Cases:
         pid = os.fork()
         if pid == 0:
             try:
+                resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS + 1))
                 outcome = ("done", work(*arguments))
             except BaseException as error:
                 outcome = ("raised", f"{type(error).__name__}: {error} {traceback.format_exc()[-700:]}")
             answer.write_text(json.dumps(outcome))
             os._exit(0)
-        end = time.monotonic() + SECONDS
+        end = time.monotonic() + WAITING
         while time.monotonic() < end:
             done, status = os.waitpid(pid, os.WNOHANG)
             if done:
                 code = os.waitstatus_to_exitcode(status)
+                if code in (-signal.SIGXCPU, -signal.SIGKILL):
+                    return "crashed", f"takes more than {SECONDS} seconds of the processor"
                 if code or not answer.exists():
                     return "crashed", code
                 kind, value = json.loads(answer.read_text())
                 return kind, value
-            time.sleep(0.003)
+            time.sleep(0.01)
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
-        return "crashed", f"hangs for {SECONDS:.0f} seconds"
+        return "crashed", f"hangs for {WAITING:.0f} seconds"
 
     def expected(self, state: str, kind: str) -> dict[str, Any]:
         """What an undamaged copy gives."""
         if (state, kind) not in self.right:
             shutil.rmtree(self.folder / "work", ignore_errors=True)
-            shutil.copytree(self.folder / state, self.folder / "work")
+            shutil.copytree(self.stored / state, self.folder / "work")
             how, outcome = self.child(read, self.folder / "work", kind)
             assert how == "done" and outcome[0] == [], (state, kind, outcome)
             self.right[state, kind] = outcome[1]
@@ -292,7 +152,7 @@ class Cases:
         state, way = self.random.choice(states), self.random.choice([*WAYS])
         right, work = self.expected(state, kind), self.folder / "work"
         shutil.rmtree(work, ignore_errors=True)
-        shutil.copytree(self.folder / state, work)
+        shutil.copytree(self.stored / state, work)
         files = sorted(p for p in work.rglob("*") if p.is_file() and re.fullmatch(pattern, str(p.relative_to(work))))
         path = self.random.choice([p for p in files if p.stat().st_size])
         before = path.read_bytes()
@@ -333,49 +193,94 @@ def earlier(got: dict[str, Any], right: dict[str, Any]) -> bool:
     return same and ids == [*range(len(ids))] and len(ids) >= DOCUMENTS - 40 and len(ids) % 10 == 0
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--cases", type=int, default=120)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--kinds", default=",".join(KINDS))
-    parser.add_argument("--record", action="store_true", help="write tests/damage/record.toml")
-    given = parser.parse_args()
-    sys.path.insert(0, str(HERE.parent))
+def loaded(folder: Path) -> list[str]:
+    """The modules that reading takes, so that they are imported once and not in each child."""
+    for state in ("plain", "fitted"):
+        shutil.copytree(folder / state, folder / "first" / state)
+        read_collection(folder / "first" / state)
+    return [name for name in sys.modules if name.startswith(("codomain", "faiss"))]
+
+
+def tries(number: int, seed: int, kinds: list[str], jobs: int) -> list[dict[str, dict[str, int]]]:
+    """So many cases, of these kinds in turn, in as many processes: the tables of each."""
     import codomain.store.branches.branch
     import conftest  # noqa: F401  (registers the encoder)
 
     codomain.store.branches.branch.LEAST_TO_FIT = 100  # small collections have fitted transforms, and an index, as well
     folder = Path(tempfile.mkdtemp(prefix="damage-", dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None))
-    cases = Cases(folder, given.seed)
     try:
-        how, outcome = cases.child(prepare, folder)
+        first = Cases(folder, folder / "first", seed)
+        how, outcome = first.child(prepare, folder)
         assert how == "done", outcome
-        import importlib
-
         from tests.faults.run import IMPORTED
 
-        for module in IMPORTED:
+        how, names = first.child(loaded, folder)
+        assert how == "done", names
+        for module in [*IMPORTED, *names]:
             importlib.import_module(module)
-        kinds = given.kinds.split(",")
-        number = 0
-        while sum(cases.tried.values()) < given.cases:
-            kind = kinds[number % len(kinds)]
-            number += 1
-            if kind in ("tuning journal", "tuning cache") and number // len(kinds) % 8 and len(kinds) > 2:
-                continue  # each tunes again, which takes ten times as long as all else
-            cases.case(kind)
+        for kind in kinds:
+            for state in KINDS[kind][0]:
+                first.expected(state, kind)
+        processes = []
+        for job in range(jobs):
+            pid = os.fork()
+            if pid == 0:
+                code = 1
+                try:
+                    cases = Cases(folder, folder / f"job{job}", seed + job)
+                    cases.right = first.right
+                    one_after_another(cases, number // jobs + (job < number % jobs), kinds)
+                    tables = {"by_kind": cases.tried, "named": cases.named, "failed_by_kind": cases.failed}
+                    (cases.folder / "tables").write_text(json.dumps(tables))
+                    code = 0
+                except BaseException:
+                    traceback.print_exc()
+                finally:
+                    os._exit(code)
+            processes.append(pid)
+        codes = [os.waitpid(pid, 0)[1] for pid in processes]
+        assert not any(codes), f"processes ended with {codes}"
+        return [json.loads((folder / f"job{job}" / "tables").read_text()) for job in range(jobs)]
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    tried, failed = dict(cases.tried), dict(cases.failed)
-    print(
-        json.dumps(
-            {"tried": sum(tried.values()), "failed": sum(failed.values()), "named": dict(cases.named), "by_kind": tried}
-        )
+
+
+def one_after_another(cases: Cases, number: int, kinds: list[str]) -> None:
+    """So many cases, of these kinds in turn."""
+    turn = said = 0
+    while sum(cases.tried.values()) < number:
+        kind = kinds[turn % len(kinds)]
+        turn += 1
+        if kind in ("tuning journal", "tuning cache") and turn // len(kinds) % 12 and len(kinds) > 2:
+            continue  # each tunes again, which takes longer than all else
+        cases.case(kind)
+        if (tried := sum(cases.tried.values())) >= said + 50:
+            said = tried
+            print(f"{cases.folder.name}: {tried:,} tried", file=sys.stderr, flush=True)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--cases", type=int, default=120)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--kinds", default=",".join(KINDS))
+    parser.add_argument(
+        "--jobs", type=int, default=1, help="processes that share the cases; each has a seed of its own"
     )
+    parser.add_argument("--record", action="store_true", help="write tests/damage/record.toml")
+    given = parser.parse_args()
+    sys.path.insert(0, str(HERE.parent))
+    kinds = given.kinds.split(",")
+    tables = tries(given.cases, given.seed, kinds, given.jobs)
+    named, tried, failed = (
+        dict(sum((collections.Counter(table[key]) for table in tables), collections.Counter()))
+        for key in ("named", "by_kind", "failed_by_kind")
+    )
+    facts = {"tried": sum(tried.values()), "failed": sum(failed.values())}
+    print(json.dumps(facts | {"named": named, "by_kind": tried, "failed_by_kind": failed}))
     if given.record:
-        (HERE / "record.toml").write_text(
-            rows_of("make robustness", {kind: (n, n - failed.get(kind, 0)) for kind, n in tried.items()})
-        )
+        rows = {kind: (tried[kind], tried[kind] - failed.get(kind, 0)) for kind in kinds if kind in tried}
+        (HERE / "record.toml").write_text(rows_of("make robustness", rows))
     return int(bool(failed))
 
 

@@ -48,3 +48,13 @@ def test_an_index_that_is_cut_while_it_is_open_is_left_and_the_rows_are_searched
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=dict(os.environ))
     assert run.returncode == 0, run.stderr or run.returncode
     assert "was cut by something else" in run.stderr
+
+
+def test_an_error_of_sqlite_that_quotes_damaged_bytes_is_a_sentence(tmp_path: Path) -> None:
+    cd.create(tmp_path / "c", "bm25()").close()
+    path = tmp_path / "c" / "collection.db"
+    data = path.read_bytes()
+    assert b"CREATE TABLE meta" in data
+    path.write_bytes(data.replace(b"CREATE TABLE meta", b"CREATE T\xddBLE meta"))
+    with pytest.raises(cd.CodomainError, match=r"^the database of .* is damaged .*: restore collection.db from a copy"):
+        cd.open(tmp_path / "c")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -18,6 +20,7 @@ from codomain.tuning.search_space import parts
 from codomain.tuning.trials.evaluator import StageCosts
 from codomain.tuning.trials.outcome import Outcome
 from codomain.tuning.trials.racing import Rules, beaten_by, try_all
+from codomain.tuning.trials.trial_runner import _read
 
 
 def outcome(name: str, values: np.ndarray, bytes: float = 100.0, ms: float = 1.0) -> Outcome:
@@ -309,3 +312,10 @@ def test_no_decision_depends_on_the_last_bits(seed: int) -> None:
     for rival in (trials[0], trials[3]):
         apart = [beaten_by(one.values, [rival.values], 0.02, 0.05) for one in (trials[2], moved[2])]
         assert apart == [None, None]  # equal, or by the same amount in every query
+
+
+def test_a_line_of_a_journal_that_is_other_json_is_left_out(tmp_path: Path) -> None:
+    known = outcome("bm25()", np.ones(3), 10.0, 1.0)
+    lines = [json.dumps(known.as_json()), "7", "null", '["expression"]', '{"costs": 1}', '"a', ""]
+    (tmp_path / "outcomes.jsonl").write_text("\n".join(lines))
+    assert [one.as_json() for one in _read(tmp_path / "outcomes.jsonl")] == [known.as_json()]

@@ -58,7 +58,9 @@ def _flatten(
     count = 0
     for name, value in fields.items():
         kind = type(value)
-        full = prefix + _clean_name(name)
+        # a plain name needs no cleaning, and thousands of them would turn over the cache
+        plain = type(name) is str and name.isascii() and "\0" not in name
+        full = prefix + (name if plain else _clean_name(name))
         # nearly all fields are plain texts and numbers: those are seen to here, without a call
         if kind is str:
             if "\0" in value or not value.isascii():

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import email.header
 import io
 import json
 import mailbox
+import random
 import time
 import zipfile
 from email.message import EmailMessage
@@ -12,6 +14,7 @@ from email.message import EmailMessage
 import pytest
 
 from codomain.errors import InputError
+from codomain.read.formats.mail import decoded_header
 from codomain.read.formats.man import page_words
 from codomain.read.limits import LIMITS
 
@@ -312,3 +315,23 @@ def test_limits_of_lines_and_documents(tmp_path, read, monkeypatch):
     monkeypatch.setenv(LIMITS["line"].variable, "many")
     with pytest.raises(InputError, match="CODOMAIN_MAX_LINE must be a whole number"):
         read(tmp_path / "a.csv")
+
+
+def test_encoded_words_are_decoded_as_the_standard_library_does_in_quadratic_time():
+    drawn = random.Random(0)
+    parts = ["=?utf-8?q?a=C3?=", "=?utf-8?q?=A9b_c?=", "=?utf-8?b?w6k=?=", " ", "\n ", "fox", "=?", "?=", "?q?", "\t"]
+    parts += ["=?latin-1?Q?=E9?=", "=?x?b?YQ?=", "\u00e9", "=?iso-2022-jp?B?GyRCRnxLXBsoQg==?=", "=?utf-8?b?YQ==\n"]
+    compared = 0
+    for _ in range(5_000):
+        header = "".join(drawn.choices(parts, k=drawn.randint(1, 9)))
+        right = email.header.decode_header(header)
+        if not isinstance(right[0][0], str):  # one without encoded words comes back as it is
+            assert decoded_header(header) == right, header
+            compared += 1
+    assert compared > 3_000
+
+
+def test_an_encoded_word_with_broken_base64_is_kept_as_it_stands(tmp_path, read):
+    (tmp_path / "a.eml").write_bytes(b"Subject: A =?utf-8?b?a?= and =?utf-8?q?caf=C3=A9?=\n\ntext")
+    (record,), _ = read(tmp_path / "a.eml")
+    assert record.title == "A =?utf-8?b?a?= and caf\u00e9"

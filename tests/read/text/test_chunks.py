@@ -1,16 +1,19 @@
 """Chunks: nothing is lost, offsets are exact, sizes are kept, headings are the ones a reader would name."""
 
 import itertools
+import random
 import re
 import time
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from semantic_text_splitter import MarkdownSplitter, TextSplitter
 from tokenizers import Regex, Tokenizer, models, pre_tokenizers
 
 from codomain.errors import InputError
 from codomain.read import Record, chunk
+from codomain.read.text.chunks import _windowed
 
 
 @pytest.fixture(scope="module")
@@ -117,3 +120,56 @@ def test_megabytes_are_cut_in_linear_time(text):
 def test_impossible_sizes_are_refused(size, overlap):
     with pytest.raises(InputError, match="chunks need"):
         chunk("text", size, overlap)
+
+
+class Seen:
+    """A splitter that says how many characters it was given at a time."""
+
+    def __init__(self, splitter) -> None:
+        self.splitter, self.given = splitter, []
+
+    def chunk_indices(self, text: str):
+        self.given.append(len(text))
+        return self.splitter.chunk_indices(text)
+
+
+def words(letters: str, lengths: tuple[int, int], between: list[str]) -> str:
+    drawn = random.Random(5)
+    return "".join(
+        "".join(drawn.choices(letters, k=drawn.randint(*lengths))) + drawn.choice(between) for _ in range(4_000)
+    )
+
+
+LONG_LINES = {
+    "Thai": words("กขคงจชซญดตถทนบปผพมยรลวสหอาเแโไ", (3, 9), [""]),
+    "Thai with spaces": words("กขคงจชซญดตถทนบปผพมยรลวสหอาเแโไ", (30, 90), [" "]),
+    "Chinese": words("漢字日本語文章東京都", (3, 9), [""]),
+    "Korean": words("한국어말이다가는을", (2, 5), [" "]),
+    "scripts mixed": words("aあก한 \u0301", (3, 9), [""]),
+    "encoded data": words("ABCDabcd0123+/=", (60, 60), [""]),
+    "no full stop": words("abcdefghij", (1, 9), [" "]),
+    "lines as well": words("abcdefgABC", (1, 9), [" "] * 30 + [". "])
+    + words("abcdeABC", (1, 9), [" ", "\n", "\n\n"]) * 2,
+    "spaces": "a" + " " * 30_000 + "b",
+}
+
+
+@pytest.mark.parametrize("markdown", [False, True])
+@pytest.mark.parametrize("name", LONG_LINES)
+def test_long_lines_are_cut_in_windows_to_the_same_chunks_in_linear_time(name: str, markdown: bool) -> None:
+    text = LONG_LINES[name][:50_000]  # one block
+    capacity = 250
+    splitter = (MarkdownSplitter if markdown else TextSplitter)(capacity, 30)
+    seen = Seen(splitter)
+    cut = [*_windowed(text, seen, 8 * capacity)]
+    assert cut == splitter.chunk_indices(text)
+    if name != "spaces":  # which are one chunk
+        assert sum(seen.given) < 2 * len(text)
+    if "\n" not in text and name != "spaces":
+        assert max(seen.given) == 8 * capacity
+
+
+def test_chunks_longer_than_a_window_widen_it() -> None:
+    text = LONG_LINES["Thai"][:20_000]
+    splitter = TextSplitter(3_000, 100)
+    assert [*_windowed(text, splitter, 1_000)] == splitter.chunk_indices(text)

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 _BLOCK = 50_000
-"""Longer texts are cut at paragraphs into blocks first: the splitter is quadratic on text without any space."""
+"""Longer texts are cut at paragraphs into blocks first."""
+
+_WINDOW = 8
+"""Chunks of a line that are cut at a time: the splitter is quadratic in lines without sentences, such as Thai or Chinese words."""
 
 _CHARACTERS_A_TOKEN = 4.0
 """English prose has 4.6 characters a WordPiece token (10,000 Debian descriptions), 3.1 in the densest hundredth."""
@@ -63,7 +66,7 @@ def chunk(
         pieces = _whole(text)
     else:
         splitter, longest = _splitter_for(text, size, overlap, tokenizer, record.markdown)
-        pieces = _split(text, splitter, longest)
+        pieces = _split(text, splitter, longest, _WINDOW * min(longest, int(_CHARACTERS_A_TOKEN) * size))
     outline = Outline(text) if record.markdown else None
     dense = [span for span in pieces if is_dense(text[span[0] : span[1]])] if tokenizer is None else []
     if dense or limits:
@@ -97,7 +100,7 @@ def _measured(text: str, measure: Callable[[str], int], capacity: int, overlap: 
 
     kind = MarkdownSplitter if markdown else TextSplitter
     splitter = kind.from_callback(measure, capacity, min(int(overlap * capacity), capacity - 1))
-    return _split(text, splitter, len(text))
+    return _split(text, splitter, len(text), len(text))
 
 
 def _fits(text: str, size: int, tokenizer: Tokenizer | None) -> bool:
@@ -159,13 +162,42 @@ def _exact_splitter(size: int, overlap: int, tokenizer: Tokenizer, markdown: boo
     return splitter
 
 
-def _split(text: str, splitter: Any, longest: int) -> list[tuple[int, int]]:
+def _split(text: str, splitter: Any, longest: int, window: int) -> list[tuple[int, int]]:
     pieces = []
-    for start, end in _blocks(text, max(_BLOCK, 4 * longest)):
-        for offset, piece in splitter.chunk_indices(text[start:end]):
+    for start, stop in _blocks(text, max(_BLOCK, 4 * longest)):
+        for offset, piece in _windowed(text[start:stop], splitter, window):
             if piece.strip():
                 pieces.append((start + offset, start + offset + len(piece)))
     return pieces
+
+
+def _windowed(block: str, splitter: Any, window: int) -> Iterator[tuple[int, str]]:
+    """What the splitter makes of a block, in time that grows with the block's length.
+
+    A window ends within a line that is longer than it. Its last two chunks are not taken, because they may depend on what
+    follows; the next window begins with the first of them, as a chunk depends on nothing before it.
+    """
+    start, width = 0, window
+    while (stop := _window_end(block, start, width)) < len(block):
+        found = splitter.chunk_indices(block[start:stop])
+        if len(found) < 3:  # the chunks are longer than expected
+            width *= 2
+            continue
+        for offset, piece in found[:-2]:
+            yield start + offset, piece
+        start, width = start + found[-2][0], window
+    for offset, piece in splitter.chunk_indices(block[start:]):
+        yield start + offset, piece
+
+
+def _window_end(block: str, start: int, width: int) -> int:
+    """The end of the first `width` characters after `start` that have no line end between them; else of the block."""
+    while len(block) - start > width:
+        line_end = block.rfind("\n", start, start + width)
+        if line_end < 0:
+            return start + width
+        start = line_end + 1
+    return len(block)
 
 
 def _blocks(text: str, length: int) -> Iterator[tuple[int, int]]:

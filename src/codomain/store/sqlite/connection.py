@@ -103,7 +103,7 @@ def _open(path: Path) -> sqlite3.Connection:
     opened for this process alone: the index of the log is then kept in memory, not in a file.
     """
     uri = path.resolve().as_uri()
-    error: sqlite3.Error | None = None
+    denied: sqlite3.Error | None = None
     logged = _size(path.with_name(f"{path.name}-wal")) > 0
     for mode in (*_MODES, _WITH_LOG if logged else _IMMUTABLE):
         try:
@@ -112,19 +112,23 @@ def _open(path: Path) -> sqlite3.Connection:
             )
             if mode == _WITH_LOG:
                 db.execute("PRAGMA locking_mode = EXCLUSIVE")
-            db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            try:
+                db.execute("SELECT count(*) FROM sqlite_master").fetchone()  # reads the schema
+            except UnicodeDecodeError as error:  # the message of SQLite quotes damaged bytes
+                db.close()
+                raise StoreError(_damaged(path.parent, error)) from error
             return db
         except sqlite3.OperationalError as refused:
             if refused.sqlite_errorname not in ("SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_READONLY_DIRECTORY"):
                 raise
-            error = refused
-    assert error is not None
+            denied = refused
+    assert denied is not None
     if logged:
         raise StoreError(
             f"the collection {path.parent} is read-only and has a log, {path.name}-wal, that cannot be read, with documents "
             "that would be missing: make the folder writable, or copy it to a place that is."
         )
-    raise error
+    raise denied
 
 
 def _size(path: Path) -> int:
@@ -144,6 +148,10 @@ def sentences(folder: Path) -> Iterator[None]:
         raise (DiskFull if full else StoreError)(_sentence(folder, error)) from error
 
 
+def _damaged(folder: Path, error: Exception) -> str:
+    return f"the database of {folder} is damaged ({error}): restore collection.db from a copy and index again."
+
+
 def _sentence(folder: Path, error: sqlite3.Error) -> str:
     if isinstance(error, sqlite3.ProgrammingError) and "closed database" in str(error):
         return closed(folder)
@@ -157,7 +165,7 @@ def _sentence(folder: Path, error: sqlite3.Error) -> str:
     if name.startswith("SQLITE_IOERR"):
         return f"the disk failed while using {folder} ({name}): nothing of this step was written."
     if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
-        return f"the database of {folder} is damaged ({error}): restore collection.db from a copy and index again."
+        return _damaged(folder, error)
     if name.startswith("SQLITE_CANTOPEN"):
         return f"the collection {folder} cannot be opened: check that you may read it."
     if "no such table" in str(error) or "no such column" in str(error):

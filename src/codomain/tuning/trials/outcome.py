@@ -117,7 +117,9 @@ class Outcome:
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Outcome:
-        """What `as_json` gave."""
+        """What `as_json` gave; raises TypeError, ValueError or KeyError for anything else."""
+        if not isinstance(values, dict):
+            raise TypeError(f"an outcome is no {type(values).__name__}")
         confirmed = values.get("confirmed")
         return cls(
             **values
