@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
+from codomain.descriptors import make_room
 from codomain.errors import CodomainError, StoreError
 from codomain.files import to_disk
 from codomain.index.array_files import MAPPED_FROM
@@ -66,6 +67,7 @@ class IndexFiles:
             vanished = False
             for covered, path in self.usable(fingerprint, epoch):
                 if above < covered <= rows and path not in damaged:
+                    make_room()  # an index that cannot be opened for want of room is not damaged
                     try:
                         opened = covered, read(path)
                         self._in_use = _large_files(path)
@@ -141,6 +143,7 @@ class IndexFiles:
 
     def drop_damaged(self) -> bool:
         """Drop indexes whose files are not what was written; whether there were any."""
+        make_room()
         damaged = [path for path, _ in self._damaged()]
         for path in damaged:
             self._drop(path)

@@ -12,10 +12,11 @@ from pathlib import Path
 from codomain.errors import StoreError
 from codomain.store.backend.errors import in_use, taken
 from codomain.store.sqlite.connection import publish, sentences
+from codomain.store.sqlite.resting import Connection
 from codomain.store.sqlite.schema import DATABASE
 
 
-def backup(db: sqlite3.Connection, folder: Path, beside: Callable[[], None]) -> None:
+def backup(db: Connection, folder: Path, beside: Callable[[], None]) -> None:
     """Copy the state that `db` sees into a new or empty folder, after `beside` has put other files there.
 
     Raises StoreError when there is a collection already, the folder holds other files, or cannot be written.

@@ -9,10 +9,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from codomain.descriptors import has_room, make_room, too_many
 from codomain.errors import StoreError
-from codomain.store.backend.errors import DiskFull, closed, in_use, missing, taken
+from codomain.store.backend.errors import DiskFull, closed, in_use, missing, replaced, taken
 from codomain.store.filters.moments import moment_of
-from codomain.store.sqlite.place import drop_unfinished
+from codomain.store.sqlite.place import drop_unfinished, identity
+from codomain.store.sqlite.resting import Connection
 from codomain.store.sqlite.schema import DATABASE, FORMAT, make_tables
 from codomain.text import nfc
 
@@ -63,14 +65,32 @@ def publish(temporary: Path, folder: Path) -> None:
         temporary.rename(folder / DATABASE)
 
 
-def connect(folder: Path) -> sqlite3.Connection:
-    """Open the database of a collection, for writing where permitted, else for reading only.
+def connect(folder: Path) -> Connection:
+    """Open the database of a collection, for writing where permitted, else for reading only; it may rest while it is not used.
 
     Raises StoreError when it is missing, is not a collection, is damaged or was made by a newer version.
     """
     path = folder / DATABASE
+    first = identity(path)
+
+    def again() -> sqlite3.Connection:
+        """The same database once more: what is in its place by now is not it."""
+        if first is None or identity(path) != first:
+            raise StoreError(replaced(folder))
+        db = _connected(path)
+        if identity(path) != first:
+            db.close()
+            raise StoreError(replaced(folder))
+        return db
+
+    return Connection(_connected(path), again)
+
+
+def _connected(path: Path) -> sqlite3.Connection:
+    folder = path.parent
     if not path.exists():
         raise StoreError(missing(folder))
+    make_room()
     drop_unfinished(folder, _UNFINISHED)
     with sentences(folder):
         db = _open(path)
@@ -117,6 +137,8 @@ def _open(path: Path) -> sqlite3.Connection:
         except sqlite3.OperationalError as refused:
             if refused.sqlite_errorname not in ("SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_READONLY_DIRECTORY"):
                 raise
+            if not has_room():  # read only and without its log, it would take fewer files and be another state
+                raise StoreError(too_many()) from None
             error = refused
     assert error is not None
     if logged:
