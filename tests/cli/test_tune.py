@@ -75,7 +75,7 @@ def test_json_without_judgements(run: Run) -> None:
         (["notes", "--synthetic", "--budget", "soon"], "--budget is a number above zero with a unit of s, m, h"),
         (["notes", "--synthetic", "--max-latency", "-3ms"], "--max-latency is a number above zero"),
         (["notes", "--synthetic", "--engine", "steam"], "--engine is local or ray"),
-        (["notes", "--synthetic", "--encoders", "bm25()"], "is not an encoder of dense vectors"),
+        (["notes", "--synthetic", "--encoders", "bm25()"], "bm25() is not an encoder"),
         (["notes", "--apply", "3"], "run codomain tune first"),
         (["docs.jsonl", "--apply", "3"], "is not a collection"),
         (
