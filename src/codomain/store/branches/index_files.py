@@ -81,6 +81,15 @@ class IndexFiles:
                 break
         return None
 
+    @property
+    def mapped(self) -> bool:
+        """Whether the index that is open has files that are mapped, each of which takes a descriptor."""
+        return bool(self._in_use)
+
+    def let_go(self) -> None:
+        """Note that the index was closed."""
+        self._in_use = {}
+
     def whole(self) -> bool:
         """Whether the files of the index that is open still have their length: to read beyond the end of a mapped file is fatal.
 
