@@ -297,12 +297,15 @@ class _Reading:
         if not todo:
             return
         self.restoring = True
-        known = self.collection.backend.documents.known
-        missing = (record for record in self.records(todo) if not known([record.id]))
+        missing = (record for record in self.records(todo) if not self._is_there(record.id))
         added = add_records(self.collection, missing, progress=self.acknowledge)
         self.acknowledge()
         self.report.documents.added += added.added
         self.report.documents.chunks += added.chunks
+
+    def _is_there(self, id: str) -> bool:
+        with self.collection.held() as backend:
+            return bool(backend.documents.known([id]))
 
     def _given_before(self, record: Record, file: SourceFile) -> str | None:
         """Another file of this run that has given a document with this id and other contents."""

@@ -10,8 +10,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any, TypeVar
 from weakref import ref
 
@@ -36,14 +35,17 @@ class Connection:
         self._db: sqlite3.Connection | None = db
         self._again = again
         self._closed = False
-        self._users = 0
-        self._mutex = threading.Lock()  # held to count users and to open or close, never while a statement runs
+        self._calls: list[None] = []  # one for each that is under way: appending and popping need no lock
+        self._mutex = threading.Lock()  # held to open and to close, never while a statement runs
         self._cursors: list[ref[Any]] = []
         self._kept: list[str] = []
         self.opened = 1
         """How often it was opened: what SQLite counts of a connection begins anew each time."""
-        if again is not None:
-            _recent.use(self)
+        self.key = object()
+        """What it is listed by."""
+        self.rests = again is not None
+        """Whether it may rest."""
+        _recent.use(self)
 
     # --- statements -----------------------------------------------------------------------------------------------------
 
@@ -94,16 +96,9 @@ class Connection:
 
     # --- open, resting, closed --------------------------------------------------------------------------------------------
 
-    @contextmanager
-    def in_use(self) -> Iterator[None]:
+    def in_use(self) -> _InUse:
         """Inside, it does not rest."""
-        self._enter()
-        try:
-            if self._again is not None:
-                _recent.use(self)
-            yield
-        finally:
-            self._leave()
+        return _InUse(self)
 
     def close(self) -> None:
         """End every use; may be called again."""
@@ -120,40 +115,44 @@ class Connection:
             return False
         try:
             db = self._db
-            if db is None or self._users or self._again is None or db.in_transaction:
+            if db is None or not self.rests:
                 return False
-            if any(cursor() is not None for cursor in self._cursors):
+            self._db = None  # first: whoever comes from here on waits for the mutex
+            if self._calls or db.in_transaction or any(cursor() is not None for cursor in self._cursors):
+                self._db = db
                 return False
-            self._db = None
             db.close()
             return True
         finally:
             self._mutex.release()
 
     def _enter(self) -> sqlite3.Connection:
-        with self._mutex:
-            if self._closed:
-                raise sqlite3.ProgrammingError(_CLOSED)
-            db = self._db
-            if db is None:
-                assert self._again is not None
-                db = self._again()
-                for pragma in self._kept:
-                    db.execute(pragma)
-                self._db = db
-                self._cursors = []
-                self.opened += 1
-                fresh = True
-            else:
-                fresh = False
-            self._users += 1
-        if fresh:
-            _recent.use(self)
-        return db
+        self._calls.append(None)  # first: from here on it does not rest
+        db = self._db
+        return self._opened_again() if db is None else db
 
     def _leave(self) -> None:
-        with self._mutex:
-            self._users -= 1
+        self._calls.pop()
+
+    def _opened_again(self) -> sqlite3.Connection:
+        try:
+            with self._mutex:
+                if self._closed:
+                    raise sqlite3.ProgrammingError(_CLOSED)
+                db = self._db
+                if db is None:
+                    assert self._again is not None
+                    db = self._again()
+                    for pragma in self._kept:
+                        db.execute(pragma)
+                    self._cursors = []
+                    self.opened += 1
+                    self._db = db
+            _recent.use(self)
+        except BaseException:
+            self._leave()
+            raise
+        return db
 
     def _remembered(self, cursor: _Cursor) -> _Cursor:
         cursors = self._cursors
@@ -163,18 +162,40 @@ class Connection:
         return cursor
 
 
+class _InUse:
+    """A connection that does not rest inside `with`."""
+
+    __slots__ = ("connection",)
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+
+    def __enter__(self) -> None:
+        self.connection._enter()
+        if _recent.last is not self.connection.key:
+            _recent.use(self.connection)
+
+    def __exit__(self, *_: object) -> None:
+        self.connection._leave()
+
+
 class _Recent:
     """The connections that are open, the one used longest ago first."""
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
-        self._order: OrderedDict[int, ref[Connection]] = OrderedDict()
+        self.last: object = None
+        """The key of the connection that was used last."""
+        self._order: OrderedDict[object, ref[Connection]] = OrderedDict()
 
     def use(self, connection: Connection) -> None:
         """Note that a connection is used now, and close others where that makes too many."""
+        if not connection.rests:
+            return
         with self._lock:
-            self._order[id(connection)] = ref(connection)
-            self._order.move_to_end(id(connection))
+            self.last = connection.key
+            self._order[connection.key] = ref(connection)
+            self._order.move_to_end(connection.key)
             most = self.most()
             oldest = [] if most is None or len(self._order) <= most else list(self._order.items())
         over = 0 if most is None else len(oldest) - most
@@ -186,7 +207,7 @@ class _Recent:
     def forget(self, connection: Connection) -> None:
         """Drop a connection that is closed for good."""
         with self._lock:
-            self._order.pop(id(connection), None)
+            self._order.pop(connection.key, None)
 
     def rest_all(self) -> None:
         """Close all that are not in use."""
@@ -200,7 +221,7 @@ class _Recent:
         limit = descriptors.limit()
         return None if limit is None else max(limit // (_SHARE * _FILES), _FEWEST)
 
-    def _rested(self, key: int, held: ref[Connection]) -> bool:
+    def _rested(self, key: object, held: ref[Connection]) -> bool:
         connection = held()
         if connection is not None and not connection.rest():
             return False
