@@ -27,7 +27,7 @@ from codomain.measure.data.datasets import Dataset
 from codomain.measure.data.encoded import cache_folder
 from codomain.tuning import tune
 from codomain.tuning.choice.selection import choose
-from codomain.tuning.search_space import Space
+from codomain.tuning.search_space import Space, starting
 from codomain.tuning.trials.outcome import Outcome
 from proofs.lib.claims import Claim, above, at_least
 from proofs.lib.prove import prove
@@ -48,7 +48,7 @@ def main() -> list[Claim]:
     for name in SETS:
         data = load(name)
         real = measured(data)
-        chosen = choose([*real.values()])
+        chosen = choose([*real.values()], start=starting([*real]))
         assert chosen is not None
         print(
             f"{name}: on judgements {chosen.recommended.expression} {chosen.recommended.mean:.3f}, {DENSE} {real[DENSE].mean:.3f}"
@@ -64,7 +64,7 @@ def main() -> list[Claim]:
                 kendalltau([real[e].mean for e in some], [made[e].mean for e in some]).statistic
                 for some in ([*real], dense)
             )
-            choice = choose([*made.values()])
+            choice = choose([*made.values()], start=starting([*made]))
             assert choice is not None
             mine = real[choice.recommended.expression]
             regret = chosen.recommended.mean - mine.mean

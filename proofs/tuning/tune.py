@@ -33,7 +33,7 @@ from codomain.measure.data.datasets import Dataset
 from codomain.measure.data.encoded import cache_folder
 from codomain.tuning import tune
 from codomain.tuning.choice.selection import choose
-from codomain.tuning.search_space import Space, parts
+from codomain.tuning.search_space import Space, parts, starting
 from codomain.tuning.trials.outcome import Outcome
 from proofs.lib.claims import Claim, at_least, at_most, below, shown
 from proofs.lib.prove import prove
@@ -111,12 +111,13 @@ def over_many_splits() -> list[Claim]:
         every = exhaustive(load(name))
         ids = [*every[0].by_query]
         dense = next(o for o in every if o.expression == DENSE)
+        start = starting([o.expression for o in every])
         gains, to_best, bytes, names = [], [], [], []
         for seed in range(100):
             order = np.random.default_rng(seed).permutation(len(ids))
             cut = round(0.7 * len(ids))
             chosen_on, judged_on = [ids[i] for i in order[:cut]], [ids[i] for i in order[cut:]]
-            choice = choose([on(o, chosen_on) for o in every])
+            choice = choose([on(o, chosen_on) for o in every], start=start)
             assert choice is not None
             judged = {o.expression: on(o, judged_on) for o in every}
             mine = judged[choice.recommended.expression]
@@ -164,7 +165,7 @@ def racing() -> list[Claim]:
             options = {"holdout": 0, "confirm": False, "engine": "inside", "seed": seed + 1}
             tuned = tune(data, space=space(data), folder=FOLDER / name, **options)
             asked.append(sum(len(o.by_query) for o in tuned.outcomes) / sum(len(o.by_query) for o in every))
-            choice = choose(every)
+            choice = choose(every, start=starting([o.expression for o in every]))
             assert choice is not None and tuned.choice is not None
             same.append(tuned.recommended == choice.recommended.expression)
         print(

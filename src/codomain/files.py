@@ -6,6 +6,7 @@ numpy reads the head of its files (.npy) as Python's own syntax, and may fail th
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,7 +44,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 
     Raises StoreError where it cannot be written; the file that was there is then as it was.
     """
-    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
+    draft = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_native_id()}.part")
     with failing(path):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -75,10 +75,11 @@ def test_a_trial_whose_process_is_killed_is_listed_and_the_others_go_on(data: Da
             killed.append(_kill_children())
 
     tuned = quick(data, tmp_path, engine="local", on_event=on_event, race=False)
-    by_name = {o.expression: o for o in tuned.outcomes}
     assert killed == [1]
-    assert by_name[SPACE[1]].status == "failed" and "signal 9" in by_name[SPACE[1]].reason
-    assert all(by_name[e].status == "done" for e in SPACE if e != SPACE[1])
+    # the worker may have gone on to a later trial before the signal reached it
+    (failed,) = [o for o in tuned.outcomes if o.status == "failed"]
+    assert failed.expression in SPACE[1:] and "signal 9" in failed.reason
+    assert all(o.status == "done" for o in tuned.outcomes if o is not failed) and len(tuned.outcomes) == len(SPACE)
 
 
 def _kill_children() -> int:
@@ -311,7 +312,7 @@ def test_fidelity_changes_the_dense_branch_of_what_is_there_and_nothing_else(dat
 
 def test_no_text_is_left_behind(data: Dataset, tmp_path: Path) -> None:
     quick(data, tmp_path, engine="local", race=False)
-    assert not [*(tmp_path / "tune").rglob("questions.json")]
+    assert not [*(tmp_path / "tune").rglob("questions*.json")]
 
 
 def test_too_little_memory_for_the_program_itself_is_one_sentence(data: Dataset, tmp_path: Path) -> None:

@@ -98,7 +98,9 @@ def tune(
         outcomes, interrupted = _confirmed(outcomes, timer, pick, {*points, str(task.present)}, deadline)
         busy = timer.busy
     choice = choose(outcomes, wanted.margin, wanted.limits, wanted.prefer, tried.start, rows)
-    shown = [o for o in outcomes if o.expression in points]
+    measured = sum(bool(outcome.by_query) for outcome in outcomes)
+    # times of collections may show that a point costs more than a better one, which its time alone did not
+    shown = frontier([o for o in outcomes if o.expression in points], tries=measured)
     again: dict[str, Outcome] = {}
     if len(held_out) and not interrupted and choice is not None:
         present = [o for o in outcomes if o.expression == task.present and o.status == "done"]

@@ -70,14 +70,14 @@ def no_dearer(one: Outcome, other: Outcome) -> bool:
     )
 
 
-def frontier(outcomes: Sequence[Outcome], level: float = _LEVEL) -> list[Outcome]:
+def frontier(outcomes: Sequence[Outcome], level: float = _LEVEL, tries: int | None = None) -> list[Outcome]:
     """The raw frontier without differences that are not significant: a point stays if it beats each kept one that costs no more.
 
     By a one-sided paired t-test, corrected for the number of all trials: points of the raw frontier are the largest of many
     values, and copies of one pipeline would leave several of them otherwise. The cheapest stays in any case.
     """
     raw = sorted(pareto(outcomes), key=lambda outcome: (outcome.bytes, outcome.p50, -outcome.quality))
-    tries = sum(bool(outcome.by_query) for outcome in outcomes)
+    tries = tries or sum(bool(outcome.by_query) for outcome in outcomes)
     kept: list[Outcome] = []
     for one in raw:
         rivals = [other for other in kept if no_dearer(other, one)]

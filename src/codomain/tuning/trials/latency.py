@@ -49,7 +49,7 @@ class LatencyTimer:
         self.queries = queries[: _ROUNDS * _QUERIES]
         self.folder = place / f"confirm-{os.getpid()}"  # two may tune at once
         for other in place.glob("confirm-*"):
-            if not _alive(int(other.name.removeprefix("confirm-"))):
+            if not alive(int(other.name.removeprefix("confirm-"))):
                 shutil.rmtree(other, ignore_errors=True)
         self.times: dict[str, Timing] = {}
         self.busy = _busy()
@@ -126,7 +126,8 @@ def _busy() -> float | None:
     return load if load > _BUSY * (os.cpu_count() or 1) else None
 
 
-def _alive(process: int) -> bool:
+def alive(process: int) -> bool:
+    """Whether a process runs."""
     try:
         os.kill(process, 0)
     except ProcessLookupError:

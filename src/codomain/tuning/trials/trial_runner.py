@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -17,6 +18,7 @@ from codomain.tuning.options import Engine, OnEvent
 from codomain.tuning.trials.cache import StageCache
 from codomain.tuning.trials.coverage import Rate, survey
 from codomain.tuning.trials.evaluator import Evaluator
+from codomain.tuning.trials.latency import alive
 from codomain.tuning.trials.outcome import Outcome
 from codomain.tuning.trials.racing import Rules, try_all
 from codomain.tuning.trials.worker import run_isolated, surveyed
@@ -44,7 +46,7 @@ class TrialRunner:
         if self.engine == "inside":
             return survey(Evaluator(self.corpus, questions, self.cache, self.k), expressions, left, seed)
         self.place.mkdir(parents=True, exist_ok=True)
-        data = self.place / f"survey-{os.getpid()}.json"
+        data = _own_file(self.place, "survey")
         try:
             write(data, self.corpus, questions)
             return surveyed(data, self.cache.folder, expressions, left, seed, self.k, self.max_memory)
@@ -76,13 +78,13 @@ class TrialRunner:
             self.on_event(event, value)
 
         finished = [*known.values()]
+        data = _own_file(folder, "questions")
         try:
             if not left:
                 pass
             elif self.engine == "inside":
                 try_all(Evaluator(self.corpus, questions, self.cache, self.k), left, rules, on_event, finished)
             else:
-                data = folder / "questions.json"
                 with failing(data):
                     write(data, self.corpus, questions)
                 if self.engine == "ray":
@@ -94,11 +96,18 @@ class TrialRunner:
         except KeyboardInterrupt:
             interrupted = True
         finally:
-            questions_file = folder / "questions.json"
-            if questions_file.exists():  # with all the texts: they are in the collection
-                with failing(questions_file):
-                    questions_file.unlink()
+            with failing(data):
+                data.unlink(missing_ok=True)  # with all the texts: they are in the collection
         return [outcomes[expression] for expression in expressions if expression in outcomes], interrupted
+
+
+def _own_file(folder: Path, name: str) -> Path:
+    """A file for this process and thread alone, since two may tune at once; those of processes that ended are removed."""
+    for other in folder.glob(f"{name}-*.json"):
+        process = other.stem.removeprefix(f"{name}-").split("-")[0]
+        if process.isdigit() and not alive(int(process)):
+            other.unlink(missing_ok=True)
+    return folder / f"{name}-{os.getpid()}-{threading.get_native_id()}.json"
 
 
 def _append(journal: Path, outcome: Outcome) -> None:

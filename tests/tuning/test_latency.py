@@ -1,0 +1,75 @@
+"""Collections that are timed hold the documents, are asked in turns, and are gone afterwards."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from codomain.measure.data.corpus import Corpus
+from codomain.store.collection import Collection
+from codomain.tuning.trials.cache import StageCache
+from codomain.tuning.trials.latency import LatencyTimer
+
+
+def test_whole_collections_are_asked_in_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    corpus = Corpus([f"text number {i}" for i in range(30)], [*range(30)], [f"d{i}" for i in range(30)])
+    queries = [f"number {i}" for i in range(60)]
+    genuine = Collection.search
+    asked: list[tuple[str, str]] = []
+
+    def search(collection: Collection, query: Any, **options: Any) -> Any:
+        hits = genuine(collection, query, **options)
+        assert collection.count() == 30 and len(hits) == 10
+        asked.append((str(collection.pipeline), query))
+        return hits
+
+    monkeypatch.setattr(Collection, "search", search)
+    timer = LatencyTimer(corpus, StageCache(tmp_path / "cache"), queries, tmp_path)
+    both = ["bm25()", "static() >> flat()"]
+    timer.time(both)
+    warm, timed = asked[:40], asked[40:]
+    assert warm == [(e, q) for e in both for q in queries[:20]]
+    rounds = [queries[:20], queries[20:40], queries[40:60], queries[:20], queries[:20]]  # few are asked again
+    assert timed == [(e, q) for some in rounds for e in both for q in some]
+    assert {*timer.times} == {*both} and not [*tmp_path.glob("confirm-*")]
+    for timing in timer.times.values():
+        assert 0 < timing.low <= timing.p50 <= timing.high and timing.p50 <= timing.p95
+
+
+def test_only_the_first_is_timed_when_the_time_is_up(tmp_path: Path) -> None:
+    corpus = Corpus(["a red fox", "a blue whale"], [0, 1], ["a", "b"])
+    timer = LatencyTimer(corpus, StageCache(tmp_path / "cache"), ["fox"], tmp_path)
+    timer.time(["bm25()", "static() >> flat()"], deadline=0.0)
+    assert [*timer.times] == ["bm25()"]
+
+
+def test_processors_of_others_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    corpus = Corpus(["a red fox"], [0], ["a"])
+    monkeypatch.setattr("os.cpu_count", lambda: 4)
+    for load, busy in ((1.5, None), (3.0, 2.0)):
+        monkeypatch.setattr("os.getloadavg", lambda load=load: (load, 0.0, 0.0))
+        assert LatencyTimer(corpus, StageCache(tmp_path), ["fox"], tmp_path).busy == busy
+
+
+def test_queries_are_encoded_one_by_one_after_one_to_warm_up(tmp_path: Path) -> None:
+    from codomain.pipeline import pipeline
+
+    encoder: Any = pipeline("static()").stages[-1]
+    cache = StageCache(tmp_path)
+    seen: list[list[str]] = []
+    genuine = type(encoder).encode_queries
+
+    class Watched(type(encoder)):  # type: ignore[misc]
+        def encode_queries(self, texts: Any, progress: Any = None) -> Any:
+            seen.append([*texts])
+            return genuine(self, texts)
+
+    encoder.__class__ = Watched
+    found = cache.queries(encoder, ["a fox", "a whale", "an owl"])
+    assert seen == [["a fox"], ["a fox"], ["a whale"], ["an owl"]]
+    assert found.ms.shape == (3,) and np.all(found.ms >= 0)
+    assert np.array_equal(cache.queries(encoder, ["a fox", "a whale", "an owl"]).vectors[1], found.vectors[1])
+    assert len(seen) == 4  # the second call finds them on disk
