@@ -203,13 +203,26 @@ def test_a_folder_that_was_replaced_while_its_collection_rested_is_not_taken_for
     assert sorted(cd.open(tmp_path / "0").ids()) == [f"2-{i}" for i in range(4)]
 
 
-def test_a_connection_that_overwrites_what_is_deleted_does_so_after_a_rest(few: None, tmp_path: Path) -> None:
+def test_settings_of_a_connection_hold_after_a_rest(few: None, tmp_path: Path) -> None:
     collections = made(tmp_path, 8)
     first = collections[0]
     first.backend.overwrite_deleted()
+    connection(first).keep("PRAGMA cache_size = -777")  # some builds of SQLite overwrite without being asked
     use_all(collections[1:])
     assert rests(first)
     assert connection(first).execute("PRAGMA secure_delete").fetchone() == (1,)
+    assert connection(first).execute("PRAGMA cache_size").fetchone() == (-777,)
+
+
+def test_a_transaction_that_no_call_is_in_keeps_its_connection(tmp_path: Path) -> None:
+    (one,) = made(tmp_path, 1)
+    db = connection(one)
+    for begin in ("BEGIN", "BEGIN IMMEDIATE"):
+        db.execute(begin)
+        assert not db.rest()
+        db.execute("ROLLBACK")
+    assert db.rest() and db.execute("SELECT count(*) FROM documents").fetchone() == (4,)
+    one.close()
 
 
 def test_a_rest_counts_as_a_change_since_nothing_is_known_of_the_time(few: None, tmp_path: Path) -> None:

@@ -135,10 +135,13 @@ def test_a_network_that_one_stage_alone_runs_is_not_copied_and_later_stages_do_n
     expected = by_the_library(folder, texts)
     one = TransformerEncoder(folder, device="cpu")
     before = one._model
+    fingerprint, earlier = one.fingerprint, one.earlier().fingerprint
     assert one.network is before
     with torch.no_grad():
         next(iter(before.parameters())).mul_(-1)
     np.testing.assert_allclose(TransformerEncoder(folder, device="cpu").encode_documents(texts), expected, atol=1e-5)
+    assert one.earlier().fingerprint not in (fingerprint, earlier)
+    assert TransformerEncoder(folder, device="cpu").earlier().fingerprint == earlier
 
 
 def test_the_longest_text_of_a_stage_stays_with_its_own_network(folder):
