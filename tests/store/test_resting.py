@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import codomain as cd
-from codomain import descriptors
+from codomain import files
 from codomain.errors import StoreError
 from codomain.store.sqlite.resting import Connection
 
@@ -27,7 +27,7 @@ WORDS = ["amber", "fox", "hill", "snow", "sea", "whale", "deep", "red"]
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Descriptors for four databases that rest; each test opens more."""
-    monkeypatch.setattr(descriptors, "limit", lambda: MOST * 12)
+    monkeypatch.setattr(files, "descriptor_limit", lambda: MOST * 12)
 
 
 def connection(collection: cd.Collection) -> Connection:

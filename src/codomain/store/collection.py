@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast, overload
 from weakref import WeakSet
 
-from codomain import descriptors
+from codomain import files
 from codomain.arrays import Floats, Rows
 from codomain.errors import InputError, PipelineError, StoreError
 from codomain.items import Item as Passage
@@ -717,4 +717,4 @@ def _let_go_of_indexes() -> None:
             collection.lock.release()
 
 
-descriptors.on_shortage.append(_let_go_of_indexes)
+files.on_shortage.append(_let_go_of_indexes)

@@ -15,9 +15,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
-from codomain.descriptors import make_room
 from codomain.errors import CodomainError, StoreError
-from codomain.files import to_disk
+from codomain.files import make_room, to_disk
 from codomain.index.array_files import MAPPED_FROM
 
 _COVERS = "covers.json"

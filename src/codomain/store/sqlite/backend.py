@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Self
 
 from codomain.store.sqlite import connection
-from codomain.store.sqlite.backup import backup as copy_database
 from codomain.store.sqlite.checks import SqliteChecks
 from codomain.store.sqlite.documents import SqliteDocuments
 from codomain.store.sqlite.feedback import SqliteCorrections, SqliteJournal
@@ -108,7 +107,7 @@ class SqliteBackend:
 
     def backup(self, folder: Path, beside: Callable[[], None]) -> None:
         with self.sentences():
-            copy_database(self.db, folder, beside)
+            connection.backup(self.db, folder, beside)
 
     def overwrite_deleted(self) -> None:
         self.db.keep("PRAGMA secure_delete = ON")

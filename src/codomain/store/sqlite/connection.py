@@ -1,16 +1,17 @@
-"""Make the database of a collection, open it, and turn what SQLite says into sentences."""
+"""Make, open and copy the database of a collection, and turn what SQLite says into sentences."""
 
 from __future__ import annotations
 
 import os
 import re
+import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from codomain.descriptors import has_room, make_room, too_many
 from codomain.errors import StoreError
+from codomain.files import has_room, make_room, too_many
 from codomain.store.backend.errors import DiskFull, closed, in_use, missing, replaced, taken
 from codomain.store.filters.moments import moment_of
 from codomain.store.sqlite.place import drop_unfinished, identity
@@ -108,6 +109,49 @@ def _connected(path: Path) -> sqlite3.Connection:
         found = "an unknown format" if row is None else f"format {row[0]:.20}"
         raise StoreError(f"the collection {folder} has {found}; this version of codomain reads up to format {FORMAT}.")
     return db
+
+
+def backup(db: Connection, folder: Path, beside: Callable[[], None]) -> None:
+    """Copy the state that `db` sees into a new or empty folder, after `beside` has put other files there; others may write meanwhile.
+
+    Raises StoreError when there is a collection already, the folder holds other files, or cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        there = [path.name for path in folder.iterdir()]
+    except OSError as error:
+        raise StoreError(f"cannot write a backup to {folder}: {error.strerror or error}.") from None
+    if DATABASE in there:
+        raise StoreError(taken(folder))
+    if there:
+        raise StoreError(in_use(folder))
+    temporary = folder / f"{DATABASE}.new{os.urandom(16).hex()}"
+    try:
+        beside()
+        with sentences(folder):
+            copy = sqlite3.connect(temporary, isolation_level=None)
+            try:
+                copy.execute("PRAGMA synchronous = FULL")
+                db.backup(copy)  # all pages in one step: one state, and writers need not wait
+                copy.execute("PRAGMA journal_mode = WAL")
+            finally:
+                copy.close()
+        publish(temporary, folder)
+    except BaseException as error:
+        for path in folder.iterdir():
+            shutil.rmtree(path, ignore_errors=True)
+        if isinstance(error, OSError):
+            raise StoreError(f"cannot write a backup to {folder}: {error.strerror or error}.") from None
+        raise
+    finally:
+        for name in (
+            temporary,
+            *(temporary.with_name(f"{temporary.name}{end}") for end in ("-wal", "-shm", "-journal")),
+        ):
+            with suppress(
+                OSError
+            ):  # on a full disk even this may fail; what is left is removed when the folder is opened
+                name.unlink(missing_ok=True)
 
 
 def add_functions(db: sqlite3.Connection) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 from weakref import ref
 
-from codomain import descriptors
+from codomain import files
 
 _FILES = 3
 """Descriptors of an open database: itself, its log, the index of the log."""
@@ -218,7 +218,7 @@ class _Recent:
 
     def most(self) -> int | None:
         """How many may be open while some of them are not in use; None for any number."""
-        limit = descriptors.limit()
+        limit = files.descriptor_limit()
         return None if limit is None else max(limit // (_SHARE * _FILES), _FEWEST)
 
     def _rested(self, key: object, held: ref[Connection]) -> bool:
@@ -232,4 +232,4 @@ class _Recent:
 
 
 _recent = _Recent()
-descriptors.on_shortage.append(_recent.rest_all)
+files.on_shortage.append(_recent.rest_all)
