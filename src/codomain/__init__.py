@@ -32,7 +32,7 @@ codecs/        how rows are stored and scored
 arrays.py      values of each kind: arrays, Packed, Ragged, Hits
 items.py       what encoders are given: texts, media, both
 kinds.py       the kinds of value between stages, and the modalities that pipelines start from
-files.py       arrays of numpy in files, damaged ones too; files that are written whole or not at all
+files.py       arrays of numpy in files, damaged ones too; files that are written whole or not at all; room for more open ones
 text.py        text as every store and every encoder takes it
 progress.py    progress(step, done, total)
 __main__.py    the command line, by python -m codomain

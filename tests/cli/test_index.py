@@ -115,3 +115,16 @@ def test_bars_of_items_and_of_bytes(capsys: pytest.CaptureFixture[str], monkeypa
         progress("indexing", 500_000, 2_000_000)
     shown = capsys.readouterr().err
     assert "12,345" in shown and "0.5/2.0 MB" in shown
+
+
+def test_an_id_that_another_file_takes_over_later_is_named_with_exit_code_3_and_an_equal_document_is_not(
+    command: Run,
+) -> None:
+    Path("one.jsonl").write_text('{"id": "a", "text": "a red fox"}\n{"id": "b", "text": "a blue whale"}\n')
+    assert command("index", "one.jsonl", "--into", "n", *PIPE)[0] == 0
+    Path("two.jsonl").write_text('{"id": "a", "text": "a red fox"}\n')  # the same document
+    assert command("index", "two.jsonl", "--into", "n")[0] == 0
+    Path("three.jsonl").write_text('{"id": "b", "text": "something else"}\n')
+    code, _, err = command("index", "three.jsonl", "--into", "n")
+    assert code == 3 and "three.jsonl: has 1 of the ids of" in err and 'one.jsonl again, such as "b"' in err, err
+    assert command("index", "three.jsonl", "--into", "n")[0] == 0  # it is told once

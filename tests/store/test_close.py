@@ -145,14 +145,20 @@ def test_no_statement_runs_without_the_lock_that_close_takes(collection: Collect
         if not collection.lock._is_owned():  # type: ignore[attr-defined]
             unguarded.append(statement)
 
-    collection.backend.db.set_trace_callback(seen)
+    collection.backend.db._db.set_trace_callback(seen)
     for call in CALLS.values():
         call(collection)
     index_files(collection, [tmp_path])
     index_files(collection, [tmp_path])
     (tmp_path / "note.txt").unlink()
     index_files(collection, [tmp_path])
-    collection.backend.db.set_trace_callback(None)
+    for name in ("one.jsonl", "two.jsonl"):
+        (tmp_path / name).write_text('{"id": "shared", "text": "a red fox"}')
+        index_files(collection, [tmp_path])
+    (tmp_path / "two.jsonl").unlink()
+    index_files(collection, [tmp_path])  # the first one again, for what went with the second
+    assert "shared" in collection.ids()
+    collection.backend.db._db.set_trace_callback(None)
     assert statements > 100 and unguarded == []
     collection.close()
 

@@ -460,7 +460,7 @@ def in_format_5(path: Path) -> None:
         (path.parent / "note.txt").write_text("a red note")
         index_files(collection, [path.parent / "note.txt"])
         db: Any = collection.backend.db  # type: ignore[attr-defined]
-        db.executescript(
+        db._db.executescript(
             """
             BEGIN IMMEDIATE;
             CREATE TABLE s (id INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE, size INTEGER, mtime_ns INTEGER, digest TEXT);

@@ -8,7 +8,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast, overload
+from weakref import WeakSet
 
+from codomain import files
 from codomain.arrays import Floats, Rows
 from codomain.errors import InputError, PipelineError, StoreError
 from codomain.items import Item as Passage
@@ -40,6 +42,10 @@ if TYPE_CHECKING:
     from codomain.store.writing.ingest import AddReport, Item
 
 T = TypeVar("T")
+
+_open: WeakSet[Collection] = WeakSet()
+"""The collections of this process that are open, as far as anybody has them."""
+_listing = threading.Lock()  # held to change or go through them
 
 
 class Collection:
@@ -76,6 +82,8 @@ class Collection:
         except BaseException:
             self.backend.close()
             raise
+        with _listing:
+            _open.add(self)
 
     def __enter__(self) -> Self:
         return self
@@ -88,6 +96,8 @@ class Collection:
         with self.lock:  # a database may crash where a statement that runs loses its connection
             self._closed = True
             self.backend.close()
+            if not self.state.uses:
+                self.state.let_go(everything=True)
 
     def check_open(self) -> None:
         """Raises StoreError once the collection is closed."""
@@ -99,7 +109,11 @@ class Collection:
         """The database, for this thread alone; raises StoreError once the collection is closed."""
         with self.lock, self.backend.sentences():
             self.check_open()
-            yield self.backend
+            self.state.uses += 1
+            try:
+                yield self.backend
+            finally:
+                self.state.uses -= 1
 
     def __repr__(self) -> str:
         return f"Collection({str(self.folder)!r})"
@@ -691,3 +705,20 @@ class Collection:
         from codomain.store.maintenance import info
 
         return info(self)
+
+
+def _let_go_of_indexes() -> None:
+    """Close the mapped files of collections that nobody is using now; their next search opens them again."""
+    with _listing:
+        collections = list(_open)
+    for collection in collections:
+        if not collection.lock.acquire(blocking=False):
+            continue
+        try:
+            if not collection.state.uses:
+                collection.state.let_go()
+        finally:
+            collection.lock.release()
+
+
+files.on_shortage.append(_let_go_of_indexes)

@@ -45,6 +45,8 @@ class CollectionState:
     """Rows that the current snapshot sees, deleted ones included."""
     epoch: int
     """How often the rows were renumbered."""
+    uses: int
+    """How many calls are using the collection now, counted by whoever has its lock."""
     filters: Filters
     """Masks of the rows that a filter matches."""
 
@@ -56,6 +58,7 @@ class CollectionState:
         self.words = None
         self.rows = 0
         self.epoch = 0
+        self.uses = 0
         self._encoders: dict[str, Stage] = {}  # by expression: models are slow to load
         self._synced: tuple[int, int] | None = None  # changes of others and our own, as last synced
         self._changes = 0
@@ -161,6 +164,18 @@ class CollectionState:
         if not self.filters.index_files.whole():
             self.filters.forget()
             self._told(self.filters.index_files)
+
+    def let_go(self, everything: bool = False) -> None:
+        """Close indexes that are mapped files, or all; while nobody uses them. The next `sync` opens what is there then."""
+        for branch in (*self.branches, *self.others):
+            if everything or branch.index_files.mapped:
+                branch.forget()
+                branch.index_files.let_go()
+                self._synced = None
+        if everything or self.filters.index_files.mapped:
+            self.filters.forget()
+            self.filters.index_files.let_go()
+            self._synced = None
 
     def _told(self, files: IndexFiles) -> None:
         self._synced = None

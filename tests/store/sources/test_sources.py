@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 import threading
 from pathlib import Path
@@ -325,3 +326,95 @@ def test_texts_without_ids_may_be_in_several_files(notes: Collection, tmp_path: 
     for name in ("one.jsonl", "two.jsonl"):
         (tmp_path / name).write_text(json.dumps({"text": "the same"}) + "\n")
         assert index_files(notes, [tmp_path / name]).faults == []
+
+
+def texts_and_files(notes: Collection) -> dict[str, str]:
+    return {document["text"]: Path(document["source"]).name for document in notes.documents()}
+
+
+@pytest.mark.parametrize("with_ids", [True, False])
+@pytest.mark.parametrize("at_once", [True, False])
+@pytest.mark.parametrize("gone", ["file", "row", "file elsewhere"])
+def test_a_document_that_two_files_hold_stays_while_one_of_them_has_it(
+    notes: Collection, tmp_path: Path, with_ids: bool, at_once: bool, gone: str
+) -> None:
+    folder = tmp_path / "rows"
+    folder.mkdir()
+
+    def write(name: str, *texts: str) -> Path:
+        rows = ({"text": text, **({"id": text} if with_ids else {})} for text in texts)
+        (folder / name).write_text("".join(json.dumps(row) + "\n" for row in rows))
+        return folder / name
+
+    one = write("one.jsonl", "fox", "whale", "snow")
+    if not at_once:
+        index_files(notes, [folder])
+    two = write("two.jsonl", "whale", "sea")
+    index_files(notes, [folder])
+    assert texts_and_files(notes) == {"fox": one.name, "whale": two.name, "snow": one.name, "sea": two.name}
+    if gone == "row":
+        write("two.jsonl", "sea")
+    else:
+        two.unlink()
+    report = index_files(notes, [folder] if gone != "file elsewhere" else [one])
+    if gone == "file elsewhere":  # it is told, and its documents stay until the folder is read
+        assert report.gone_elsewhere == [str(two)]
+        report = index_files(notes, [folder])
+    assert report.removed == (1 if gone == "row" else 2) and report.documents.added == 1 and report.faults == []
+    rest = {"sea": two.name} if gone == "row" else {}
+    assert texts_and_files(notes) == {"fox": one.name, "whale": one.name, "snow": one.name, **rest}
+    assert notes.search("whale")[0].text == "whale"
+    report = index_files(notes, [folder])
+    assert (report.unchanged_files, report.removed, report.documents.added) == (report.files, 0, 0)
+    write("one.jsonl", "fox")
+    index_files(notes, [folder])
+    assert texts_and_files(notes) == {"fox": one.name, **rest}
+
+
+def test_of_three_files_with_one_document_any_two_may_go(notes: Collection, tmp_path: Path) -> None:
+    for first, second in (("a", "b"), ("b", "a"), ("c", "a"), ("a", "c"), ("b", "c"), ("c", "b")):
+        folder = tmp_path / f"{first}{second}"
+        folder.mkdir()
+        for name in "abc":
+            rows_file(folder / f"{name}.jsonl", ("shared", "a red fox"), (f"{name} alone", name))
+            index_files(notes, [folder])
+        for gone in (first, second):
+            (folder / f"{gone}.jsonl").unlink()
+            assert index_files(notes, [folder]).faults == []
+            assert notes.get("shared")["text"] == "a red fox"
+        rows_file(next(folder.iterdir()), ("other", "x"))
+        index_files(notes, [folder])
+        assert notes.get("shared") is None and notes.ids() == ["other"]
+        shutil.rmtree(folder)
+        index_files(notes, [tmp_path])
+        assert len(notes) == 0
+
+
+def test_a_file_outside_the_run_is_read_for_what_another_lost_when_it_is_next_asked_for(
+    notes: Collection, tmp_path: Path
+) -> None:
+    one = rows_file(tmp_path / "one.jsonl", ("a", "a red fox"), ("b", "a blue whale"))
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    two = rows_file(folder / "two.jsonl", ("b", "a blue whale"))
+    index_files(notes, [one])
+    assert index_files(notes, [folder]).faults == []
+    two.unlink()
+    index_files(notes, [folder])
+    assert notes.ids() == ["a"]
+    report = index_files(notes, [one])
+    assert sorted(notes.ids()) == ["a", "b"] and report.documents.added == 1 and report.faults == []
+
+
+def test_what_was_deleted_by_hand_does_not_come_back_with_another_file(notes: Collection, tmp_path: Path) -> None:
+    folder = tmp_path / "rows"
+    folder.mkdir()
+    rows_file(folder / "one.jsonl", ("a", "a red fox"), ("b", "a blue whale"))
+    index_files(notes, [folder])
+    two = rows_file(folder / "two.jsonl", ("b", "a blue whale"))
+    index_files(notes, [folder])
+    notes.delete("b")
+    two.unlink()
+    report = index_files(notes, [folder])
+    assert notes.ids() == ["a"] and report.excluded == 0
+    assert "b" not in notes.ids()

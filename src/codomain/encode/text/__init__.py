@@ -7,6 +7,7 @@ transformer.py  `st(name)` for any sentence-transformers model, `minilm()` for t
 lexical.py      hashed character n-grams and hashed word counts: sparse, nothing learnt
 splade.py       `splade(name)`: any sparse encoder of sentence-transformers
 late.py         `late(name)`: one vector a token
+models.py       models of sentence-transformers, loaded once in a process
 window.py       how many tokens an encoder reads, and a warning where it is given more
 encoder.py      what encoders share: how texts are read, an argument `dim` that may be left open
 data/static/    the bundled table, its tokenizer and where it comes from

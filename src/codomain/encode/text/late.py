@@ -107,9 +107,12 @@ class LateEncoder(SentenceTransformerStage):
         options = {"batch_size": self.batch_size, "show_progress_bar": False}
         if self._trained_for_it:
             pooling = HierarchicalTokenPooling(self.pool) if self.pool > 1 else None  # documents only, by itself
-            encode = self._model.encode_query if role == "query" else self._model.encode_document
-            return [_float32(tokens) for tokens in encode(texts, token_pooling=pooling, **options)]
-        features = self._model.encode(texts, prompt=self._prompt(role), output_value=None, **options)
+            with self._lease.running() as model:
+                encode = model.encode_query if role == "query" else model.encode_document
+                return [_float32(tokens) for tokens in encode(texts, token_pooling=pooling, **options)]
+        prompt = self._prompt(role)
+        with self._lease.running() as model:
+            features = model.encode(texts, prompt=prompt, output_value=None, **options)
         special = set(self._model.tokenizer.all_special_ids)
         found = [_words(one, special) for one in features]
         if self.pool > 1 and role == "document":

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from codomain.encode.text.encoder import ReadsText
-from codomain.encode.text.transformer import vocabulary_of
+from codomain.encode.text.models import Lease, lease
 from codomain.encode.text.window import WindowedModel
 from codomain.errors import InputError, MissingExtra
 from codomain.progress import Progress, counter
@@ -60,8 +59,7 @@ class SpladeEncoder(WindowedModel, ReadsText):
         self.batch_size = check_int("batch_size", batch_size)
         self.device = device
 
-    @cached_property
-    def _model(self) -> Any:
+    def _leased(self) -> Lease:
         if self.locked is not None:
             raise self.locked
         if find_spec("sentence_transformers") is None:
@@ -73,20 +71,16 @@ class SpladeEncoder(WindowedModel, ReadsText):
             # sentence-transformers would put an untrained pooling on whatever the folder holds
             raise InputError(f"{self} cannot load the model {source}: the folder holds no modules.json.")
         try:
-            model = SparseEncoder(source, device=self.device, trust_remote_code=False)
+            return lease(
+                source,
+                SparseEncoder,
+                self.device,
+                self.max_length,
+                lambda: SparseEncoder(source, device=self.device, trust_remote_code=False),
+            )
         except (OSError, ValueError, ImportError, KeyError, TypeError) as error:
             first = (str(error).strip() or type(error).__name__).split("\n")[0]
             raise InputError(f"{self} cannot load the model {source}: {first}") from error
-        model.eval()
-        if self.max_length is not None:
-            model.max_seq_length = self.max_length
-        self._vocabulary = vocabulary_of(model.tokenizer)
-        return model
-
-    @property
-    def network(self) -> Any:
-        """The model of sentence-transformers, loaded."""
-        return self._model
 
     @property
     def dim(self) -> int:
@@ -100,18 +94,11 @@ class SpladeEncoder(WindowedModel, ReadsText):
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 over the weights, the tokenizer and every setting that changes a vector."""
-        import torch
-
-        digest = hashlib.sha256()
-        for name, tensor in sorted(self._model.state_dict().items()):
-            held = tensor.detach().cpu().contiguous()
-            digest.update(f"{name} {held.dtype} {tuple(held.shape)}".encode())
-            digest.update(held.flatten().view(dtype=torch.uint8).numpy().data)
-        digest.update(self._vocabulary.encode())
+        digest = self._lease.digest
         modules = [f"{type(module).__name__} {getattr(module, 'get_config_dict', dict)()}" for module in self._model]
-        settings = [modules, self._model.max_seq_length, self._model.prompts, self._active]
+        settings = [modules, self._lease.longest, self._model.prompts, self._active]
         digest.update(self._stamped(json.dumps(settings, sort_keys=True, default=str)).encode())
-        return digest.hexdigest()
+        return str(digest.hexdigest())
 
     def encode_documents(self, texts: Sequence[str], progress: Progress | None = None) -> csr_array:
         """Sparse vectors (n, vocabulary) by the model's document side; `progress` after each chunk."""
@@ -133,7 +120,6 @@ class SpladeEncoder(WindowedModel, ReadsText):
         import numpy as np
         from scipy.sparse import csr_array, vstack
 
-        encode = self._model.encode_query if role == "query" else self._model.encode_document
         texts = [self._read(text) for text in texts]
         self._warn_of_cuts(texts, role)
         parts = []
@@ -144,13 +130,15 @@ class SpladeEncoder(WindowedModel, ReadsText):
             rows, columns = np.zeros(0, np.int64), np.zeros(0, np.int64)
             values = np.zeros(0, np.float32)
             if full:
-                found = encode(
-                    [chunk[i] for i in full],
-                    batch_size=self.batch_size,
-                    show_progress_bar=False,
-                    max_active_dims=self._active,
-                    save_to_cpu=True,
-                ).coalesce()
+                with self._lease.running() as model:
+                    encode = model.encode_query if role == "query" else model.encode_document
+                    found = encode(
+                        [chunk[i] for i in full],
+                        batch_size=self.batch_size,
+                        show_progress_bar=False,
+                        max_active_dims=self._active,
+                        save_to_cpu=True,
+                    ).coalesce()
                 rows, columns = np.array(full)[found.indices()[0].numpy()], found.indices()[1].numpy()
                 values = found.values().float().numpy()
             kept = np.isfinite(values) & (values != 0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
 from functools import cached_property
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from codomain.encode.text.encoder import TextEncoder
+from codomain.encode.text.models import Lease, lease
 from codomain.encode.text.window import WindowedModel
 from codomain.errors import InputError, MissingExtra
 from codomain.progress import Progress, counter
@@ -48,31 +48,28 @@ class SentenceTransformerStage(WindowedModel, TextEncoder):
 
         return SentenceTransformer
 
-    @cached_property
-    def _model(self) -> Any:
+    def _leased(self) -> Lease:
         if self.locked is not None:
             raise self.locked
         if find_spec("sentence_transformers") is None:
             raise MissingExtra(f"{self.name}()", "learn")
         source = self._source()
         try:
-            model = self._family(source)(source, device=self.device, trust_remote_code=False)
+            family = self._family(source)
+            found = lease(
+                source,
+                family,
+                self.device,
+                self.max_length,
+                lambda: family(source, device=self.device, trust_remote_code=False),
+            )
         except (OSError, ValueError, ImportError, KeyError) as error:
             first = str(error).strip().split("\n")[0]
             raise InputError(f"{self} cannot load the model {source}: {first}") from error
-        model.eval()
-        if self.max_length is not None:
-            model.max_seq_length = self.max_length
-        full = model.get_embedding_dimension()
+        full = found.loaded.model.get_embedding_dimension()
         if self._dim is not None and full is not None and not 1 <= self._dim <= full:
             raise InputError(f"{source} gives {full} dimensions, so dim must be from 1 to {full}, not {self._dim}.")
-        self._vocabulary = vocabulary_of(model.tokenizer)
-        return model
-
-    @property
-    def network(self) -> Any:
-        """The model of sentence-transformers, loaded."""
-        return self._model
+        return found
 
     @property
     def dim(self) -> int:
@@ -86,25 +83,14 @@ class SentenceTransformerStage(WindowedModel, TextEncoder):
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 over the weights, the tokenizer and every setting that changes a vector."""
-        digest = hashlib.sha256()
-        for name, tensor in sorted(self._model.state_dict().items()):
-            array = tensor.detach().cpu().contiguous()
-            digest.update(f"{name} {array.dtype} {tuple(array.shape)}".encode())
-            digest.update(array.flatten().view(dtype=_bytes_type()).numpy().data)
-        digest.update(self._vocabulary.encode())
+        digest = self._lease.digest
         digest.update(self._stamped(json.dumps(self._settings())).encode())
-        return digest.hexdigest()
+        return str(digest.hexdigest())
 
     def _settings(self) -> list[Any]:
         """What decides a vector beside weights and tokenizer."""
         modules = [type(module).__name__ for module in self._model]
-        return [modules, self._model.max_seq_length, self._prompt("query"), self._prompt("document"), self._dim]
-
-
-def vocabulary_of(tokenizer: Any) -> str:
-    """A tokenizer as text; to be asked for before its first use, which changes how it cuts and pads."""
-    backend = getattr(tokenizer, "backend_tokenizer", None)
-    return str(backend.to_str()) if backend is not None else json.dumps(tokenizer.get_vocab(), sort_keys=True)
+        return [modules, self._lease.longest, self._prompt("query"), self._prompt("document"), self._dim]
 
 
 class _Pooled(SentenceTransformerStage):
@@ -131,19 +117,14 @@ class _Pooled(SentenceTransformerStage):
         advance(len(texts) - len(filled))
         for start in range(0, len(filled), step := _BATCHES_TOLD * self.batch_size):
             rows = filled[start : start + step]
-            vectors = self._model.encode(
-                [texts[i] for i in rows], prompt=prompt, batch_size=self.batch_size, show_progress_bar=False
-            )
+            with self._lease.running() as model:
+                vectors = model.encode(
+                    [texts[i] for i in rows], prompt=prompt, batch_size=self.batch_size, show_progress_bar=False
+                )
             vectors = np.nan_to_num(np.asarray(vectors, np.float32)[:, : self.dim])
             out[rows] = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
             advance(len(rows))
         return out
-
-
-def _bytes_type() -> Any:
-    import torch
-
-    return torch.uint8
 
 
 @stage("st", modalities=["text"], gives="dense")

@@ -6,9 +6,9 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+from codomain.encode.text.models import Lease
 from codomain.errors import CodomainWarning
 
 if TYPE_CHECKING:
@@ -46,9 +46,28 @@ def cuts_are_counted() -> Iterator[None]:
 class WindowedModel:
     """`Windowed` for stages whose `_model` is one of sentence-transformers, and the warning."""
 
-    _model: Any
-    _vocabulary: str
     _read: Callable[[str], str]
+
+    def _leased(self) -> Lease:
+        """A lease of the model; raises InputError where it cannot be loaded."""
+        raise NotImplementedError
+
+    @property
+    def _lease(self) -> Lease:
+        held: Lease | None = self.__dict__.get("_held")
+        if held is None:
+            held = self.__dict__.setdefault("_held", self._leased())  # the same for threads that come at once
+        return held
+
+    @property
+    def _model(self) -> Any:
+        """The model of sentence-transformers, which other stages may run too: to be looked at only."""
+        return self._lease.loaded.model
+
+    @property
+    def network(self) -> Any:
+        """The model of sentence-transformers, loaded, for this stage alone: it may be trained, and no other one changes."""
+        return self._lease.own_network()
 
     @property
     def window(self) -> int | None:
@@ -56,7 +75,7 @@ class WindowedModel:
         return self._window("document")
 
     def _window(self, role: str) -> int | None:
-        longest = getattr(self._model, "max_seq_length", None)
+        longest = self._lease.longest
         if not longest:
             return None
         taken = int(self._model.tokenizer.num_special_tokens_to_add()) + self._prompt_tokens(role)
@@ -80,22 +99,12 @@ class WindowedModel:
         return np.array([len(ids) > 0 and all(token == unknown for token in ids) for ids in found], bool)
 
     def _token_ids(self, texts: list[str]) -> list[Sequence[int]]:
-        if self._plain_tokenizer is None:
-            found = self._model.tokenizer(texts, add_special_tokens=False, truncation=False, verbose=False)
+        plain = self._lease.loaded.plain_tokenizer
+        if plain is None:
+            with self._lease.running() as model:
+                found = model.tokenizer(texts, add_special_tokens=False, truncation=False, verbose=False)
             return list(found["input_ids"])
-        return [one.ids for one in self._plain_tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
-
-    @cached_property
-    def _plain_tokenizer(self) -> Any:
-        """The tokenizer as it was before the model set it to cut and to pad; None where it is no fast one."""
-        if getattr(self._model.tokenizer, "backend_tokenizer", None) is None:
-            return None
-        from tokenizers import Tokenizer
-
-        plain = Tokenizer.from_str(self._vocabulary)
-        plain.no_truncation()
-        plain.no_padding()
-        return plain
+        return [one.ids for one in plain.encode_batch_fast(texts, add_special_tokens=False)]
 
     def _warn_of_cuts(self, texts: Sequence[str], role: str) -> None:
         """Say how many of the texts, as they are read, are longer than the window."""

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from codomain.errors import CodomainError, StoreError
-from codomain.files import to_disk
+from codomain.files import make_room, to_disk
 from codomain.index.array_files import MAPPED_FROM
 
 _COVERS = "covers.json"
@@ -66,6 +66,7 @@ class IndexFiles:
             vanished = False
             for covered, path in self.usable(fingerprint, epoch):
                 if above < covered <= rows and path not in damaged:
+                    make_room()  # an index that cannot be opened for want of room is not damaged
                     try:
                         opened = covered, read(path)
                         self._in_use = _large_files(path)
@@ -78,6 +79,15 @@ class IndexFiles:
             if not vanished:
                 break
         return None
+
+    @property
+    def mapped(self) -> bool:
+        """Whether the index that is open has files that are mapped, each of which takes a descriptor."""
+        return bool(self._in_use)
+
+    def let_go(self) -> None:
+        """Note that the index was closed."""
+        self._in_use = {}
 
     def whole(self) -> bool:
         """Whether the files of the index that is open still have their length: to read beyond the end of a mapped file is fatal.
@@ -141,6 +151,7 @@ class IndexFiles:
 
     def drop_damaged(self) -> bool:
         """Drop indexes whose files are not what was written; whether there were any."""
+        make_room()
         damaged = [path for path, _ in self._damaged()]
         for path in damaged:
             self._drop(path)

@@ -30,6 +30,7 @@ from codomain.store.sources.moves import follow, moved
 from codomain.store.sources.pages import Pages
 from codomain.store.sources.vanished import gone_elsewhere, remove_sources, remove_vanished
 from codomain.store.writing.ingest import AddReport, add_records
+from codomain.store.writing.repeated import read_again
 
 _TOLD = 64
 """Documents between two reports of reading."""
@@ -122,6 +123,8 @@ def index_files(
     report.removed += remove_vanished(
         collection, folders, {file.label for file in files}, hidden, {label(path) for path in selection.left_out}
     )
+    if report.removed:
+        reading.restore([file for file in files if file.regular and not file.live])
     report.gone_elsewhere = gone_elsewhere(collection, folders)
     return report
 
@@ -212,6 +215,10 @@ class _Reading:
         self.finished: list[tuple[SourceFile, str, set[str]]] = []
         self.bytes_read = 0
         self.read_now: set[str] = set()
+        self.were_complete: set[str] = set()
+        self.restoring = (
+            False  # files are read for documents that went with another file: all else of them is told already
+        )
         self.pages = Pages(collection, self._options)
         self.given_by: dict[int, str] = {}  # hash of an id -> the file of this run that gave it last
 
@@ -231,6 +238,7 @@ class _Reading:
         """Files whose size or time differs from the last complete reading, and whose contents do, too."""
         with self.collection.held() as backend:
             known = backend.sources.complete()
+        self.were_complete |= known.keys()
         todo: list[SourceFile] = []
         touched: list[SourceFile] = []
         for file in files:
@@ -258,17 +266,18 @@ class _Reading:
                 nonlocal whole
                 # a fault that nobody has asked to pass over is told of in every run, until it is mended
                 whole = whole and bad.kind != "unreadable" and (self.skip_bad or bad.kind != "broken")
-                self.report.bad.append(bad)
+                if not self.restoring:
+                    self.report.bad.append(bad)
 
             repeated: dict[str, list[str]] = {}
             for record in records([file], skip_bad=self.skip_bad, on_bad=on_bad, **self.fields):
                 keys.add(record.id)
-                other = self._given_before(record, file)
+                other = None if self.restoring else self._given_before(record, file)
                 if other is not None:
                     repeated.setdefault(other, []).append(record.id)
                 self.read(1)
                 if record.id in self.excluded and not self.force:
-                    self.report.excluded += 1
+                    self.report.excluded += not self.restoring
                     continue
                 yield record
             for other, ids in repeated.items():
@@ -276,8 +285,27 @@ class _Reading:
                 self.report.bad.append(ReadFault(file.label, 0, "broken", reason))
             if whole and stamp is not None:
                 self.finished.append((file, stamp, keys))
-            self.bytes_read += file.size
-            self.report.bytes += file.size
+            if not self.restoring:
+                self.bytes_read += file.size
+                self.report.bytes += file.size
+
+    def restore(self, files: Sequence[SourceFile]) -> None:
+        """Read those files again that may hold documents which went with another file, for these documents alone."""
+        with self.collection.held() as backend:
+            complete = backend.sources.complete()
+        todo = [file for file in files if file.label in self.were_complete and file.label not in complete]
+        if not todo:
+            return
+        self.restoring = True
+        missing = (record for record in self.records(todo) if not self._is_there(record.id))
+        added = add_records(self.collection, missing, progress=self.acknowledge)
+        self.acknowledge()
+        self.report.documents.added += added.added
+        self.report.documents.chunks += added.chunks
+
+    def _is_there(self, id: str) -> bool:
+        with self.collection.held() as backend:
+            return bool(backend.documents.known([id]))
 
     def _given_before(self, record: Record, file: SourceFile) -> str | None:
         """Another file of this run that has given a document with this id and other contents."""
@@ -340,8 +368,11 @@ class _Reading:
         """Stamp a file and delete the documents that it no longer holds; how many those were."""
         backend = self.collection.backend
         source = backend.sources.enter([file.label])[file.label]
+        self.were_complete.add(file.label)
         backend.sources.set_complete(file.label, file.size, file.mtime_ns, stamp)
         self.pages.note(file)
         gone = [number for number, key in backend.sources.documents([source]) if key not in keys]
         backend.documents.delete(gone)
+        if gone:
+            read_again(backend, [source], gone=False)
         return len(gone)

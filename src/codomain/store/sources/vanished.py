@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from codomain.read.files import label
+from codomain.store.writing.repeated import read_again
 
 if TYPE_CHECKING:
     from codomain.store.collection import Collection
@@ -38,13 +39,14 @@ def remove_vanished(
 
 
 def remove_sources(collection: Collection, gone: Iterable[tuple[int, str]]) -> int:
-    """Remove sources, given by number and path, with their documents; how many documents those were."""
+    """Remove sources, given by number and path, with their documents; how many. Files that held some of them before count as unread."""
     numbers = [number for number, _ in gone]
     if not numbers:
         return 0
     with collection.held() as backend:
         with collection.writing():
             documents = [number for number, _ in backend.sources.documents(numbers)]
+            read_again(backend, numbers, gone=True)
             backend.documents.delete(documents)
             backend.sources.delete(numbers)
         collection.state.changed()

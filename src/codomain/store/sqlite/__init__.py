@@ -1,8 +1,8 @@
 """Collections in SQLite: one file `collection.db` in write-ahead mode. All SQL is here.
 
 backend.py      `SqliteBackend`: transactions, and the groups of the contract
-connection.py   make and open the database, and sentences for what SQLite says
-backup.py       a copy of a database that is in use
+connection.py   make, open and copy the database, and sentences for what SQLite says
+resting.py      connections that are closed while many collections are open, and opened again when they are used
 place.py        whether the database is still in its folder, room for a full disk
 schema.py       the tables, and those that later formats added
 meta.py         single entries, history

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import copy
-import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
 from codomain.store.sqlite import connection
-from codomain.store.sqlite.backup import backup as copy_database
 from codomain.store.sqlite.checks import SqliteChecks
 from codomain.store.sqlite.documents import SqliteDocuments
 from codomain.store.sqlite.feedback import SqliteCorrections, SqliteJournal
@@ -19,6 +17,7 @@ from codomain.store.sqlite.media import SqliteMedia
 from codomain.store.sqlite.meta import SqliteHistory, SqliteMeta
 from codomain.store.sqlite.namespaces import Scope, SqliteNamespaces
 from codomain.store.sqlite.place import Place
+from codomain.store.sqlite.resting import Connection
 from codomain.store.sqlite.rows import SqliteRows
 from codomain.store.sqlite.schema import DATABASE, bring_up_to_date
 from codomain.store.sqlite.sources import SqliteExclusions, SqliteSources
@@ -28,7 +27,7 @@ from codomain.store.sqlite.vectors import SqliteBlocks, SqliteBranches, SqliteBr
 class SqliteBackend:
     """A connection to the database of one collection; `codomain.store.backend.Backend` says what it promises."""
 
-    def __init__(self, folder: Path, db: sqlite3.Connection) -> None:
+    def __init__(self, folder: Path, db: Connection) -> None:
         self.folder = folder
         self.db = db
         self.database = str(folder / DATABASE)
@@ -65,7 +64,7 @@ class SqliteBackend:
 
     @classmethod
     def create(cls, folder: Path, fill: Callable[[Self], None]) -> None:
-        connection.create(folder, lambda db: fill(cls(folder, db)))
+        connection.create(folder, lambda db: fill(cls(folder, Connection(db))))
 
     @classmethod
     def open(cls, folder: Path) -> Self:
@@ -74,12 +73,14 @@ class SqliteBackend:
     def close(self) -> None:
         self.db.close()
 
-    def sentences(self) -> AbstractContextManager[None]:
-        return connection.sentences(self.folder)
+    @contextmanager
+    def sentences(self) -> Iterator[None]:
+        with connection.sentences(self.folder), self.db.in_use():
+            yield
 
     @contextmanager
     def reading(self) -> Iterator[None]:
-        with connection.sentences(self.folder):
+        with self.sentences():
             nested = self.db.in_transaction
             if not nested:
                 self.db.execute("BEGIN")
@@ -91,7 +92,7 @@ class SqliteBackend:
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        with connection.sentences(self.folder):
+        with self.sentences():
             self.place.check()
             self.db.execute("BEGIN IMMEDIATE")
             try:
@@ -105,14 +106,14 @@ class SqliteBackend:
         self.place.set_aside()
 
     def backup(self, folder: Path, beside: Callable[[], None]) -> None:
-        with connection.sentences(self.folder):
-            copy_database(self.db, folder, beside)
+        with self.sentences():
+            connection.backup(self.db, folder, beside)
 
     def overwrite_deleted(self) -> None:
-        self.db.execute("PRAGMA secure_delete = ON")
+        self.db.keep("PRAGMA secure_delete = ON")
 
     def log_is_empty(self) -> bool:
-        with connection.sentences(self.folder):
+        with self.sentences():
             self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             return _size(self.folder / f"{DATABASE}-wal") == 0
 
@@ -124,7 +125,8 @@ class SqliteBackend:
 
     def changes(self) -> int:
         self.db.execute("SELECT 1 FROM meta LIMIT 1").fetchone()  # the snapshot begins with the first read
-        return int(self.db.execute("PRAGMA data_version").fetchone()[0])
+        seen = int(self.db.execute("PRAGMA data_version").fetchone()[0])  # since this connection was opened
+        return self.db.opened << 32 | seen
 
     def migrate(self) -> None:
         bring_up_to_date(self.db)

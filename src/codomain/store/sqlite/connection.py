@@ -1,18 +1,21 @@
-"""Make the database of a collection, open it, and turn what SQLite says into sentences."""
+"""Make, open and copy the database of a collection, and turn what SQLite says into sentences."""
 
 from __future__ import annotations
 
 import os
 import re
+import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from codomain.errors import StoreError
-from codomain.store.backend.errors import DiskFull, closed, in_use, missing, taken
+from codomain.files import has_room, make_room, too_many
+from codomain.store.backend.errors import DiskFull, closed, in_use, missing, replaced, taken
 from codomain.store.filters.moments import moment_of
-from codomain.store.sqlite.place import drop_unfinished
+from codomain.store.sqlite.place import drop_unfinished, identity
+from codomain.store.sqlite.resting import Connection
 from codomain.store.sqlite.schema import DATABASE, FORMAT, make_tables
 from codomain.text import nfc
 
@@ -63,14 +66,32 @@ def publish(temporary: Path, folder: Path) -> None:
         temporary.rename(folder / DATABASE)
 
 
-def connect(folder: Path) -> sqlite3.Connection:
-    """Open the database of a collection, for writing where permitted, else for reading only.
+def connect(folder: Path) -> Connection:
+    """Open the database of a collection, for writing where permitted, else for reading only; it may rest while it is not used.
 
     Raises StoreError when it is missing, is not a collection, is damaged or was made by a newer version.
     """
     path = folder / DATABASE
+    first = identity(path)
+
+    def again() -> sqlite3.Connection:
+        """The same database once more: what is in its place by now is not it."""
+        if first is None or identity(path) != first:
+            raise StoreError(replaced(folder))
+        db = _connected(path)
+        if identity(path) != first:
+            db.close()
+            raise StoreError(replaced(folder))
+        return db
+
+    return Connection(_connected(path), again)
+
+
+def _connected(path: Path) -> sqlite3.Connection:
+    folder = path.parent
     if not path.exists():
         raise StoreError(missing(folder))
+    make_room()
     drop_unfinished(folder, _UNFINISHED)
     with sentences(folder):
         db = _open(path)
@@ -88,6 +109,49 @@ def connect(folder: Path) -> sqlite3.Connection:
         found = "an unknown format" if row is None else f"format {row[0]:.20}"
         raise StoreError(f"the collection {folder} has {found}; this version of codomain reads up to format {FORMAT}.")
     return db
+
+
+def backup(db: Connection, folder: Path, beside: Callable[[], None]) -> None:
+    """Copy the state that `db` sees into a new or empty folder, after `beside` has put other files there; others may write meanwhile.
+
+    Raises StoreError when there is a collection already, the folder holds other files, or cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        there = [path.name for path in folder.iterdir()]
+    except OSError as error:
+        raise StoreError(f"cannot write a backup to {folder}: {error.strerror or error}.") from None
+    if DATABASE in there:
+        raise StoreError(taken(folder))
+    if there:
+        raise StoreError(in_use(folder))
+    temporary = folder / f"{DATABASE}.new{os.urandom(16).hex()}"
+    try:
+        beside()
+        with sentences(folder):
+            copy = sqlite3.connect(temporary, isolation_level=None)
+            try:
+                copy.execute("PRAGMA synchronous = FULL")
+                db.backup(copy)  # all pages in one step: one state, and writers need not wait
+                copy.execute("PRAGMA journal_mode = WAL")
+            finally:
+                copy.close()
+        publish(temporary, folder)
+    except BaseException as error:
+        for path in folder.iterdir():
+            shutil.rmtree(path, ignore_errors=True)
+        if isinstance(error, OSError):
+            raise StoreError(f"cannot write a backup to {folder}: {error.strerror or error}.") from None
+        raise
+    finally:
+        for name in (
+            temporary,
+            *(temporary.with_name(f"{temporary.name}{end}") for end in ("-wal", "-shm", "-journal")),
+        ):
+            with suppress(
+                OSError
+            ):  # on a full disk even this may fail; what is left is removed when the folder is opened
+                name.unlink(missing_ok=True)
 
 
 def add_functions(db: sqlite3.Connection) -> None:
@@ -121,6 +185,8 @@ def _open(path: Path) -> sqlite3.Connection:
         except sqlite3.OperationalError as refused:
             if refused.sqlite_errorname not in ("SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_READONLY_DIRECTORY"):
                 raise
+            if not has_room():  # read only and without its log, it would take fewer files and be another state
+                raise StoreError(too_many()) from None
             denied = refused
     assert denied is not None
     if logged:

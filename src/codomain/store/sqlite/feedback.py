@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -12,25 +11,26 @@ import numpy as np
 
 from codomain.store.backend.values import Detached, Entry
 from codomain.store.sqlite.namespaces import Scoped
+from codomain.store.sqlite.resting import Connection
 from codomain.store.sqlite.schema import LISTED, Tables
 
 if TYPE_CHECKING:
     from codomain.arrays import Floats
 
 
-def version(db: sqlite3.Connection) -> int | None:
+def version(db: Connection) -> int | None:
     """How often journal or corrections have changed; None where there never was feedback, perhaps not even its tables."""
     row = db.execute("SELECT value FROM meta WHERE name = 'feedback'").fetchone()
     return None if row is None else int(row[0])
 
 
-def touch(db: sqlite3.Connection) -> None:
+def touch(db: Connection) -> None:
     """Tell every process that journal or corrections have changed; inside a transaction."""
     db.execute("INSERT OR IGNORE INTO meta VALUES ('feedback', '0')")
     db.execute("UPDATE meta SET value = CAST(value AS INTEGER) + 1 WHERE name = 'feedback'")
 
 
-def forget_corrections(db: sqlite3.Connection, branch: int | None = None) -> None:
+def forget_corrections(db: Connection, branch: int | None = None) -> None:
     """Drop the corrections of a branch, by number, or all of them; inside a transaction."""
     if version(db) is not None:
         for table in ("shadows", "corrected"):
@@ -38,7 +38,7 @@ def forget_corrections(db: sqlite3.Connection, branch: int | None = None) -> Non
         touch(db)
 
 
-def forget_documents(db: sqlite3.Connection, listing: Sequence[str]) -> None:
+def forget_documents(db: Connection, listing: Sequence[str]) -> None:
     """Strike the feedback on documents that are about to be deleted, a JSON list of numbers; inside a transaction."""
     if version(db) is None:
         return
@@ -49,7 +49,7 @@ def forget_documents(db: sqlite3.Connection, listing: Sequence[str]) -> None:
         touch(db)
 
 
-def renumber_corrections(db: sqlite3.Connection) -> None:
+def renumber_corrections(db: Connection) -> None:
     """Give corrections the new numbers of their rows from the table `renumber` (old, new); inside a transaction."""
     if version(db) is not None:
         db.execute("UPDATE shadows SET row = -1 - (SELECT new FROM renumber WHERE old = shadows.row)")

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Mapping, Sequence
 
 from codomain.items import Media
+from codomain.store.sqlite.resting import Connection
 from codomain.store.sqlite.schema import LISTED, Tables, bring_up_to_date, has_table
 
 
-def has_media(db: sqlite3.Connection) -> bool:
+def has_media(db: Connection) -> bool:
     """Whether the database has a place for media: one of an earlier format has none until the first is added."""
     return has_table(db, "media")
 

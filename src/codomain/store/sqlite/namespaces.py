@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
-
+from codomain.store.sqlite.resting import Connection
 from codomain.store.sqlite.schema import Tables, add_namespaces, has_namespaces
 
 
@@ -13,7 +12,7 @@ class Scope:
     Number 0 is the default namespace, which is the only one in databases of earlier formats.
     """
 
-    def __init__(self, db: sqlite3.Connection, name: str | None = None) -> None:
+    def __init__(self, db: Connection, name: str | None = None) -> None:
         self.db = db
         self.name = name
         self._made = False  # tables with namespaces stay
@@ -66,7 +65,7 @@ class Scope:
 class Scoped(Tables):
     """Some tables of an open database, of one namespace."""
 
-    def __init__(self, db: sqlite3.Connection, scope: Scope | None = None) -> None:
+    def __init__(self, db: Connection, scope: Scope | None = None) -> None:
         super().__init__(db)
         self.scope = scope or Scope(db)
 

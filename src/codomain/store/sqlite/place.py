@@ -23,12 +23,12 @@ class Place:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._opened = _identity(folder / DATABASE)
+        self._opened = identity(folder / DATABASE)
         self._set_aside = False
 
     def check(self) -> None:
         """Raises StoreError where the database that is open was removed, or another one is in its place."""
-        if self._opened is not None and _identity(self.folder / DATABASE) != self._opened:
+        if self._opened is not None and identity(self.folder / DATABASE) != self._opened:
             raise StoreError(replaced(self.folder))
 
     def set_aside(self) -> None:
@@ -67,7 +67,8 @@ def drop_unfinished(folder: Path, prefix: str) -> None:
             continue  # its process has just finished with it, or the folder is read-only
 
 
-def _identity(path: Path) -> tuple[int, int] | None:
+def identity(path: Path) -> tuple[int, int] | None:
+    """Device and number of a file; None where there is none."""
     try:
         found = path.stat()
     except OSError:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import sqlite3
 
+from codomain.store.sqlite.resting import Connection
+
 DATABASE = "collection.db"
 FORMAT = 6
 _WITHOUT_NAMESPACES = 5
@@ -128,11 +130,11 @@ _COPIED = {
 class Tables:
     """Some tables of an open database."""
 
-    def __init__(self, db: sqlite3.Connection) -> None:
+    def __init__(self, db: Connection) -> None:
         self.db = db
 
 
-def has_table(db: sqlite3.Connection, name: str) -> bool:
+def has_table(db: Connection, name: str) -> bool:
     """Whether a database has a table: one of an older format may lack it until it is written to."""
     sql = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = ?"
     return bool(db.execute(sql, [name]).fetchone()[0])
@@ -142,10 +144,10 @@ def make_tables(db: sqlite3.Connection) -> None:
     """Make all tables in an empty database."""
     db.executescript(_SCHEMA + _ADDED_IN_2 + _ADDED_IN_3 + _ADDED_IN_4 + _ADDED_IN_5)
     db.execute("INSERT INTO meta VALUES ('format', ?)", [str(_WITHOUT_NAMESPACES)])
-    add_namespaces(db)
+    add_namespaces(Connection(db))
 
 
-def bring_up_to_date(db: sqlite3.Connection) -> None:
+def bring_up_to_date(db: Connection) -> None:
     """Add to an older database what upgrades, feedback, media and changes of metadata need; inside a transaction. Readers do not need it."""
     for statement in filter(str.strip, (_ADDED_IN_2 + _ADDED_IN_3 + _ADDED_IN_4 + _ADDED_IN_5).split(";")):
         db.execute(statement)
@@ -153,12 +155,12 @@ def bring_up_to_date(db: sqlite3.Connection) -> None:
     db.execute("UPDATE meta SET value = ? WHERE name = 'format'", [str(reached)])
 
 
-def has_namespaces(db: sqlite3.Connection) -> bool:
+def has_namespaces(db: Connection) -> bool:
     """Whether ids are unique in their namespace only; in a database of an earlier format there is one namespace."""
     return has_table(db, "namespaces")
 
 
-def add_namespaces(db: sqlite3.Connection) -> None:
+def add_namespaces(db: Connection) -> None:
     """Give a database of an earlier format namespaces, by copying the tables whose ids were unique; inside a transaction."""
     bring_up_to_date(db)
     # AUTOINCREMENT: a number is not used again, whatever was deleted

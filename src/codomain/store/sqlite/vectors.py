@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import zlib
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -13,16 +12,17 @@ from codomain.errors import StoreError
 from codomain.store.backend.errors import damaged_vectors
 from codomain.store.backend.values import StoredBlock, UnreadCounts
 from codomain.store.sqlite.feedback import forget_corrections
+from codomain.store.sqlite.resting import Connection
 from codomain.store.sqlite.schema import Tables, bring_up_to_date, has_table
 
 
-def forget_unread(db: sqlite3.Connection, branch: int) -> None:
+def forget_unread(db: Connection, branch: int) -> None:
     """Drop what is noted of a branch, by number; inside a transaction."""
     if has_table(db, "unread"):
         db.execute("DELETE FROM unread WHERE branch = ?", [branch])
 
 
-def renumber_unread(db: sqlite3.Connection) -> None:
+def renumber_unread(db: Connection) -> None:
     """Give the notes the new numbers of their rows from the table `renumber` (old, new); inside a transaction."""
     if has_table(db, "unread"):
         db.execute("DELETE FROM unread WHERE row NOT IN (SELECT old FROM renumber)")
@@ -64,7 +64,7 @@ class SqliteBranches(Tables):
 class SqliteBlocks(Tables):
     """The table `blocks`."""
 
-    def __init__(self, db: sqlite3.Connection) -> None:
+    def __init__(self, db: Connection) -> None:
         super().__init__(db)
         self._sound: set[tuple[int, int, int]] = set()  # branch, first row and checksum of blocks that were compared
 

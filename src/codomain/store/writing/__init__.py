@@ -1,5 +1,6 @@
 """The write path: documents in, changed, cut and encoded again.
 
-ingest.py   documents and tables in, one transaction a batch
-update.py   documents that are there, changed
+ingest.py     documents and tables in, one transaction a batch
+update.py     documents that are there, changed
+repeated.py   documents that several files hold
 """

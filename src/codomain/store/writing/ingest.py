@@ -33,11 +33,12 @@ from codomain.store.backend.values import StoredChunk, StoredDocument
 from codomain.store.branches.branch import BranchGone
 from codomain.store.chunking.unread import limits, unread
 from codomain.store.ids import document_id
+from codomain.store.writing.repeated import note
 from codomain.text import brief, clean
 
 if TYPE_CHECKING:
     from codomain.store.collection import Collection
-    from codomain.store.settings import Settings
+from codomain.store.settings import Settings
 
 BATCH_DOCUMENTS = 2_048
 BATCH_CHARACTERS = 4_000_000
@@ -208,14 +209,16 @@ def add_records(
     collection.refresh()
     for batch in _batches(items, collection.state.root):
         records: dict[str, Record] = {}
+        twice: set[tuple[str, str]] = set()
         for record in batch:  # of two with one id the later one counts, as it does in two batches
             before = records.get(record.id)
             if before is not None:
                 same = before.digest == record.digest
                 report.unchanged, report.updated = report.unchanged + same, report.updated + (not same)
+                twice.add((record.source, before.source))
             records[record.id] = record
         with collection.held():
-            _add_batch(collection, records, report, encoding)
+            _add_batch(collection, records, report, encoding, twice)
         advance(len(batch))
     return report
 
@@ -263,7 +266,11 @@ class _Prepared:
 
 
 def _add_batch(
-    collection: Collection, records: dict[str, Record], report: AddReport, encoding: Progress | None = None
+    collection: Collection,
+    records: dict[str, Record],
+    report: AddReport,
+    encoding: Progress | None = None,
+    twice: Iterable[tuple[str, str]] = (),
 ) -> None:
     backend = collection.backend
     known = backend.documents.known(list(records))
@@ -285,7 +292,7 @@ def _add_batch(
         with collection.writing():
             # else another process ended an upgrade: other encoders; or it wrote one of the documents
             if collection.state.generation == generation and _with_contents_kept(backend, changed) == kept:
-                written = _write(collection, records, kept, prepared, encoded, left, report)
+                written = _write(collection, records, kept, prepared, encoded, left, report, twice)
     replaced, chunks = written
     report.updated += replaced + len(kept)
     report.not_encoded += len(kept)
@@ -358,8 +365,12 @@ def _write(
     encoded: dict[str, Any],
     left: dict[str, list[tuple[int, int]]],
     report: AddReport,
+    twice: Iterable[tuple[str, str]] = (),
 ) -> tuple[int, int]:
-    """Put a batch into the database; how many documents it replaced, and how many chunks it has. Inside a transaction."""
+    """Put a batch into the database; how many documents it replaced, and how many chunks it has. Inside a transaction.
+
+    `twice` are the files of documents that the batch held twice: the one that counts, and the one before it.
+    """
     backend = collection.backend
     known = backend.documents.known(list(records))
     replaced = [known[p.record.id][0] for p in prepared if p.record.id in known]
@@ -367,7 +378,9 @@ def _write(
     before = backend.documents.sources([number for number, _ in known.values()])
     backend.documents.delete(replaced)
     # a file seen for the first time is entered as not yet complete
-    sources = backend.sources.enter({record.source for record in records.values()} - {"", "-"})
+    paths = {record.source for record in records.values()}.union(*twice)
+    sources = backend.sources.enter(paths - {"", "-"})
+    repeated = {(sources[last], sources[other]) for last, other in twice if last in sources and other in sources}
     for key, (number, digest) in known.items():
         r = records[key]
         new = sources.get(r.source)
@@ -375,6 +388,9 @@ def _write(
         if other and key != content_id(r.title, r.text, r.media):
             report.taken.setdefault((before[number], r.source), []).append(key)
         backend.documents.set_source(number, new)
+        if new is not None and number in before:
+            repeated.add((new, before[number]))
+    note(backend, ((last, other) for last, other in repeated if last != other))
     backend.fields.change([(known[key][0], records[key].fields_json, records[key].digest) for key in kept])
     first = backend.rows.next()
     row = _insert(backend, prepared, sources, first)
