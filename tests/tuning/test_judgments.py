@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 import codomain as cd
 from codomain.cli.app import app
 from codomain.errors import InputError
+from codomain.measure import evaluate
 from codomain.measure.data.datasets import Dataset
 from codomain.retriever import Retriever
 from codomain.tuning import tune
@@ -197,3 +198,23 @@ def test_a_judge_reads_whole_documents_of_a_collection(data: Dataset, tmp_path: 
         tuned = tune(collection, {"q": "fox"}, judge=judge, where="_id == 'a'", **QUICK)
     assert len(read) == 1 and read[0].startswith("Foxes") and read[0].count("fox lives") == 200
     assert tuned.questions.qrels == {"q": {"a": 1}}
+
+
+def test_a_query_that_is_a_document_is_not_its_own_answer(tmp_path: Path) -> None:
+    texts = [
+        f"{animal} in the {place}"
+        for animal in ("fox", "whale", "owl", "hare")
+        for place in ("wood", "sea", "sky", "snow")
+    ]
+    documents = {str(i): text for i, text in enumerate(texts)}
+    qrels = {str(i): {str(i ^ 1): 1} for i in range(len(texts))}  # the same animal, in another place
+    data = Dataset("own", documents=documents, queries=documents, qrels=qrels)
+    space = ["bm25()", "static() >> flat()"]
+    options: dict[str, Any] = {"space": space, "metric": "RR@10", "holdout": 0, "engine": "inside", "confirm": False}
+    excluded = tune(data, folder=tmp_path / "a", **options)
+    included = tune(data, folder=tmp_path / "b", exclude_self=False, **options)
+    for own, others in zip(excluded.outcomes, included.outcomes, strict=True):
+        expected = evaluate(own.expression, data, ["RR@10"], k=10)  # which leaves it out by itself
+        assert own.mean == pytest.approx(expected.mean("RR@10")) and own.mean > others.mean
+    assert any("left out of its ranking, as in BEIR" in sentence for sentence in excluded.sentences)
+    assert not any("BEIR" in sentence for sentence in included.sentences)

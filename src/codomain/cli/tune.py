@@ -63,6 +63,13 @@ def tune(
     now: Annotated[
         str | None, typer.Option("--now", help="The pipeline that a data set is searched with now, to compare with.")
     ] = None,
+    exclude_self: Annotated[
+        bool | None,
+        typer.Option(
+            "--exclude-self/--include-self",
+            help="Whether the document with a query's id is left out of its ranking; else where most queries are documents.",
+        ),
+    ] = None,
     metric: Annotated[str, typer.Option("--metric", help="nDCG@10, RR, AP, R@10, Success@1, ...")] = "nDCG@10",
     budget: Annotated[str | None, typer.Option("--budget", help="When to stop trying: 90s, 10m, 1h.")] = None,
     max_latency: Annotated[
@@ -139,6 +146,7 @@ def tune(
         "most": most,
         "now": now,
         "metric": metric,
+        "exclude_self": exclude_self,
         "budget": amount_in("--budget", budget, {"s": 1, "m": 60, "h": 3600}),
         "max_latency": amount_in("--max-latency", max_latency, {"ms": 1, "s": 1000}),
         "max_bytes": amount_in("--max-bytes", max_bytes, {"/doc": 1, "b/doc": 1, "b": 1}),

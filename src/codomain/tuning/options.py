@@ -52,6 +52,8 @@ class Options:
     now: str | None = None
     """The pipeline that a data set is searched with now; a collection has its own."""
     metric: str = "nDCG@10"
+    exclude_self: bool | None = None
+    """Whether the document with a query's id is left out of its ranking; None for where most queries of a data set are documents."""
     budget: float | None = None
     """Seconds for all trials."""
     max_latency: float | None = None
@@ -167,6 +169,7 @@ class Keywords(TypedDict, total=False):
     refine: bool
     now: str | None
     metric: str
+    exclude_self: bool | None
     budget: float | None
     max_latency: float | None
     max_bytes: float | None

@@ -117,6 +117,8 @@ class Questions:
     """How many queries or judgements could not be used, by reason."""
     where: dict[str, str] = field(default_factory=dict)
     """The filter of each query that has one: a name among `Corpus.allowed`."""
+    exclude_self: bool = False
+    """Whether the document with a query's id is left out of its ranking, as BEIR does: the query is that document."""
 
     def __len__(self) -> int:
         return len(self.texts)

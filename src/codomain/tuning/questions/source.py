@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from codomain.errors import InputError
@@ -11,6 +12,7 @@ from codomain.kinds import MODALITIES
 from codomain.measure.build.synthetic_queries import synthetic
 from codomain.measure.data.corpus import Corpus, Questions, usable
 from codomain.measure.data.datasets import Dataset, Qrels
+from codomain.measure.data.judgments import own_documents
 from codomain.plan import modalities_of
 from codomain.tuning.questions.filters import asked_with, told
 from codomain.tuning.questions.users import clicks_of, feedback_of
@@ -43,6 +45,10 @@ def questions_of(
     else:
         corpus, found = _found(on, corpus, queries, qrels, options)
     found = asked_with(options.where, found, corpus, None if options.mode == "synthetic" else queries)
+    if found.exclude_self:
+        said.append(
+            "Queries are documents themselves: the document with a query's id is left out of its ranking, as in BEIR."
+        )
     return corpus, found, [*said, *told(found, corpus)]
 
 
@@ -75,4 +81,8 @@ def _found(
         raise InputError(
             "queries and their judgements are needed, or mode='synthetic' or 'fidelity', which do not need them."
         )
-    return corpus, usable(queries, qrels, corpus)
+    questions = usable(queries, qrels, corpus)
+    if not isinstance(on, Dataset) or on.kind != "retrieval":
+        return corpus, replace(questions, exclude_self=bool(options.exclude_self))
+    exclude = own_documents(on).excluded if options.exclude_self is None else options.exclude_self
+    return corpus, replace(questions, exclude_self=exclude)

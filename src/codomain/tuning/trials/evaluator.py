@@ -63,6 +63,8 @@ class Evaluator:
         self.cache = cache
         self.k = k
         self.queries = [*questions.texts.values()]
+        place = {id: number for number, id in enumerate(corpus.documents)} if questions.exclude_self else {}
+        self.own = [place.get(id) for id in questions.texts]
         self.where = [questions.where.get(id) for id in questions.texts]
         self.encoded: set[str] = set()
         self.encode_s: dict[str, float] = {}
@@ -277,7 +279,8 @@ class Candidate:
 
     def answer(self, query: int) -> tuple[list[int], float]:
         """The k best documents, as numbers, and the milliseconds: encoding, every branch, fusion and rankers."""
-        depth = k = self.evaluator.k
+        own = self.evaluator.own[query]
+        depth = k = self.evaluator.k + (own is not None)
         passages = len(self.evaluator.corpus.passages)
         total = 0.0
         while True:
@@ -288,6 +291,7 @@ class Candidate:
             if len(found) >= k or (hits.rows[0] < 0).any() or depth >= passages:
                 break
             depth *= 4
+        found = [document for document in found if document != own][: self.evaluator.k]
         return found, total + sum(float(self.evaluator.asked(encoder).ms[query]) for encoder in self.encoders)
 
     def release(self) -> None:

@@ -58,6 +58,8 @@ class TrialRunner:
         """The outcomes in the order of the expressions, and whether it was interrupted."""
         asked = [(id, key_of(query)) for id, query in questions.texts.items()]
         key = [__version__, _RULES, self.corpus.fingerprint, asked, questions.qrels, rules.metric, self.k]
+        if questions.exclude_self:
+            key.append("without the queries' own documents")
         if self.corpus.others:
             key.append({name: other.fingerprint for name, other in self.corpus.others.items()})
         if questions.where:
