@@ -266,8 +266,8 @@ def _export(ending: str, data: bytes, folder: Path) -> None:
 
     path = folder / f"a.{ending}"
     path.write_bytes(data)
-    for record in _exported(path, True):
-        _encodable(record.id, record.text, record.title or "")
+    for namespace, record in _exported(path, True):
+        _encodable(namespace, record.id, record.text, record.title or "")
 
 
 TARGETS: dict[str, Run] = {
