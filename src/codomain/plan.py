@@ -329,9 +329,13 @@ class BranchScores:
         for name, hits in self.hits.items():
             # a few rows are compared one by one: np.isin would sort them, a twentieth of a whole search
             among = hits.rows[query]
-            places = (among == wanted[:, None]).any(axis=0) if len(wanted) <= 32 else np.isin(among, wanted)
-            for place in np.flatnonzero(places).tolist():
-                found[int(hits.rows[query, place])][name] = (place + 1, float(hits.scores[query, place]))
+            if len(wanted) <= 32:
+                places = (among == wanted[:, None]).nonzero()[1]
+            else:
+                places = np.isin(among, wanted).nonzero()[0]
+            scores = hits.scores[query, places].tolist()
+            for place, row, score in zip(places.tolist(), among[places].tolist(), scores, strict=True):
+                found[row][name] = (place + 1, score)
         return found
 
 

@@ -97,7 +97,7 @@ def as_hits(
         above = tuple(loaded(chunk.headings, chunk.key)) if chunk.headings else ()
         branches = places[row]
         similarity = branches[similar][1] if similar in branches else None
-        fields = loaded(chunk.metadata, chunk.key)
+        fields = {} if chunk.metadata == "{}" else loaded(chunk.metadata, chunk.key)
         hits.append(
             Hit(
                 chunk.key, score, chunk.text, chunk.title, fields, chunk.source, chunk.start, chunk.stop, above, row,
