@@ -1,8 +1,8 @@
 """Beside optuna (TPE, two objectives) and the greedy choice stage by stage of AutoRAG: what they ask, and what they recommend wrongly.
 
 All choose in the usual space on a random half of the queries; the other half judges; 100 halves of Cranfield, SciFact and NPL. Every value
-comes from an exhaustive search, so that one method's question costs what another's does. optuna gets as many trials as the
-space has pipelines divided by two and its best settings of a few (see `TRIALS`), and recommends the cheapest of its trials within
+comes from an exhaustive search, so that one method's question costs what another's does. optuna gets 100 trials, half of
+what the space has pipelines, with its multivariate TPE after 20 random ones; other settings were not tried. It recommends the cheapest of its trials within
 .01 of its best, which is what `tune` promises, by means. AutoRAG's greedy choice takes the best value of each part with all others as they are, then goes on
 to the next part.
 

@@ -74,7 +74,8 @@ def frontier(outcomes: Sequence[Outcome], level: float = _LEVEL, tries: int | No
     """The raw frontier without differences that are not significant: a point stays if it beats each kept one that costs no more.
 
     By a one-sided paired t-test, corrected for the number of all trials: points of the raw frontier are the largest of many
-    values, and copies of one pipeline would leave several of them otherwise. The cheapest stays in any case.
+    values, and copies of one pipeline would leave several of them otherwise. The cheapest stays in any case. `tries` is the number of
+    all trials, where `outcomes` are some of them.
     """
     raw = sorted(pareto(outcomes), key=lambda outcome: (outcome.bytes, outcome.p50, -outcome.quality))
     tries = tries or sum(bool(outcome.by_query) for outcome in outcomes)
