@@ -14,8 +14,7 @@ from codomain.measure.data.corpus import Questions
 from codomain.tuning.choice.selection import Limits, choose, frontier
 from codomain.tuning.reporting.report import Tuned
 from codomain.tuning.reporting.sentences import never_beaten
-from codomain.tuning.trials.evaluator import StageCosts
-from codomain.tuning.trials.outcome import Outcome, Timing
+from codomain.tuning.trials.outcome import Outcome, StageCosts, Timing
 
 FLAT, SMALL, WORDS = "static() >> flat()", "static() >> int8() >> flat()", "bm25()"
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,9 @@ from codomain.measure.data.datasets import Dataset
 from codomain.tuning import tune
 from codomain.tuning.options import Options
 from codomain.tuning.trials import spread
-from codomain.tuning.trials.outcome import Outcome
+from codomain.tuning.trials.job import Job
+from codomain.tuning.trials.outcome import Outcome, StageCosts
+from codomain.tuning.trials.racing import Rules
 from codomain.tuning.trials.spread import Tasks, groups
 
 SPACE = [
@@ -107,38 +111,37 @@ def test_an_interrupt_ends_all_and_keeps_what_was_found(data: Dataset, tmp_path:
 
 
 def test_workers_share_the_memory_and_know_what_others_finished(monkeypatch: pytest.MonkeyPatch) -> None:
-    calls: list[tuple[list[str], int, int]] = []
+    calls: list[Job] = []
 
-    def run(
-        data: Any, cache: Any, group: list[str], rules: Any, tell: Any, known: Any, k: int, limit: int, _: Any
-    ) -> None:
-        calls.append((group, limit, len(known)))
-        for expression in group:
+    def run(job: Job, tell: Any, _: Any) -> None:
+        calls.append(job)
+        for expression in job.expressions:
             tell("outcome", Outcome(expression))
 
     monkeypatch.setattr(spread, "run_isolated", run)
     told: list[str] = []
-    spread.run_on_workers(
-        Path(),
-        Path(),
-        SPACE[:5],
-        None,
-        lambda event, value: told.append(value.expression),
-        (),
-        10,
-        3000,
-        3,  # type: ignore[arg-type]
-    )
-    assert sorted(told) == sorted(SPACE[:5])
-    assert {limit for _, limit, _ in calls} == {1000}
-    assert calls[-1][2] >= 2 and calls[0][2] == 0
+    job = Job(Path("data"), Path("cache"), tuple(SPACE), Rules(margin=0.02), k=7, max_memory=3000)
+    spread.run_on_workers(job, lambda event, value: told.append(value.expression), 3)
+    assert sorted(told) == sorted(SPACE) == sorted(one for call in calls for one in call.expressions)
+    assert {replace(call, expressions=(), finished=()) for call in calls} == {
+        replace(job, expressions=(), max_memory=1000)
+    }
+    assert len(calls[-1].finished) >= 2 and not calls[0].finished
 
     def broken(*_: Any) -> None:
         raise InputError("no room")
 
     monkeypatch.setattr(spread, "run_isolated", broken)
     with pytest.raises(InputError, match="no room"):
-        spread.run_on_workers(Path(), Path(), SPACE[:5], None, lambda *_: None, (), 10, 3000, 3)  # type: ignore[arg-type]
+        spread.run_on_workers(job, lambda *_: None, 3)
+
+
+def test_a_job_travels_as_json() -> None:
+    rules = Rules("R@5", 0.02, False, ("bm25()",), 12.5, "bm25()")
+    done = Outcome("static() >> flat()", by_query={"q": 0.5}, ms=[1.0], costs=StageCosts(3.0, 2.0, 1.0))
+    job = Job(Path("a"), Path("b"), tuple(SPACE), rules, (done, Outcome("bm25()", "failed", reason="why")), 7, 2 << 30)
+    again = Job.from_json(json.loads(json.dumps(job.as_json())))
+    assert again == replace(job, finished=(done,))  # what failed is no rival
 
 
 def test_no_encoder_runs_twice_at_a_time() -> None:
