@@ -151,11 +151,11 @@ def test_queries_that_cannot_be_measured_are_counted() -> None:
     found = usable(texts, qrels, corpus)
     assert found.texts == {"1": "one"} and found.qrels == {"1": {"x": 1}}
     assert found.left_out == {
-        "judgements of documents that are not there": 2,
+        "judgments of documents that are not there": 2,
         "queries without a relevant document": 2,
         "empty queries": 1,
         "judged queries without a text": 1,
-        "queries without judgements": 1,
+        "queries without judgments": 1,
     }
     with pytest.raises(InputError, match="no query can be measured: 1 queries without"):
         usable({"1": "one"}, {}, corpus)

@@ -10,6 +10,7 @@ import pytest
 
 from codomain.measure.data.corpus import Corpus
 from codomain.store.collection import Collection
+from codomain.tuning.trials import latency
 from codomain.tuning.trials.cache import StageCache
 from codomain.tuning.trials.latency import LatencyTimer
 
@@ -46,12 +47,40 @@ def test_only_the_first_is_timed_when_the_time_is_up(tmp_path: Path) -> None:
     assert [*timer.times] == ["bm25()"]
 
 
-def test_processors_of_others_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    corpus = Corpus(["a red fox"], [0], ["a"])
-    monkeypatch.setattr("os.cpu_count", lambda: 4)
-    for load, busy in ((1.5, None), (3.0, 2.0)):
-        monkeypatch.setattr("os.getloadavg", lambda load=load: (load, 0.0, 0.0))
-        assert LatencyTimer(corpus, StageCache(tmp_path), ["fox"], tmp_path).busy == busy
+@pytest.mark.parametrize(("share", "said"), [(0.05, False), (0.15, True), (0.6, True)])
+def test_the_time_that_searches_wait_for_a_processor_is_a_share_of_theirs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, share: float, said: bool
+) -> None:
+    seconds = [0.0]
+
+    def search(*_: Any, **__: Any) -> None:  # it waits for the processor for a share of a second, and runs for the rest
+        seconds[0] += 1.0
+
+    monkeypatch.setattr(Collection, "search", search)
+    monkeypatch.setattr("codomain.tuning.trials.latency.time.perf_counter", lambda: seconds[0])
+    monkeypatch.setattr(latency, "_waited", lambda: share * seconds[0])
+    timer = LatencyTimer(Corpus(["a red fox"], [0], ["a"]), StageCache(tmp_path / "cache"), ["fox"], tmp_path)
+    assert timer.busy is None
+    for expression in ("bm25()", "static() >> flat()"):  # timed in two calls, which count together
+        timer.time([expression])
+    assert timer.busy == (pytest.approx(share) if said else None)
+    assert {timing.p50 for timing in timer.times.values()} == {1e3}
+    monkeypatch.setattr(latency, "_waited", lambda: None)  # another system
+    timer = LatencyTimer(Corpus(["a red fox"], [0], ["a"]), StageCache(tmp_path / "cache"), ["fox"], tmp_path)
+    timer.time(["bm25()"])
+    assert timer.busy is None
+
+
+def test_how_long_a_thread_waited_is_read_where_linux_tells(tmp_path: Path) -> None:
+    assert latency._waited(tmp_path) is None
+    place = tmp_path / "proc/thread-self/schedstat"
+    place.parent.mkdir(parents=True)
+    for text, seconds in (("93041 2500000000 17\n", 2.5), ("0 0 0\n", 0.0), ("", None), ("x y z", None)):
+        place.write_text(text)
+        assert latency._waited(tmp_path) == seconds
+    if Path("/proc/thread-self/schedstat").exists():
+        before = latency._waited()
+        assert before is not None and 0 <= before <= (latency._waited() or -1)
 
 
 def test_queries_are_encoded_one_by_one_after_one_to_warm_up(tmp_path: Path) -> None:

@@ -133,9 +133,9 @@ def test_a_part_of_the_documents_and_of_the_space_is_said() -> None:
 
 def test_times_have_their_spread_and_a_busy_machine_is_said() -> None:
     timed = replace(trial(FLAT, BASE), confirmed=Timing(2.0, 9.0, 1.5, 3.0))
-    found = tuned([timed], busy=3.25)
+    found = tuned([timed], busy=0.325)
     assert said(found, "2 ms a query (1.5 to 3 in five rounds)")
-    assert said(found, "others took 3.2 processors")
+    assert said(found, "timed searches waited 32 % of their time for a processor that others had")
     assert not said(tuned([timed]), "busy")
     assert found.rows[0].outcome.p95 == 9.0 and found.rows[0].outcome.p50_alone == 1.0
 

@@ -18,7 +18,7 @@ def diagnose(
     queries: Annotated[
         Path | None, typer.Option("--queries", help="Queries: JSON lines with _id and text, or lines id<tab>text.")
     ] = None,
-    qrels: Annotated[Path | None, typer.Option("--qrels", help="Judgements, in BEIR's or TREC's columns.")] = None,
+    qrels: Annotated[Path | None, typer.Option("--qrels", help="Judgments, in BEIR's or TREC's columns.")] = None,
     encoder: Annotated[str, typer.Option("--encoder", help="Of a data set; a collection has its own.")] = "static()",
     against: Annotated[
         Path | None, typer.Option("--against", help="Another collection or data set: has the data moved?")

@@ -1,4 +1,4 @@
-"""Translated benchmarks: what each check sees, the cut of the cosine, and that judgements stay whole."""
+"""Translated benchmarks: what each check sees, the cut of the cosine, and that judgments stay whole."""
 
 import numpy as np
 import pytest
@@ -85,7 +85,7 @@ def test_swapped_translations_lose_their_meaning():
     assert check_translations(texts, dutch(texts), judge=lambda a, b: 1).by_reason == {"judge": 60}
 
 
-def test_judgements_of_what_is_dropped_go_too():
+def test_judgments_of_what_is_dropped_go_too():
     data = Dataset(
         "d",
         documents={"1": "the dog", "2": "the cat", "3": "the river"},

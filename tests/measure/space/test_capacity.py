@@ -1,4 +1,4 @@
-"""What vectors of few dimensions can order, and what judgements ask for: published figures and geometry."""
+"""What vectors of few dimensions can order, and what judgments ask for: published figures and geometry."""
 
 from itertools import combinations
 
@@ -62,7 +62,7 @@ def test_our_limit_presses_as_the_published_one():
 
 
 @pytest.mark.needs_data
-def test_the_papers_figures_come_out_of_its_judgements():
+def test_the_papers_figures_come_out_of_its_judgments():
     for name, density, strength in (("limit-small", 0.085481, 28.4653), ("scifact", 0.001449, 0.4222)):
         found = combination_pressure(load(name).qrels)
         assert found.density == pytest.approx(density, abs=1e-6) and found.strength == pytest.approx(strength, abs=1e-4)

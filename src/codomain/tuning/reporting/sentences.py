@@ -68,7 +68,7 @@ def _about(tuned: Tuned) -> Iterator[str]:
         budget = (tuned.budget or 0) + tuned.more_seconds
         yield f"The others would take about {time_for_people(tuned.more_seconds)} more: --budget {_option(budget)} measures them, too."
     else:
-        yield f"Measured on {tuned.documents:,} documents and {kind}."
+        yield f"Measured on {_counted(tuned.documents, 'document')} and {kind}."
     if number == 1:
         yield "One query shows no difference for certain."
     elif number < _LEAST:
@@ -115,7 +115,8 @@ def _why(tuned: Tuned) -> Iterator[str]:
             f"{difference(tuned.choice.against_best)}; it takes {_times(best.bytes, chosen.bytes)} the bytes and "
             f"{_times(best.p50, chosen.p50)} the time."
         )
-    yield f"With these queries it is expected to be {tuned.choice.regret:.3f} below the best of those that were tried."
+    if len(chosen.values) > 1:  # one query tells nothing of others
+        yield f"With these queries it is expected to be {tuned.choice.regret:.3f} below the best of those that were tried."
     between = "among those near it" if chosen is best else "to the best"
     if 0 < tuned.choice.detectable < inf:
         yield f"A difference {between} below {tuned.choice.detectable:.3f} could not be seen with these queries."
@@ -210,8 +211,8 @@ def _machine(tuned: Tuned) -> Iterator[str]:
         )
     if tuned.busy is not None:
         yield (
-            f"The machine was busy while collections were timed (others took {tuned.busy:.1f} processors): an idle one answers "
-            "sooner."
+            f"The machine was busy: timed searches waited {100 * tuned.busy:.0f} % of their time for a processor that others "
+            "had. An idle one answers sooner."
         )
 
 
