@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 
 import numpy as np
+import psutil
 import pytest
 
 from codomain.measure.data.datasets import Dataset, load
@@ -44,3 +46,12 @@ def data() -> Dataset:
     rest = [d for d in whole.documents if d not in wanted][: 600 - len(wanted)]
     documents = {d: whole.documents[d] for d in [*wanted, *rest]}
     return Dataset("small", documents=documents, queries=queries, qrels={q: whole.qrels[q] for q in queries})
+
+
+def children() -> list[psutil.Process]:
+    """The processes that try pipelines for this one."""
+    found = []
+    for child in psutil.Process().children():
+        with suppress(psutil.NoSuchProcess):  # it has ended since, and may still wait to be reaped
+            found += [child] if "codomain.tuning.trials.worker" in " ".join(child.cmdline()) else []
+    return found

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.tuning.conftest import children
 
 import codomain as cd
 from codomain.errors import InputError, PipelineError
@@ -86,12 +87,10 @@ def test_a_trial_whose_process_is_killed_is_listed_and_the_others_go_on(data: Da
 
 
 def _kill_children() -> int:
-    import psutil
-
-    workers = [c for c in psutil.Process().children() if "codomain.tuning.trials.worker" in " ".join(c.cmdline())]
-    for worker in workers:
+    found = children()
+    for worker in found:
         os.kill(worker.pid, signal.SIGKILL)
-    return len(workers)
+    return len(found)
 
 
 def test_whoever_breaks_it_off_keeps_what_was_found_and_goes_on_later(data: Dataset, tmp_path: Path) -> None:
