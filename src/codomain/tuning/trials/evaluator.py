@@ -218,8 +218,8 @@ class Candidate:
         return texts_of(self.items(rows))
 
     def vectors(self, rows: Rows) -> Floats:
-        """Vectors by row in the first dense branch's encoder space, for rankers."""
+        """Vectors by row as the first dense branch stores them, for rankers."""
         branch = first_dense(self.root)
         if branch is None:
             raise PipelineError("this pipeline has no encoder of dense vectors, so its documents have none.")
-        return cast(Floats, self.evaluator.prefix(branch.stages[:1])[1][rows])
+        return cast(Floats, self.evaluator.prefix(branch.stages[:-1])[1][rows])

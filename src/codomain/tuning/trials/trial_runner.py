@@ -24,8 +24,8 @@ from codomain.tuning.trials.outcome import Outcome
 from codomain.tuning.trials.racing import Rules, try_all
 from codomain.tuning.trials.worker import run_isolated, surveyed
 
-_RULES = 2
-"""Goes up when what is dropped is decided otherwise: outcomes of before do not count."""
+_RULES = 3
+"""Goes up when trials rank or are dropped otherwise: outcomes of before do not count."""
 
 
 @dataclass
