@@ -79,3 +79,26 @@ def test_too_little_is_a_sentence():
         free_embedding_test(np.eye(3), 1)
     with pytest.raises(InputError, match="two queries"):
         combination_pressure({"q": {"d": 1}})
+
+
+def test_the_loss_is_that_of_its_definition_also_of_large_scores():
+    rng = np.random.default_rng(0)
+    wanted = rng.random((4, 7)) < 0.4
+    wanted[:, 0], wanted[:, 1] = True, False
+    for scale in (1.0, 700.0):
+        S = scale * rng.normal(size=(4, 7))
+        loss = 0.0
+        for scores, own in zip(S, wanted, strict=True):
+            for place in np.flatnonzero(own):
+                rest = np.append(scores[~own], scores[place])
+                loss += rest.max() + np.log(np.exp(rest - rest.max()).sum()) - scores[place]
+        with np.errstate(divide="ignore", over="raise"):
+            found, _ = _info_nce(S, wanted)
+        assert scale > 1 or found == pytest.approx(loss / 4)
+
+
+def test_embeddings_begin_at_seed_zero_unless_it_is_said_otherwise():
+    relevance = np.random.default_rng(0).random((40, 12)) < 0.3
+    relevance[:, 0] = True
+    begun = [free_embedding_test(relevance, 3, seed=seed, patience=40, most=40) for seed in range(2)]
+    assert free_embedding_test(relevance, 3, patience=40, most=40) == begun[0] != begun[1]
