@@ -22,6 +22,7 @@ class HashedSlowly(Stage):
     """Ten texts a second."""
 
     dim = 8
+    sleep = staticmethod(time.sleep)
 
     @property
     def fingerprint(self) -> str:
@@ -31,10 +32,37 @@ class HashedSlowly(Stage):
         return self.dim
 
     def encode_documents(self, texts: Sequence[str], progress: Progress | None = None) -> np.ndarray:
-        time.sleep(len(texts) / 10)
+        self.sleep(len(texts) / 10)
         return np.ones((len(texts), self.dim), np.float32)
 
     encode_queries = encode_documents
+
+
+class Clock:
+    """Virtual seconds: what encodes slowly moves them, and every look a little."""
+
+    def __init__(self) -> None:
+        self.seconds = 1e6
+
+    def look(self) -> float:
+        self.seconds += 1e-6
+        return self.seconds
+
+    def sleep(self, seconds: float) -> None:
+        self.seconds += seconds
+
+    time = perf_counter = look
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The clock of all trials in this process, so that nothing depends on what else the machine does."""
+    virtual = Clock()
+    for name in ("answers", "cache", "coverage", "evaluator", "racing", "widening"):
+        monkeypatch.setattr(f"codomain.tuning.trials.{name}.time", virtual)
+    monkeypatch.setattr("codomain.tuning.tuner.time", virtual)
+    monkeypatch.setattr(HashedSlowly, "sleep", virtual.sleep)
+    return virtual
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.tuning.conftest import Clock
 
 from codomain.measure.data.corpus import Corpus, Questions
 from codomain.measure.data.datasets import Dataset
@@ -20,14 +21,28 @@ def corpus(documents: int) -> Corpus:
     return Corpus([f"text {i}" for i in range(documents)], [*range(documents)], [f"d{i}" for i in range(documents)])
 
 
-def test_an_encoder_is_timed_when_it_is_warm(tmp_path: Path) -> None:
+def test_an_encoder_is_timed_when_it_is_warm(tmp_path: Path, clock: Clock) -> None:
     evaluator = Evaluator(corpus(300), Questions({"q": "text 3"}, {"q": {"d3": 1}}), StageCache(tmp_path))
     rates, order = survey(evaluator, ["hashed_slowly() >> flat()", "bm25()"], 1e9, 0)
-    assert order is None and rates["hashed_slowly()"].seconds == pytest.approx(0.1, rel=0.5)
-    assert rates["hashed_slowly()"].missing == 300 - evaluator.cache.texts_encoded < 300  # what was encoded is kept
+    assert order is None and rates["hashed_slowly()"].seconds == pytest.approx(0.1, abs=1e-4)
+    assert rates["hashed_slowly()"].missing == 300 - 4 - 4  # a few to warm up, as many more; what was encoded is kept
+    assert evaluator.cache.texts_encoded == 8
+    again, _ = survey(evaluator, ["hashed_slowly() >> flat()"], 1e9, 0)
+    assert again["hashed_slowly()"].missing == 292 - 4 - 4
 
 
-def test_where_time_is_short_judged_documents_and_what_cheap_pipelines_find_come_first(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("left", "whole"), [(2 * 0.1 * 292 + 1, True), (2 * 0.1 * 292 - 1, False)])
+def test_a_part_is_taken_where_encoding_takes_more_than_half_of_the_time(
+    tmp_path: Path, clock: Clock, left: float, whole: bool
+) -> None:
+    evaluator = Evaluator(corpus(300), Questions({"q": "text 3"}, {"q": {"d3": 1}}), StageCache(tmp_path))
+    _, order = survey(evaluator, ["hashed_slowly() >> flat()", "bm25()"], left, 0)
+    assert (order is None) == whole
+
+
+def test_where_time_is_short_judged_documents_and_what_cheap_pipelines_find_come_first(
+    tmp_path: Path, clock: Clock
+) -> None:
     questions = Questions({"q": "text 3", "r": "text 250"}, {"q": {"d3": 1}, "r": {"d9": 1, "d7": 0}})
     evaluator = Evaluator(corpus(300), questions, StageCache(tmp_path))
     _, order = survey(evaluator, ["hashed_slowly() >> flat()", "bm25()"], 1.0, 0)
@@ -50,17 +65,17 @@ def slow(data: Dataset, tmp_path: Path, budget: float, **options: Any) -> Any:
 
 
 def test_what_a_budget_does_not_cover_is_measured_on_a_part_and_what_all_would_take_is_said(
-    data: Dataset,
-    tmp_path: Path,
+    data: Dataset, tmp_path: Path, clock: Clock
 ) -> None:
-    tuned = slow(data, tmp_path, 20)
+    tuned = slow(data, tmp_path, 40)
     assert {o.status for o in tuned.outcomes} == {"done"}  # every pipeline on the same part
-    assert 10 <= tuned.documents < 600 == tuned.of_documents
-    assert any(f"Measured on {tuned.documents} of 600 documents" in sentence for sentence in tuned.sentences)
-    assert any("--budget" in sentence and "measures them, too" in sentence for sentence in tuned.sentences)
+    assert tuned.documents == 300 < 600 == tuned.of_documents  # 150 of them in half of the time, then the others
+    assert "Measured on 300 of 600 documents" in tuned.sentences[0]
+    assert tuned.more_seconds == pytest.approx(30, abs=1)  # a tenth of a second for each of the others
+    assert tuned.sentences[1] == "The others would take about 30 s more: --budget 2m measures them, too."
 
 
-def test_the_present_pipeline_is_measured_whatever_time_it_takes(data: Dataset, tmp_path: Path) -> None:
+def test_the_present_pipeline_is_measured_whatever_time_it_takes(data: Dataset, tmp_path: Path, clock: Clock) -> None:
     tuned = slow(data, tmp_path, 0.5, now="hashed_slowly() >> flat()")
     assert {o.expression: o.status for o in tuned.outcomes}["hashed_slowly() >> flat()"] == "done"
 
