@@ -137,9 +137,9 @@ def _against_now(tuned: Tuned) -> Iterator[str]:
     p = max_t(np.stack([o.values - present.values for o in others], axis=1))[others.index(chosen)]
     gain = chosen.mean - present.mean
     told = (
-        f"which chance does not explain (p = {_p(p)}, corrected for {len(others)} pipelines)"
+        f"which chance does not explain ({_p(p)}, corrected for {len(others)} pipelines)"
         if p < LEVEL
-        else f"which says nothing: the highest of {len(others)} is above by chance alone (corrected p = {_p(p)})"
+        else f"which says nothing: the highest of {len(others)} is above by chance alone (corrected {_p(p)})"
     )
     yield f"On these queries it is {gain:+.3f} beside what the collection has now ({present.mean:.3f}), {told}."
 
@@ -186,7 +186,7 @@ def _choice(effect: Effect) -> str:
     assert first is not None
     pairs = f"{_counted(first.pairs, 'pair')} of pipelines that differ in nothing else"
     if first.decided:
-        said = f"{first.better} is better than {first.worse} by {first.mean:.3f} ({pairs}, corrected p = {_p(first.corrected_p)})"
+        said = f"{first.better} is better than {first.worse} by {first.mean:.3f} ({pairs}, corrected {_p(first.corrected_p)})"
     else:
         said = f"these queries cannot decide between {first.better} and {first.worse} ({first.mean:.3f} in {pairs})"
     lower = [f"{one.worse} by {one.mean:.3f}" for one in effect.worse if one.worse != first.worse]
@@ -256,7 +256,9 @@ def _counted(number: int, noun: str) -> str:
 
 
 def _p(p: float) -> str:
-    return "< .001" if p < 0.001 else f"{p:.3f}".lstrip("0") if p < 0.1 else f"{p:.2f}".lstrip("0")
+    if p < 0.001:
+        return "p < .001"
+    return "p = " + (f"{p:.3f}" if p < 0.1 else f"{p:.2f}").lstrip("0")
 
 
 def _option(seconds: float) -> str:
