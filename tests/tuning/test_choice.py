@@ -298,3 +298,11 @@ def test_values_of_an_axis_are_in_the_order_of_their_effects_by_least_squares() 
     assert found.values == ("float32", "int8()", "int4()", "binary()")
     assert found.difference is not None and found.difference.mean == pytest.approx(0.1)
     assert [one.worse for one in found.worse] == ["int8()"]  # the others were never in one pair with the best
+
+
+def test_an_index_by_size_is_a_choice_of_its_own_unless_rows_are_given() -> None:
+    rng = np.random.default_rng(0)
+    names = ["static() >> auto()", "static() >> flat()", "static() >> int8() >> auto()", "minilm() >> flat()"]
+    done = [Outcome(e, by_query={str(q): float(v) for q, v in enumerate(rng.random(9))}, ms=[1.0] * 9) for e in names]
+    found = [choose(done), choose(done, rows=0), choose(done, rows=1)]
+    assert all(found) and found[0].regret == found[1].regret != found[2].regret  # type: ignore[union-attr]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,9 @@ from codomain.measure.data.corpus import Corpus, Questions
 from codomain.measure.data.datasets import Dataset
 from codomain.tuning import tune
 from codomain.tuning.trials.cache import StageCache
-from codomain.tuning.trials.coverage import part_of, sizes, survey
+from codomain.tuning.trials.coverage import part_of, rates, sizes, survey, time_for_people
 from codomain.tuning.trials.evaluator import Evaluator
-from codomain.tuning.trials.memory import FLOOR, available, limit_of_trials
+from codomain.tuning.trials.memory import FLOOR, available, limit_of_trials, size
 
 
 def corpus(documents: int) -> Corpus:
@@ -106,3 +107,43 @@ def test_trials_get_most_of_what_is_available_and_never_less_than_the_program_ne
     assert limit_of_trials(None, group(tmp_path / "b", "MemAvailable: 1000 kB\n")) == FLOOR
     assert limit_of_trials(123, tmp_path) == 123
     assert limit_of_trials(None, tmp_path / "nothing") is None
+
+
+def test_limits_of_control_groups_and_what_stands_for_none(tmp_path: Path) -> None:
+    for number, (limit, expected) in enumerate(
+        ((1 << 60, 8_000_000 << 10), ((1 << 60) - 1, 8_000_000 << 10), (1 << 31, 1 << 30))
+    ):
+        assert available(group(tmp_path / str(number), MEMINFO, str(limit), str(1 << 30))) == expected
+    assert available(group(tmp_path / "over", MEMINFO, str(1 << 30), str(2 << 30))) == 0
+    alone = group(tmp_path / "alone", "", str(1 << 60), "5")
+    assert available(alone) is None  # a number that is no limit
+    old = tmp_path / "old/sys/fs/cgroup/memory"
+    old.mkdir(parents=True)
+    for name, text in (("limit_in_bytes", 3 << 30), ("usage_in_bytes", 1 << 30)):
+        (old / f"memory.{name}").write_text(f"{text}\n")
+    (old / "memory.stat").write_text(f"inactive_file 7\ntotal_inactive_file {1 << 29}\n")
+    assert available(tmp_path / "old") == (2 << 30) + 7
+
+
+def test_times_and_sizes_for_people() -> None:
+    times = {0.2: "1 s", 119.4: "119 s", 120: "2 minutes", 3_600: "60 minutes"}
+    assert {seconds: time_for_people(seconds) for seconds in times} == times
+    sizes_of = {999_999_999: "1000.0 MB", 10**9: "1.0 GB", 1_260_000_000: "1.3 GB", 250_000: "0.2 MB"}
+    assert {number: size(number) for number in sizes_of} == sizes_of
+    assert sizes(8, 1) == sizes(8, 0) == [1, 2, 4, 8] and sizes(1000, 500) == [500, 1000] and sizes(1000, 501) == [1000]
+
+
+def test_rates_are_of_what_each_way_to_cut_has_yet_to_be_encoded(tmp_path: Path, clock: Clock) -> None:
+    whole = Corpus([f"text {i}" for i in range(40)], [*range(40)], [f"d{i}" for i in range(40)])
+    halves = Corpus([f"half {i}" for i in range(80)], [i // 2 for i in range(80)], whole.documents)
+    evaluator = Evaluator(
+        replace(whole, others={"64/8": halves}), Questions({"q": "x"}, {"q": {"d1": 1}}), StageCache(tmp_path)
+    )
+    (found,) = [
+        rate
+        for _, rate in rates(evaluator, ["hashed_slowly() >> flat()", "hashed_slowly() >> flat() [64/8]", "bm25()"])
+    ]
+    assert found.missing == 120 - 8 == 120 - evaluator.cache.texts_encoded
+    assert [name for name, _ in rates(evaluator, ["bag_of_words() >> sparse()"])] == ["bag_of_words()"]
+    ((_, sparse),) = rates(evaluator, ["bag_of_words() >> sparse()"])
+    assert sparse.missing == 40  # kept whole or not at all

@@ -10,6 +10,7 @@ import pytest
 
 from codomain.measure.data.corpus import Corpus
 from codomain.store.collection import Collection
+from codomain.store.open_create import create
 from codomain.tuning.trials import latency
 from codomain.tuning.trials.cache import StageCache
 from codomain.tuning.trials.latency import LatencyTimer
@@ -102,3 +103,51 @@ def test_queries_are_encoded_one_by_one_after_one_to_warm_up(tmp_path: Path) -> 
     assert found.ms.shape == (3,) and np.all(found.ms >= 0)
     assert np.array_equal(cache.queries(encoder, ["a fox", "a whale", "an owl"]).vectors[1], found.vectors[1])
     assert len(seen) == 4  # the second call finds them on disk
+
+
+def test_collections_are_timed_with_their_own_documents_and_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[str, int, int, str, list[str]]] = []
+    genuine = Collection.search
+
+    def search(collection: Collection, query: Any, **options: Any) -> Any:
+        hits = genuine(collection, query, **options)
+        title = collection.get("a")["title"]
+        seen.append(
+            (str(collection.pipeline), collection.rows, collection.settings.chunk_size, title, [h.id for h in hits])
+        )
+        return hits
+
+    with create(tmp_path / "c", "bm25()", chunk_size=32, overlap=4) as documents:
+        documents.add([{"id": "a", "title": "Foxes", "text": "A fox lives here. " * 40, "metadata": {"year": 1}}])
+        documents.add([{"id": "b", "text": "An owl.", "metadata": {"year": 2}}])
+        monkeypatch.setattr(Collection, "search", search)
+        timer = LatencyTimer(documents, StageCache(tmp_path / "cache"), ["fox", "owl"], tmp_path, [None, "year == 1"])
+        timer.time(["static() >> flat()", "bm25() [128/16]"])
+        rows = len(Corpus.of_collection(documents).passages)
+        own, others = ([one for one in seen if one[0] == name] for name in ("static() >> flat()", "bm25()"))
+        assert {one[1:4] for one in own} == {(rows, 32, "Foxes")}
+        assert {one[2:4] for one in others} == {(128, "Foxes")} and {one[1] for one in others} < {
+            *range(2, documents.rows)
+        }
+        assert [one[4] for one in own[:2]] == [["a", "b"], ["a"]]  # the second under its filter
+    assert {*timer.times} == {"static() >> flat()", "bm25() [128/16]"}
+
+
+def test_a_timing_is_the_quantiles_of_all_and_the_medians_of_rounds() -> None:
+    rounds = [[1.0, 2.0, 3.0], [4.0, 6.0, 9.0], [2.0, 2.5, 8.0]]
+    found = latency._timing(rounds)
+    every = sorted(value for one in rounds for value in one)
+    assert found.p50 == every[4] == 3.0 and (found.low, found.high) == (2.0, 6.0)
+    assert found.p95 == pytest.approx(every[7] + 0.6 * (every[8] - every[7]))
+
+
+def test_a_process_that_runs_is_alive() -> None:
+    import os
+
+    ended = os.fork()
+    if not ended:
+        os._exit(0)
+    os.waitpid(ended, 0)
+    assert latency.alive(os.getpid()) and latency.alive(os.getppid()) and not latency.alive(ended)

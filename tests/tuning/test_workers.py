@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -18,7 +19,7 @@ from codomain.errors import InputError
 from codomain.measure.data.datasets import Dataset
 from codomain.tuning import tune
 from codomain.tuning.options import Options
-from codomain.tuning.trials import spread
+from codomain.tuning.trials import spread, worker
 from codomain.tuning.trials.job import Job
 from codomain.tuning.trials.outcome import Outcome, StageCosts
 from codomain.tuning.trials.racing import Rules
@@ -180,3 +181,83 @@ def test_numbers_of_workers_that_cannot_be() -> None:
         Options(workers=0)
     with pytest.raises(InputError, match="leave out the engine 'inside'"):
         Options(workers=2, engine="inside")
+
+
+class Process:
+    """A worker that says some lines and ends with a code."""
+
+    def __init__(self, lines: list[str], code: int, said: str = "") -> None:
+        self.stdin, self.stdout, self.code, self.said = io.StringIO(), lines, code, said
+        self.returncode, self.killed = code, 0
+
+    def __enter__(self) -> Process:
+        return self
+
+    def __exit__(self, *_: Any) -> None: ...
+    def wait(self) -> int:
+        return self.code
+
+    def kill(self) -> None:
+        self.killed += 1
+
+
+def test_a_process_is_known_while_it_runs_and_why_it_ended_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    done = [json.dumps(["begin", SPACE[0]]), json.dumps(["outcome", Outcome(SPACE[0]).as_json()])]
+    ends = [
+        Process([*done, json.dumps(["begin", SPACE[1]])], -9),
+        Process([json.dumps(["begin", SPACE[2]])], -11),
+        Process([json.dumps(["begin", SPACE[3]])], 1, "Traceback\nMemoryError: no room\n\n"),
+        Process([json.dumps(["begin", SPACE[4]])], 3),
+    ]
+    started: list[Process] = []
+
+    def popen(command: list[str], stderr: Any, **_: Any) -> Process:
+        started.append(ends[len(started)])
+        stderr.write(started[-1].said.encode())
+        return started[-1]
+
+    monkeypatch.setattr(worker.subprocess, "Popen", popen)
+    running: set[Any] = set()
+    seen: list[tuple[str, bool]] = []
+    outcomes: list[Outcome] = []
+
+    def on_event(event: str, value: Any) -> None:
+        seen.append((event, [*running] == started[-1:]))
+        if event == "outcome":
+            outcomes.append(value)
+
+    worker.run_isolated(Job(Path("d"), Path("c"), tuple(SPACE), max_memory=2 << 30), on_event, running)
+    assert [o.expression for o in outcomes] == SPACE and not running and [one.killed for one in started] == [1, 1, 1, 1]
+    assert [o.reason for o in outcomes] == [
+        "",
+        "its process ended: it was killed (signal 9), as the system does when memory runs out",
+        "its process ended: signal 11",
+        "its process ended: MemoryError: no room",
+        "its process ended: exit code 3",
+    ]
+    begun = [known for event, known in seen if event == "begin"]
+    assert begun == [True] * 5
+    jobs = [Job.from_json(json.loads(one.stdin.getvalue().splitlines()[0])["job"]) for one in started]
+    assert [list(job.expressions) for job in jobs] == [SPACE, SPACE[2:], SPACE[3:], SPACE[4:]]
+    assert [[o.expression for o in job.finished] for job in jobs] == [[], *[[SPACE[0]]] * 3]  # only what is done races
+
+
+def test_lack_of_memory_names_the_option_that_gives_more() -> None:
+    for reason in ("MemoryError: ", "Unable to allocate 3 GB.", "std::bad_alloc"):
+        failed = Outcome("bm25()", "failed", reason=reason)
+        given = worker._with_limit(failed, 2 << 30, 2 << 30).reason
+        assert given == (
+            f"{reason.rstrip('.')}: trials may take 2.1 GB, of which the program itself needs some 500 MB; --max-memory gives them more"
+        )
+        assert "2.1 GB, most of what was available, of which" in worker._with_limit(failed, 2 << 30, None).reason
+        assert worker._with_limit(failed, None, None).reason == reason.rstrip(".")
+    for other in (Outcome("bm25()", "failed", reason="no model"), Outcome("bm25()", "skipped", reason="memory")):
+        assert worker._with_limit(other, 2 << 30, None) == other
+
+
+def test_a_worker_that_says_nothing_before_its_first_trial_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker.subprocess, "Popen", lambda *_, **__: Process([], 0))
+    with pytest.raises(
+        InputError, match=r"ended before the first of them \(it said nothing\): trials may take 2\.1 GB, of"
+    ):
+        worker.run_isolated(Job(Path("d"), Path("c"), tuple(SPACE), max_memory=2 << 30), lambda *_: None)
