@@ -90,10 +90,20 @@ def test_clicks_of_a_file_are_counted(data: Dataset, collection: cd.Collection, 
     }
     said = "6 searches with 4 different queries and 3 clicks: clicks follow what was shown, which favors the pipeline that showed it, and 50 % of them"
     assert any(said in one for one in tuned.sentences)
-    same = tune(data, clicks=searches, **QUICK)
-    assert same.questions.qrels == tuned.questions.qrels
+    same, _ = clicks_of(searches, Corpus.of_dataset(data))
+    assert same.qrels == tuned.questions.qrels
     collection.close()
-    said_json = CliRunner().invoke(app, ["tune", str(collection.folder), "--clicks", str(log), "--json", "--most", "1"])
+    (tmp_path / "pipelines").write_text("bm25()")
+    command = [
+        "tune",
+        str(collection.folder),
+        "--clicks",
+        str(log),
+        "--pipelines",
+        str(tmp_path / "pipelines"),
+        "--json",
+    ]
+    said_json = CliRunner().invoke(app, command)
     assert said_json.exit_code == 0 and said in said_json.stdout
 
 

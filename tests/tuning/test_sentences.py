@@ -323,6 +323,12 @@ def test_rows_are_cheapest_first_with_their_marks_and_in_files(tmp_path: Path) -
     }  # fmt: skip
     assert recommended_row(tmp_path / "tune.json", 1) == "fuse(bm25(), bm25())"
     lines = table(found.rows, "nDCG@10", found.bills)
+    assert (found.more_seconds, found.busy, found.workers, found.interrupted) == (
+        0.0,
+        None,
+        1,
+        False,
+    )  # unless told otherwise
     assert [line[:5] for line in lines[1:]] == ["   1 ", " = 2 ", " * 3 "]
     assert "best        2.00    4.00     900     0.0      $1.50      $0.25  static() >> flat()" in lines[3]
     (tmp_path / "tune.json").write_text('{"rows": 3}')

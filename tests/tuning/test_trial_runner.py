@@ -51,6 +51,7 @@ CHANGES: list[Callable[[], tuple[Questions, Rules, Corpus, int]]] = [
     lambda: (ASKED, Rules("R@5"), CORPUS, 10),
     lambda: (ASKED, Rules(), replace(CORPUS, passages=["a red fox", "an owl"]), 10),
     lambda: (ASKED, Rules(), replace(CORPUS, others={"9/1": CORPUS}), 10),
+    lambda: (ASKED, Rules(), replace(CORPUS, others={"9/2": CORPUS}), 10),
     lambda: (ASKED, Rules(), CORPUS, 20),
 ]
 

@@ -157,7 +157,7 @@ def test_documents_that_are_missing_or_odd_are_refused() -> None:
 def test_classes_are_dropped_by_their_nearest_documents_and_random_pairs(classes: int) -> None:
     rng = np.random.default_rng(classes)
     U = unit_rows(rng.normal(size=(3_000, 8)).astype(np.float32))
-    cosines = rng.uniform(-1, 1, (3_000, classes)).astype(np.float32) * np.linspace(0.4, 1, classes)
+    cosines = rng.normal(0, 0.25, (3_000, classes)).astype(np.float32) * np.linspace(0.3, 1, classes)
     fitted = LabelCentroidClassifier(labels=keywords(), noise=0.9)
     # one of 300 documents has to be about a class, of many classes half of an even share
     number = -(-3_000 // max(300, 2 * classes))
