@@ -236,6 +236,13 @@ def test_each_source_of_queries_is_named() -> None:
     )
 
 
+def test_what_is_expected_of_other_queries_needs_two_of_them() -> None:
+    for number in (1, 2):
+        found = tuned([trial(FLAT, BASE[:number]), trial(WORDS, BASE[1 : number + 1])])
+        assert len(said(found, "With these queries it is expected to be")) == number - 1
+        assert len(said(found, "One query shows no difference for certain.")) == 2 - number
+
+
 def test_what_choices_are_worth_is_said_with_pairs_and_corrected_p() -> None:
     rng = np.random.default_rng(0)
     base = rng.random(60)
