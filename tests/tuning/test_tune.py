@@ -15,17 +15,20 @@ from tests.tuning.conftest import children
 
 import codomain as cd
 from codomain.errors import InputError, PipelineError
+from codomain.items import Item
 from codomain.measure import evaluate
-from codomain.measure.data.corpus import Questions
+from codomain.measure.data.corpus import Corpus, Questions
 from codomain.measure.data.datasets import Dataset
 from codomain.tuning import Space, tune
-from codomain.tuning.questions.source import each_once
+from codomain.tuning.options import Options
+from codomain.tuning.questions.source import each_once, questions_of
 from codomain.tuning.reporting.report import recommended_row
 from codomain.tuning.search_space import parts
 from codomain.tuning.trials.cache import StageCache
 from codomain.tuning.trials.evaluator import Candidate
 from codomain.tuning.trials.latency import LatencyTimer
 from codomain.tuning.trials.outcome import Timing
+from codomain.tuning.tuner import _depth, _split
 
 SPACE = [
     "bm25()",
@@ -403,6 +406,32 @@ def test_queries_that_repeat_others_with_other_judgments_or_filters_are_asked() 
     assert kept.left_out == {"empty queries": 1, "queries that repeat another and its judgments": 1}
     assert each_once(replace(questions, where={}, exclude_self=True)).texts == texts  # "a" is no answer to "a"
     assert [*each_once(replace(questions, where={}, qrels={}, kind="fidelity")).texts] == ["a", "e"]
+
+
+def test_metrics_look_as_deep_as_their_cut_and_ten_at_least() -> None:
+    depths = {"nDCG@10": 10, "P@5": 10, "R@50": 50, "Success@1": 10, "AP": 100, "AP(rel=2)@30": 30, "RR": 100}
+    assert {metric: _depth(metric) for metric in depths} == depths
+
+
+@pytest.mark.parametrize(("number", "held"), [(1, 0), (59, 0), (60, 18), (80, 24), (101, 30)])
+def test_the_last_of_sixty_queries_or_more_are_held_out(number: int, held: int) -> None:
+    texts = {str(i): "x" for i in range(number)}
+    questions = Questions(texts, {id: {"d": 1} for id in texts})
+    out, kept = _split(questions, 0.3)
+    assert [*kept.texts, *out.texts] == [*texts] and len(out) == held
+    assert len(_split(questions, 0.0)[0]) == 0
+
+
+def test_queries_are_texts_or_items_of_what_is_searched() -> None:
+    data = Dataset("d", documents={"a": "a red fox", "b": "an owl"})
+    asked = {"1": Item("fox"), "2": "owl"}
+    qrels = {"1": {"a": 1}, "2": {"b": 1}}
+    _, questions, _ = questions_of(data, Corpus.of_dataset(data), asked, qrels, Options())
+    assert questions.texts == asked and questions.qrels == qrels and not questions.exclude_self
+    with pytest.raises(InputError, match="queries and their judgments are needed"):
+        questions_of(data, Corpus.of_dataset(data), asked, None, Options())
+    _, bare, _ = questions_of(data, Corpus.of_dataset(data), asked, None, Options(mode="fidelity"))
+    assert bare.kind == "fidelity" and bare.texts == asked and bare.qrels == {}
 
 
 def test_judgments_of_unknown_documents_alone_are_nothing_to_measure(tmp_path: Path) -> None:
