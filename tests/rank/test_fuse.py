@@ -158,6 +158,20 @@ def test_a_document_that_all_branches_find_first_is_first(method):
     assert found[0][0] == 1
 
 
+def test_ranks_alone_need_no_scores_of_all_candidates():
+    assert {m: Fuse("bm25()", "bm25(k1=2.0)", method=m).scaled_by_scores for m in SLOW} == {
+        "rrf": False,
+        "minmax": True,
+        "zscore": True,
+    }
+
+
+def test_a_branch_that_finds_nothing_without_the_filter_measures_from_zero():
+    part, nothing = Hits.from_lists([[3, 5]], [[2.0, 1.0]], k=DEPTH), Hits.empty(1, DEPTH)
+    found = Fuse("bm25()", "bm25(k1=2.5)").combine([part, nothing], 2, [nothing, nothing])
+    assert found.rows[0].tolist() == [3, 5] and found.scores[0].tolist() == [2.0, 1.0]
+
+
 def test_equal_scores_come_in_the_order_of_rows():
     assert [row for row, _ in fuse([[(7, 1.0)], [(3, 1.0)]], method="rrf")] == [3, 7]
     assert [row for row, _ in fuse([[(7, 1.0), (5, 1.0)], []], method="zscore")] == [5, 7]
