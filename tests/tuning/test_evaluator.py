@@ -140,3 +140,12 @@ def test_a_second_bench_searches_nothing_again(data: Dataset, cache: StageCache)
     again.prefix = None  # type: ignore[assignment]  # building would need it
     assert asked(again, "fuse(static() >> flat(), bm25())") == first
     assert again.cache.texts_encoded == 0
+
+
+def test_vectors_that_were_there_took_no_time_to_encode(data: Dataset, cache: StageCache) -> None:
+    encoder = cd.pipeline("static()").stages[0]
+    first, again = on(data, cache), on(data, StageCache(cache.folder))
+    first.encode(encoder)
+    again.encode(encoder)
+    assert first.encode_s.keys() == {"static()"} and first.encode_s["static()"] > 0 and again.encode_s == {}
+    assert first.encoded == again.encoded == {"static()"}

@@ -55,7 +55,9 @@ def test_a_trial_finds_what_a_collection_with_chunks_finds_under_the_filter(
     trial = evaluator.trial(NOW)
     assert ranked(trial) == searched(collection, questions)
     trial.release()
-    assert corpus.chunked and corpus.situate and ranked(evaluator.trial("bag_of_words() >> sparse()"))  # kept as they are
+    assert (
+        corpus.chunked and corpus.situate and ranked(evaluator.trial("bag_of_words() >> sparse()"))
+    )  # kept as they are
     again = Evaluator(corpus, questions, StageCache(tmp_path / "cache"))  # what was kept is what was found
     assert ranked(again.trial(NOW)) == ranked(trial)
 
