@@ -29,6 +29,7 @@ from codomain.cli import (
     reindex,
     rm,
     search,
+    serve,
     similar,
     stages,
     tune,
@@ -53,6 +54,7 @@ app = typer.Typer(
 app.command("index")(index.index)
 app.command("search")(search.search)
 app.command("embed")(embed.embed)
+app.command("serve")(serve.serve)
 app.command("similar")(similar.similar)
 app.command("list")(listing.list_)
 app.command("count")(listing.count)
