@@ -25,6 +25,7 @@ from codomain.cli import (
     info,
     learn,
     listing,
+    mcp,
     papers,
     reindex,
     rm,
@@ -55,6 +56,7 @@ app.command("index")(index.index)
 app.command("search")(search.search)
 app.command("embed")(embed.embed)
 app.command("serve")(serve.serve)
+app.command("mcp")(mcp.mcp)
 app.command("similar")(similar.similar)
 app.command("list")(listing.list_)
 app.command("count")(listing.count)

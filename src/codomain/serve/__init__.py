@@ -10,6 +10,8 @@ errors.py         a refusal, and the shape that each dialect gives it
 keys.py           who may do what: keys, scopes, rates
 guard.py          in front of every route: hosts, origins, keys, sizes, times, the audit log
 metrics.py        counts and times for Prometheus
+mcp.py            collections as tools of the Model Context Protocol
+token_ids.py      texts that come as numbers of a vocabulary
 app.py            the routes together, as an ASGI application
 run.py            a server process: addresses, signals, draining
 dialects/         OpenAI, Cohere, Jina, TEI, Ollama, Voyage
