@@ -14,6 +14,7 @@ mcp.py            collections as tools of the Model Context Protocol
 token_ids.py      texts that come as numbers of a vocabulary
 app.py            the routes together, as an ASGI application
 run.py            a server process: addresses, signals, draining
+page/             the page at /
 dialects/         OpenAI, Cohere, Jina, TEI, Ollama, Voyage
 """
 

@@ -14,7 +14,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 
 from codomain.errors import CodomainError
-from codomain.serve import collections
+from codomain.serve import collections, page
 from codomain.serve.catalog import Catalog
 from codomain.serve.dialects import cohere, jina, ollama, openai, tei, voyage
 from codomain.serve.dialects.answers import answer
@@ -59,7 +59,7 @@ def make_app(
     api.state.catalog = catalog
     api.state.token_ids = token_ids or TokenIds()
     metrics = Metrics(catalog)
-    for module in (openai, cohere, jina, tei, ollama, voyage, collections):
+    for module in (openai, cohere, jina, tei, ollama, voyage, collections, page):
         api.include_router(module.router)
 
     @api.get("/health", tags=["server"])

@@ -69,7 +69,9 @@ async def collection(name: str, served: Served, key: Caller) -> Response:
         count = await one.read(lambda c: c.count(namespace=key.namespace))
         return answer({"name": name, "documents": count, "pipeline": str(one.first.pipeline)})
     facts = await one.read(lambda c: c.info())
-    return answer({"name": name, **json.loads(json.dumps(facts, default=str))})
+    # where the files are is no business of a client
+    known = {fact: value for fact, value in facts.items() if fact not in ("path", "namespaces", "history")}
+    return answer({"name": name, **json.loads(json.dumps(known, default=str))})
 
 
 @router.post("/collections/{name}/search")
@@ -231,6 +233,46 @@ async def facets(
     inside = key.inside(namespace)
     found = await _seen(served, key, name).read(lambda c: c.facets(field, where, namespace=inside))
     return answer({"values": [{"value": v, "count": n} for v, n in found[:limit]], "all": len(found)})
+
+
+@router.get("/collections/{name}/fields")
+async def fields(name: str, served: Served, key: Caller, namespace: Namespace = None) -> Response:
+    """The names of the fields of the documents' metadata."""
+    inside = key.inside(namespace)
+
+    def names(c: Collection) -> list[str]:
+        one = c if inside is None else c.namespace(inside)
+        with one.held() as backend:
+            return backend.fields.names()
+
+    return answer({"fields": await _seen(served, key, name).read(names)})
+
+
+@router.get("/collections/{name}/chunks")
+async def chunks(name: str, id: str, served: Served, key: Caller, namespace: Namespace = None) -> Response:
+    """The chunks of a document in their order: where each begins and ends in its text, and the headings above it."""
+    inside = key.inside(namespace)
+
+    def found(c: Collection) -> list[dict[str, Any]]:
+        one = c if inside is None else c.namespace(inside)
+        with one.snapshot():
+            known = one.backend.documents.known([id])
+            if id not in known:
+                return []
+            rows = one.backend.rows.of(known[id][0]).tolist()
+            hits = one.backend.rows.hits(rows)
+            return [
+                {"start": hits[r].start, "end": hits[r].stop, "headings": list(json.loads(hits[r].headings or "[]"))}
+                for r in rows
+            ]
+
+    return answer({"chunks": await _seen(served, key, name).read(found)})
+
+
+@router.get("/collections/{name}/document")
+async def document_by_id(name: str, id: str, served: Served, key: Caller, namespace: Namespace = None) -> Response:
+    """A document by its id as a parameter, which may hold any character."""
+    return await document(name, id, served, key, namespace=namespace)
 
 
 @router.get("/collections/{name}/documents/{id:path}")
