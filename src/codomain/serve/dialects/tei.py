@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from importlib.metadata import version
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 from fastapi import APIRouter, Response
-from pydantic import ConfigDict
 
 from codomain.arrays import unit_rows
 from codomain.serve.catalog import Model
 from codomain.serve.dialects.answers import Body, Served, answer, as_list
 from codomain.serve.dialects.jina import Rerank as JinaRerank
-from codomain.serve.dialects.jina import rerank_answer
+from codomain.serve.dialects.jina import WithText, rerank_answer
 from codomain.serve.embedding import dense, encode
 from codomain.serve.errors import Refusal
 from codomain.serve.reranking import rerank as ranked
@@ -43,15 +41,15 @@ class Embed(Inputs):
 class Rerank(Body):
     """TEI's fields, or those of Jina: /rerank is a route of both."""
 
-    model_config = ConfigDict(extra="allow", protected_namespaces=())
-
     query: str
     texts: list[str] | None = None
-    documents: list[Any] | None = None
     model: str = ""
     raw_scores: bool = False
     return_text: bool = False
     truncate: bool = False
+    documents: list[str | WithText] | None = None
+    top_n: int | None = None
+    return_documents: bool = False
 
 
 class Similarity(Body):
@@ -120,7 +118,8 @@ async def rerank(body: Rerank, served: Served) -> Response:
     if body.texts is not None and body.documents is not None:
         raise Refusal(422, "texts is TEI's and documents Jina's: give one of them.", "documents")
     if body.documents is not None:
-        return await rerank_answer(JinaRerank.model_validate(body.model_dump()), served)
+        jina = body.model_dump(include={"query", "documents", "model", "top_n", "return_documents"})
+        return await rerank_answer(JinaRerank.model_validate(jina), served)
     if not body.texts:
         raise Refusal(400, "there is no text to rank.", "texts")
     found = await ranked(served.model(body.model, ("dense", "multi", "sparse")), body.query, body.texts)
