@@ -5,8 +5,11 @@ A check is a function of the server's address. It uses the client as its documen
 
 from __future__ import annotations
 
+import asyncio
 import base64
-from collections.abc import Callable
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +20,11 @@ import codomain as cd
 TEXTS = ["a red fox", "the blue whale sings", "Zürich im Winter"]
 ENCODER = cd.pipeline("static()")
 KEY = "key-of-the-test"
+DOCUMENTS = [
+    {"id": "a", "text": "a red fox in the snow", "metadata": {"year": 2020, "url": "https://example.org/fox"}},
+    {"id": "b/c", "text": "a blue whale", "title": "Whales", "metadata": {"year": 2021}},
+]
+"""What the collection `notes` holds."""
 
 
 @dataclass(frozen=True)
@@ -270,3 +278,76 @@ def hub_similarity(url: str) -> None:
     found = _hub(url, "/similarity").sentence_similarity(TEXTS[0], other_sentences=TEXTS[1:])
     vectors = ENCODER.encode(TEXTS)
     np.testing.assert_allclose(found, vectors[1:] @ vectors[0], atol=1e-5)
+
+
+# --- MCP -------------------------------------------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def connected(server: Any, mode: str, key: str | None = None) -> AsyncIterator[Any]:
+    """A client of a server, in one of the protocol's eras, with a key."""
+    import httpx
+    from mcp import Client
+    from mcp.client.streamable_http import streamable_http_client
+
+    if key is not None:
+        async with (
+            httpx.AsyncClient(headers={"Authorization": f"Bearer {key}"}) as http,
+            Client(streamable_http_client(server, http_client=http), mode=mode) as client,
+        ):
+            yield client
+        return
+    async with Client(server, mode=mode) as client:
+        yield client
+
+
+async def conversation(client: Any) -> None:
+    """List the tools, search, fetch, and make mistakes."""
+    tools = {tool.name: tool for tool in (await client.list_tools()).tools}
+    assert {"search", "fetch", "search_documents", "list_collections"} <= {*tools}
+    assert all(tools[name].annotations.read_only_hint for name in ("search", "fetch", "search_documents"))
+    found = await client.call_tool("search", {"query": "fox"})
+    assert len(found.content) == 1 and found.content[0].type == "text"
+    results = json.loads(found.content[0].text)["results"]
+    assert results[0]["id"] == "notes/a" and {*results[0]} == {"id", "title", "url"}
+    fetched = json.loads((await client.call_tool("fetch", {"id": "notes/b/c"})).content[0].text)
+    assert fetched == {
+        "id": "notes/b/c",
+        "title": "Whales",
+        "text": "a blue whale",
+        "url": "codomain://notes/b/c",
+        "metadata": {"year": 2021},
+    }
+    richer = await client.call_tool(
+        "search_documents", {"collection": "notes", "query": "fox", "k": 1, "where": "year = 2021"}
+    )
+    assert [hit["id"] for hit in richer.structured_content["hits"]] == ["b/c"]
+    wrong = await client.call_tool("search_documents", {"collection": "notes", "query": "fox", "where": "year >"})
+    assert wrong.is_error and "filter" in wrong.content[0].text
+    assert (await client.call_tool("fetch", {"id": "notes/nobody"})).is_error
+
+
+def _converse(url: str, mode: str) -> None:
+    async def run() -> None:
+        async with connected(f"{url}/mcp", mode, KEY) as client:
+            await conversation(client)
+
+    asyncio.run(run())
+
+
+@check("mcp", "POST /mcp")
+def mcp_new(url: str) -> None:
+    """The protocol of 2026-07-28, which knows no session: tools, search, fetch, mistakes."""
+    _converse(url, "2026-07-28")
+
+
+@check("mcp", "POST /mcp")
+def mcp_old(url: str) -> None:
+    """The protocols before it, which begin with a handshake: the same."""
+    _converse(url, "legacy")
+
+
+@check("mcp", "POST /mcp")
+def mcp_auto(url: str) -> None:
+    """A client that finds out by itself which one it is."""
+    _converse(url, "auto")

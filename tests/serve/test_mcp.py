@@ -1,4 +1,4 @@
-"""The official MCP client, in both eras of the protocol, over HTTP and over standard input and output."""
+"""The official MCP client over standard input and output, writing, and what keys see; see conformance.py for the rest."""
 
 from __future__ import annotations
 
@@ -6,10 +6,8 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -17,26 +15,17 @@ import codomain as cd
 from codomain.serve.catalog import Catalog
 from codomain.serve.keys import Key, Keys
 
+from .conformance import DOCUMENTS, connected, conversation
 from .server import served
 
 pytest.importorskip("mcp")
-MODES = ["2026-07-28", "legacy", "auto"]
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("mcp") / "notes"
     with cd.create(made, "fuse(static() >> flat(), bm25())") as notes:
-        notes.add(
-            [
-                {
-                    "id": "a",
-                    "text": "a red fox in the snow",
-                    "metadata": {"year": 2020, "url": "https://example.org/fox"},
-                },
-                {"id": "b/c", "text": "a blue whale", "title": "Whales", "metadata": {"year": 2021}},
-            ]
-        )
+        notes.add(DOCUMENTS)
         notes.namespace("acme").add([{"id": "z", "text": "a fox of acme"}])
     return made
 
@@ -47,58 +36,7 @@ def url(folder: Path) -> Iterator[str]:
         yield f"{address}/mcp"
 
 
-@asynccontextmanager
-async def connected(server: Any, mode: str, key: str | None = None) -> AsyncIterator[Any]:
-    import httpx
-    from mcp import Client
-    from mcp.client.streamable_http import streamable_http_client
-
-    if key is not None:
-        async with (
-            httpx.AsyncClient(headers={"Authorization": f"Bearer {key}"}) as http,
-            Client(streamable_http_client(server, http_client=http), mode=mode) as client,
-        ):
-            yield client
-        return
-    async with Client(server, mode=mode) as client:
-        yield client
-
-
-async def conversation(client: Any) -> None:
-    tools = {tool.name: tool for tool in (await client.list_tools()).tools}
-    assert {"search", "fetch", "search_documents", "list_collections"} <= {*tools}
-    assert all(tools[name].annotations.read_only_hint for name in ("search", "fetch", "search_documents"))
-    found = await client.call_tool("search", {"query": "fox"})
-    assert len(found.content) == 1 and found.content[0].type == "text"
-    results = json.loads(found.content[0].text)["results"]
-    assert results[0]["id"] == "notes/a" and {*results[0]} == {"id", "title", "url"}
-    fetched = json.loads((await client.call_tool("fetch", {"id": "notes/b/c"})).content[0].text)
-    assert fetched == {
-        "id": "notes/b/c",
-        "title": "Whales",
-        "text": "a blue whale",
-        "url": "codomain://notes/b/c",
-        "metadata": {"year": 2021},
-    }
-    richer = await client.call_tool(
-        "search_documents", {"collection": "notes", "query": "fox", "k": 1, "where": "year = 2021"}
-    )
-    assert [hit["id"] for hit in richer.structured_content["hits"]] == ["b/c"]
-    wrong = await client.call_tool("search_documents", {"collection": "notes", "query": "fox", "where": "year >"})
-    assert wrong.is_error and "filter" in wrong.content[0].text
-    assert (await client.call_tool("fetch", {"id": "notes/nobody"})).is_error
-
-
-@pytest.mark.parametrize("mode", MODES)
-def test_over_http(url: str, mode: str) -> None:
-    async def run() -> None:
-        async with connected(url, mode) as client:
-            await conversation(client)
-
-    asyncio.run(run())
-
-
-@pytest.mark.parametrize("mode", MODES[:2])
+@pytest.mark.parametrize("mode", ["2026-07-28", "legacy"])
 def test_over_standard_input_and_output(folder: Path, mode: str) -> None:
     from mcp.client.stdio import StdioServerParameters
 

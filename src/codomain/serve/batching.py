@@ -88,7 +88,8 @@ class Batcher:
     def _next_batch(self) -> list[tuple[_Request, int]]:
         """Requests, and up to which of its texts each is encoded."""
         share = BATCH_CHARACTERS // len(self._requests) + 1
-        batch, room = [], BATCH_CHARACTERS
+        batch: list[tuple[_Request, int]] = []
+        room = BATCH_CHARACTERS
         for request in self._requests:
             stop, taken = request.next, 0
             while stop < len(request.texts) and (stop == request.next or taken + len(request.texts[stop]) <= share):

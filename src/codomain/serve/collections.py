@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -56,7 +57,7 @@ async def collections(served: Served, key: Caller) -> Response:
     for name, one in served.collections.items():
         if key.sees(name):
             inside = key.inside(None)
-            count = await one.read(lambda c, inside=inside: c.count(namespace=inside))
+            count = await one.read(partial(Collection.count, namespace=inside))
             found.append({"name": name, "documents": count, "pipeline": str(one.first.pipeline)})
     return answer({"collections": found})
 
@@ -103,18 +104,18 @@ async def _search(collection: ServedCollection, body: Search, key: Key) -> dict[
         ),
         "namespace": key.inside(body.namespace),
     }
-    words = {"syntax": body.syntax, "typos": body.typos}
+    options |= {"syntax": body.syntax, "typos": body.typos}
 
     def run(c: Collection) -> dict[str, Any]:
         from codomain.trace import collect
 
         with collect() as report:
             if body.queries is not None:
-                many = c.search_many(body.queries, **options, **words)
+                many = c.search_many(body.queries, **options)
                 found: dict[str, Any] = {"answers": [[as_json(hit, body.explain) for hit in hits] for hits in many]}
             else:
                 vector = None if body.vector is None else [float(x) for x in body.vector]
-                hits = c.search(body.query, vector=vector, like=body.like, **options, **words)
+                hits = c.search(body.query, vector=vector, like=body.like, **options)
                 found = {"hits": [as_json(hit, body.explain) for hit in hits]}
         if body.explain:
             found["explain"] = report.lines()
@@ -281,9 +282,7 @@ async def document(
 ) -> Response:
     """A document by id, with its vector where that is asked for."""
     inside = key.inside(namespace)
-    found = await _seen(served, key, name).read(
-        lambda c: c.get(id, ["vector"] if vector else [], namespace=inside)  # type: ignore[call-overload]
-    )
+    found = await _seen(served, key, name).read(lambda c: c.get(id, ["vector"] if vector else [], namespace=inside))
     if found is None:
         raise Refusal(404, f"there is no document {id!r:.80} in {name}.", code="document_not_found")
     return answer(found)

@@ -45,11 +45,11 @@ async def encode(model: Model, texts: Sequence[str], queries: bool, cut: bool = 
         [] if window is None else [i for i, text in enumerate(texts) if len(text) > window]
     )  # a token is a letter at least
     if long and not cut and window is not None:
-        for i, tokens in zip(long, model.count_tokens([texts[i] for i in long]), strict=True):
-            if tokens > window:
+        for i, found in zip(long, model.count_tokens([texts[i] for i in long]), strict=True):
+            if found > window:
                 raise Refusal(
                     413,
-                    f"text {i} has {tokens:,} tokens, and {model.name} reads {window:,}: shorten it, or let it be cut by "
+                    f"text {i} has {found:,} tokens, and {model.name} reads {window:,}: shorten it, or let it be cut by "
                     '"truncate": true.',
                     "input",
                     "context_length_exceeded",

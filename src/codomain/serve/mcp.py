@@ -24,6 +24,7 @@ from codomain.serve.errors import Refusal
 from codomain.serve.keys import Key
 
 T = TypeVar("T")
+Tool = Callable[..., Any]
 
 _READS = ToolAnnotations(read_only_hint=True, open_world_hint=False)
 _ADDS = ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=True, open_world_hint=False)
@@ -74,11 +75,16 @@ def make_server(catalog: Catalog, caller: Key, writable: bool) -> MCPServer:
         log_level="ERROR",
     )
     tools = _Tools(catalog, caller)
-    for tool in (tools.search, tools.fetch):
-        server.add_tool(tool, structured_output=False, annotations=_READS)
-    for tool in (tools.list_collections, tools.search_documents, tools.similar_documents, tools.list_documents):
-        server.add_tool(tool, annotations=_READS)
-    server.add_tool(tools.count_values, annotations=_READS)
+    plain: list[Tool] = [tools.search, tools.fetch]
+    richer: list[Tool] = [
+        tools.list_collections,
+        tools.search_documents,
+        tools.similar_documents,
+        tools.list_documents,
+        tools.count_values,
+    ]
+    for tool in plain + richer:
+        server.add_tool(tool, structured_output=tool in richer, annotations=_READS)
     if writable:
         server.add_tool(tools.add_documents, annotations=_ADDS)
         server.add_tool(tools.delete_documents, annotations=_DELETES)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from codomain.serve.catalog import Catalog
+from functools import partial
+
+from codomain.serve.catalog import Catalog, Model
 
 
 class Metrics:
@@ -24,7 +26,7 @@ class Metrics:
         )
         waiting = Gauge("codomain_waiting_texts", "Texts that wait to be encoded.", ["model"], registry=self.registry)
         for name, model in catalog.models.items():
-            waiting.labels(name).set_function(lambda model=model: model.waiting)
+            waiting.labels(name).set_function(partial(_waiting, model))
 
     def record(self, route: str, status: int, seconds: float) -> None:
         """Count an answer; a route is its pattern, so that there are as many as the server has."""
@@ -36,3 +38,7 @@ class Metrics:
         from prometheus_client import generate_latest
 
         return generate_latest(self.registry)
+
+
+def _waiting(model: Model) -> float:
+    return float(model.waiting)

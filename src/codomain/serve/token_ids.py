@@ -61,4 +61,5 @@ def _decoder(source: str) -> Callable[[list[int]], str]:
         raise InputError(f"--token-ids {source}: there is no such file, and tiktoken has no such encoding.") from None
     except OSError as error:
         raise InputError(f"--token-ids {source}: tiktoken cannot get it: {error}.") from None
-    return encoding.decode
+    decoded: Callable[[list[int]], str] = encoding.decode
+    return decoded

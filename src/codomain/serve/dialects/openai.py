@@ -74,7 +74,7 @@ def _card(name: str) -> dict[str, Any]:
 
 def _texts(given: str | list[str] | list[int] | list[list[int]], token_ids: TokenIds) -> list[str]:
     if isinstance(given, str) or (given and isinstance(given[0], str)):
-        return as_list(given)  # type: ignore[arg-type]
+        return as_list(given)
     if not given:
         return []
     lists = [given] if isinstance(given[0], int) else given
