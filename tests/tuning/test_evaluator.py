@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -149,3 +150,23 @@ def test_vectors_that_were_there_took_no_time_to_encode(data: Dataset, cache: St
     again.encode(encoder)
     assert first.encode_s.keys() == {"static()"} and first.encode_s["static()"] > 0 and again.encode_s == {}
     assert first.encoded == again.encoded == {"static()"}
+
+
+def test_answers_are_written_once(data: Dataset, cache: StageCache, monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[str] = []
+    genuine = StageCache.keep_answers
+
+    def keep_answers(self: StageCache, arrays: Any, *key: str) -> None:
+        written.append(key[-1])
+        genuine(self, arrays, *key)
+
+    monkeypatch.setattr(StageCache, "keep_answers", keep_answers)
+    trial = on(data, cache).trial("bm25()")
+    trial.prepare()
+    trial.answer(0)
+    for _ in range(3):
+        trial.release()
+    assert sorted(written) == ["10", "costs"]
+    trial.answer(1)
+    trial.release()
+    assert sorted(written) == ["10", "10", "costs"]

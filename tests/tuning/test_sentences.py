@@ -288,10 +288,12 @@ def test_rows_are_cheapest_first_with_their_marks_and_in_files(tmp_path: Path) -
     from matplotlib.axes import Axes
 
     drawn: list[tuple[float, float, list[list[float]]]] = []
+    places: list[tuple[int, int]] = []
     genuine = Axes.errorbar
 
     def errorbar(self: Any, x: float, y: float, yerr: Any, **more: Any) -> Any:
         drawn.append((x, y, yerr))
+        places.append((self.get_subplotspec().rowspan.start, self.get_subplotspec().colspan.start))
         return genuine(self, x, y, yerr, **more)
 
     rng = np.random.default_rng(1)
@@ -315,6 +317,7 @@ def test_rows_are_cheapest_first_with_their_marks_and_in_files(tmp_path: Path) -
         *((r.outcome.bytes, bar) for r, bar in zip(found.rows, bars, strict=True)),
         *((1.0, bar) for bar in bars),
     ]
+    assert places == [(0, 0)] * 3 + [(0, 1)] * 3  # bytes and milliseconds side by side
     facts = json.loads((tmp_path / "tune.json").read_text())
     low, high = interval(best.by_query)
     assert facts["rows"][2] == {
