@@ -170,3 +170,14 @@ def test_answers_are_written_once(data: Dataset, cache: StageCache, monkeypatch:
     trial.answer(1)
     trial.release()
     assert sorted(written) == ["10", "10", "costs"]
+
+
+def test_without_a_querys_own_document_as_many_others_are_found(cache: StageCache) -> None:
+    texts = [f"fox number {i}" for i in range(20)]
+    corpus = Corpus(texts, [*range(20)], [str(i) for i in range(20)])
+    asked_of = {"3": texts[3], "7": texts[7], "other": "fox"}
+    for exclude in (True, False):
+        questions = Questions(asked_of, {q: {"1": 1} for q in asked_of}, exclude_self=exclude)
+        found = asked(Evaluator(corpus, questions, cache, k=4), "bm25()")
+        assert {q: len(documents) for q, documents in found.items()} == dict.fromkeys(asked_of, 4)
+        assert (3 in found["3"], 7 in found["7"]) == (not exclude, not exclude)

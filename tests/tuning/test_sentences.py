@@ -207,6 +207,18 @@ def replace_timing(timing: Timing, p50: float) -> Timing:
     return timing._replace(p50=p50)
 
 
+def test_on_queries_held_out_the_recommended_is_compared_with_the_best() -> None:
+    done = [trial(FLAT, BASE, 900.0), trial(SMALL, BASE - 0.001, 90.0)]
+    held = RNG.random(40)
+    found = tuned(done, held_out=[trial(FLAT, held + 0.25), trial(SMALL, held + 0.05)])
+    assert found.choice is not None and found.choice.recommended.expression == SMALL != found.choice.best.expression
+    (sentence,) = said(found, "took no part in the choice")
+    apart = f"{held.mean() + 0.05:.3f}, the best {held.mean() + 0.25:.3f} (difference -0.200 ["
+    assert sentence.startswith(f"On 40 queries that took no part in the choice it has {apart}") and sentence.endswith(
+        "])."
+    )
+
+
 def test_where_nothing_stays_within_the_limits_the_nearest_are_said() -> None:
     done = [trial(WORDS, BASE, 40.0), replace(trial(FLAT, BASE, 1536.4), ms=[0.5] * 80)]
     found = replace(tuned(done), choice=None, limits=Limits(0.25, 10.0))
