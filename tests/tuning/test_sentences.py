@@ -93,6 +93,8 @@ def test_rows_are_worse_where_held_out_queries_say_so_corrected_for_the_rows() -
     held = RNG.random(40)
     far = tuned([best, other], held_out=[trial(WORDS, held + 0.3 + RNG.normal(0, 0.1, 40)), trial(FLAT, held)])
     near = tuned([best, other], held_out=[trial(WORDS, held + RNG.normal(0, 0.1, 40)), trial(FLAT, held)])
+    above = tuned([best, other], held_out=[trial(WORDS, held), trial(FLAT, held + 0.3 + RNG.normal(0, 0.1, 40))])
+    assert {row.outcome.expression: row.verdict for row in above.rows} == {FLAT: "unclear", WORDS: "best"}
     assert {row.outcome.expression: row.verdict for row in far.rows} == {FLAT: "worse", WORDS: "best"}
     assert {row.outcome.expression: row.verdict for row in near.rows} == {FLAT: "unclear", WORDS: "best"}
 

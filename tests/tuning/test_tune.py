@@ -7,6 +7,7 @@ import os
 import signal
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -23,12 +24,14 @@ from codomain.tuning import Space, tune
 from codomain.tuning.options import Options
 from codomain.tuning.questions.source import each_once, questions_of
 from codomain.tuning.reporting.report import recommended_row
-from codomain.tuning.search_space import parts
+from codomain.tuning.search_space import parts, weighed
 from codomain.tuning.trials.cache import StageCache
 from codomain.tuning.trials.evaluator import Candidate
 from codomain.tuning.trials.latency import LatencyTimer
-from codomain.tuning.trials.outcome import Timing
-from codomain.tuning.tuner import _depth, _split
+from codomain.tuning.trials.outcome import Outcome, StageCosts, Timing
+from codomain.tuning.trials.racing import Rules
+from codomain.tuning.trials.widening import Tried
+from codomain.tuning.tuner import _depth, _refined, _split
 
 SPACE = [
     "bm25()",
@@ -406,6 +409,36 @@ def test_queries_that_repeat_others_with_other_judgments_or_filters_are_asked() 
     assert kept.left_out == {"empty queries": 1, "queries that repeat another and its judgments": 1}
     assert each_once(replace(questions, where={}, exclude_self=True)).texts == texts  # "a" is no answer to "a"
     assert [*each_once(replace(questions, where={}, qrels={}, kind="fidelity")).texts] == ["a", "e"]
+
+
+def test_weights_between_those_of_the_space_are_tried_for_the_best_fusions() -> None:
+    fused, small = "fuse(static() >> flat(), bm25())", "fuse(static() >> int8() >> flat(), bm25())"
+    questions, ran = Questions({str(i): "x" for i in range(9)}, {}), []
+
+    def run(asked: Questions, names: list[str], rules: Rules) -> tuple[list[Outcome], bool]:
+        assert asked is questions and not rules.race
+        ran.append(names)
+        return [Outcome(name) for name in names], True
+
+    def done(name: str, value: float, bytes: float) -> Outcome:
+        values = {str(i): value + 0.01 * i for i in range(9)}
+        return Outcome(name, by_query=values, ms=[1.0] * 9, costs=StageCosts(bytes))
+
+    known = "fuse(static() >> flat(), bm25(), weights=[0.4, 0.6])"
+    trials: Any = SimpleNamespace(run=run)
+    outcomes = [done(fused, 0.5, 9.0), done(small, 0.499, 3.0), done("bm25()", 0.2, 1.0), done(known, 0.4, 9.0)]
+    tried = Tried(outcomes, False, trials, True)
+    refined = _refined(tried, questions, Rules(), Options(), 100)
+    assert ran == [[one for one in [*weighed(fused), *weighed(small)] if one != known]]  # the best, and the recommended
+    assert (
+        refined.outcomes[:4] == outcomes
+        and [o.expression for o in refined.outcomes[4:]] == ran[0]
+        and refined.interrupted
+    )
+    words = Tried([done("bm25()", 0.5, 1.0)], False, trials, True)
+    for nothing in (words, replace(tried, interrupted=True), replace(tried, outcomes=[])):
+        assert _refined(nothing, questions, Rules(), Options(), 100) is nothing
+    assert len(ran) == 1
 
 
 def test_metrics_look_as_deep_as_their_cut_and_ten_at_least() -> None:
