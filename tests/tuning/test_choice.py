@@ -178,6 +178,18 @@ def test_the_frontier_is_what_beats_all_that_cost_no_more_corrected_for_the_tria
         assert frontier([*more, *done], tries=tries) == kept
 
 
+def test_costs_may_differ_by_what_a_measurement_repeats_and_no_more() -> None:
+    def with_(bytes: float = 100.0, ms: float = 4.0, build_s: float = 2.0) -> Outcome:
+        return Outcome("bm25()", ms=[ms], costs=StageCosts(bytes, build_s))
+
+    for same, more in (
+        (with_(100.0), with_(100.5)),
+        (with_(ms=5.0), with_(ms=5.01)),
+        (with_(build_s=4.0), with_(build_s=4.01)),
+    ):
+        assert no_dearer(same, with_()) and not no_dearer(more, with_()) and no_dearer(with_(), more)
+
+
 def test_certain_is_an_interval_off_zero_and_a_test() -> None:
     rng = np.random.default_rng(0)
     zero = {str(i): 0.0 for i in range(30)}
