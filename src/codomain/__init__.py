@@ -20,6 +20,7 @@ encode/        data to vectors
 transform/     vectors to vectors
 index/         vectors to neighbors
 read/          files to records, records to chunks
+endpoints/     servers of encoders, rerankers and language models, over HTTP
 analyzer/      text to terms for lexical search
 pipeline.py    the expression
 encoding.py    a pipeline at work on a list of items or vectors
@@ -33,6 +34,7 @@ arrays.py      values of each kind: arrays, Packed, Ragged, Hits
 items.py       what encoders are given: texts, media, both
 kinds.py       the kinds of value between stages, and the modalities that pipelines start from
 files.py       arrays of numpy in files, damaged ones too; files that are written whole or not at all; room for more open ones
+tokens.py      how many tokens a text has, without a tokenizer
 text.py        text as every store and every encoder takes it
 progress.py    progress(step, done, total)
 __main__.py    the command line, by python -m codomain

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from codomain.contracts import Encoder
+from codomain.endpoints.usage import dollars
 from codomain.errors import CodomainError, InputError
 from codomain.items import Item, texts_of
 from codomain.measure.cost import CostModel
 from codomain.measure.data.corpus import Corpus, Questions
 from codomain.pipeline import pipeline
 from codomain.plan import branches, plan
-from codomain.read.text.fitting import estimate
+from codomain.tokens import estimate
 from codomain.tuning.cutting import corpus_for
 from codomain.tuning.labels import pipeline_of
 
@@ -119,15 +120,6 @@ def affordable(
         least = min(found[label].total for label in labels)
         raise InputError(f"no pipeline stays within {dollars(most)}: the cheapest costs {dollars(least)}.")
     return left, dear
-
-
-def dollars(amount: float) -> str:
-    """Dollars for people: cents, and three digits of less.
-
-    >>> dollars(12.345), dollars(0.00123456), dollars(0)
-    ('$12.35', '$0.00123', '$0.00')
-    """
-    return f"${amount:,.2f}" if amount >= 1 or amount == 0 else f"${amount:.3g}" if amount >= 1e-4 else f"${amount:.2g}"
 
 
 def _tokens(encoder: Encoder, items: Sequence[str | Item]) -> float:

@@ -144,9 +144,12 @@ def _refuse_another(collection: Collection) -> None:
 
 def _planned(wanted: Pipeline) -> PlanNode:
     root = plan(wanted)
-    names = [planned.name for planned in branches(root)]
+    names = [planned.identity for planned in branches(root)]
     for planned in branches(root):
         require(*planned.stages)
+        for stage in planned.stages:
+            if stage.unstorable:
+                raise PipelineError(f"{stage.unstorable}.")
     if len(set(names)) < len(names):
         raise PipelineError(f"{wanted} has the same branch twice.")
     return root
