@@ -57,7 +57,10 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     from codomain.transform.files import save_transform
 
     save_transform(cd.pca(6).fit(dense(200)), folder / "pca.fitted")
-    found = {"vectorfile": f"vectorfile({str(folder / 'words')!r})", "fitted": f"fitted({str(folder / 'pca.fitted')!r})"}
+    found = {
+        "vectorfile": f"vectorfile({str(folder / 'words')!r})",
+        "fitted": f"fitted({str(folder / 'pca.fitted')!r})",
+    }
     with serving() as server:
         paths = {"openai": "/v1", "voyage": "/v1"}
         for name in HOSTED:

@@ -11,7 +11,15 @@ from tests.endpoints.server import Server, serving
 from codomain.endpoints.client import Client, Timing
 from codomain.endpoints.service import service
 
-KEYS = ("OPENAI_API_KEY", "OPENAI_BASE_URL", "CO_API_KEY", "CO_API_URL", "VOYAGE_API_KEY", "OLLAMA_HOST", "JINA_API_KEY")
+KEYS = (
+    "OPENAI_API_KEY",
+    "OPENAI_BASE_URL",
+    "CO_API_KEY",
+    "CO_API_URL",
+    "VOYAGE_API_KEY",
+    "OLLAMA_HOST",
+    "JINA_API_KEY",
+)
 
 
 @pytest.fixture

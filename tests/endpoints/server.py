@@ -146,10 +146,19 @@ def usual(state: Server, path: str, body: Any) -> Reply:
     answer: Any
     if path == "/v1/embeddings":
         data = [
-            {"object": "embedding", "index": i, "embedding": encoded(row) if body.get("encoding_format") == "base64" else row}
+            {
+                "object": "embedding",
+                "index": i,
+                "embedding": encoded(row) if body.get("encoding_format") == "base64" else row,
+            }
             for i, row in enumerate(rows)
         ]
-        answer = {"object": "list", "data": data, "model": "m", "usage": {"prompt_tokens": tokens, "total_tokens": tokens}}
+        answer = {
+            "object": "list",
+            "data": data,
+            "model": "m",
+            "usage": {"prompt_tokens": tokens, "total_tokens": tokens},
+        }
     elif path == "/v1/contextualizedembeddings":
         data, i = [], 0
         for number, chunks in enumerate(body["inputs"]):
@@ -169,7 +178,9 @@ def usual(state: Server, path: str, body: Any) -> Reply:
     elif path in ("/v1/rerank", "/v2/rerank", "/rerank"):
         documents = body.get("documents") or body["texts"]
         words = {*body["query"].split()}
-        scored = [{"index": i, "relevance_score": len(words & {*text.split()}) / 10} for i, text in enumerate(documents)]
+        scored = [
+            {"index": i, "relevance_score": len(words & {*text.split()}) / 10} for i, text in enumerate(documents)
+        ]
         scored.sort(key=lambda one: -one["relevance_score"])
         answer = {"results": scored, "data": scored}
         if path == "/rerank":
@@ -184,7 +195,11 @@ def usual(state: Server, path: str, body: Any) -> Reply:
         text = state.chats(body["messages"][-1]["content"])
         answer = {"message": {"role": "assistant", "content": text}, "prompt_eval_count": 10, "eval_count": 2}
     else:
-        return 404, {}, {"error": {"message": f"Invalid URL (POST {path})", "type": "invalid_request_error", "code": None}}
+        return (
+            404,
+            {},
+            {"error": {"message": f"Invalid URL (POST {path})", "type": "invalid_request_error", "code": None}},
+        )
     return 200, headers, state.change(answer)
 
 
@@ -197,24 +212,48 @@ def too_many(path: str, given: int, most: int) -> Reply:
     if path.startswith("/embed"):
         return 422, {}, {"error": f"batch size {given} > maximum allowed batch size {most}", "error_type": "Validation"}
     if path == "/v2/embed":
-        return 400, {}, {"id": "x", "message": f"invalid request: total number of texts must be at most {most} - received {given}"}
+        return (
+            400,
+            {},
+            {"id": "x", "message": f"invalid request: total number of texts must be at most {most} - received {given}"},
+        )
     if path == "/api/embed":
         return 413, {}, b"<html><h1>413 Request Entity Too Large</h1></html>"
     if path == "/v1/embeddings":
         message = f"Invalid 'input': array too long. Expected an array with maximum length {most}, but got {given}."
-        return 400, {}, {"error": {"message": message, "type": "invalid_request_error", "code": "array_above_max_length"}}
+        return (
+            400,
+            {},
+            {"error": {"message": message, "type": "invalid_request_error", "code": "array_above_max_length"}},
+        )
     return 400, {}, {"detail": f"The batch size limit is {most}. Your batch size is {given}."}
 
 
 def too_long(path: str, given: int, most: int) -> Reply:
     """As the services word it."""
     if path.startswith("/embed"):
-        return 413, {}, {"error": f"`inputs` must have less than {most} tokens. Given: {given}", "error_type": "Validation"}
+        return (
+            413,
+            {},
+            {"error": f"`inputs` must have less than {most} tokens. Given: {given}", "error_type": "Validation"},
+        )
     if path == "/v2/embed":
-        return 400, {}, {"message": f"invalid request: too many tokens: total number of tokens in the prompt cannot exceed {most} - received {given}. Try using a shorter prompt, or enabling prompt truncating."}
+        return (
+            400,
+            {},
+            {
+                "message": f"invalid request: too many tokens: total number of tokens in the prompt cannot exceed {most} - received {given}. Try using a shorter prompt, or enabling prompt truncating."
+            },
+        )
     if path == "/api/embed":
         return 400, {}, {"error": "the input length exceeds the context length"}
     if path == "/v1/embeddings":
         message = f"This model's maximum context length is {most} tokens, however you requested {given} tokens ({given} in your prompt; 0 for the completion)."
         return 400, {}, {"error": {"message": message, "type": "invalid_request_error", "code": None}}
-    return 400, {}, {"detail": f"Request to model failed. The example at index 0 in your batch has too many tokens ({given}), limit of {most}."}
+    return (
+        400,
+        {},
+        {
+            "detail": f"Request to model failed. The example at index 0 in your batch has too many tokens ({given}), limit of {most}."
+        },
+    )

@@ -79,7 +79,7 @@ def test_a_retry_after_that_says_nothing_is_not_waited_for(server: Server, clock
 
 def test_nobody_waits_for_an_hour(server: Server, clock: Clock) -> None:
     server.script = [(429, {"Retry-After": "3600"}, LIMITED)]
-    with pytest.raises(Unreachable, match="Rate limit reached for requests.*it asks to wait 3,600 seconds"):
+    with pytest.raises(Unreachable, match=r"Rate limit reached for requests.*it asks to wait 3,600 seconds"):
         post(client_of(server, clock))
     assert clock.slept == [] and LONGEST_WAIT < 3600
 
@@ -98,7 +98,9 @@ def test_who_is_told_to_wait_makes_all_threads_wait(server: Server, clock: Clock
 
 
 def test_no_money_left_is_not_waited_for(server: Server, clock: Clock) -> None:
-    server.script = [(429, {}, {"error": {"message": "You exceeded your current quota.", "code": "insufficient_quota"}})]
+    server.script = [
+        (429, {}, {"error": {"message": "You exceeded your current quota.", "code": "insufficient_quota"}})
+    ]
     with pytest.raises(EndpointError, match="answers 429: You exceeded your current quota"):
         post(client_of(server, clock))
     assert len(server.requests) == 1
@@ -162,7 +164,14 @@ def test_a_wrong_route_shows_the_address(server: Server, clock: Clock) -> None:
         (413, b"Payload Too Large"),
         (422, {"error": "batch size 100 > maximum allowed batch size 32", "error_type": "Validation"}),
         (422, {"detail": [{"msg": "List should have at most 32 items after validation, not 100", "type": "too_long"}]}),
-        (400, {"error": {"message": "This model's maximum context length is 8192 tokens, however you requested 9000 tokens"}}),
+        (
+            400,
+            {
+                "error": {
+                    "message": "This model's maximum context length is 8192 tokens, however you requested 9000 tokens"
+                }
+            },
+        ),
         (429, {"error": {"message": "Request too large for m on tokens per min (TPM): Limit 10, Requested 20."}}),
     ],
 )
@@ -176,7 +185,11 @@ def test_what_is_too_large_is_told_from_what_is_wrong(server: Server, clock: Clo
 @pytest.mark.parametrize(
     ("status", "body", "words"),
     [
-        (400, {"error": {"message": "Invalid value for 'dimensions': exceeds 1024.", "code": "bad"}}, r"exceeds 1024\. \(bad\)"),
+        (
+            400,
+            {"error": {"message": "Invalid value for 'dimensions': exceeds 1024.", "code": "bad"}},
+            r"exceeds 1024\. \(bad\)",
+        ),
         (422, {"detail": [{"msg": "Field required"}]}, "Field required"),
         (400, {"message": "model 'x' not found"}, "model 'x' not found"),
         (501, {}, "answers 501"),
@@ -224,7 +237,7 @@ def test_nobody_at_home(clock: Clock) -> None:
         taken.bind(("127.0.0.1", 0))  # and does not listen
         found = service("openai", f"http://127.0.0.1:{taken.getsockname()[1]}/v1")
         client = Client(found.dialect, found.address, timing=clock.timing)
-        with pytest.raises(Unreachable, match="cannot be reached .*refused.*, 7 times"):
+        with pytest.raises(Unreachable, match=r"cannot be reached .*refused.*, 7 times"):
             post(client)
 
 

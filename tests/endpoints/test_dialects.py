@@ -52,7 +52,10 @@ def test_chunks_that_know_their_document(server: Server, clock: Clock) -> None:
     client = client_of(server, clock, "voyage")
     answer = client.post(*voyage.situate("voyage-context-3", [["a fox", "it ran"], ["a whale"]]))  # type: ignore[attr-defined]
     found = voyage.situated(answer.body, [2, 1])  # type: ignore[attr-defined]
-    assert [[row.tolist() for row in rows] for rows in found] == [[vector("a fox"), vector("it ran")], [vector("a whale")]]
+    assert [[row.tolist() for row in rows] for rows in found] == [
+        [vector("a fox"), vector("it ran")],
+        [vector("a whale")],
+    ]
     with pytest.raises(Malformed):
         voyage.situated(answer.body, [1, 1])  # type: ignore[attr-defined]
 
@@ -98,12 +101,16 @@ def test_prompts_to_texts(server: Server, clock: Clock, dialect: str) -> None:
 
     with collect() as spent:
         assert generator().generate(["a", "b", "a"]) == ["echo a", "echo b", "echo a"]
-    assert spent[generator().identity] == Usage(requests=2, texts=2, tokens=24, usd=pytest.approx(2 * (10 + 2 * 3) / 1e6))
+    assert spent[generator().identity] == Usage(
+        requests=2, texts=2, tokens=24, usd=pytest.approx(2 * (10 + 2 * 3) / 1e6)
+    )
     assert server.requests[0][1]["messages"][0] == {"role": "system", "content": "be short"}
     with collect() as spent:
         assert generator().generate(["b"]) == ["echo b"]
     assert len(server.requests) == 2 and spent[generator().identity].cached == 1
-    assert Generator("m", client=client_of(server, clock, dialect)).generate(["b"]) == ["echo b"]  # another system prompt
+    assert Generator("m", client=client_of(server, clock, dialect)).generate(["b"]) == [
+        "echo b"
+    ]  # another system prompt
     assert len(server.requests) == 3
 
 

@@ -25,7 +25,9 @@ EXPECTED = np.float32([vector(text) for text in TEXTS])
 
 @pytest.fixture
 def made(server: Server, clock: Clock) -> Callable[..., Embedder]:
-    def make(dialect: str = "openai", form: str = "dense", role: Any = "document", model: str = "m", **more: Any) -> Embedder:
+    def make(
+        dialect: str = "openai", form: str = "dense", role: Any = "document", model: str = "m", **more: Any
+    ) -> Embedder:
         dimensions = more.pop("dimensions", None)
         client = client_of(server, clock, dialect, attempts=2)
         return Embedder(client, Ask(model, (), role, dimensions), "who", form, **more)
@@ -57,7 +59,9 @@ def test_how_many_texts_a_server_takes_is_found_out_and_remembered(
     assert max(len(body.get("input") or body.get("texts") or body["inputs"]) for _, body, _ in server.requests) == good
 
 
-@pytest.mark.parametrize(("dialect", "beyond"), [("openai", 30), ("cohere", 30), ("voyage", 30), ("tei", 30), ("ollama", 1)])
+@pytest.mark.parametrize(
+    ("dialect", "beyond"), [("openai", 30), ("cohere", 30), ("voyage", 30), ("tei", 30), ("ollama", 1)]
+)
 def test_a_text_that_is_too_long_is_cut_alone_and_counted(
     server: Server, made: Callable[..., Embedder], dialect: str, beyond: int
 ) -> None:
@@ -89,7 +93,9 @@ def test_what_was_paid_for_is_not_paid_for_again(server: Server, made: Callable[
     np.testing.assert_array_equal(found.rows[:100], EXPECTED)
 
 
-def test_model_dimensions_role_and_server_have_answers_of_their_own(server: Server, made: Callable[..., Embedder]) -> None:
+def test_model_dimensions_role_and_server_have_answers_of_their_own(
+    server: Server, made: Callable[..., Embedder]
+) -> None:
     for more in ({}, {"model": "n"}, {"dimensions": 8}, {"role": "query"}, {"dialect": "jina"}):
         made(**more).embed(["a fox"])
     assert len(server.requests) == 5

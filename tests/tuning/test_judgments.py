@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.endpoints.server import serving
 from typer.testing import CliRunner
 
 import codomain as cd
 from codomain.cli.app import app
+from codomain.endpoints import Generator, collect
 from codomain.errors import InputError
 from codomain.measure import evaluate
 from codomain.measure.data.datasets import Dataset
@@ -218,3 +220,46 @@ def test_a_query_that_is_a_document_is_not_its_own_answer(tmp_path: Path) -> Non
         assert own.mean == pytest.approx(expected.mean("RR@10")) and own.mean > others.mean
     assert any("left out of its ranking, as in BEIR" in sentence for sentence in excluded.sentences)
     assert not any("BEIR" in sentence for sentence in included.sentences)
+
+
+def test_a_language_model_judges_and_its_refusals_are_counted(
+    data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CODOMAIN_CACHE", str(tmp_path / "cache"))
+    queries = _asked(data)
+    names = {text: id for id, text in data.documents.items()}
+    ids = {text: id for id, text in queries.items()}
+    asked: list[tuple[str, str]] = []
+
+    def chats(prompt: str) -> str:
+        query = prompt.partition("Query: ")[2].partition("\n")[0]
+        document = prompt.partition("Document: ")[2].rpartition("\n\nAnswer")[0]
+        asked.append((ids[query], names[document]))
+        if len(asked) % 10 == 0:
+            return "I would rather not."
+        return "3" if data.qrels[ids[query]].get(names[document], 0) > 0 else "Grade: 0"
+
+    with serving() as server:
+        server.chats = chats
+        model = Generator("m", base_url=f"{server.url}/v1", price=1.0)
+        with collect() as spent:
+            tuned = tune(data, queries, judge=model, folder=tmp_path, **QUICK)
+        number = len(server.requests)
+        tune(data, queries, judge=model, folder=tmp_path, **QUICK)
+        assert len(server.requests) == number  # refusals, too, are paid for once
+    assert number == len({*asked}) == spent[model.identity].requests and spent[model.identity].usd > 0
+    graded = {
+        (id, document): grade for id, grades in tuned.questions.qrels.items() for document, grade in grades.items()
+    }
+    for (id, document), grade in graded.items():
+        assert grade == 3 * (data.qrels[id].get(document, 0) > 0)
+    said = next(one for one in tuned.sentences if one.startswith("Judged by"))
+    assert (
+        f"To {number // 10:,} pairs it gave no grade: they count as not judged." in said
+        and "openai m temperature=0" in said
+    )
+
+
+def test_what_is_no_judge(data: Dataset) -> None:
+    with pytest.raises(InputError, match="a judge is a function or a language model, not str"):
+        tune(data, _asked(data), judge="gpt", **QUICK)

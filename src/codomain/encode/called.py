@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
@@ -62,7 +63,12 @@ class CalledEncoder(TextEncoder):
         for given in (load, queries):
             if isinstance(given, str) and not _is_path(given) and not given.startswith("<"):
                 raise ValueError(f"needs a path such as 'package.module:function', not {given!r}")
-            if given is not None and not isinstance(given, str) and not callable(given) and not hasattr(given, "encode"):
+            if (
+                given is not None
+                and not isinstance(given, str)
+                and not callable(given)
+                and not hasattr(given, "encode")
+            ):
                 raise ValueError(f"needs a function, or an object that has encode(texts), not {type(given).__name__}")
         if load is None:
             raise ValueError("needs a function, or the path of one")
@@ -241,7 +247,11 @@ def _identity(given: Any, name: str | None) -> str:
     if hasattr(given, "state_dict") and hasattr(given, "tokenizer"):  # SentenceTransformer
         from codomain.encode.text.models import LoadedModel
 
-        return str(LoadedModel(given).digested().hexdigest())
+        loaded = LoadedModel(given)
+        # the terms: a tokenizer that was used keeps how it cut and padded
+        loaded.vocabulary = json.dumps(given.tokenizer.get_vocab(), sort_keys=True)
+        settings = [[type(module).__name__ for module in given], given.max_seq_length]
+        return f"{loaded.digested().hexdigest()} {settings}"
     if hasattr(given, "embedding") and hasattr(given, "tokenizer"):  # model2vec's StaticModel
         digest = hashlib.sha256(np.ascontiguousarray(given.embedding).tobytes())
         for more in ("weights", "token_mapping"):

@@ -95,7 +95,14 @@ class HostedEncoder(ReadsText):
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 over dialect, model and what changes a vector of it; not the server's address, which may move."""
-        settings = [self.dialect.name, self.model, self.dimensions, self.query_prompt, self.document_prompt, self.input_types]
+        settings = [
+            self.dialect.name,
+            self.model,
+            self.dimensions,
+            self.query_prompt,
+            self.document_prompt,
+            self.input_types,
+        ]
         return hashlib.sha256(self._stamped(json.dumps(settings)).encode()).hexdigest()
 
     def _arguments(
@@ -125,7 +132,12 @@ class HostedEncoder(ReadsText):
     @property
     def dim(self) -> int:
         """Dimensions of the vectors; the server is asked once where nobody has told them yet."""
-        return self.dimensions or self.known_dim or self._embedder("document").learn_dim()
+        if self.dimensions or self.known_dim:
+            return self.dimensions or self.known_dim or 0
+        self.known_dim = (
+            self._embedder("document").dim or self._embedder("query").dim or self._embedder("document").learn_dim()
+        )
+        return self.known_dim
 
     known_dim: int | None = None
     """The dimensions that somebody remembers, such as a collection."""
@@ -159,7 +171,11 @@ class HostedEncoder(ReadsText):
         with self._cuts_lock:
             self._cuts.update((texts[filled[i]], int(found.beyond[i])) for i in cut)
         if len(cut) and not cuts_counted():
-            one = f"{len(cut):,} of {len(texts):,} texts {'is' if len(cut) == 1 else 'are'}" if len(texts) > 1 else "the text is"
+            one = (
+                f"{len(cut):,} of {len(texts):,} texts {'is' if len(cut) == 1 else 'are'}"
+                if len(texts) > 1
+                else "the text is"
+            )
             warnings.warn(
                 f"{one} longer than what {self} reads, and what follows is in no vector.", CutWarning, stacklevel=4
             )
@@ -171,6 +187,9 @@ class HostedEncoder(ReadsText):
         out = np.zeros((count, rows.shape[1] if len(rows) else self.dim), np.float32)
         out[filled] = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
         return out
+
+    estimates_tokens: ClassVar[bool] = True
+    """Whether `count_tokens` is a guess."""
 
     # --- how long a text may be -------------------------------------------------------------------------------------------
 
@@ -204,7 +223,7 @@ class HostedEncoder(ReadsText):
 
     def _embedder(self, role: Role) -> Embedder:
         client = self.client
-        held: Embedder | None = self.__dict__.get(f"_{role}s")
+        held: Embedder | None = self.__dict__.get(f"_{role}_embedder")
         if held is None:
             from codomain.endpoints.embedder import Embedder
 
@@ -214,19 +233,20 @@ class HostedEncoder(ReadsText):
             )
             if made.dim is None:
                 made.dim = self.known_dim
-            held = self.__dict__.setdefault(f"_{role}s", made)
+            held = self.__dict__.setdefault(f"_{role}_embedder", made)
         return held
 
     @property
     def _cuts(self) -> dict[str, int]:
-        return self.__dict__.setdefault("_cut_texts", {})
+        found: dict[str, int] = self.__dict__.setdefault("_cut_texts", {})
+        return found
 
     @property
     def _cuts_lock(self) -> Any:
         return self.__dict__.setdefault("_lock", threading.Lock())
 
     def __getstate__(self) -> dict[str, Any]:
-        here = ("_client", "_documents", "_queries", "_lock", "_cut_texts")
+        here = ("_client", "_document_embedder", "_query_embedder", "_lock", "_cut_texts")
         return {name: value for name, value in self.__dict__.items() if name not in here}
 
 
@@ -437,6 +457,8 @@ class TEISparseEncoder(_OneModel):
         columns = np.concatenate([row[0] for row in rows] or [np.empty(0, np.int64)])
         values = np.concatenate([row[1] for row in rows] or [np.empty(0, np.float32)])
         if columns.max(initial=-1) >= self._vocabulary:
-            raise InputError(f"the vocabulary of {self} has {int(columns.max()) + 1:,} terms or more: give their number as dim.")
+            raise InputError(
+                f"the vocabulary of {self} has {int(columns.max()) + 1:,} terms or more: give their number as dim."
+            )
         offsets = np.concatenate([[0], np.cumsum(lengths)])
         return scipy.sparse.csr_array((values.astype(np.float32), columns, offsets), shape=(count, self._vocabulary))

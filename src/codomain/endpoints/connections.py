@@ -87,7 +87,12 @@ class Connections:
             return reply
 
     def _request(
-        self, connection: http.client.HTTPConnection, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
+        self,
+        connection: http.client.HTTPConnection,
+        method: str,
+        path: str,
+        body: bytes | None,
+        headers: Mapping[str, str],
     ) -> Reply:
         ends = self._clock() + self.timeout
         target = self.address.path + path

@@ -16,10 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from codomain.arrays import Floats
 from codomain.endpoints.cache import Cache, key_of
 from codomain.endpoints.client import Client
-from codomain.endpoints.dialects.dialect import Ask, Embedded, Malformed, Role
+from codomain.endpoints.dialects.dialect import Ask, Embedded, Malformed
 from codomain.endpoints.errors import EndpointError, TooLarge
 from codomain.endpoints.forms import FORMS
 from codomain.endpoints.usage import Usage, count
@@ -230,7 +229,9 @@ class Embedder:
                     f"answers with {dim:,} dimensions where {self._ask.dimensions:,} were asked for: leave dimensions out"
                 )
             if dim and self.dim is not None and dim != self.dim:
-                raise Malformed(f"answers with {dim:,} dimensions, and {self.dim:,} before: it serves another model now")
+                raise Malformed(
+                    f"answers with {dim:,} dimensions, and {self.dim:,} before: it serves another model now"
+                )
         except Malformed as error:
             raise EndpointError(f"{client.server} {str(error).rstrip('.')}.") from None
         if dim and self.dim is None:

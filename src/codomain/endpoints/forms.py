@@ -64,7 +64,7 @@ class _Multi:
 class _Sparse:
     def pack(self, row: Any) -> bytes:
         columns, values = row
-        return columns.astype("<u4").tobytes() + values.astype("<f4").tobytes()
+        return bytes(columns.astype("<u4").tobytes() + values.astype("<f4").tobytes())
 
     def unpack(self, data: bytes, dim: int | None) -> Any:
         if len(data) % 8:

@@ -65,7 +65,9 @@ class Generator:
     @property
     def identity(self) -> str:
         """What decides an answer, beside the prompts."""
-        return f"{self.client.dialect.name} {self.model} temperature={self.temperature:g} most_tokens={self.most_tokens}"
+        return (
+            f"{self.client.dialect.name} {self.model} temperature={self.temperature:g} most_tokens={self.most_tokens}"
+        )
 
     def generate(self, prompts: Sequence[str]) -> list[str]:
         """An answer to each prompt; raises EndpointError, which says so, where the model refuses one."""

@@ -6,10 +6,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Self
 
 _lock = threading.Lock()
+
+_total: dict[str, Usage] = {}
 
 _collecting: ContextVar[tuple[dict[str, Usage], ...]] = ContextVar("collecting", default=())
 
@@ -65,7 +67,11 @@ class Usage:
             if self.unpriced < self.tokens:
                 told += f" for {dollars(self.usd)}"
             if self.unpriced:
-                told += f" ({self.unpriced:,} of them without a price)" if self.unpriced < self.tokens else " without a price"
+                told += (
+                    f" ({self.unpriced:,} of them without a price)"
+                    if self.unpriced < self.tokens
+                    else " without a price"
+                )
         if self.untold:
             told += f", the tokens of {self.untold:,} not told by the server"
         if self.retries:
@@ -105,8 +111,25 @@ def collect() -> Iterator[dict[str, Usage]]:
         _collecting.reset(token)
 
 
+@contextmanager
+def counted(total: dict[str, Usage]) -> Iterator[None]:
+    """Add what is spent inside to `total`, also where it ends with an error."""
+    with collect() as spent:
+        try:
+            yield
+        finally:
+            for who, usage in spent.items():
+                total.setdefault(who, Usage()).add(usage)
+
+
+def total() -> dict[str, Usage]:
+    """What this process has spent so far, by who spent it."""
+    with _lock:
+        return {who: replace(usage) for who, usage in _total.items()}
+
+
 def count(who: str, usage: Usage) -> None:
     """Tell everybody who collects; from threads that run in a copy of the collector's context, too."""
     with _lock:
-        for found in _collecting.get():
+        for found in (_total, *_collecting.get()):
             found.setdefault(who, Usage()).add(usage)

@@ -83,7 +83,11 @@ def bills(
             sum(prices[name].usd(known[name, id(passages)]) for name in names),
             sum(prices[name].usd(queries[name]) for name in names),
         )
-    guessed = [name for name in used if not hasattr(encoders[name], "count_tokens")]
+    guessed = [
+        name
+        for name in used
+        if not hasattr(encoders[name], "count_tokens") or getattr(encoders[name], "estimates_tokens", False)
+    ]
     notes = [
         f"Dollars are for all documents once and for 1,000 queries, by the prices of {', '.join(used)}; no other work is billed."
     ]
@@ -92,6 +96,17 @@ def bills(
             f"Tokens are estimated, rather more than fewer, for encoders that count none: {', '.join(guessed)}."
         )
     return found, notes
+
+
+def own_prices(labels: Iterable[str]) -> dict[str, CostModel]:
+    """The prices that encoders of servers were written with.
+
+    >>> own_prices(["openai('m', price=0.02) >> flat()", "static() >> flat()"])
+    {"openai('m', price=0.02)": CostModel(usd_per_mtok=0.02, latency_ms=None, joules_per_mtok=None)}
+    """
+    encoders = {str(one.encoder): one.encoder for label in labels for one in branches(plan(pipeline_of(label)))}
+    prices = {name: getattr(encoder, "price", None) for name, encoder in encoders.items()}
+    return {name: CostModel(price) for name, price in prices.items() if price is not None}
 
 
 def check_used(prices: Mapping[str, CostModel], labels: Iterable[str]) -> None:

@@ -24,4 +24,4 @@ DIALECTS: dict[str, Dialect] = {
 }
 """Every dialect by name."""
 
-__all__ = ["DIALECTS", "Cohere", "Dialect", "Jina", "Ollama", "OpenAI", "TEI", "TEIAll", "TEISparse", "Voyage"]
+__all__ = ["DIALECTS", "TEI", "Cohere", "Dialect", "Jina", "Ollama", "OpenAI", "TEIAll", "TEISparse", "Voyage"]

@@ -6,7 +6,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from codomain.arrays import Floats
-from codomain.endpoints.dialects.dialect import Ask, Dialect, Embedded, Malformed, Request, floats, listed, scores_by_index, whole
+from codomain.endpoints.dialects.dialect import (
+    Ask,
+    Dialect,
+    Embedded,
+    Malformed,
+    Request,
+    floats,
+    listed,
+    scores_by_index,
+    whole,
+)
 
 
 class Cohere(Dialect):

@@ -59,7 +59,10 @@ _TOO_LARGE_ALWAYS = re.compile(r"context length|input length|request too large",
 """What is about the size whatever the status: OpenAI answers 429 to more tokens at once than a minute's."""
 
 _TOKENS = (
-    re.compile(r"(?:context length is|less than|cannot exceed|at most|limit of|maximum of) (?P<limit>\d+)\D{1,80}?(?P<given>\d+)", re.I),
+    re.compile(
+        r"(?:context length is|less than|cannot exceed|at most|limit of|maximum of) (?P<limit>\d+)\D{1,80}?(?P<given>\d+)",
+        re.I,
+    ),
     re.compile(r"(?P<given>\d+) tokens\D{1,80}(?P<limit>\d+)", re.I),
 )
 _FINAL = re.compile(r"insufficient[_ ]quota|exceeded your current quota|billing", re.I)
@@ -193,13 +196,14 @@ def in_order(entries: Sequence[Any], count: int, what: str = "index") -> list[An
         raise Malformed(f"answers with {len(entries):,} entries to {count:,} texts")
     if not any(isinstance(entry, dict) and what in entry for entry in entries):
         return [*entries]
-    places = [entry.get(what) if isinstance(entry, dict) else None for entry in entries]
-    if not all(isinstance(place, int) and not isinstance(place, bool) for place in places) or sorted(places) != [*range(count)]:
+    found: dict[int, Any] = {}
+    for entry in entries:
+        place = entry.get(what) if isinstance(entry, dict) else None
+        if isinstance(place, int) and not isinstance(place, bool) and 0 <= place < count:
+            found[place] = entry
+    if len(found) < count:
         raise Malformed(f"answers with entries whose {what} is not each of 0 to {count - 1:,} once")
-    found: list[Any] = [None] * count
-    for place, entry in zip(places, entries, strict=True):
-        found[place] = entry
-    return found
+    return [found[place] for place in range(count)]
 
 
 def floats(values: Any) -> Floats:

@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from codomain.endpoints.dialects.dialect import Ask, Chatted, Dialect, Embedded, Malformed, Request, field, floats, listed, whole
+from codomain.endpoints.dialects.dialect import (
+    Ask,
+    Chatted,
+    Dialect,
+    Embedded,
+    Malformed,
+    Request,
+    field,
+    floats,
+    listed,
+    whole,
+)
 
 
 class Ollama(Dialect):

@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
-from codomain.endpoints.dialects.dialect import Ask, Chatted, Dialect, Embedded, Request, field, floats, in_order, listed, whole
+from codomain.endpoints.dialects.dialect import (
+    Ask,
+    Chatted,
+    Dialect,
+    Embedded,
+    Request,
+    field,
+    floats,
+    in_order,
+    listed,
+    whole,
+)
 
 
 class OpenAI(Dialect):
@@ -13,7 +24,7 @@ class OpenAI(Dialect):
 
     name = "openai"
     default_url = "https://api.openai.com/v1"
-    url_env = "OPENAI_BASE_URL"
+    url_env: ClassVar[str | None] = "OPENAI_BASE_URL"
     key_env = "OPENAI_API_KEY"
     needs_key = True
     most_texts = 512

@@ -8,7 +8,17 @@ from typing import Any
 import numpy as np
 
 from codomain.arrays import Floats
-from codomain.endpoints.dialects.dialect import Ask, Dialect, Embedded, Malformed, Request, field, floats, scores_by_index, whole
+from codomain.endpoints.dialects.dialect import (
+    Ask,
+    Dialect,
+    Embedded,
+    Malformed,
+    Request,
+    field,
+    floats,
+    scores_by_index,
+    whole,
+)
 
 
 class TEI(Dialect):
@@ -29,7 +39,9 @@ class TEI(Dialect):
     def embedded(self, answer: Any, headers: Mapping[str, str], count: int) -> Embedded:
         """One entry a text."""
         if not isinstance(answer, list) or len(answer) != count:
-            raise Malformed(f"answers with {len(answer) if isinstance(answer, list) else 'no'} entries to {count:,} texts")
+            raise Malformed(
+                f"answers with {len(answer) if isinstance(answer, list) else 'no'} entries to {count:,} texts"
+            )
         told = headers.get("x-compute-tokens", "")
         return Embedded([self.row(entry) for entry in answer], int(told) if told.isdecimal() else None)
 

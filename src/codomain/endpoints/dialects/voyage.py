@@ -6,7 +6,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from codomain.arrays import Floats
-from codomain.endpoints.dialects.dialect import Ask, Dialect, Embedded, Request, field, floats, in_order, listed, scores_by_index, whole
+from codomain.endpoints.dialects.dialect import (
+    Ask,
+    Dialect,
+    Embedded,
+    Request,
+    field,
+    floats,
+    in_order,
+    listed,
+    scores_by_index,
+    whole,
+)
 
 
 class Voyage(Dialect):
@@ -34,7 +45,9 @@ class Voyage(Dialect):
         entries = in_order(listed(answer, "data"), count)
         if entries and isinstance(entries[0], dict) and "data" in entries[0]:
             entries = [in_order(listed(entry, "data"), 1)[0] for entry in entries]
-        return Embedded([floats(field(entry, "embedding")) for entry in entries], whole(answer, "usage", "total_tokens"))
+        return Embedded(
+            [floats(field(entry, "embedding")) for entry in entries], whole(answer, "usage", "total_tokens")
+        )
 
     def situate(self, model: str, documents: Sequence[Sequence[str]], dimensions: int | None = None) -> Request:
         """POST /contextualizedembeddings: the chunks of each document, which are read together."""
