@@ -34,7 +34,6 @@ arrays.py      values of each kind: arrays, Packed, Ragged, Hits
 items.py       what encoders are given: texts, media, both
 kinds.py       the kinds of value between stages, and the modalities that pipelines start from
 files.py       arrays of numpy in files, damaged ones too; files that are written whole or not at all; room for more open ones
-tokens.py      how many tokens a text has, without a tokenizer
 text.py        text as every store and every encoder takes it
 progress.py    progress(step, done, total)
 __main__.py    the command line, by python -m codomain
@@ -72,7 +71,7 @@ _HOMES = {
     "diagnose": "codomain.diagnosis.run",
 }
 _ROOMS = (
-    "encode", "transform", "index", "rank", "read", "store", "learn", "measure", "tuning", "diagnosis", "vectorfiles", "testing",
+    "encode", "endpoints", "transform", "index", "rank", "read", "store", "learn", "measure", "tuning", "diagnosis", "vectorfiles", "testing",
 )  # fmt: skip
 
 __all__ = ["Pipeline", "__version__", "pipeline", *_HOMES, *_ROOMS]

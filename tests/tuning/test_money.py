@@ -13,13 +13,13 @@ from tests.endpoints.server import serving
 from typer.testing import CliRunner
 
 import codomain as cd
+from codomain.analyzer.tokens import estimate
 from codomain.cli.app import app
 from codomain.errors import InputError
 from codomain.measure.cost import CostModel
 from codomain.measure.data.datasets import Dataset
 from codomain.registry import stage
 from codomain.stage import Stage
-from codomain.tokens import estimate
 from codomain.tuning import tune
 from codomain.tuning.options import Options
 from codomain.tuning.reporting.report import table

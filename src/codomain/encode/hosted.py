@@ -7,6 +7,7 @@ import json
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -120,10 +121,8 @@ class HostedEncoder(ReadsText):
     def asks_for(cls, arguments: Mapping[str, Any]) -> str:
         """The server and the key, which nobody's collection may choose for its user."""
         url = arguments.get("base_url") or cls.dialect.default_url
-        try:
+        with suppress(ValueError):  # building the stage says what is wrong
             url = str(parse(url)) if isinstance(url, str) else url
-        except ValueError:
-            pass  # building the stage says what is wrong
         key = arguments.get("api_key_env")
         return f"{cls.name}({url!r}{f', api_key_env={key!r}' if key else ''})"
 
@@ -197,7 +196,7 @@ class HostedEncoder(ReadsText):
         """About the tokens (n,) of each text, rather more than fewer: a server tells those of a request only."""
         import numpy as np
 
-        from codomain.tokens import estimate
+        from codomain.analyzer.tokens import estimate
 
         return np.array(estimate([self._read(text) for text in texts]), np.int64)
 

@@ -7,7 +7,9 @@ import os
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 
@@ -45,6 +47,19 @@ class Answer(NamedTuple):
     body: Any
     headers: dict[str, str]
     retries: int
+
+
+_hasty: ContextVar[bool] = ContextVar("hasty", default=False)
+
+
+@contextmanager
+def not_waited_for() -> Iterator[None]:
+    """Inside, a request is sent once: whoever asks can do without the answer."""
+    token = _hasty.set(True)
+    try:
+        yield
+    finally:
+        _hasty.reset(token)
 
 
 class Client:
@@ -97,7 +112,8 @@ class Client:
     def _send(self, method: str, path: str, data: bytes | None) -> Answer:
         headers, key = self._headers()
         what = ""
-        for attempt in range(self._attempts):
+        attempts = 1 if _hasty.get() else self._attempts
+        for attempt in range(attempts):
             self._wait_with_all()
             wait = 0.0
             try:
@@ -115,9 +131,9 @@ class Client:
                 else:
                     what = self._refused(reply, key, path)
                     wait = self._asked_to_wait(reply, what)
-            if attempt + 1 < self._attempts:
+            if attempt + 1 < attempts:
                 self._pause(attempt, wait)
-        raise Unreachable(f"{self.server} {what}, {self._attempts} times.")
+        raise Unreachable(f"{self.server} {what}" + (f", {attempts} times." if attempts > 1 else "."))
 
     def _headers(self) -> tuple[dict[str, str], str]:
         headers = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 from codomain.endpoints.usage import Usage
@@ -54,6 +54,8 @@ class CollectionState:
 
     spent: dict[str, Usage]
     """What servers were sent for rows that are not written yet, by encoder."""
+    offline: dict[str, Any]
+    """By branch, what answers while the server of its encoder is away (`codomain.store.upgrade.offline`)."""
     words: tuple[tuple[int, int], BM25] | None
     """An index of the words for queries that filter by them, of a collection whose pipeline has none: rows and epoch, index."""
 
@@ -61,6 +63,7 @@ class CollectionState:
         self.backend = backend
         self.words = None
         self.spent: dict[str, Usage] = {}
+        self.offline: dict[str, Any] = {}
         self.rows = 0
         self.epoch = 0
         self.uses = 0

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from codomain.analyzer.tokens import estimate
 from codomain.contracts import Encoder
 from codomain.endpoints.usage import dollars
 from codomain.errors import CodomainError, InputError
@@ -15,7 +16,6 @@ from codomain.measure.cost import CostModel
 from codomain.measure.data.corpus import Corpus, Questions
 from codomain.pipeline import pipeline
 from codomain.plan import branches, plan
-from codomain.tokens import estimate
 from codomain.tuning.cutting import corpus_for
 from codomain.tuning.labels import pipeline_of
 

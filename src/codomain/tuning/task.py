@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from codomain.endpoints.generator import Generator
 from codomain.errors import InputError
 from codomain.files import cache_folder
 from codomain.measure.cost import CostModel
