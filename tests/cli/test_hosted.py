@@ -35,5 +35,6 @@ def test_the_command_line_says_what_was_spent(command: Run, tmp_path: Path, monk
         code, _, err = command("search", "c", "an owl")
         assert code == 2 and "wants to send texts to openai('http://127.0.0.1:" in err
         assert "an owl" not in server.sent()
+        monkeypatch.setattr(trust, "_all", False)  # put back after the test
         code, _, _ = command("--trust-models", "search", "c", "an owl")
         assert code == 0 and "an owl" in server.sent()
