@@ -30,6 +30,7 @@ SENT = {
 
 @pytest.mark.parametrize("dialect", SENT)
 def test_a_request_is_what_the_service_documents(dialect: str) -> None:
+    """And what its own client sends: openai 3.57, cohere 7.3, voyageai 0.5 (which adds a null), ollama 0.6."""
     assert DIALECTS[dialect].embed(ASK) == SENT[dialect]
 
 
@@ -118,6 +119,7 @@ def test_what_a_model_is_asked(server: Server, clock: Clock) -> None:
     openai = DIALECTS["openai"].chat("m", "p", "", 9, 0.5)
     assert openai == ("/chat/completions", {"model": "m", "messages": [{"role": "user", "content": "p"}], "max_completion_tokens": 9, "temperature": 0.5})  # fmt: skip
     ollama = DIALECTS["ollama"].chat("m", "p", "s", 9, 0)
+    assert "temperature" not in DIALECTS["openai"].chat("m", "p", "", 9, None)[1]
     assert ollama[1]["options"] == {"temperature": 0, "num_predict": 9} and ollama[1]["stream"] is False
 
 

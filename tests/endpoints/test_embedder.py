@@ -38,6 +38,9 @@ def made(server: Server, clock: Clock) -> Callable[..., Embedder]:
 def test_vectors_come_in_the_order_of_the_texts(server: Server, made: Callable[..., Embedder]) -> None:
     server.most_texts = 8
     told: list[tuple[str, int, int]] = []
+    assert made(batch=8).embed([*TEXTS[:5], *TEXTS[:3]], lambda *step: told.append(step)).rows.shape == (8, DIM)
+    assert told[-1] == ("encoding", 8, 8)  # those that are there twice are finished twice
+    told.clear()
     found = made(batch=8).embed(TEXTS, lambda *step: told.append(step))
     np.testing.assert_array_equal(found.rows, EXPECTED)
     assert found.rows.dtype == np.float32 and not found.beyond.any()
@@ -184,6 +187,7 @@ def edited(**fields: Any) -> Callable[[Any], Any]:
         (edited(embedding=None), "vector that is no list of numbers"),
         (entries(lambda data: "x"), "a data that is no list"),
         (lambda answer: {}, "answers without data"),
+        (lambda answer: {"error": {"message": "the model is gone."}}, "answers without data: the model is gone"),
         (lambda answer: [], "answers without data"),
         (entries(lambda data: [{"index": i} for i in range(3)]), "answers without embedding"),
     ],

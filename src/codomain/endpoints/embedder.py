@@ -72,8 +72,8 @@ class Embedder:
         facts = self._cache.facts if self._cache is not None else {}
         self.dim: int | None = ask.dimensions or _positive(facts.get("dim"))
         """Dimensions, as far as they are known."""
-        self._given = batch
-        self._limit = batch or _positive(facts.get("batch")) or dialect.most_texts
+        known = _positive(facts.get("batch")) or dialect.most_texts
+        self._limit = known if batch is None else min(batch, _positive(facts.get("batch")) or batch)
         self._refused: int | None = None
         self._longest = math.inf
         """Characters of the shortest text that was too long: from there on texts are sent alone, to be cut."""
@@ -233,7 +233,8 @@ class Embedder:
                     f"answers with {dim:,} dimensions, and {self.dim:,} before: it serves another model now"
                 )
         except Malformed as error:
-            raise EndpointError(f"{client.server} {str(error).rstrip('.')}.") from None
+            said = dialect.message(answer.body)[:200].rstrip(".")  # an error under a status that is none
+            raise EndpointError(f"{client.server} {str(error).rstrip('.')}{f': {said}' if said else ''}.") from None
         if dim and self.dim is None:
             self.dim = dim
             if self._cache is not None:

@@ -24,7 +24,7 @@ class Generated(NamedTuple):
 
 
 class Generator:
-    """A language model, asked for one answer a prompt.
+    """A language model, asked for one answer a prompt; `temperature=None` is for models that take none.
 
     `price` is dollars for a million tokens that it reads, `price_out` for those that it writes (the same where it is None).
     Answers are kept on disk by prompt, model and settings: what was paid for is not asked again.
@@ -40,7 +40,7 @@ class Generator:
         base_url: str | None = None,
         api_key_env: str | None = None,
         system: str = "",
-        temperature: float = 0,
+        temperature: float | None = 0,
         most_tokens: int = 512,
         price: float | None = None,
         price_out: float | None = None,
@@ -65,9 +65,8 @@ class Generator:
     @property
     def identity(self) -> str:
         """What decides an answer, beside the prompts."""
-        return (
-            f"{self.client.dialect.name} {self.model} temperature={self.temperature:g} most_tokens={self.most_tokens}"
-        )
+        temperature = "default" if self.temperature is None else f"{self.temperature:g}"
+        return f"{self.client.dialect.name} {self.model} temperature={temperature} most_tokens={self.most_tokens}"
 
     def generate(self, prompts: Sequence[str]) -> list[str]:
         """An answer to each prompt; raises EndpointError, which says so, where the model refuses one."""

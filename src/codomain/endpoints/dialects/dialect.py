@@ -113,7 +113,7 @@ class Dialect:
         """Its answer: scores (count,) in the order of the documents."""
         raise NotImplementedError
 
-    def chat(self, model: str, prompt: str, system: str, most_tokens: int, temperature: float) -> Request:
+    def chat(self, model: str, prompt: str, system: str, most_tokens: int, temperature: float | None) -> Request:
         """A request for the answer of a language model."""
         raise Malformed(f"has no language models in the dialect {self.name}")
 

@@ -42,10 +42,12 @@ class Ollama(Dialect):
             raise Malformed(f"answers with {len(rows):,} entries to {count:,} texts")
         return Embedded([floats(row) for row in rows], whole(answer, "prompt_eval_count"))
 
-    def chat(self, model: str, prompt: str, system: str, most_tokens: int, temperature: float) -> Request:
+    def chat(self, model: str, prompt: str, system: str, most_tokens: int, temperature: float | None) -> Request:
         """POST /api/chat, in one piece."""
         messages = ([{"role": "system", "content": system}] if system else []) + [{"role": "user", "content": prompt}]
-        options = {"temperature": temperature, "num_predict": most_tokens}
+        options: dict[str, Any] = {"num_predict": most_tokens}
+        if temperature is not None:
+            options["temperature"] = temperature
         return "/api/chat", {"model": model, "messages": messages, "stream": False, "options": options}
 
     def chatted(self, answer: Any) -> Chatted:

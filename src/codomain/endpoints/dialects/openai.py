@@ -44,11 +44,11 @@ class OpenAI(Dialect):
         tokens = whole(answer, "usage", "total_tokens")
         return Embedded(rows, whole(answer, "usage", "prompt_tokens") if tokens is None else tokens)
 
-    def chat(self, model: str, prompt: str, system: str, most_tokens: int, temperature: float) -> Request:
-        """POST /chat/completions."""
+    def chat(self, model: str, prompt: str, system: str, most_tokens: int, temperature: float | None) -> Request:
+        """POST /chat/completions; models that take no temperature are sent none."""
         messages = ([{"role": "system", "content": system}] if system else []) + [{"role": "user", "content": prompt}]
-        body = {"model": model, "messages": messages, "max_completion_tokens": most_tokens, "temperature": temperature}
-        return "/chat/completions", body
+        body: dict[str, Any] = {"model": model, "messages": messages, "max_completion_tokens": most_tokens}
+        return "/chat/completions", body if temperature is None else body | {"temperature": temperature}
 
     def chatted(self, answer: Any) -> Chatted:
         """The first choice; a refusal is a message of its own, or an answer that a filter withheld."""
