@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -230,12 +231,14 @@ def test_a_language_model_judges_and_its_refusals_are_counted(
     names = {text: id for id, text in data.documents.items()}
     ids = {text: id for id, text in queries.items()}
     asked: list[tuple[str, str]] = []
+    refused: list[str] = []
 
     def chats(prompt: str) -> str:
         query = prompt.partition("Query: ")[2].partition("\n")[0]
         document = prompt.partition("Document: ")[2].rpartition("\n\nAnswer")[0]
         asked.append((ids[query], names[document]))
-        if len(asked) % 10 == 0:
+        if zlib.crc32(f"{query} {document}".encode()) % 10 == 0:  # whatever the order in which threads come
+            refused.append(document)
             return "I would rather not."
         return "3" if data.qrels[ids[query]].get(names[document], 0) > 0 else "Grade: 0"
 
@@ -255,7 +258,7 @@ def test_a_language_model_judges_and_its_refusals_are_counted(
         assert grade == 3 * (data.qrels[id].get(document, 0) > 0)
     said = next(one for one in tuned.sentences if one.startswith("Judged by"))
     assert (
-        f"To {number // 10:,} pairs it gave no grade: they count as not judged." in said
+        f"To {len(refused):,} pairs it gave no grade: they count as not judged." in said
         and "openai m temperature=0" in said
     )
 
