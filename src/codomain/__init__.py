@@ -7,6 +7,8 @@
 Every stage is an attribute: `cd.static() >> cd.hnsw(m=32)`. Names are imported when they are first asked for.
 
 cli/           one file a command
+serve/         encoders and collections over HTTP, tools of language models
+adapters/      parts of other frameworks
 testing/       contract checks of stages
 diagnosis/     what limits a collection: vectors and texts, measured
 tuning/        which pipeline is best

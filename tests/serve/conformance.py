@@ -351,3 +351,29 @@ def mcp_old(url: str) -> None:
 def mcp_auto(url: str) -> None:
     """A client that finds out by itself which one it is."""
     _converse(url, "auto")
+
+
+# --- frameworks ------------------------------------------------------------------------------------------------------------
+
+
+@check("langchain_openai", "POST /v1/embeddings")
+def langchain_openai(url: str) -> None:
+    """OpenAIEmbeddings, with check_embedding_ctx_length=False."""
+    from langchain_openai import OpenAIEmbeddings
+
+    made = OpenAIEmbeddings(model="static", base_url=f"{url}/v1", api_key=KEY, check_embedding_ctx_length=False)
+    close(made.embed_documents(TEXTS))
+    close([made.embed_query(TEXTS[0])], TEXTS[:1])
+
+
+@check("haystack", "POST /v1/embeddings")
+def haystack(url: str) -> None:
+    """OpenAIDocumentEmbedder and OpenAITextEmbedder."""
+    from haystack import Document
+    from haystack.components.embedders import OpenAIDocumentEmbedder, OpenAITextEmbedder
+    from haystack.utils import Secret
+
+    settings = {"model": "static", "api_base_url": f"{url}/v1", "api_key": Secret.from_token(KEY)}
+    documents = [Document(content=text) for text in TEXTS]
+    close([one.embedding for one in OpenAIDocumentEmbedder(**settings).run(documents)["documents"]])
+    close([OpenAITextEmbedder(**settings).run(TEXTS[0])["embedding"]], TEXTS[:1])

@@ -11,6 +11,7 @@ keys.py           who may do what: keys, scopes, rates
 guard.py          in front of every route: hosts, origins, keys, sizes, times, the audit log
 metrics.py        counts and times for Prometheus
 mcp.py            collections as tools of the Model Context Protocol
+mcp_route.py      the same over HTTP, at /mcp
 token_ids.py      texts that come as numbers of a vocabulary
 app.py            the routes together, as an ASGI application
 run.py            a server process: addresses, signals, draining

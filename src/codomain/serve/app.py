@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.routing import Route
 
 from codomain.errors import CodomainError
 from codomain.serve import collections, page
@@ -20,7 +20,8 @@ from codomain.serve.dialects import cohere, jina, ollama, openai, tei, voyage
 from codomain.serve.dialects.answers import answer
 from codomain.serve.errors import Refusal, of_validation, refusal_of, shape_of
 from codomain.serve.guard import Guard, Limits
-from codomain.serve.keys import Key, Keys
+from codomain.serve.keys import Keys
+from codomain.serve.mcp_route import ToolsRoute
 from codomain.serve.metrics import Metrics
 from codomain.serve.token_ids import TokenIds
 
@@ -38,15 +39,13 @@ def make_app(
 
     keys = keys or Keys()
     limits = limits or Limits()
-    mcp = _mcp(catalog, keys, limits)
+    tools = ToolsRoute(catalog, keys, limits)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with AsyncExitStack() as stack:
-            stack.callback(catalog.close)
-            if mcp is not None:
-                await stack.enter_async_context(mcp.router.lifespan_context(mcp))
-            yield
+        yield
+        await tools.close()
+        catalog.close()
 
     api = FastAPI(
         title="codomain",
@@ -72,27 +71,12 @@ def make_app(
         """Counts and times for Prometheus."""
         return Response(metrics.text(), media_type="text/plain; version=0.0.4")
 
-    if mcp is not None:
-        api.router.routes.extend(mcp.routes)
+    api.router.routes.append(Route("/mcp", tools))
     api.add_exception_handler(RequestValidationError, _invalid)
     api.add_exception_handler(HTTPException, _not_routed)
     api.add_exception_handler(Refusal, _refused)
     api.add_exception_handler(CodomainError, _refused)
     return Guard(api, keys, limits, metrics)
-
-
-def _mcp(catalog: Catalog, keys: Keys, limits: Limits) -> Starlette | None:
-    """The tools at /mcp; None where the package mcp is not installed."""
-    try:
-        from mcp.server.transport_security import TransportSecuritySettings
-    except ImportError:
-        return None
-    from codomain.serve.mcp import make_server
-
-    server = make_server(catalog, Key("nobody", collections=frozenset()), keys.write or any(k.write for k in keys.keys))
-    # hosts and origins are checked in front of every route
-    checked = TransportSecuritySettings(enable_dns_rebinding_protection=False)
-    return server.streamable_http_app(transport_security=checked, max_request_body_size=limits.body)
 
 
 async def _invalid(request: Request, error: Exception) -> Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
@@ -17,6 +18,9 @@ from codomain.serve.errors import Refusal
 
 BATCH_CHARACTERS = 60_000
 """Characters of a batch, some 15,000 tokens; a longer text is a batch by itself."""
+
+QUICK_CHARACTERS, QUICK_SECONDS = 2_000, 0.0005
+"""A request of so few characters is encoded at once, without a thread, where such ones took less time than that."""
 
 MOST_WAITING = 20_000_000
 """Characters that wait at most; beyond them requests are told to come again."""
@@ -47,6 +51,7 @@ class Batcher:
         self._requests: deque[_Request] = deque()
         self._running: asyncio.Task[None] | None = None
         self._characters = 0
+        self._seconds = float("inf")  # that a small batch takes, of late
 
     @property
     def waiting(self) -> int:
@@ -58,6 +63,8 @@ class Batcher:
         size = sum(map(len, texts))
         if self._characters and self._characters + size > MOST_WAITING:
             raise Refusal(429, "the server has too much to encode: ask again later.", code="overloaded", retry_after=2)
+        if not self._requests and size <= QUICK_CHARACTERS and self._seconds < QUICK_SECONDS:
+            return self._timed(list(texts))
         request = _Request(texts, asyncio.get_running_loop().create_future())
         self._requests.append(request)
         self._characters += size
@@ -68,13 +75,21 @@ class Batcher:
         finally:
             self._characters -= size
 
+    def _timed(self, texts: list[str]) -> tuple[Any, list[int]]:
+        began = time.perf_counter()
+        found = self._encode(texts)
+        if sum(map(len, texts)) <= QUICK_CHARACTERS:
+            took = time.perf_counter() - began
+            self._seconds = took if self._seconds == float("inf") else 0.9 * self._seconds + 0.1 * took
+        return found
+
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
         while self._requests:
             batch = self._next_batch()
             texts = [text for request, stop in batch for text in request.texts[request.next : stop]]
             try:
-                vectors, tokens = await loop.run_in_executor(self._pool, self._encode, texts)
+                vectors, tokens = await loop.run_in_executor(self._pool, self._timed, texts)
             except Exception as error:
                 await self._one_by_one(batch, error)
             else:

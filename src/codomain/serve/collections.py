@@ -26,7 +26,7 @@ MOST_LISTED = 10_000
 """Documents of one answer."""
 
 
-def _key(request: Request) -> Key:
+async def _key(request: Request) -> Key:
     found: Key = request.state.key
     return found
 

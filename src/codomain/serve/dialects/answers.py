@@ -34,7 +34,7 @@ class OwnBody(BaseModel):
     model_config = ConfigDict(extra="forbid", protected_namespaces=())
 
 
-def _catalog(request: Request) -> Catalog:
+async def _catalog(request: Request) -> Catalog:  # one that is not async would be run in a thread
     found: Catalog = request.app.state.catalog
     return found
 
