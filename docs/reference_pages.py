@@ -24,6 +24,7 @@ CATALOG = {
 
 ROOMS: dict[str, tuple[str, tuple[str, ...]]] = {
     "encode": ("Encoding", ("encode",)),
+    "endpoints": ("Endpoints", ("endpoints", "endpoints.dialects.dialect", "endpoints.service")),
     "transform": ("Transforming", ("transform", "transform.align", "transform.adapt", "transform.files")),
     "indexes": ("Indexing", ("index", "index.base", "index.array_files")),
     "rank": ("Ranking", ("rank", "rank.snippet")),

@@ -22,6 +22,7 @@ encode/        data to vectors
 transform/     vectors to vectors
 index/         vectors to neighbors
 read/          files to records, records to chunks
+endpoints/     servers of encoders, rerankers and language models, over HTTP
 analyzer/      text to terms for lexical search
 pipeline.py    the expression
 encoding.py    a pipeline at work on a list of items or vectors
@@ -72,7 +73,7 @@ _HOMES = {
     "diagnose": "codomain.diagnosis.run",
 }
 _ROOMS = (
-    "encode", "transform", "index", "rank", "read", "store", "learn", "measure", "tuning", "diagnosis", "vectorfiles", "testing",
+    "encode", "endpoints", "transform", "index", "rank", "read", "store", "learn", "measure", "tuning", "diagnosis", "vectorfiles", "testing",
 )  # fmt: skip
 
 __all__ = ["Pipeline", "__version__", "pipeline", *_HOMES, *_ROOMS]

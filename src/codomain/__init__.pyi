@@ -27,7 +27,9 @@ from codomain.index.bm25 import BM25 as bm25
 from codomain.index.multi.cascade import Cascade as cascade
 from codomain.encode.text.lexical import CharNGramEncoder as char_ngrams
 from codomain.encode.text.lexical import CharNGramEncoder as ngrams
+from codomain.encode.hosted import CohereEncoder as cohere
 from codomain.rank.diversify import Diversify as diversify
+from codomain.encode.called import CalledEncoder as encoder
 from codomain.index.filtered.filtered import Filtered as filtered
 from codomain.transform.files import FittedTransform as fitted
 from codomain.index.flat import Flat as flat
@@ -46,6 +48,8 @@ from codomain.encode.text.late import LateEncoder as late
 from codomain.encode.text.transformer import MiniLMEncoder as minilm
 from codomain.index.multi.multivector import MultiVector as multivector
 from codomain.transform.reduce import Normalize as normalize
+from codomain.encode.hosted import OllamaEncoder as ollama
+from codomain.encode.hosted import OpenAIEncoder as openai
 from codomain.transform.product import OPQ as opq
 from codomain.transform.reduce import PCA as pca
 from codomain.transform.product import PQ as pq
@@ -63,12 +67,17 @@ from codomain.encode.text.transformer import TransformerEncoder as st
 from codomain.encode.text.transformer import TransformerEncoder as sentence_transformer
 from codomain.encode.text.static import StaticEncoder as static
 from codomain.transform.reduce import SVD as svd
+from codomain.encode.hosted import TEIEncoder as tei
+from codomain.encode.hosted import TEISparseEncoder as tei_sparse
+from codomain.encode.hosted import TEITokensEncoder as tei_tokens
 from codomain.index.tiered import Tiered as tiered
 from codomain.transform.reduce import Truncate as truncate
 from codomain.encode.words.vectorfile import VectorFileEncoder as vectorfile
 from codomain.encode.given import GivenVectors as vectors
+from codomain.encode.hosted import VoyageEncoder as voyage
 
 from codomain import encode as encode
+from codomain import endpoints as endpoints
 from codomain import transform as transform
 from codomain import index as index
 from codomain import rank as rank
@@ -103,12 +112,15 @@ __all__ = [
     "bm25",
     "cascade",
     "char_ngrams",
+    "cohere",
     "compare",
     "create",
     "diagnose",
     "diagnosis",
     "diversify",
     "encode",
+    "encoder",
+    "endpoints",
     "evaluate",
     "filtered",
     "fitted",
@@ -133,7 +145,9 @@ __all__ = [
     "multivector",
     "ngrams",
     "normalize",
+    "ollama",
     "open",
+    "openai",
     "opq",
     "pca",
     "pipeline",
@@ -154,6 +168,9 @@ __all__ = [
     "static",
     "store",
     "svd",
+    "tei",
+    "tei_sparse",
+    "tei_tokens",
     "testing",
     "tiered",
     "transform",
@@ -163,5 +180,6 @@ __all__ = [
     "vectorfile",
     "vectorfiles",
     "vectors",
+    "voyage",
     "words",
 ]

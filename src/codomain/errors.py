@@ -3,6 +3,7 @@
 CodomainError
     PipelineError    an expression, or stages that do not fit
     InputError       a file, record, vector or argument
+        EndpointError    a server that refuses (codomain.endpoints.errors): TooLarge, Refused, Unreachable
     RegistryError    a name that is taken
     WhereError       a filter
     StoreError       a collection

@@ -39,6 +39,14 @@ def open_npy(source: str | Path | IO[bytes], *, mapped: bool = False) -> np.ndar
     return array
 
 
+def cache_folder() -> Path:
+    """Where is kept what would have to be computed, or paid for, again: CODOMAIN_CACHE, else codomain below XDG_CACHE_HOME or ~/.cache."""
+    named = os.environ.get("CODOMAIN_CACHE")
+    if named:
+        return Path(named)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "codomain"
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
     """A new file that takes the place of `path` once it is complete and on disk.

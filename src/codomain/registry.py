@@ -27,6 +27,10 @@ ROLES: tuple[Role, ...] = get_args(Role)
 _BUILT_IN: dict[Role, dict[str, str]] = {
     "stage": {
         "static": "codomain.encode.text.static",
+        **dict.fromkeys(
+            ("openai", "cohere", "voyage", "ollama", "tei", "tei_tokens", "tei_sparse"), "codomain.encode.hosted"
+        ),
+        "encoder": "codomain.encode.called",
         "vectors": "codomain.encode.given",
         "vectorfile": "codomain.encode.words.vectorfile",
         "st": "codomain.encode.text.transformer",

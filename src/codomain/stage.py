@@ -39,6 +39,10 @@ class Stage:
     """The parameter that names a model or a file from outside codomain; empty for most stages."""
     reads_at_once: ClassVar[bool] = True
     """Whether what it names is read when the stage is built, not at the first text."""
+    wants: ClassVar[str] = "load"
+    """What it wants to do with what it names, as a user is asked."""
+    unstorable: str = ""
+    """Why no collection can keep the stage: what it was built from cannot be found again by its expression. Empty for most."""
     shared: ClassVar[bool] = False
     """Whether one object may serve all collections of a process, in several threads at once."""
     locked: Exception | None = None
@@ -109,6 +113,12 @@ class Stage:
 
         Raises ValueError, worded as what the stage needs ("needs packed bits"), when it cannot.
         """
+
+    @classmethod
+    def asks_for(cls, arguments: Mapping[str, Any]) -> str | None:
+        """What it needs a user's word for, of its arguments by name: a model, a file or a server; None where it needs none."""
+        source = arguments.get(cls.reads) if cls.reads else None
+        return None if source is None else f"{cls.name}({source!r})"
 
     @classmethod
     @cache

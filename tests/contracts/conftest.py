@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.endpoints.server import DIM, serving, vector
 
 import codomain as cd
 
@@ -20,6 +22,7 @@ ARGUMENTS = {
     "pq": "pq(8)",
     "opq": "opq(8, 4, rounds=2)",
     "fuse": "fuse(bm25(), static() >> flat())",
+    "encoder": "encoder('tests.contracts.conftest:counted', queries='tests.contracts.conftest:counted', query_prompt='q ')",
 }
 """Arguments of stages that have none by default, or whose defaults are for larger data."""
 
@@ -31,12 +34,21 @@ VARIANTS = (
 )  # fmt: skip
 """More of what is registered, with other arguments."""
 
+HOSTED = ("openai", "cohere", "voyage", "ollama", "tei", "tei_tokens", "tei_sparse")
+"""Encoders of a server."""
+
+
+def counted(texts: list[str]) -> list[list[float]]:
+    """An encoder of one's own."""
+    return [vector(text) for text in texts]
+
+
 MODELS = ("st", "minilm", "late", "splade")
 
 
 @pytest.fixture(scope="session")
-def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Expressions of stages whose argument is a path."""
+def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """Expressions of stages whose argument is a path, or the address of a server."""
     from codomain.testing.samples import WORDS, dense
 
     folder: Path = tmp_path_factory.mktemp("stages")
@@ -45,4 +57,13 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     from codomain.transform.files import save_transform
 
     save_transform(cd.pca(6).fit(dense(200)), folder / "pca.fitted")
-    return {"vectorfile": f"vectorfile({str(folder / 'words')!r})", "fitted": f"fitted({str(folder / 'pca.fitted')!r})"}
+    found = {
+        "vectorfile": f"vectorfile({str(folder / 'words')!r})",
+        "fitted": f"fitted({str(folder / 'pca.fitted')!r})",
+    }
+    with serving() as server:
+        paths = {"openai": "/v1", "voyage": "/v1"}
+        for name in HOSTED:
+            more = f", dim={DIM}" if name == "tei_sparse" else ""
+            found[name] = f"{name}('model', {server.url + paths.get(name, '')!r}, batch_size=3, cache=False{more})"
+        yield found

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import codomain as cd
-from codomain.errors import StoreError
+from codomain.errors import InputError, StoreError
 from codomain.store import Collection
 from codomain.store.exchange.export import documents, export_file, import_file
 from codomain.store.sources.file_sync import index_files
@@ -23,10 +23,19 @@ WORKER = Path(__file__).with_name("close_worker.py")
 OTHER = "hashed(32) >> flat()"
 ROW = np.array([0])
 
+
+def _prepare_offline(c: Collection) -> None:
+    try:
+        c.prepare_offline()
+    except InputError as refused:  # of a collection that is open, and needs none
+        assert "behind a server" in str(refused)
+
+
 CALLS: dict[str, Callable[[Collection], Any]] = {
     "add": lambda c: c.add(["a green frog"]),
     "search": lambda c: c.search("fox", where="n >= 0", explain=True),
     "search_many": lambda c: c.search_many(["fox", "whale"]),
+    "prepare_offline": _prepare_offline,
     "texts": lambda c: c.texts(ROW),
     "items": lambda c: c.items(ROW),
     "vectors": lambda c: c.vectors(ROW),

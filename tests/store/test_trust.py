@@ -110,7 +110,7 @@ def test_every_stage_that_takes_a_path_or_a_name_says_so() -> None:
         name
         for name in own
         for parameter in stage_class(name)._parameters()
-        if parameter.name in ("path", "folder", "model", "name_or_path", "file", "url")
+        if parameter.name in ("path", "folder", "model", "name_or_path", "file", "url", "load")
     }
     assert {name for name in own if stage_class(name).reads} == takes
 

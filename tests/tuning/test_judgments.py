@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.endpoints.server import serving
 from tests.tuning.conftest import Clock
 from typer.testing import CliRunner
 
 import codomain as cd
 from codomain.cli.app import app
+from codomain.endpoints import Generator, collect
 from codomain.errors import InputError
 from codomain.measure import evaluate
 from codomain.measure.data.corpus import Corpus, Questions
@@ -316,3 +319,48 @@ def test_empty_queries_are_left_out_before_a_judge_is_asked(tmp_path: Path) -> N
     assert whole.questions.left_out == {}
     with pytest.raises(InputError, match="a judge needs queries"):
         tune(data, {}, judge=max, folder=tmp_path / "c", **QUICK)
+
+
+def test_a_language_model_judges_and_its_refusals_are_counted(
+    data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CODOMAIN_CACHE", str(tmp_path / "cache"))
+    queries = _asked(data)
+    names = {text: id for id, text in data.documents.items()}
+    ids = {text: id for id, text in queries.items()}
+    asked: list[tuple[str, str]] = []
+    refused: list[str] = []
+
+    def chats(prompt: str) -> str:
+        query = prompt.partition("Query: ")[2].partition("\n")[0]
+        document = prompt.partition("Document: ")[2].rpartition("\n\nAnswer")[0]
+        asked.append((ids[query], names[document]))
+        if zlib.crc32(f"{query} {document}".encode()) % 10 == 0:  # whatever the order in which threads come
+            refused.append(document)
+            return "I would rather not."
+        return "3" if data.qrels[ids[query]].get(names[document], 0) > 0 else "Grade: 0"
+
+    with serving() as server:
+        server.chats = chats
+        model = Generator("m", base_url=f"{server.url}/v1", price=1.0)
+        with collect() as spent:
+            tuned = tune(data, queries, judge=model, folder=tmp_path, **QUICK)
+        number = len(server.requests)
+        tune(data, queries, judge=model, folder=tmp_path, **QUICK)
+        assert len(server.requests) == number  # refusals, too, are paid for once
+    assert number == len({*asked}) == spent[model.identity].requests and spent[model.identity].usd > 0
+    graded = {
+        (id, document): grade for id, grades in tuned.questions.qrels.items() for document, grade in grades.items()
+    }
+    for (id, document), grade in graded.items():
+        assert grade == 3 * (data.qrels[id].get(document, 0) > 0)
+    said = next(one for one in tuned.sentences if one.startswith("Judged by"))
+    assert (
+        f"To {len(refused):,} pairs it gave no grade: they count as not judged." in said
+        and "openai m temperature=0" in said
+    )
+
+
+def test_what_is_no_judge(data: Dataset) -> None:
+    with pytest.raises(InputError, match="a judge is a function or a language model, not str"):
+        tune(data, _asked(data), judge="gpt", **QUICK)

@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.endpoints.server import serving
 from typer.testing import CliRunner
 
 import codomain as cd
+from codomain.analyzer.tokens import estimate
 from codomain.cli.app import app
 from codomain.errors import InputError
 from codomain.measure.cost import CostModel
@@ -145,7 +147,7 @@ def test_prices_that_cannot_be(data: Dataset, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no pipeline stays within \\$1e-06: the cheapest costs \\$0"):
         of(data, tmp_path, space=SPACE[2:], prices={"metered()": CostModel(20)}, max_usd=1e-6)
     with pytest.raises(InputError, match="max_usd needs prices"):
-        Options(max_usd=3)
+        of(data, tmp_path, space=["bm25()"], max_usd=3)  # no encoder brings one along
     with pytest.raises(InputError, match="dollars of at least 0, not -1"):
         Options(max_usd=-1)
 
@@ -183,3 +185,20 @@ def test_what_is_affordable_costs_no_more_than_the_limit() -> None:
         affordable([*"ba"], found, 0.1)
     amounts = {0: "$0.00", 0.5: "$0.5", 1: "$1.00", 1e-4: "$0.0001", 12345.678: "$12,345.68", 9.876e-5: "$9.9e-05"}
     assert {amount: dollars(amount) for amount in amounts} == amounts
+
+
+def test_an_encoder_of_a_server_brings_its_price_along(
+    data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CODOMAIN_CACHE", str(tmp_path / "cache"))
+    with serving() as server:
+        cheap, dear = (
+            str(cd.openai(name, f"{server.url}/v1", price=price)) for name, price in (("m", 0.02), ("n", 1e6))
+        )
+        space = ["bm25()", f"{cheap} >> flat()", f"{dear} >> flat()"]
+        tuned = of(data, tmp_path, space=space, max_usd=10.0)
+        assert {body["model"] for _, body, _ in server.requests} == {"m"}  # nobody is paid for what costs too much
+    sentences = " ".join(tuned.sentences)
+    assert f"by the prices of {cheap}" in sentences and "Tokens are estimated" in sentences
+    words = sum(estimate([*data.documents.values()]))
+    assert tuned.bills[f"{cheap} >> flat()"].documents == pytest.approx(words * 0.02 / 1e6, rel=0.01)

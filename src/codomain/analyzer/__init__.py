@@ -5,6 +5,7 @@ forms.py          one form for every way to write a word: Unicode, case, invisib
 words.py          where words are, and how scripts without spaces are cut
 characters.py     classes of characters
 syntax.py         the query syntax: phrases, +must, -not, begin*, title:word
+tokens.py         how many tokens a text has, without a tokenizer
 language.py       which language texts are in
 earlier.py        the first version, for vectors that were stored with it
 stop_words.py     stop words by language; stop_words.txt holds them

@@ -56,7 +56,10 @@ def main() -> None:
     """Run the command line and exit: 0 done, 1 found nothing or found faults, 2 bad input, 130 interrupted."""
     signal.signal(signal.SIGINT, _interrupt)
     try:
-        _run()
+        try:
+            _run()
+        finally:
+            _say_what_was_spent()
     except Interrupted:
         _complain("interrupted; what was acknowledged is kept, and the same command goes on from there.")
         sys.exit(130)
@@ -82,6 +85,16 @@ def _run() -> None:
         where = f"{error.filename}: " if error.filename else ""
         _complain(f"{where}{error.strerror or error}.")
         sys.exit(2)
+
+
+def _say_what_was_spent() -> None:
+    """What servers of encoders and language models were sent, beside a query of a search."""
+    usage = sys.modules.get("codomain.endpoints.usage")
+    for who, spent in usage.total().items() if usage is not None else ():
+        if spent.texts > 1 or spent.cut:
+            from codomain.cli.terminal import shown
+
+            print(f"note: {shown(who)} was sent {spent}.", file=sys.stderr)
 
 
 def _interrupt(_signal: int, _frame: Any) -> NoReturn:

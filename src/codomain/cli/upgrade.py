@@ -28,12 +28,19 @@ def upgrade(
     ] = "bridge",
     sample: Annotated[int, typer.Option("--sample", help="Rows to fit and measure the bridge on.")] = 2_000,
     floor: Annotated[
-        float,
+        float | None,
         typer.Option(
             "--floor",
-            help="Share of the old nDCG@10 that the bridge must reach with its interval, else nothing is changed.",
+            help="Share of the old nDCG@10 that the bridge must reach with its interval, else nothing is changed: 0.9, with --offline 0.5.",
         ),
-    ] = 0.9,
+    ] = None,
+    offline: Annotated[
+        str | None,
+        typer.Option(
+            "--offline",
+            help="An encoder of this machine (static) that answers while the server of the collection's own is away.",
+        ),
+    ] = None,
     go_on: Annotated[bool, typer.Option("--continue", help="Embed what is left, then answer with it alone.")] = False,
     background: Annotated[
         bool, typer.Option("--background", help="Embed what is left in a process of its own, and return at once.")
@@ -54,19 +61,37 @@ def upgrade(
     from codomain.errors import InputError
     from codomain.store.upgrade.begin import BelowFloor
 
-    if (to is not None) + go_on + rollback + drop_old > 1 or (background and (rollback or drop_old)):
+    if (to is not None) + (offline is not None) + go_on + rollback + drop_old > 1 or (
+        background and (rollback or drop_old or offline is not None)
+    ):
         raise InputError(
-            "give one of --to, --continue, --rollback and --drop-old; --background goes with the first two."
+            "give one of --to, --offline, --continue, --rollback and --drop-old; --background goes with --to and --continue."
         )
     with cd.open(name) as collection:
         if to is not None:
             try:
                 with bars(as_json) as progress:
-                    collection.upgrade(to, cast("Mode", mode), sample, floor, progress, rechunk=again)
+                    collection.upgrade(
+                        to, cast("Mode", mode), sample, 0.9 if floor is None else floor, progress, rechunk=again
+                    )
             except BelowFloor as refused:
                 for report in refused.reports:
                     _print_bridge(report)
                 raise
+        elif offline is not None:
+            try:
+                with bars(as_json) as progress:
+                    reports = collection.prepare_offline(offline, sample, 0.5 if floor is None else floor, progress)
+            except BelowFloor as refused:
+                for report in refused.reports:
+                    _print_bridge(report)
+                raise
+            if as_json:
+                typer.echo(json_line({"pipeline": str(collection.pipeline), "offline": reports}))
+            else:
+                for report in reports:
+                    _print_bridge(report)
+            return
         elif again and not (go_on or rollback or drop_old):
             with bars(as_json) as progress:
                 done = collection.rechunk(progress)

@@ -2,6 +2,8 @@
 
 text/      texts: a bundled table of token rows, models of sentence-transformers, hashed words and n-grams
 words/     texts by vectors of their words
+hosted.py  texts, by a server over HTTP
+called.py  texts, by a function or an object of one's own
 given.py   vectors of one's own
 frozen.py  an encoder as it was when its vectors were stored
 """
@@ -11,6 +13,15 @@ from __future__ import annotations
 from codomain.lazy import exports
 
 _HOMES = {
+    "CalledEncoder": "codomain.encode.called",
+    "CohereEncoder": "codomain.encode.hosted",
+    "HostedEncoder": "codomain.encode.hosted",
+    "OllamaEncoder": "codomain.encode.hosted",
+    "OpenAIEncoder": "codomain.encode.hosted",
+    "TEIEncoder": "codomain.encode.hosted",
+    "TEISparseEncoder": "codomain.encode.hosted",
+    "TEITokensEncoder": "codomain.encode.hosted",
+    "VoyageEncoder": "codomain.encode.hosted",
     "GivenVectors": "codomain.encode.given",
     "StaticEncoder": "codomain.encode.text.static",
     "VectorFileEncoder": "codomain.encode.words.vectorfile",
@@ -23,14 +34,23 @@ _HOMES = {
 }
 __all__ = [
     "BagOfWordsEncoder",
+    "CalledEncoder",
     "CharNGramEncoder",
+    "CohereEncoder",
     "GivenVectors",
+    "HostedEncoder",
     "LateEncoder",
     "MiniLMEncoder",
+    "OllamaEncoder",
+    "OpenAIEncoder",
     "SpladeEncoder",
     "StaticEncoder",
+    "TEIEncoder",
+    "TEISparseEncoder",
+    "TEITokensEncoder",
     "TransformerEncoder",
     "VectorFileEncoder",
+    "VoyageEncoder",
 ]
 
 __getattr__, __dir__ = exports(__name__, _HOMES)

@@ -633,6 +633,28 @@ class Collection:
         asked_for(f"{to}()" if isinstance(to, str) and to.isidentifier() else to)
         return begin(self, to, mode, sample, floor, seed, progress, rechunk).reports
 
+    def prepare_offline(
+        self,
+        encoder: str | Stage | Pipeline = "static()",
+        sample: int = 2_000,
+        floor: float = 0.5,
+        progress: Progress | None = None,
+        seed: int = 0,
+    ) -> list[dict[str, Any]]:
+        """Let searches go on while the server of the collection's encoder is away: by an encoder of this machine and a bridge.
+
+        The bridge is fitted and measured as that of an upgrade, on a `sample` of the rows; the server is sent their first
+        sentences. From then on a search that does not reach it is answered through the bridge, which is said.
+
+        Returns what was measured of each branch. Raises InputError for a collection without an encoder behind a server,
+        StoreError during an upgrade, and its subclass BelowFloor where the bridge keeps less than `floor` of the nDCG@10.
+        """
+        from codomain.store.trust import asked_for
+        from codomain.store.upgrade.offline import prepare
+
+        asked_for(f"{encoder}()" if isinstance(encoder, str) and encoder.isidentifier() else encoder)
+        return prepare(self, encoder, sample, floor, seed, progress)
+
     def continue_upgrade(self, progress: Progress | None = None) -> None:
         """Embed what the upgrade has left, then answer with the new vectors alone; continues where it was interrupted."""
         from codomain.store.upgrade.steps import resume

@@ -19,6 +19,7 @@ from codomain.store.backend.errors import DiskFull
 from codomain.store.branches.blocks import count, joined
 from codomain.store.chunking.unread import facts, notes
 from codomain.store.feedback.replay import catch_up
+from codomain.store.writing import servers
 
 if TYPE_CHECKING:
     from codomain.store.branches.branch import StoredBranch
@@ -194,7 +195,8 @@ def info(collection: Collection) -> dict[str, Any]:
                 name: getattr(collection.settings, name) for name in ("chunk_size", "overlap", "situate", "window")
             },
             "unread": facts(collection),
-            "notes": notes(collection),
+            "servers": servers.spending(backend),
+            "notes": [*notes(collection), *servers.notes(backend)],
             "branches": [branch.info() for branch in collection.branches],
             "feedback": None
             if backend.journal.version() is None

@@ -33,7 +33,10 @@ def create(path: str | Path, pipe: str | Stage | Pipeline = DEFAULT_PIPELINE, **
     root = plan(pipe)
     for branch in branches(root):
         require(*branch.stages)
-    names = [branch.name for branch in branches(root)]
+        for stage in branch.stages:
+            if stage.unstorable:
+                raise PipelineError(f"{stage.unstorable}.")
+    names = [branch.identity for branch in branches(root)]
     if len(set(names)) < len(names):
         raise PipelineError(f"{pipeline(pipe)} has the same branch twice.")
     unknown = set(settings) - {field.name for field in fields(Settings)}

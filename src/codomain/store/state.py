@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
+from codomain.endpoints.usage import Usage
 from codomain.errors import StoreError, notice
 from codomain.pipeline import Pipeline, pipeline
 from codomain.plan import PlanNode, branches, plan
@@ -17,6 +18,7 @@ from codomain.store.settings import Settings
 from codomain.store.trust import check_trusted, lock, models_in, untrusted
 from codomain.store.upgrade.roles import branch_roles
 from codomain.store.upgrade.state import UpgradeState
+from codomain.store.writing.servers import recall
 
 if TYPE_CHECKING:
     from codomain.index.bm25 import BM25
@@ -50,12 +52,18 @@ class CollectionState:
     filters: Filters
     """Masks of the rows that a filter matches."""
 
+    spent: dict[str, Usage]
+    """What servers were sent for rows that are not written yet, by encoder."""
+    offline: dict[str, Any]
+    """By branch, what answers while the server of its encoder is away (`codomain.store.upgrade.offline`)."""
     words: tuple[tuple[int, int], BM25] | None
     """An index of the words for queries that filter by them, of a collection whose pipeline has none: rows and epoch, index."""
 
     def __init__(self, backend: Backend, root: PlanNode | None = None) -> None:
         self.backend = backend
         self.words = None
+        self.spent: dict[str, Usage] = {}
+        self.offline: dict[str, Any] = {}
         self.rows = 0
         self.epoch = 0
         self.uses = 0
@@ -71,6 +79,7 @@ class CollectionState:
             self._encoders |= {str(one.stages[0]): one.stages[0] for one in branches(root) if one.encoder is not None}
         meta = self.backend.meta.all()
         check_trusted(self.backend.database, meta["pipeline"])
+        self._meta = meta
         self.pipeline = pipeline(meta["pipeline"])
         self.settings = Settings.restore(meta["settings"])
         self.generation = self._number("generation")
@@ -86,6 +95,7 @@ class CollectionState:
         locked = untrusted(expression, self.backend.database)
         self._encoders = {**_shared, **self._encoders}
         root = plan(expression, self._encoders)
+        recall(self._meta, [branch.stages[0] for branch in branches(root)])
         allowed = set(models_in(expression)) - set(locked) if locked else set()
         for branch in branches(root) if locked else ():
             lock(branch.stages[0], self.backend.database, allowed)

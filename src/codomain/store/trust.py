@@ -1,6 +1,6 @@
-"""Which models and files a collection may load: those that this user has asked for, never what a foreign collection names.
+"""Which models and files a collection may load, and which servers it may send texts to: those that this user has asked for.
 
-A pipeline may name a model of the Hugging Face hub, or a file. Whoever writes such a pipeline asks for it: `create`, `upgrade`.
+A pipeline may name a model of the Hugging Face hub, a file, a server with the variable of its key, or a function of a module. Whoever writes such a pipeline asks for it: `create`, `upgrade`.
 A collection that comes from elsewhere has its pipeline inside, and nobody was asked. What was asked for once is remembered in
 the user's own folder (CODOMAIN_CONFIG, else ~/.config/codomain), one a line. CODOMAIN_TRUST_MODELS=1 asks for all.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from codomain.errors import StoreError
@@ -35,9 +35,15 @@ class Untrusted(StoreError):
 
     def __init__(self, database: str, model: str) -> None:
         super().__init__(
-            f"{database} wants to load {model}, which you have not used yet: if you trust where it comes from, open it with "
+            f"{wish(database, model)}: if you trust where it comes from, open it with "
             "trust_models=True, or codomain --trust-models COMMAND, once."
         )
+
+
+def wish(database: str, model: str) -> str:
+    """What a collection wants of its user, as they are asked."""
+    wants = stage_class(model.split("(")[0]).wants
+    return f"{database} wants to {wants} {model}, which you have not used yet"
 
 
 def models_in(expression: str | Stage | Pipeline) -> list[str]:
@@ -54,17 +60,15 @@ def models_in(expression: str | Stage | Pipeline) -> list[str]:
     for call in ast.walk(tree):
         if isinstance(call, ast.Call) and isinstance(call.func, ast.Name):
             cls = stage_class(call.func.id)
-            if cls.reads:
-                source = _argument(call, [p.name for p in cls._parameters()].index(cls.reads), cls.reads)
-                if source is not None:
-                    found[f"{cls.name}({source!r})"] = None
+            if cls.reads and (asked := cls.asks_for(_arguments(call, [p.name for p in cls._parameters()]))) is not None:
+                found[asked] = None
     return sorted(found)
 
 
-def _argument(call: ast.Call, position: int, name: str) -> object:
-    given = call.args[position] if len(call.args) > position else None
-    given = next((k.value for k in call.keywords if k.arg == name), given)
-    return given.value if isinstance(given, ast.Constant) else given
+def _arguments(call: ast.Call, names: Sequence[str]) -> dict[str, object]:
+    """The arguments of a call by name; literals as values."""
+    given = dict(zip(names, call.args, strict=False)) | {str(k.arg): k.value for k in call.keywords}
+    return {name: node.value if isinstance(node, ast.Constant) else node for name, node in given.items()}
 
 
 def trust(models: Iterable[str]) -> None:
@@ -105,7 +109,7 @@ def untrusted(expression: str, database: str = "the collection") -> list[str]:
     left = [model for model in models if model not in known]
     if _ask is not None:
         for model in left:
-            if model not in _refused and _ask(f"{database} wants to load {model}, which you have not used yet."):
+            if model not in _refused and _ask(f"{wish(database, model)}."):
                 trust([model])
             else:
                 _refused.add(model)
@@ -122,9 +126,9 @@ def check_trusted(database: str, expression: str) -> None:
 
 def lock(encoder: Stage, database: str, allowed: Iterable[str]) -> None:
     """Keep an encoder from loading its model, unless that is among those that were asked for."""
-    source = getattr(encoder, encoder.reads) if encoder.reads else None
-    if source is not None and f"{encoder.name}({source!r})" not in allowed:
-        encoder.locked = Untrusted(database, str(encoder))
+    asked = encoder.asks_for(encoder.get_params()) if encoder.reads else None
+    if asked is not None and asked not in allowed:
+        encoder.locked = Untrusted(database, asked if encoder.wants != "load" else str(encoder))
 
 
 def asked_for(wanted: str | Stage | Pipeline) -> None:

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from codomain.analyzer.tokens import estimate
 from codomain.contracts import Encoder
+from codomain.endpoints.usage import dollars
 from codomain.errors import CodomainError, InputError
 from codomain.items import Item, texts_of
 from codomain.measure.cost import CostModel
 from codomain.measure.data.corpus import Corpus, Questions
 from codomain.pipeline import pipeline
 from codomain.plan import branches, plan
-from codomain.read.text.fitting import estimate
 from codomain.tuning.cutting import corpus_for
 from codomain.tuning.labels import pipeline_of
 
@@ -82,7 +83,11 @@ def bills(
             sum(prices[name].usd(known[name, id(passages)]) for name in names),
             sum(prices[name].usd(queries[name]) for name in names),
         )
-    guessed = [name for name in used if not hasattr(encoders[name], "count_tokens")]
+    guessed = [
+        name
+        for name in used
+        if not hasattr(encoders[name], "count_tokens") or getattr(encoders[name], "estimates_tokens", False)
+    ]
     notes = [
         f"Dollars are for all documents once and for 1,000 queries, by the prices of {', '.join(used)}; no other work is billed."
     ]
@@ -91,6 +96,17 @@ def bills(
             f"Tokens are estimated, rather more than fewer, for encoders that count none: {', '.join(guessed)}."
         )
     return found, notes
+
+
+def own_prices(labels: Iterable[str]) -> dict[str, CostModel]:
+    """The prices that encoders of servers were written with.
+
+    >>> own_prices(["openai('m', price=0.02) >> flat()", "static() >> flat()"])
+    {"openai('m', price=0.02)": CostModel(usd_per_mtok=0.02, latency_ms=None, joules_per_mtok=None)}
+    """
+    encoders = {str(one.encoder): one.encoder for label in labels for one in branches(plan(pipeline_of(label)))}
+    prices = {name: getattr(encoder, "price", None) for name, encoder in encoders.items()}
+    return {name: CostModel(price) for name, price in prices.items() if price is not None}
 
 
 def check_used(prices: Mapping[str, CostModel], labels: Iterable[str]) -> None:
@@ -119,15 +135,6 @@ def affordable(
         least = min(found[label].total for label in labels)
         raise InputError(f"no pipeline stays within {dollars(most)}: the cheapest costs {dollars(least)}.")
     return left, dear
-
-
-def dollars(amount: float) -> str:
-    """Dollars for people: cents, and three digits of less.
-
-    >>> dollars(12.345), dollars(0.00123456), dollars(0)
-    ('$12.35', '$0.00123', '$0.00')
-    """
-    return f"${amount:,.2f}" if amount >= 1 or amount == 0 else f"${amount:.3g}" if amount >= 1e-4 else f"${amount:.2g}"
 
 
 def _tokens(encoder: Encoder, items: Sequence[str | Item]) -> float:

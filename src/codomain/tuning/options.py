@@ -15,6 +15,7 @@ from codomain.tuning.questions.users import Clicks
 from codomain.tuning.search_space import Space
 
 if TYPE_CHECKING:
+    from codomain.endpoints.generator import Generator
     from codomain.measure.cost import CostModel
     from codomain.pipeline import Pipeline
     from codomain.stage import Stage
@@ -78,8 +79,8 @@ class Options:
     """Whether the queries are those of the collection's feedback."""
     clicks: Clicks | None = None
     """A log of searches: what was clicked is relevant."""
-    judge: Judge | None = None
-    """Grades documents for queries: judge(query, document) gives 0 to 3."""
+    judge: Judge | Generator | None = None
+    """Grades documents for queries: judge(query, document) gives 0 to 3, or None; or a language model (`codomain.endpoints`)."""
     judge_calls: int = 1000
     """How often it is called at most."""
     source: Source = "sentence"
@@ -132,8 +133,6 @@ class Options:
                 raise InputError(f"a size is a number of documents or 'all', not {size!r}.")
         if self.max_usd is not None and not self.max_usd >= 0:
             raise InputError(f"max_usd is a number of dollars of at least 0, not {self.max_usd}.")
-        if self.max_usd is not None and not self.prices:
-            raise InputError("max_usd needs prices: nothing is assumed of what an encoder costs.")
         if self.judge_calls < 1:
             raise InputError(f"a judge is called at least once, not {self.judge_calls} times.")
         for name, known in (
@@ -182,7 +181,7 @@ class Keywords(TypedDict, total=False):
     where: Filters | None
     feedback: bool
     clicks: Clicks | None
-    judge: Judge | None
+    judge: Judge | Generator | None
     judge_calls: int
     source: Source
     generate: Generate | None

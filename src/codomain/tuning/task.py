@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from codomain.endpoints.generator import Generator
 from codomain.errors import InputError
+from codomain.files import cache_folder
 from codomain.measure.cost import CostModel
 from codomain.measure.data.corpus import Corpus, Questions
 from codomain.measure.data.datasets import Dataset, Qrels
-from codomain.measure.data.encoded import cache_folder
 from codomain.pipeline import pipeline
 from codomain.plan import branches, plan
 from codomain.store.branches.branch import LEAST_TO_FIT
@@ -20,10 +21,10 @@ from codomain.store.collection import Collection
 from codomain.tuning import fidelity
 from codomain.tuning.cutting import corpus_for, cut
 from codomain.tuning.labels import pipeline_of
-from codomain.tuning.money import Bill, affordable, bills, check_used, checked
+from codomain.tuning.money import Bill, affordable, bills, check_used, checked, own_prices
 from codomain.tuning.options import Options
 from codomain.tuning.questions import filters
-from codomain.tuning.questions.judge import Judge, judged, pipelines_of_pool
+from codomain.tuning.questions.judge import Judge, as_judge, judged, pipelines_of_pool
 from codomain.tuning.questions.source import questions_of
 from codomain.tuning.search_space import Space, limited, neighbors, same, starting
 from codomain.tuning.trials.cache import StageCache
@@ -100,8 +101,11 @@ class Task:
 
     def _price(self, options: Options) -> None:
         """Leave out what costs too much, before anybody is paid."""
-        self.prices = checked(options.prices)
-        check_used(self.prices, self.expressions)
+        given = checked(options.prices)
+        check_used(given, self.expressions)
+        self.prices = own_prices(self.expressions) | given
+        if options.max_usd is not None and not self.prices:
+            raise InputError("max_usd needs prices: nothing is assumed of what an encoder costs.")
         self.bills, said = bills(self.expressions, self.corpus, self.questions, self.prices)
         self.expressions, self.dear = affordable(self.expressions, self.bills, options.max_usd)
         self.notes = [*self.notes, *said]
@@ -113,14 +117,14 @@ class Task:
         new = [o.expression for o in outcomes if o.expression not in self.bills]
         return self.bills | bills(new, self.corpus, self.questions, self.prices)[0] if new else self.bills
 
-    def _judge(self, on: Collection | Dataset, options: Options, judge: Judge) -> None:
-        """Ask a callable what is right."""
+    def _judge(self, on: Collection | Dataset, options: Options, judge: Judge | Generator) -> None:
+        """Ask a callable, or a language model, what is right."""
         evaluator = Evaluator(self.corpus, self.questions, self.cache)
         some = pipelines_of_pool(
             evaluator, self.expressions, None if self.present in self.dear else self.present, options.budget
         )
         on_event = options.on_event or (lambda event, value: None)
-        self.questions, said = judged(on, evaluator, some, judge, options.judge_calls, self.place, on_event)
+        self.questions, said = judged(on, evaluator, some, as_judge(judge), options.judge_calls, self.place, on_event)
         self.notes = [said, *self.notes]
 
     def _compare_with_exact_search(self) -> None:

@@ -43,6 +43,11 @@ def cuts_are_counted() -> Iterator[None]:
         _counted.reset(token)
 
 
+def cuts_counted() -> bool:
+    """Whether a caller counts long texts, so that an encoder does not warn."""
+    return _counted.get()
+
+
 class WindowedModel:
     """`Windowed` for stages whose `_model` is one of sentence-transformers, and the warning."""
 

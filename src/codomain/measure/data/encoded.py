@@ -12,15 +12,8 @@ import numpy as np
 
 from codomain.arrays import Ragged
 from codomain.contracts import Encoder
+from codomain.files import cache_folder
 from codomain.progress import Progress
-
-
-def cache_folder() -> Path:
-    """Where encoded texts are kept: CODOMAIN_CACHE, else codomain below XDG_CACHE_HOME or ~/.cache."""
-    named = os.environ.get("CODOMAIN_CACHE")
-    if named:
-        return Path(named)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "codomain"
 
 
 def encoded(

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from codomain.analyzer.tokens import estimate, is_dense
 from codomain.errors import InputError
 from codomain.read.record import Record
-from codomain.read.text.fitting import Limit, Span, cut_again, estimate, fitted, is_dense
+from codomain.read.text.fitting import Limit, Span, cut_again, fitted
 from codomain.read.text.headings import Outline
 from codomain.read.text.passage import passage
 

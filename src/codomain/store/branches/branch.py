@@ -199,7 +199,7 @@ class StoredBranch:
 
     def _open_index(self, rows: int, epoch: int) -> None:
         """Load the index that covers most, if it covers more than the one at hand."""
-        if not self.fitted:
+        if not self.fitted or not rows:
             return
         found = self.index_files.open(
             self._index_fingerprint, epoch, rows, lambda path: self.plan.open(path, self), above=self._opened
@@ -347,6 +347,8 @@ class StoredBranch:
         """Whether the rows are scanned as the database has them: an index file would only repeat them."""
         if not (self.plan.fixed_width and self.plan.index.holds_rows_only and self.fitted):
             return False
+        if not self.synced:
+            return True
         dtype, width = self.blocks.form
         return self.synced * width * dtype.itemsize <= _SCANNED_BYTES
 

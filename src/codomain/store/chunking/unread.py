@@ -55,6 +55,8 @@ def unread(encoder: Any, items: Sequence[str | Item], vectors: Any) -> list[tupl
     if hasattr(encoder, "knows_nothing_of"):
         texts = [item if isinstance(item, str) else item.text for item in items]
         found |= dict.fromkeys(np.flatnonzero(encoder.knows_nothing_of(texts)).tolist(), 0)
+    if hasattr(encoder, "not_read"):  # by a server, which says it of what it was sent
+        found |= encoder.not_read([item if isinstance(item, str) else item.text for item in items])
     return sorted((found | dict(beyond(encoder, items))).items())
 
 
@@ -133,7 +135,9 @@ def notes(collection: Collection, count: bool = False) -> list[str]:
             reads = f"the {encoder.window} tokens that {encoder} reads" if windowed(encoder) else f"what {encoder} read"  # type: ignore[union-attr]
             # chunks that were cut for this encoder are too long only where nothing shorter was possible
             why = (
-                "their titles and headings leave no room, or the collection has a window of its own."
+                f"give {encoder} its window, with codomain upgrade {collection.folder} --rechunk, to have them cut."
+                if not windowed(encoder)
+                else "their titles and headings leave no room, or the collection has a window of its own."
                 if str(encoder) in known
                 else f"codomain upgrade {collection.folder} --rechunk cuts those documents again."
             )

@@ -235,6 +235,35 @@ def checked_text(query: str) -> str:
     return clean(query)
 
 
+def _search_hosted(
+    collection: Collection,
+    branch: Any,
+    planned: Branch,
+    queries: Sequence[str | Item],
+    depth: int,
+    allow: Any,
+    feedback: bool,
+    encoded: EncodedOnce,
+) -> Hits:
+    """Search a branch whose encoder is behind a server; without it where a bridge was prepared for that."""
+    from codomain.endpoints.client import not_waited_for
+    from codomain.endpoints.errors import Unreachable
+    from codomain.store.upgrade import offline
+
+    if not offline.ready(collection, branch):
+        try:
+            vectors = encoded(planned, queries)
+        except Unreachable as away:
+            raise Unreachable(offline.advice(collection, away)) from None
+        return branch.search(vectors, depth, allow, feedback)  # type: ignore[no-any-return]
+    try:
+        with not_waited_for():
+            vectors = encoded(planned, queries)
+    except Unreachable as away:
+        return offline.search(collection, branch, queries, depth, allow, feedback, away)
+    return branch.search(vectors, depth, allow, feedback)  # type: ignore[no-any-return]
+
+
 def _search(
     collection: Collection,
     queries: Sequence[str | Item],
@@ -252,7 +281,9 @@ def _search(
         branch.check_encoder()
         # encoders are given a plain text, not the LexicalQuery that it may be
         plain = [str(query) if isinstance(query, str) else query for query in fitting]
-        return branch.search(encoded(planned, plain), depth, allow, feedback)
+        if not hasattr(planned.encoder, "known_dim"):
+            return branch.search(encoded(planned, plain), depth, allow, feedback)
+        return _search_hosted(collection, branch, planned, plain, depth, allow, feedback, encoded)
 
     def unfiltered(planned: Branch, fitting: Sequence[str | Item], depth: int) -> Hits:
         return search_branch(planned, fitting, depth, inside)

@@ -144,9 +144,12 @@ def _refuse_another(collection: Collection) -> None:
 
 def _planned(wanted: Pipeline) -> PlanNode:
     root = plan(wanted)
-    names = [planned.name for planned in branches(root)]
+    names = [planned.identity for planned in branches(root)]
     for planned in branches(root):
         require(*planned.stages)
+        for stage in planned.stages:
+            if stage.unstorable:
+                raise PipelineError(f"{stage.unstorable}.")
     if len(set(names)) < len(names):
         raise PipelineError(f"{wanted} has the same branch twice.")
     return root
@@ -216,7 +219,7 @@ def _prepare(
     if not fits and not bridges:
         return None
     enough = size if not fits else MOST_TO_FIT if source.cheap else max(size, LEAST_TO_FIT)
-    rows = _some(live, enough, seed)
+    rows = some_rows(live, enough, seed)
     vectors = encoded(rows)
     if fits:
         new.plan.fit(vectors)
@@ -224,13 +227,14 @@ def _prepare(
     if not bridges:
         return None
     assert r.old is not None
-    chosen = _some(np.arange(len(rows)), size, seed)  # among those that are encoded already
+    chosen = some_rows(np.arange(len(rows)), size, seed)  # among those that are encoded already
     sample = _sample(collection, r, rows[chosen], vectors[chosen])
     r.bridge, report = fit(sample, "encoder" if sample.query_pairs is not None else "stored", seed)
     return {"branch": new.plan.name, "from": r.old.plan.name} | report
 
 
-def _some(rows: np.ndarray, size: int, seed: int) -> np.ndarray:
+def some_rows(rows: np.ndarray, size: int, seed: int) -> np.ndarray:
+    """So many of the rows at random, in their order; all where there are no more."""
     return rows if len(rows) <= size else np.sort(np.random.default_rng(seed).choice(rows, size, replace=False))
 
 
@@ -253,21 +257,22 @@ def _sample(collection: Collection, r: _Replacement, rows: Rows, fresh: Any) -> 
         return old.plan.query_vectors(queries) if old.fitted else queries
 
     new_queries = encode_queries(new.plan.encoder, texts)
-    new_side = Side(as_stored, new_form(new_queries), _metric(new))
+    new_side = Side(as_stored, new_form(new_queries), metric_of(new))
     if new.plan.encoder.fingerprint == old.encoder_fingerprint:
-        old_side = Side(stored, old_form(new_queries), _metric(old))
+        old_side = Side(stored, old_form(new_queries), metric_of(old))
         return Sample(old_side, new_side, asked, (fresh, fresh), new_queries, (new_queries, new_queries), old_form)
     if old.plan.encoder.usable:  # type: ignore[attr-defined]
         before = old.blocks.encoded(rows)
         old_queries = encode_queries(old.plan.encoder, texts)
-        old_side = Side(stored, old_form(old_queries), _metric(old))
+        old_side = Side(stored, old_form(old_queries), metric_of(old))
         return Sample(old_side, new_side, asked, (fresh, before), new_queries, (new_queries, old_queries), old_form)
     # the old encoder is gone: its documents stand for its queries
-    old_side, new_side = Side(stored, stored[asked], _metric(old)), Side(as_stored, as_stored[asked], _metric(new))
+    old_side, new_side = Side(stored, stored[asked], metric_of(old)), Side(as_stored, as_stored[asked], metric_of(new))
     return Sample(old_side, new_side, asked, (fresh, stored), fresh[asked], None, lambda queries: queries)
 
 
-def _metric(branch: StoredBranch) -> str:
+def metric_of(branch: StoredBranch) -> str:
+    """How stored rows of a branch are compared."""
     metric = branch.plan.index.metric if branch.fitted else "ip"
     return metric if metric in ("ip", "cosine", "l2") else "ip"
 

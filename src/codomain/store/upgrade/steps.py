@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from codomain.endpoints.usage import counted
 from codomain.errors import StoreError
 from codomain.progress import Progress, counter
 from codomain.store.backend import Backend
@@ -19,6 +20,7 @@ from codomain.store.feedback.replay import catch_up
 from codomain.store.reading.passages import items_of
 from codomain.store.upgrade.state import UpgradeState, next_generation
 from codomain.store.upgrade.vector_source import source_of
+from codomain.store.writing.servers import remember
 
 if TYPE_CHECKING:
     from codomain.store.branches.branch import StoredBranch
@@ -116,7 +118,8 @@ def fill(collection: Collection) -> int:
             first = min(branch.blocks.end() for branch in behind)
             stop = min([first + BATCH_ROWS, rows, *(end for b in behind if (end := b.blocks.end()) > first)])
             behind = [branch for branch in behind if branch.blocks.end() == first]
-            vectors, left = _encoded(collection, behind, np.arange(first, stop))
+            with counted(collection.state.spent):
+                vectors, left = _encoded(collection, behind, np.arange(first, stop))
         with backend.writing():
             if collection.state.outdated or (collection.state.generation, _epoch(backend)) != state:
                 return stop - first  # another process renumbered the rows or ended the upgrade: look again
@@ -125,6 +128,8 @@ def fill(collection: Collection) -> int:
                 if branch.blocks.end() == first:  # else another process was here
                     branch.append(first, vectors[branch.key])
                     backend.unread.enter(branch.number, ((first + i, tokens) for i, tokens in left[branch.key]))
+            remember(backend, [branch.plan.encoder for branch in behind], collection.state.spent)
+            collection.state.spent.clear()
         collection.state.changed()
         return stop - first
 

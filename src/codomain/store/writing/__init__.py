@@ -3,4 +3,5 @@
 ingest.py     documents and tables in, one transaction a batch
 update.py     documents that are there, changed
 repeated.py   documents that several files hold
+servers.py    dimensions of encoders of servers, and what was paid for their vectors
 """

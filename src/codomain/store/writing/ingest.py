@@ -14,6 +14,7 @@ import numpy as np
 
 from codomain.contracts import Encoder
 from codomain.encode.text.window import cuts_are_counted
+from codomain.endpoints.usage import counted
 from codomain.errors import InputError, detail
 from codomain.items import Item as Passage
 from codomain.items import Media, as_item
@@ -34,6 +35,7 @@ from codomain.store.branches.branch import BranchGone
 from codomain.store.chunking.unread import limits, unread
 from codomain.store.ids import document_id
 from codomain.store.writing.repeated import note
+from codomain.store.writing.servers import remember
 from codomain.text import brief, clean
 
 if TYPE_CHECKING:
@@ -401,6 +403,8 @@ def _write(
             made_by = branch.plan.encoder.fingerprint  # type: ignore[union-attr]
             branch.append(first, encoded[made_by])
             backend.unread.enter(branch.number, ((first + i, tokens) for i, tokens in left[made_by]))
+    remember(backend, [branch.plan.encoder for branch in collection.vector_branches], collection.state.spent)
+    collection.state.spent.clear()
     collection.fit_if_ready(row)
     return len(replaced), row - first
 
@@ -423,7 +427,7 @@ def _encode(
     once = EncodedOnce(situated)
     for branch in collection.vector_branches:
         branch.check_encoder()
-        with cuts_are_counted():
+        with cuts_are_counted(), counted(collection.state.spent):
             once(branch.plan, items)
     encoders = {branch.plan.encoder.fingerprint: branch.plan.encoder for branch in collection.vector_branches}  # type: ignore[union-attr]
     left = {made_by: unread(encoders[made_by], items, vectors) for made_by, vectors in once.by_fingerprint.items()}

@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -24,14 +24,39 @@ from codomain.tuning.trials.coverage import rates
 from codomain.tuning.trials.evaluator import Evaluator
 
 if TYPE_CHECKING:
+    from codomain.endpoints.generator import Generator
     from codomain.store.collection import Collection
 
-Judge = Callable[[str, str], int]
-"""Called with the texts of a query and of a document: 0 for what does not help, to 3."""
+Judge = Callable[[str, str], int | None]
+"""Called with the texts of a query and of a document: 0 for what does not help, to 3.
+
+One with `grades(pairs)` is asked for several at a time, one with `identity` is known by that instead of by its name, and one
+that counts what it `refused` may give None (`codomain.endpoints.judge`).
+"""
 
 _DEPTH, _PIPELINES = 10, 5
+_AT_ONCE = 16
+"""Pairs that a judge of several is given at a time."""
 _CHEAP = 0.1
 """Of the budget, what encoding for the pool may take."""
+
+
+def as_judge(judge: Judge | Generator) -> Judge:
+    """A judge: itself, or a language model under the usual prompt.
+
+    >>> from codomain.endpoints import Generator
+    >>> as_judge(Generator("llama3.2", "ollama", cache=False)).refused
+    0
+
+    Raises InputError for what is neither.
+    """
+    if hasattr(judge, "generate"):
+        from codomain.endpoints.judge import Judge as ModelJudge
+
+        return ModelJudge(cast("Generator", judge))
+    if not callable(judge):
+        raise InputError(f"a judge is a function or a language model, not {type(judge).__name__}.")
+    return judge
 
 
 @dataclass
@@ -143,20 +168,28 @@ def judged(
     questions = evaluator.questions
     pairs, asked = pool(evaluator, expressions)
     texts = _texts(on, [*dict.fromkeys(document for _, document in pairs)])
-    name = f"{getattr(judge, '__module__', '')}.{getattr(judge, '__qualname__', type(judge).__qualname__)}"
+    name = getattr(judge, "identity", None) or (
+        f"{getattr(judge, '__module__', '')}.{getattr(judge, '__qualname__', type(judge).__qualname__)}"
+    )
     known = KnownGrades(folder / "judged.jsonl", name)
     qrels: Qrels = {}
-    called = 0
-    for number, (id, document) in enumerate(pairs):
-        query = str(questions.texts[id])
-        grade = known.get(query, texts[document])
-        if grade is None and called < calls:
-            grade = _asked(judge, query, texts[document], id, document)
+    called = refused = 0
+    at_once = _AT_ONCE if hasattr(judge, "grades") else 1
+    for start in range(0, len(pairs), at_once):
+        some = pairs[start : start + at_once]
+        grades = {pair: known.get(str(questions.texts[pair[0]]), texts[pair[1]]) for pair in some}
+        new = [pair for pair in some if grades[pair] is None][: calls - called]
+        for pair, grade in zip(new, _asked(judge, new, questions, texts), strict=True):
             called += 1
-            known.keep(query, texts[document], grade)
-            on_event("judged", (number + 1, len(pairs)))
-        if grade is not None:
-            qrels.setdefault(id, {})[document] = grade
+            refused += grade is None
+            if grade is not None:
+                known.keep(str(questions.texts[pair[0]]), texts[pair[1]], grade)
+            grades[pair] = grade
+        if new:
+            on_event("judged", (start + len(some), len(pairs)))
+        for (id, document), grade in grades.items():
+            if grade is not None:
+                qrels.setdefault(id, {})[document] = grade
     graded = sum(map(len, qrels.values()))
     relevant = {id: grades for id, grades in qrels.items() if any(grades.values())}
     if not relevant:
@@ -168,25 +201,38 @@ def judged(
         f"Judged by a callable ({name}): {graded:,} pairs of a query and a document, {called:,} of them in this run, the ten "
         f"best of {', '.join(asked)}. What none of these finds counts as not relevant, which favors pipelines like them."
     )
-    if graded < len(pairs):
-        said += f" {len(pairs) - graded:,} pairs are not judged: judge_calls={calls} allowed no more."
+    if refused:
+        said += f" To {refused:,} {'pair' if refused == 1 else 'pairs'} it gave no grade: they count as not judged."
+    if graded + refused < len(pairs):
+        said += f" {len(pairs) - graded - refused:,} pairs are not judged: judge_calls={calls} allowed no more."
     where = {id: one for id, one in questions.where.items() if id in kept}
     return replace(questions, texts=kept, qrels=relevant, kind="judge", left_out=left_out, where=where), said
 
 
-def _asked(judge: Judge, query: str, text: str, id: str, document: str) -> int:
+def _asked(
+    judge: Judge, pairs: Sequence[tuple[str, str]], questions: Questions, texts: Mapping[str, str]
+) -> list[int | None]:
+    """The grades of pairs of ids, checked."""
+    written = [(str(questions.texts[id]), texts[document]) for id, document in pairs]
+    which = (
+        "" if not pairs else f"on the document {pairs[0][1]!r} for the query {pairs[0][0]!r}"
+        if len(pairs) == 1
+        else f"on one of {len(pairs)} documents, of which {pairs[0][1]!r} for the query {pairs[0][0]!r} is the first"
+    )  # fmt: skip
     try:
-        grade = judge(query, text)
+        several = getattr(judge, "grades", None)
+        found = several(written) if several is not None and written else [judge(*pair) for pair in written]
     except Exception as error:
         raise InputError(
-            f"the judge failed on the document {document!r} for the query {id!r}: {type(error).__name__}: {error}. "
-            "What it said before is kept."
+            f"the judge failed {which}: {type(error).__name__}: {error}. What it said before is kept."
         ) from error
-    if isinstance(grade, bool) or not isinstance(grade, int | np.integer) or not 0 <= grade <= 3:
-        raise InputError(
-            f"a grade is 0, 1, 2 or 3: the judge gave {brief(grade)} to the document {document!r} for the query {id!r}."
-        )
-    return int(grade)
+    for grade, (id, document) in zip(found, pairs, strict=True):
+        ok = isinstance(grade, int | np.integer) and not isinstance(grade, bool) and 0 <= grade <= 3
+        if not ok and not (grade is None and hasattr(judge, "refused")):
+            raise InputError(
+                f"a grade is 0, 1, 2 or 3: the judge gave {brief(grade)} to the document {document!r} for the query {id!r}."
+            )
+    return [None if grade is None else int(grade) for grade in found]
 
 
 def _texts(on: Collection | Dataset, ids: Sequence[str]) -> dict[str, str]:

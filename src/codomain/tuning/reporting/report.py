@@ -10,6 +10,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from codomain.endpoints.usage import dollars
 from codomain.errors import InputError
 from codomain.files import replacing
 from codomain.measure.data.corpus import Questions
@@ -18,7 +19,7 @@ from codomain.tuning.choice.effects import LEVEL, Effect, effects
 from codomain.tuning.choice.selection import Limits, PipelineChoice
 from codomain.tuning.growth import Grown
 from codomain.tuning.labels import Chunks
-from codomain.tuning.money import Bill, dollars
+from codomain.tuning.money import Bill
 from codomain.tuning.reporting.sentences import never_beaten, sentences
 from codomain.tuning.trials.outcome import Outcome
 
