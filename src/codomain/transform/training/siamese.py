@@ -42,7 +42,8 @@ class Residual(nn.Module):
 
     def cosines(self, a: Tensor, b: Tensor) -> Tensor:
         """The cosine (n,) of each pair."""
-        return (self(a) * self(b)).sum(dim=1)
+        found: Tensor = (self(a) * self(b)).sum(dim=1)
+        return found
 
     def weights(self) -> Weights:
         """W1, b and W2 as arrays."""
@@ -88,7 +89,8 @@ def _learned(
 
         def loss(rows: np.ndarray) -> Tensor:
             slope, shift = model.line
-            return ((slope * model.cosines(a[rows], b[rows]) + shift - y[rows]) ** 2).mean()
+            error: Tensor = slope * model.cosines(a[rows], b[rows]) + shift - y[rows]
+            return (error**2).mean()
 
         def agreement() -> float:
             return _spearman(_ranks(model.cosines(a[stop], b[stop]).numpy()), _ranks(scores[stop]))
