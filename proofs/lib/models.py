@@ -21,7 +21,9 @@ from typing import Any
 import numpy as np
 
 import codomain as cd
+from codomain.measure.data.datasets import Dataset
 from codomain.measure.data.encoded import encoded
+from codomain.measure.data.runs import Run
 from proofs.lib.e5 import E5
 from proofs.lib.glove import glove
 from proofs.lib.minilm_l3 import MiniLML3
@@ -107,6 +109,44 @@ def similarities(encoder: Any, documents: Sequence[str], queries: Sequence[str])
     if isinstance(X, np.ndarray):
         return unit_rows(np.float32(Q)) @ unit_rows(np.float32(X)).T
     return (Q @ X.T).toarray()
+
+
+def lexical(documents: Sequence[str], queries: Sequence[str]) -> dict[str, np.ndarray]:
+    """The scores (q, n) of three systems of words and letters: BM25, letter n-grams, TF-IDF in 256 dimensions."""
+    from sklearn.decomposition import TruncatedSVD
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    from codomain.arrays import unit_rows
+
+    grams, words = TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 5)), TfidfVectorizer(sublinear_tf=True)
+    by_grams = (grams.fit(documents).transform(queries) @ grams.transform(documents).T).toarray()
+    X = words.fit_transform(documents)
+    svd = TruncatedSVD(min(256, min(X.shape) - 1), random_state=0).fit(X)
+    by_svd = unit_rows(np.float32(svd.transform(words.transform(queries)))) @ unit_rows(np.float32(svd.transform(X))).T
+    return {"bm25": bm25(documents, queries), "n-grams": by_grams, "tf-idf": by_svd}
+
+
+def bm25(documents: Sequence[str], queries: Sequence[str], language: str = "english") -> np.ndarray:
+    """BM25's score (q, n) of every document, 0 where no word is shared."""
+    from codomain.index.bm25 import BM25
+
+    hits = BM25(stemmer=language).build([*documents]).search([*queries], len(documents))
+    scores = np.zeros((len(queries), len(documents)), np.float32)
+    for row, found, values in zip(scores, hits.rows, hits.scores, strict=True):
+        row[found[found >= 0]] = values[found >= 0]
+    return scores
+
+
+def run(name: str, scores: np.ndarray, data: Dataset, depth: int = 100) -> Run:
+    """The best documents of each query of a set by a score (q, n); documents with a score of exactly 0 are not found."""
+    ids, order = [*data.documents], np.argsort(-scores, axis=1, kind="stable")[:, :depth]
+    return Run(
+        name,
+        {
+            query: [(ids[i], float(row[i])) for i in best if row[i] != 0]
+            for query, row, best in zip(data.queries, scores, order, strict=True)
+        },
+    )
 
 
 @cache
