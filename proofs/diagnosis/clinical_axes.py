@@ -4,7 +4,7 @@ Paper 144: "Embeddings to Diagnosis: Latent Fragility under Agentic Perturbation
 Clinical notes are not to be had, nor a language model that edits them: edits are by rule (`clinical_axes`), on posts about science.
 
 Data: the first 300 characters of 400 posts of sci.crypt, sci.electronics, sci.med and sci.space, and WordNet ($CODOMAIN_DATA). Findings are
-the 60 terms of each group with the largest log-odds in other posts; synonyms the first other lemma of a noun's most frequent sense.
+the 60 terms of each group with the largest log-odds in other posts; synonyms the first other lemma of the first synset with that noun.
 MiniLM; the group is decided by logistic regression in 10 principal components, asked only about posts that it was not
 fitted on. Strengths 1, 2 and 4: so many findings, or so many fifths of each number.
 
@@ -38,11 +38,11 @@ POSTS, TERMS, CHARACTERS = 400, 60, 300
 
 
 def synonyms(terms: list[str]) -> dict[str, str]:
-    """The first other lemma of the first sense of each noun that has one."""
+    """The first other lemma of each noun, of the first synset that has one."""
     found: dict[str, str] = {}
     wanted = set(terms)
     for row in table("wordnet", "synsets.tsv.gz"):
-        lemmas = [lemma.replace("_", " ").lower() for lemma in row["lemmas"].split()]
+        lemmas = [lemma.replace("_", " ").lower() for lemma in row["lemmas"].split(",")]
         if row["synset"].startswith("n"):
             for lemma in wanted & {*lemmas} - found.keys():
                 if others := [other for other in lemmas if other != lemma]:

@@ -35,11 +35,11 @@ from proofs.lib.sets import judged
 QUERIES, DEPTHS, SHARE, BUILDERS = 200, (100, 50, 20, 10, 5), 0.3, ("bm25", "e5")
 
 
-def some(data: Dataset) -> tuple[Dataset, np.ndarray]:
-    """The set with 200 of its queries, and which these are."""
+def some(data: Dataset) -> Dataset:
+    """The set with 200 of its queries."""
     chosen = np.sort(np.random.default_rng(0).permutation(len(data.queries))[:QUERIES])
     ids = [[*data.queries][i] for i in chosen]
-    return replace(data, queries={q: data.queries[q] for q in ids}, qrels={q: data.qrels[q] for q in ids}), chosen
+    return replace(data, queries={q: data.queries[q] for q in ids}, qrels={q: data.qrels[q] for q in ids})
 
 
 def values(scores: dict[str, np.ndarray], data: Dataset) -> dict[str, float]:
@@ -51,10 +51,10 @@ def values(scores: dict[str, np.ndarray], data: Dataset) -> dict[str, float]:
 def main() -> list[Claim]:
     claims: list[Claim] = []
     for whole in (load("wordnet"), judged("conala")):
-        documents, asked = [*whole.documents.values()], [*whole.queries.values()]
-        data, chosen = some(whole)
-        scores = {name: similarities(encoder, documents, asked)[chosen] for name, encoder in models().items()}
-        scores |= lexical(documents, [asked[i] for i in chosen])
+        data = some(whole)
+        documents, asked = [*data.documents.values()], [*data.queries.values()]
+        scores = {name: similarities(encoder, documents, asked) for name, encoder in models().items()}
+        scores |= lexical(documents, asked)
         runs = [run(name, scores[name], data) for name in BUILDERS]
         pools = [(depth, reduce_pool(data, runs, depth=depth)) for depth in DEPTHS]
         depth, pool = next(
