@@ -89,6 +89,30 @@ class SpladeTiny:
     encode_queries = encode_documents
 
 
+class ByText:
+    """An encoder that encodes each text once, however the lists of texts are made up; it keeps them on disk as `encoded` does."""
+
+    def __init__(self, encoder: Any) -> None:
+        self.encoder, self.known = encoder, {"documents": {}, "queries": {}}
+
+    def encode_documents(self, texts: Sequence[str], role: str = "documents") -> Any:
+        """What the encoder gives for the texts, dense or sparse."""
+        from scipy.sparse import csr_array, vstack
+
+        known = self.known[role]
+        fresh = [*dict.fromkeys(text for text in texts if text not in known)]
+        if fresh:
+            found = encoded(self.encoder, fresh, role)
+            rows = found if isinstance(found, np.ndarray) else (csr_array(found[[i]]) for i in range(len(fresh)))
+            known |= dict(zip(fresh, rows, strict=True))
+        rows = [known[text] for text in texts]
+        return np.stack(rows) if isinstance(rows[0], np.ndarray) else csr_array(vstack(rows))
+
+    def similarities(self, documents: Sequence[str], queries: Sequence[str]) -> np.ndarray:
+        """The score (q, n) of each document for each query."""
+        return scores_of(self.encode_documents(documents), self.encode_documents(queries, "queries"))
+
+
 def models() -> dict[str, Any]:
     """The encoders by name."""
     return {
@@ -103,9 +127,13 @@ def models() -> dict[str, Any]:
 
 def similarities(encoder: Any, documents: Sequence[str], queries: Sequence[str]) -> np.ndarray:
     """The score (q, n) of each document for each query: the cosine, or the dot product of sparse vectors."""
+    return scores_of(encoded(encoder, documents), encoded(encoder, queries, "queries"))
+
+
+def scores_of(X: Any, Q: Any) -> np.ndarray:
+    """The cosine (q, n) of dense vectors, the dot product of sparse ones."""
     from codomain.arrays import unit_rows
 
-    X, Q = encoded(encoder, documents), encoded(encoder, queries, "queries")
     if isinstance(X, np.ndarray):
         return unit_rows(np.float32(Q)) @ unit_rows(np.float32(X)).T
     return (Q @ X.T).toarray()
