@@ -44,7 +44,6 @@ from proofs.lib.files import json_lines
 from proofs.lib.models import models
 from proofs.lib.sets import judged
 
-
 PAIRS = 1_500
 
 

@@ -20,6 +20,7 @@ minilm_l3     a second real encoder, paraphrase-MiniLM-L3
 models        encoders that share no weights, to be ranked
 packages      Debian packages with section and size
 sets          judged sets, with what every pipeline of the usual space gives on them
+smollm        SmolLM2-135M, a decoder
 splits        two encoders' vectors without texts in common
 synopses      one-line synopses of Debian packages and their sections
 verses        Bible verses in two wordings

@@ -14,6 +14,7 @@ import hashlib
 import importlib.metadata
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -175,6 +176,13 @@ def run(name: str, scores: np.ndarray, data: Dataset, depth: int = 100) -> Run:
             for query, row, best in zip(data.queries, scores, order, strict=True)
         },
     )
+
+
+def with_queries(data: Dataset, count: int) -> Dataset:
+    """The set with so many of its queries, always the same ones, and all of its documents."""
+    chosen = np.sort(np.random.default_rng(0).permutation(len(data.queries))[:count])
+    ids = [[*data.queries][i] for i in chosen]
+    return replace(data, queries={q: data.queries[q] for q in ids}, qrels={q: data.qrels[q] for q in ids})
 
 
 @cache

@@ -17,7 +17,6 @@ or more; no score falls; and, as the paper warns, systems that did not build the
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -28,18 +27,11 @@ from codomain.measure import load, per_query
 from codomain.measure.build.reduce import rank_agreement, reduce_pool
 from codomain.measure.data.datasets import Dataset
 from proofs.lib.claims import Claim, above, at_least, below
-from proofs.lib.models import lexical, models, run, similarities
+from proofs.lib.models import lexical, models, run, similarities, with_queries
 from proofs.lib.prove import prove
 from proofs.lib.sets import judged
 
 QUERIES, DEPTHS, SHARE, BUILDERS = 200, (100, 50, 20, 10, 5), 0.3, ("bm25", "e5")
-
-
-def some(data: Dataset) -> Dataset:
-    """The set with 200 of its queries."""
-    chosen = np.sort(np.random.default_rng(0).permutation(len(data.queries))[:QUERIES])
-    ids = [[*data.queries][i] for i in chosen]
-    return replace(data, queries={q: data.queries[q] for q in ids}, qrels={q: data.qrels[q] for q in ids})
 
 
 def values(scores: dict[str, np.ndarray], data: Dataset) -> dict[str, float]:
@@ -51,7 +43,7 @@ def values(scores: dict[str, np.ndarray], data: Dataset) -> dict[str, float]:
 def main() -> list[Claim]:
     claims: list[Claim] = []
     for whole in (load("wordnet"), judged("conala")):
-        data = some(whole)
+        data = with_queries(whole, QUERIES)
         documents, asked = [*data.documents.values()], [*data.queries.values()]
         scores = {name: similarities(encoder, documents, asked) for name, encoder in models().items()}
         scores |= lexical(documents, asked)
