@@ -23,5 +23,6 @@ sets          judged sets, with what every pipeline of the usual space gives on 
 smollm        SmolLM2-135M, a decoder
 splits        two encoders' vectors without texts in common
 synopses      one-line synopses of Debian packages and their sections
+token_means   mean token embeddings of MiniLM
 verses        Bible verses in two wordings
 """
