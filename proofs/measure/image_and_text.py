@@ -18,7 +18,7 @@ often than by pixels, likewise; (4) so it is by text: a text finds its drawing, 
 
 from __future__ import annotations
 
-import os
+import json
 import sys
 from pathlib import Path
 
@@ -31,7 +31,7 @@ from codomain.arrays import unit_rows
 from codomain.measure import compare
 from codomain.measure.data.encoded import encoded
 from proofs.lib.claims import Claim, above, at_least
-from proofs.lib.files import json_lines
+from proofs.lib.files import data_file
 from proofs.lib.prove import prove
 
 TRAIN, TEST, PIXELS = 1_500, 400, 128
@@ -66,9 +66,9 @@ def found_in(Q: np.ndarray, X: np.ndarray, k: int) -> dict[str, float]:
 def main() -> list[Claim]:
     from sklearn.linear_model import RidgeCV
 
-    rows = [row for row in json_lines("emoji", "meta.jsonl") if row["keywords"]]
+    rows = [row for row in map(json.loads, data_file("emoji", "meta.jsonl").open(encoding="utf-8")) if row["keywords"]]
     at = [row["row"] for row in rows]
-    with np.load(Path(os.environ["CODOMAIN_DATA"], "emoji", "images32.npz")) as drawings:
+    with np.load(data_file("emoji", "images32.npz")) as drawings:
         images = {vendor: drawings[vendor][at] for vendor in ("twitter", "google")}
     texts = [f"{row['name']}: {', '.join(row['keywords'])}" for row in rows]
     T = unit_rows(np.float32(encoded(cd.pipeline("minilm(max_length=128)").stages[0], texts)))
