@@ -149,7 +149,7 @@ class SoftPrompt(nn.Module):
 
     def _prefix(self, vectors: Tensor) -> Tensor:
         """The soft prompt, then the embeddings of the instruction (n, p, h)."""
-        soft = self(vectors)
+        soft: Tensor = self(vectors)
         if not self.instruction:
             return soft
         told = self.language_model.get_input_embeddings()(torch.tensor(self._frozen[1](self.instruction).input_ids))
