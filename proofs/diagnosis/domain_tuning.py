@@ -3,7 +3,7 @@
 Paper 122: "A Compass for Navigating the World of Sentence Embeddings for the Telecom Domain" (2024). No text on telecom standards is to be
 had; the domain here is Python as asked about on StackOverflow. proofs/diagnosis/thresholds.py has spaces of untuned encoders.
 
-Data: CoNaLa ($CODOMAIN_DATA): 500 questions look for their snippets among 2,810; MiniLM-L6 learns from 1,500 pairs of other questions
+Data: CoNaLa ($CODOMAIN_DATA): 500 questions look for their snippets among 2,810; MiniLM-L6 learns from 1,000 pairs of other questions
 whose snippet is no answer to these: the in-batch contrastive loss, batches of 32 without duplicates, two epochs, rate 3e-5, by
 codomain's own trainer. Spaces: MiniLM before, after one and after two epochs, and MiniLM-L3, multilingual-e5-small in 4 bits, the
 static table and the mean of GloVe.
@@ -44,7 +44,7 @@ from proofs.lib.files import json_lines
 from proofs.lib.models import models
 from proofs.lib.sets import judged
 
-PAIRS = 1_500
+PAIRS = 1_000
 
 
 def hits(Q: np.ndarray, X: np.ndarray, answers: list[list[int]], k: int) -> dict[str, float]:
