@@ -81,7 +81,7 @@ $(VENV)/core: $(VENV)/python pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/test: $(VENV)/core
-	$(PIP) --editable '.[learn,measure,engines,files,sql,parquet,test,docs]'
+	$(PIP) --editable '.[learn,measure,engines,files,serve,mcp,sql,parquet,test,docs]'
 	touch $@
 
 $(VENV)/dist: $(VENV)/python pyproject.toml constraints.txt

@@ -18,7 +18,7 @@ sys.path.append(str(Path(__file__).parents[1]))
 
 from codomain.measure.papers import MEANINGS, Paper, load
 from codomain.registry import _BUILT_IN, aliases, stage_class
-from docs import peers_chart, reference_pages, robustness_page
+from docs import conformance_page, peers_chart, reference_pages, robustness_page
 from proofs.lib.page import page
 
 DOCS = Path(__file__).parent
@@ -154,6 +154,7 @@ def _of(make: Callable[[str], list[str]], name: str) -> str:
 PAGES: dict[str, Callable[[], str]] = {
     "papers.md": papers,
     "proofs.md": proofs,
+    "conformance.md": lambda: _page(conformance_page.page()),
     "robustness.md": lambda: _page(robustness_page.page()),
     "catalog/index.md": lambda: _page(reference_pages.catalog()),
     **{f"catalog/{kind}.md": partial(_of, reference_pages.catalog_of, kind) for kind in reference_pages.CATALOG},

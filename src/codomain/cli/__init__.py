@@ -17,10 +17,12 @@ index.py      codomain index: files into a collection
 info.py       codomain info: counts, sizes, state
 learn.py      codomain learn: encoders from one's own data
 listing.py    codomain list, count and facets: documents without a query
+mcp.py        codomain mcp: collections as tools of language models
 papers.py     codomain papers: the register of papers
 reindex.py    codomain reindex: indexes over all rows
 rm.py         codomain rm: delete documents
 search.py     codomain search
+serve.py      codomain serve: encoders and collections over HTTP
 similar.py    codomain similar: documents like others
 stages.py     codomain stages: what pipelines are made of
 tune.py       codomain tune: the best pipeline for one's data

@@ -25,10 +25,12 @@ from codomain.cli import (
     info,
     learn,
     listing,
+    mcp,
     papers,
     reindex,
     rm,
     search,
+    serve,
     similar,
     stages,
     tune,
@@ -53,6 +55,8 @@ app = typer.Typer(
 app.command("index")(index.index)
 app.command("search")(search.search)
 app.command("embed")(embed.embed)
+app.command("serve")(serve.serve)
+app.command("mcp")(mcp.mcp)
 app.command("similar")(similar.similar)
 app.command("list")(listing.list_)
 app.command("count")(listing.count)

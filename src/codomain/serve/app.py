@@ -1,0 +1,134 @@
+"""The routes together, as an ASGI application."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from importlib.metadata import version
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+
+from codomain.errors import CodomainError
+from codomain.serve import collections, page
+from codomain.serve.catalog import Catalog
+from codomain.serve.dialects import cohere, jina, ollama, openai, tei, voyage
+from codomain.serve.dialects.answers import answer
+from codomain.serve.errors import Refusal, of_validation, refusal_of, shape_of
+from codomain.serve.guard import Guard, Limits
+from codomain.serve.keys import Key, Keys
+from codomain.serve.metrics import Metrics
+from codomain.serve.token_ids import TokenIds
+
+
+def make_app(
+    catalog: Catalog, keys: Keys | None = None, limits: Limits | None = None, token_ids: TokenIds | None = None
+) -> Guard:
+    """The application that serves a catalog; the catalog is closed when the application ends.
+
+    >>> app = make_app(Catalog(["static()"]))
+    >>> sorted(path for path in app.api.openapi()["paths"] if path.startswith("/v2"))
+    ['/v2/embed', '/v2/rerank']
+    >>> app.api.state.catalog.close()
+    """
+
+    keys = keys or Keys()
+    limits = limits or Limits()
+    mcp = _mcp(catalog, keys, limits)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            stack.callback(catalog.close)
+            if mcp is not None:
+                await stack.enter_async_context(mcp.router.lifespan_context(mcp))
+            yield
+
+    api = FastAPI(
+        title="codomain",
+        version=version("codomain"),
+        description="Encoders and collections, in the dialects of OpenAI, Cohere, Jina, TEI, Ollama and Voyage.",
+        docs_url=None,  # it would load scripts from elsewhere
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+    api.state.catalog = catalog
+    api.state.token_ids = token_ids or TokenIds()
+    metrics = Metrics(catalog)
+    for module in (openai, cohere, jina, tei, ollama, voyage, collections, page):
+        api.include_router(module.router)
+
+    @api.get("/health", tags=["server"])
+    async def health() -> Response:
+        """Whether the server lives."""
+        return answer({"status": "ok"})
+
+    @api.get("/metrics", tags=["server"])
+    async def metrics_() -> Response:
+        """Counts and times for Prometheus."""
+        return Response(metrics.text(), media_type="text/plain; version=0.0.4")
+
+    if mcp is not None:
+        api.router.routes.extend(mcp.routes)
+    api.add_exception_handler(RequestValidationError, _invalid)
+    api.add_exception_handler(HTTPException, _not_routed)
+    api.add_exception_handler(Refusal, _refused)
+    api.add_exception_handler(CodomainError, _refused)
+    return Guard(api, keys, limits, metrics)
+
+
+def _mcp(catalog: Catalog, keys: Keys, limits: Limits) -> Starlette | None:
+    """The tools at /mcp; None where the package mcp is not installed."""
+    try:
+        from mcp.server.transport_security import TransportSecuritySettings
+    except ImportError:
+        return None
+    from codomain.serve.mcp import make_server
+
+    server = make_server(catalog, Key("nobody", collections=frozenset()), keys.write or any(k.write for k in keys.keys))
+    # hosts and origins are checked in front of every route
+    checked = TransportSecuritySettings(enable_dns_rebinding_protection=False)
+    return server.streamable_http_app(transport_security=checked, max_request_body_size=limits.body)
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    refusal = of_validation(error.errors())
+    kind = request.headers.get("content-type", "")
+    if request.method != "GET" and not kind.startswith("application/json"):
+        said = f"not {kind!r:.60}" if kind else "and has none"
+        return _response(request, Refusal(415, f"the body must have the Content-Type application/json, {said}."))
+    if shape_of(request.url.path).__name__ == "tei":
+        refusal = Refusal(422, refusal.sentence, refusal.param)
+    return _response(request, refusal)
+
+
+async def _not_routed(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    said = {
+        400: "the body cannot be read: it is nested too deeply.",
+        404: f"there is no {request.url.path!r:.80} here.",
+        405: f"{request.url.path} does not take {request.method}.",
+    }
+    cause = error.__cause__  # what was raised while the body came in
+    refusal = (
+        cause if isinstance(cause, Refusal) else Refusal(error.status_code, said.get(error.status_code, error.detail))
+    )
+    response = _response(request, refusal)
+    response.headers.update(error.headers or {})
+    return response
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    refusal = refusal_of(error)
+    assert refusal is not None
+    return _response(request, refusal)
+
+
+def _response(request: Request, refusal: Refusal) -> Response:
+    content: dict[str, Any] = shape_of(request.url.path)(refusal)
+    return JSONResponse(content, refusal.status, headers=refusal.headers)

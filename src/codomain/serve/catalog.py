@@ -1,0 +1,232 @@
+"""What is served: encoders and collections by name."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from codomain.encoding import encoded
+from codomain.errors import InputError, PipelineError
+from codomain.pipeline import Pipeline, pipeline
+from codomain.registry import require
+from codomain.serve.batching import Batcher
+from codomain.serve.errors import Refusal
+from codomain.store import Collection
+from codomain.store import exists as collection_exists
+from codomain.store import open as open_collection
+
+if TYPE_CHECKING:
+    from codomain.kinds import Kind
+    from codomain.stage import Stage
+
+T = TypeVar("T")
+
+READERS = 2
+"""Connections of a collection that read at the same time."""
+
+
+class Model:
+    """An encoder, with the transforms behind it, under the name that requests give."""
+
+    def __init__(self, name: str, stages: Sequence[Stage], pool: ThreadPoolExecutor) -> None:
+        self.name = name
+        self.stages = tuple(stages)
+        self.encoder: Any = stages[0]
+        self.gives: Kind = stages[-1].gives
+        self._batchers = {queries: Batcher(self._encoding(queries), pool) for queries in (False, True)}
+
+    def __str__(self) -> str:
+        return " >> ".join(map(str, self.stages))
+
+    @property
+    def fingerprint(self) -> str:
+        """What decides its vectors."""
+        return " >> ".join(str(getattr(stage, "fingerprint", stage)) for stage in self.stages)
+
+    @property
+    def dim(self) -> int | None:
+        """Dimensions of a vector; None where only encoding tells."""
+        dim: int | None = None
+        for stage in self.stages:
+            dim = stage.output_dim(dim)
+        return dim if dim is not None or len(self.stages) > 1 else int(self.encoder.dim)
+
+    @property
+    def window(self) -> int | None:
+        """Tokens of a text that are read; None for any number, or where the encoder does not tell."""
+        window: int | None = getattr(self.encoder, "window", None)
+        return window
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """The tokens of each text; for an encoder that has none, its words."""
+        if hasattr(self.encoder, "count_tokens"):
+            return [int(n) for n in self.encoder.count_tokens(list(texts))]
+        return [len(text.split()) for text in texts]
+
+    async def encode(self, texts: Sequence[str], queries: bool) -> tuple[Any, list[int]]:
+        """Vectors and tokens of texts, encoded with those of other requests that wait."""
+        return await self._batchers[queries].encode(texts)
+
+    @property
+    def waiting(self) -> int:
+        """Texts that wait to be encoded."""
+        return sum(batcher.waiting for batcher in self._batchers.values())
+
+    def _encoding(self, queries: bool) -> Callable[[list[str]], tuple[Any, list[int]]]:
+        def encode(texts: list[str]) -> tuple[Any, list[int]]:
+            return encoded(self.stages, texts, queries, None), self.count_tokens(texts)
+
+        return encode
+
+
+class ServedCollection:
+    """A collection that several requests read at the same time and one at a time writes.
+
+    Each reader and the writer have a connection of their own: a long `add` keeps no search waiting, and what another process
+    writes is found by the next search.
+    """
+
+    def __init__(self, name: str, folder: Path, pool: ThreadPoolExecutor, *, trust_models: bool = False) -> None:
+        self.name, self.folder, self._pool = name, folder, pool
+        opened = [open_collection(folder, trust_models=trust_models)]
+        self.first = opened[0]
+        try:
+            opened += [Collection(folder) for _ in range(READERS)]
+        except BaseException:
+            for collection in opened:
+                collection.close()
+            raise
+        self._opened = opened
+        self._readers: SimpleQueue[Collection] = SimpleQueue()
+        for reader in opened[1:]:
+            self._readers.put(reader)
+        self._writing = asyncio.Lock()
+        self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"write {name}")
+
+    def encoders(self) -> list[Stage]:
+        """The encoders of its branches, each once, in their order."""
+        found = {str(branch.plan.stages[0]): branch.plan.stages[0] for branch in self.first.vector_branches}
+        return [encoder for encoder in found.values() if "text" in encoder.modalities]
+
+    async def read(self, work: Callable[[Collection], T]) -> T:
+        """The result of some reading, in a thread with a connection of its own."""
+
+        def run() -> T:
+            with self._reader() as collection:
+                return work(collection)
+
+        return await asyncio.get_running_loop().run_in_executor(self._pool, run)
+
+    async def write(self, work: Callable[[Collection], T]) -> T:
+        """The result of some writing, after all that was asked for before."""
+        async with self._writing:
+            return await asyncio.get_running_loop().run_in_executor(self._writer, work, self.first)
+
+    @contextmanager
+    def _reader(self) -> Iterator[Collection]:
+        collection = self._readers.get()
+        try:
+            yield collection
+        finally:
+            self._readers.put(collection)
+
+    def close(self) -> None:
+        """Wait for what is written and close every connection."""
+        self._writer.shutdown(wait=True)
+        for collection in self._opened:
+            collection.close()
+
+
+class Catalog:
+    """Models and collections by name. `names` are folders of collections, expressions of encoders, or NAME=EXPRESSION.
+
+    >>> catalog = Catalog(["static()", "small=static(dim=64)"])
+    >>> sorted(catalog.models), catalog.model("small").dim
+    (['small', 'static'], 64)
+    >>> catalog.close()
+
+    Raises InputError where a name is neither or is there twice, and what opening a collection raises.
+    """
+
+    def __init__(self, names: Iterable[str], *, threads: int = 4, trust_models: bool = False) -> None:
+        self.models: dict[str, Model] = {}
+        self.collections: dict[str, ServedCollection] = {}
+        self._encoding = ThreadPoolExecutor(max_workers=1, thread_name_prefix="encode")
+        self._reading = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="read")
+        try:
+            for name in names:
+                self._serve(name, trust_models)
+        except BaseException:
+            self.close()
+            raise
+        if not self.models and not self.collections:
+            raise InputError("nothing is to be served: name a collection, or an encoder such as 'static()'.")
+
+    def close(self) -> None:
+        """Wait for what is under way and close the collections."""
+        self._reading.shutdown(wait=True)
+        self._encoding.shutdown(wait=True)
+        for collection in self.collections.values():
+            collection.close()
+
+    def model(self, name: str | None, gives: tuple[Kind, ...] = ("dense",)) -> Model:
+        """A model by the name that a request gives; without one the first that gives vectors of a kind."""
+        if not name:
+            first = next((model for model in self.models.values() if model.gives in gives), None)
+            if first is None:
+                raise Refusal(501, f"no model that gives {' or '.join(gives)} vectors is served here.", "model")
+            return first
+        found = self.models.get(name) or self.models.get(name.removesuffix("()")) or self.models.get(name.split(":")[0])
+        if found is None:
+            raise Refusal(404, f"there is no model {name!r:.80} here: {self._named()}.", "model", "model_not_found")
+        return found
+
+    def collection(self, name: str) -> ServedCollection:
+        """A collection by name."""
+        found = self.collections.get(name)
+        if found is None:
+            raise Refusal(404, f"there is no collection {name!r:.80} here.", code="collection_not_found")
+        return found
+
+    def _named(self) -> str:
+        return f"it has {', '.join(sorted(self.models)[:12])}" if self.models else "it has none"
+
+    def _serve(self, name: str, trust_models: bool) -> None:
+        alias, equals, expression = name.partition("=")
+        if equals and alias.strip() and "(" not in alias:
+            self._add_model(alias.strip(), pipeline(expression))
+        elif "(" in name and not collection_exists(name):
+            made = pipeline(name)
+            self._add_model(_short(str(made)), made)
+        else:
+            folder = Path(name)
+            served = ServedCollection(folder.absolute().name, folder, self._reading, trust_models=trust_models)
+            if served.name in self.collections:
+                served.close()
+                raise InputError(f"two collections are called {served.name}: move one of them.")
+            self.collections[served.name] = served
+            for encoder in served.encoders():
+                if _short(str(encoder)) not in self.models:
+                    self._add_model(_short(str(encoder)), Pipeline(encoder))
+
+    def _add_model(self, name: str, made: Pipeline) -> None:
+        if name in self.models:
+            raise InputError(f"two models are called {name}: name one of them with NAME=EXPRESSION.")
+        if made.gives == "hits" or not made.is_source:
+            raise PipelineError(f"{made} gives no vectors of texts: an encoder is served, or a collection.")
+        if any(transform.needs_fit for transform in made.stages[1:] if hasattr(transform, "needs_fit")):
+            raise PipelineError(f"{made} must be fitted first: serve a collection that has it, or an encoder alone.")
+        if "text" not in made.modalities:
+            raise PipelineError(f"{made} reads no text: it cannot be served.")
+        require(*made.stages)
+        self.models[name] = Model(name, made.stages, self._encoding)
+
+
+def _short(expression: str) -> str:
+    """An expression as a name: without the brackets where there are no arguments."""
+    return expression.removesuffix("()") if expression.count("(") == 1 else expression

@@ -1,0 +1,107 @@
+"""A server process: where it listens, what it says at its start, and how it ends."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from codomain.errors import InputError, MissingExtra
+from codomain.serve.guard import LOOPBACK, Limits, audit, is_loopback
+from codomain.serve.keys import Keys
+from codomain.serve.token_ids import TokenIds
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a server listens; port 0 takes a free one."""
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+
+    def bound(self) -> socket.socket:
+        """A socket that listens there; raises InputError where it cannot."""
+        try:
+            found = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+            family, kind, protocol, _, address = found[0]
+            made = socket.socket(family, kind, protocol)
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            made.bind(address)
+            made.listen(2048)  # who asks from now on is answered as soon as the routes are there
+        except (OSError, OverflowError) as error:
+            why = getattr(error, "strerror", None) or str(error)
+            raise InputError(f"cannot listen at {self.host} port {self.port}: {why}.") from None
+        return made
+
+
+def serve(
+    names: Sequence[str],
+    address: Address,
+    keys: Keys,
+    *,
+    hosts: Sequence[str] = (),
+    origins: Sequence[str] = (),
+    token_ids: str | None = None,
+    audit_file: Path | None = None,
+    most_bytes: int = 64 << 20,
+    trust_models: bool = False,
+    drain_seconds: int = 30,
+    ready: Callable[[str], None] = lambda url: None,
+) -> None:
+    """Serve until SIGTERM or SIGINT: then nothing new is taken, and what is under way is answered.
+
+    Raises InputError for another address than loopback without a key, and what opening the collections raises; MissingExtra
+    without the packages of codomain[serve].
+    """
+    if not is_loopback(address.host) and not keys.keys:
+        raise InputError(
+            f"{address.host} is reached from other machines, so a key is needed: --api-key-env NAME, or --keys FILE."
+        )
+    try:
+        import fastapi  # noqa: F401
+        import orjson  # noqa: F401
+        import prometheus_client  # noqa: F401
+        import uvicorn
+    except ImportError:
+        raise MissingExtra("codomain serve", "serve") from None
+    from codomain.serve.app import make_app
+    from codomain.serve.catalog import Catalog
+
+    if audit_file is not None:
+        _audit_to(audit_file)
+    known = frozenset(map(str.lower, (*LOOPBACK, *_own_names(address.host), *hosts)))
+    limits = Limits(body=most_bytes, hosts=known, origins=frozenset(origins))
+    with address.bound() as listening:
+        app = make_app(Catalog(names, trust_models=trust_models), keys, limits, TokenIds(token_ids))
+        config = uvicorn.Config(
+            app,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=drain_seconds,
+            timeout_keep_alive=75,
+        )
+        port = listening.getsockname()[1]
+        host = f"[{address.host}]" if ":" in address.host else address.host
+        ready(f"http://{host}:{port}")
+        uvicorn.Server(config).run(sockets=[listening])
+
+
+def _own_names(host: str) -> tuple[str, ...]:
+    """Names by which a server at an address is known; all addresses are known by this machine's name."""
+    if host in ("0.0.0.0", "::"):
+        return (socket.gethostname(), socket.getfqdn())
+    return (host,)
+
+
+def _audit_to(file: Path) -> None:
+    try:
+        handler = logging.FileHandler(file, encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"cannot write the audit log {file}: {error.strerror}.") from None
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    audit.addHandler(handler)
+    audit.setLevel(logging.INFO)
+    audit.propagate = False

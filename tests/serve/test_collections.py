@@ -1,0 +1,208 @@
+"""codomain's own routes: search and documents of collections, what keys see, what is refused."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+import codomain as cd
+from codomain.serve.catalog import Catalog
+from codomain.serve.keys import Key, Keys
+
+from .server import served
+
+DOCUMENTS = [
+    {"id": "a", "text": "a red fox", "metadata": {"year": 2020, "tags": ["animal", "red"]}},
+    {"id": "b", "text": "a blue whale", "title": "Whales", "metadata": {"year": 2021, "tags": ["animal"]}},
+    {"id": "c/d", "text": "red wine from Porto", "metadata": {"year": 2022}},
+]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    with cd.create(tmp_path / "notes", "fuse(static() >> flat(), bm25())") as notes:
+        notes.add(DOCUMENTS)
+        notes.namespace("acme").add([{"id": "z", "text": "a secret fox of acme"}])
+    return tmp_path / "notes"
+
+
+@pytest.fixture
+def client(folder: Path) -> Iterator[httpx.Client]:
+    with served(Catalog([str(folder)]), Keys(write=True)) as url, httpx.Client(base_url=url) as client:
+        yield client
+
+
+def test_a_search_finds_what_the_collection_finds(client: httpx.Client, folder: Path) -> None:
+    with cd.open(folder) as notes:
+        expected = notes.search("fox", 2, where="year < 2022", context=5)
+    found = client.post(
+        "/collections/notes/search",
+        json={"query": "fox", "k": 2, "where": "year < 2022", "context": 5, "explain": True},
+    ).json()
+    assert [(hit["id"], hit["score"], hit["text"]) for hit in found["hits"]] == [
+        (hit.id, hit.score, hit.text) for hit in expected
+    ]
+    assert found["hits"][0]["branches"]["bm25()"]["rank"] == 1 and found["explain"]
+    assert found["hits"][0]["metadata"] == DOCUMENTS[0]["metadata"]
+
+
+def test_other_kinds_of_queries(client: httpx.Client, folder: Path) -> None:
+    vector = cd.pipeline("static()").encode(["a blue whale"], queries=True)[0]
+    by_vector = client.post("/collections/notes/search", json={"vector": [float(x) for x in vector], "k": 1}).json()
+    assert [hit["id"] for hit in by_vector["hits"]] == ["b"]
+    like = client.post("/collections/notes/search", json={"like": {"a": 1.0, "b": -0.5}, "k": 2}).json()
+    with cd.open(folder) as notes:
+        assert [hit["id"] for hit in like["hits"]] == [hit.id for hit in notes.search(like={"a": 1.0, "b": -0.5}, k=2)]
+    several = client.post("/collections/notes/search", json={"queries": ["fox", "whale"], "k": 1}).json()
+    assert [[hit["id"] for hit in hits] for hits in several["answers"]] == [["a"], ["b"]]
+    both = client.post(
+        "/search",
+        json={
+            "searches": [{"collection": "notes", "query": "fox", "k": 1}, {"collection": "notes", "like": "b", "k": 1}]
+        },
+    ).json()
+    assert [one["collection"] for one in both["answers"]] == ["notes", "notes"]
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ({}, "one of query"),
+        ({"query": "a", "like": "b"}, "query and like"),
+        ({"query": "a", "k": 0}, "k:"),
+        ({"query": "a", "nope": 1}, "there is no field 'nope'"),
+        ({"query": "a", "where": "year >"}, "the filter needs a value"),
+        ({"like": "nobody"}, "nobody"),
+        ({"vector": [1.0, 2.0]}, "384"),
+    ],
+)
+def test_searches_that_are_refused(client: httpx.Client, body: dict[str, Any], words: str) -> None:
+    found = client.post(
+        "/collections/notes/search", content=json.dumps(body), headers={"Content-Type": "application/json"}
+    )
+    assert found.status_code == 400 and words in found.json()["error"]["message"]
+
+
+def test_no_number_is_a_vector_of_nan(client: httpx.Client) -> None:
+    found = client.post(
+        "/collections/notes/search",
+        content='{"vector": [' + ", ".join(["NaN"] * 384) + "]}",
+        headers={"Content-Type": "application/json"},
+    )
+    assert found.status_code == 400 and found.json()["error"]["message"]
+
+
+def test_documents_come_and_go(client: httpx.Client, folder: Path) -> None:
+    found = client.post(
+        "/collections/notes/documents", json={"documents": [{"id": "e", "text": "an owl"}, "a text alone"]}
+    )
+    assert found.json()["added"] == 2
+    assert client.get("/collections/notes/count").json() == {"count": 5}
+    assert client.get("/collections/notes/documents/e").json()["text"] == "an owl"
+    assert client.get("/collections/notes/documents/c/d", params={"vector": True}).json()["vector"][0] != 0
+    changed = client.patch("/collections/notes/documents/e", json={"metadata": {"year": 1}, "title": "Owls"})
+    assert changed.json() == {"updated": 1}
+    listed = client.get("/collections/notes/documents", params={"where": "year = 1"}).json()["documents"]
+    assert [(one["id"], one["title"], one["text"]) for one in listed] == [("e", "Owls", "an owl")]
+    assert client.delete("/collections/notes/documents/e").json() == {"deleted": 1}
+    assert client.get("/collections/notes/documents/e").status_code == 404
+    assert client.patch("/collections/notes/documents/e", json={"title": "x"}).status_code == 404
+    assert client.post("/collections/notes/delete", json={"where": "year = 2020"}).json() == {"deleted": 1}
+    with cd.open(folder) as notes:
+        assert {one["id"] for one in notes} >= {"b", "c/d"} and notes.get("a") is None
+
+
+def test_facets_and_lists(client: httpx.Client) -> None:
+    found = client.get("/collections/notes/facets", params={"field": "tags"}).json()
+    assert found["values"] == [{"value": "animal", "count": 2}, {"value": "red", "count": 1}]
+    newest = client.get("/collections/notes/documents", params={"sort": "-year", "limit": 1, "offset": 1}).json()
+    assert [one["id"] for one in newest["documents"]] == ["b"]
+
+
+def test_feedback_moves_what_is_found(client: httpx.Client, folder: Path) -> None:
+    entries = client.post("/collections/notes/feedback", json={"query": "a drink", "good": ["c/d"]}).json()["entries"]
+    with cd.open(folder) as notes:
+        assert [one["id"] for one in notes.feedback_journal() if one["entry"] in entries] == ["c/d"]
+
+
+def test_progress_of_an_add_is_sent_as_events(client: httpx.Client) -> None:
+    documents = [{"id": f"n{i}", "text": f"number {i}"} for i in range(3000)]
+    with client.stream(
+        "POST", "/collections/notes/documents", json={"documents": documents}, headers={"Accept": "text/event-stream"}
+    ) as answer:
+        events = [block.split("\n") for block in answer.read().decode().strip().split("\n\n")]
+    assert [event[0] for event in events][-1] == "event: done" and len(events) > 2
+    assert json.loads(events[-1][1].removeprefix("data: "))["added"] == 3000
+
+
+def test_what_another_process_writes_is_found_by_the_next_search(client: httpx.Client, folder: Path) -> None:
+    assert not client.get("/collections/notes/documents/new").is_success
+    with cd.open(folder) as notes:
+        notes.add([{"id": "new", "text": "a heron from elsewhere"}])
+    found = client.post("/collections/notes/search", json={"query": "heron", "k": 1}).json()
+    assert [hit["id"] for hit in found["hits"]] == ["new"]
+
+
+def test_searches_go_on_while_documents_are_added(client: httpx.Client) -> None:
+    documents = [{"id": f"n{i}", "text": f"number {i} of many " * 20} for i in range(4000)]
+    done = threading.Event()
+
+    def add() -> None:
+        client.post("/collections/notes/documents", json={"documents": documents}, timeout=120).raise_for_status()
+        done.set()
+
+    thread = threading.Thread(target=add)
+    thread.start()
+    answered = 0
+    while not done.is_set():
+        assert client.post("/collections/notes/search", json={"query": "fox", "k": 1}).json()["hits"][0]["id"] == "a"
+        answered += 1
+    thread.join()
+    assert answered > 1
+    assert client.get("/collections/notes/count").json() == {"count": 4003}
+
+
+def test_a_key_sees_its_collections_and_its_namespace_alone(folder: Path, tmp_path: Path) -> None:
+    with cd.create(tmp_path / "other", "bm25()") as other:
+        other.add(["another fox"])
+    keys = Keys(
+        [
+            Key("all", Keys.digest("all"), write=True),
+            Key("acme", Keys.digest("acme"), frozenset({"notes"}), namespace="acme"),
+        ]
+    )
+    with served(Catalog([str(folder), str(tmp_path / "other")]), keys) as url:
+
+        def ask(key: str, method: str, path: str, **body: Any) -> httpx.Response:
+            return httpx.request(method, url + path, headers={"Authorization": f"Bearer {key}"}, **body)
+
+        assert [one["name"] for one in ask("all", "GET", "/collections").json()["collections"]] == ["notes", "other"]
+        assert ask("acme", "GET", "/collections").json()["collections"] == [
+            {"name": "notes", "documents": 1, "pipeline": "fuse(static() >> flat(), bm25())"}
+        ]
+        hidden = ask("acme", "POST", "/collections/other/search", json={"query": "fox"})
+        assert hidden.status_code == 404
+        own = ask("acme", "POST", "/collections/notes/search", json={"query": "fox"}).json()
+        assert [hit["id"] for hit in own["hits"]] == ["z"]
+        assert ask("acme", "GET", "/collections/notes/documents/a").status_code == 404
+        assert ask("acme", "GET", "/collections/notes").json()["documents"] == 1
+        for namespace in ("", "other"):
+            asked = ask("acme", "POST", "/collections/notes/search", json={"query": "fox", "namespace": namespace})
+            assert asked.status_code == 403
+        for method, path, body in (
+            ("POST", "/collections/notes/documents", {"documents": ["x"]}),
+            ("PATCH", "/collections/notes/documents/z", {"title": "x"}),
+            ("DELETE", "/collections/notes/documents/z", None),
+            ("POST", "/collections/notes/delete", {"ids": ["z"]}),
+            ("POST", "/collections/notes/feedback", {"query": "fox", "bad": ["z"]}),
+        ):
+            assert ask("acme", method, path, json=body).status_code == 403
+        assert httpx.get(f"{url}/collections").status_code == 401
+        assert ask("wrong", "GET", "/collections").status_code == 401
+        assert httpx.get(f"{url}/health").status_code == 200

@@ -1,0 +1,232 @@
+"""What is refused before a route sees it, and bodies that no route can read: one sentence in the dialect's own shape."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from codomain.serve.catalog import Catalog
+from codomain.serve.guard import LOOPBACK, Limits
+from codomain.serve.keys import Key, Keys
+
+from .server import served
+
+ROUTES = [
+    "/v1/embeddings",
+    "/v2/embed",
+    "/v2/rerank",
+    "/v1/rerank",
+    "/embed",
+    "/embed_sparse",
+    "/embed_all",
+    "/rerank",
+    "/similarity",
+    "/tokenize",
+    "/api/embed",
+    "/api/embeddings",
+    "/v1/contextualizedembeddings",
+    "/search",
+    "/collections/notes/search",
+    "/collections/notes/documents",
+    "/collections/notes/delete",
+    "/collections/notes/feedback",
+]
+BODIES = [
+    b"",
+    b"{",
+    b"null",
+    b"[]",
+    b"3",
+    b'"text"',
+    b"{}",
+    b"\xff\xfe",
+    b'{"input": [], "inputs": [], "texts": [], "model": "static", "input_type": "search_query"}',
+    b'{"input": [[]], "model": "static"}',
+    b'{"input": [1, 2, 3], "model": "static"}',
+    b'{"input": {"a": 1}, "inputs": {"a": 1}, "model": ["static"], "query": 5, "documents": 5, "texts": 5}',
+    b'{"input": [null], "inputs": [null], "texts": [null], "model": "static"}',
+    b'{"input": "\\ud800", "inputs": "\\ud800", "prompt": "\\ud800", "model": "\\ud800", "query": "\\ud800"}',
+    b'{"model": "../../etc/passwd", "input": "a", "input_type": "search_query", "texts": ["a"], "prompt": "a"}',
+    b'{"input": "a", "model": "static", "dimensions": -1, "output_dimension": 99999999999999999999}',
+    b'{"input": "a", "inputs": "a", "model": "static", "dimensions": 1e400}',
+    b'{"query": "a", "texts": ["a"], "documents": ["b"], "model": "static"}',
+    b"[" * 100_000,
+    b'{"a": ' * 2_000 + b"1" + b"}" * 2_000,
+]
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    import codomain as cd
+
+    folder = tmp_path_factory.mktemp("guard") / "notes"
+    with cd.create(folder, "static() >> flat()") as notes:
+        notes.add([{"id": "a", "text": "a red fox"}])
+    with served(Catalog([str(folder)]), Keys(write=True)) as url, httpx.Client(base_url=url) as client:
+        yield client
+
+
+def sentence(path: str, found: httpx.Response) -> str:
+    """What a refusal says, where the dialect has it."""
+    body = found.json()
+    if path.startswith(("/v1/rerank", "/v1/context")):
+        said = body["detail"]
+    elif path.startswith("/v2/"):
+        said = body["message"]
+    elif path.startswith(("/embed", "/rerank", "/similarity", "/tokenize")):
+        said = body["error"]
+        assert body["error_type"] in {"Empty", "Validation", "Backend", "Overloaded"}
+    elif path.startswith("/api/"):
+        said = body["error"]
+    else:
+        said = body["error"]["message"]
+    assert isinstance(said, str)
+    return said
+
+
+@pytest.mark.parametrize("path", ROUTES)
+def test_a_body_that_cannot_be_read_is_one_sentence(client: httpx.Client, path: str) -> None:
+    for body in BODIES:
+        found = client.post(path, content=body, headers={"Content-Type": "application/json"})
+        assert found.status_code < 500 or found.status_code == 501, (body[:80], found.text)
+        if not found.is_success:
+            said = sentence(path, found)
+            assert said.endswith((".", ">")) and "\n" not in said and len(said) < 500, (body[:80], said)
+
+
+def test_a_text_that_no_encoding_holds_is_answered(client: httpx.Client) -> None:
+    body = {"model": "static", "query": "a", "documents": ["half \ud800 a pair"], "return_documents": True}
+    found = client.post("/v1/rerank", content=json.dumps(body), headers={"Content-Type": "application/json"})
+    assert found.json()["results"][0]["document"] == {"text": "half \ud800 a pair"}
+
+
+def test_a_body_that_is_no_json_by_its_type_is_refused(client: httpx.Client) -> None:
+    # a page elsewhere can send such a body without asking first
+    found = client.post("/v1/embeddings", content=b'{"input": "a"}', headers={"Content-Type": "text/plain"})
+    assert found.status_code == 415 and "application/json" in found.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("path", ["/", "/v1/embeddings", "/collections", "/health", "/nothing", "/metrics"])
+def test_a_host_that_the_server_is_not_known_by_is_refused(client: httpx.Client, path: str) -> None:
+    for host in ("evil.example", "evil.example:80", "127.0.0.1.evil.example", ""):
+        found = client.get(path, headers={"Host": host})
+        assert found.status_code == 421, host
+    assert client.get("/health", headers={"Host": "localhost:1234"}).status_code == 200
+
+
+@pytest.mark.parametrize("path", ROUTES)
+def test_pages_of_elsewhere_get_nothing(client: httpx.Client, path: str) -> None:
+    for origin in ("https://evil.example", "null", "http://localhost:1"):
+        found = client.post(path, json={"query": "a"}, headers={"Origin": origin})
+        assert found.status_code == 403 and "access-control-allow-origin" not in found.headers
+    preflight = client.options(
+        path, headers={"Origin": "https://evil.example", "Access-Control-Request-Method": "POST"}
+    )
+    assert preflight.status_code == 403
+
+
+def test_its_own_pages_may_ask(client: httpx.Client) -> None:
+    origin = str(client.base_url).rstrip("/")
+    assert client.get("/collections", headers={"Origin": origin}).status_code == 200
+
+
+def test_answers_carry_the_headers_that_browsers_heed(client: httpx.Client) -> None:
+    for path in ("/health", "/nothing", "/collections"):
+        headers = client.get(path).headers
+        assert (
+            headers["X-Content-Type-Options"] == "nosniff" and "script-src 'self'" in headers["Content-Security-Policy"]
+        )
+
+
+def test_a_path_of_a_request_reaches_no_file(client: httpx.Client) -> None:
+    for name in ("../notes", "..%2Fnotes", "%2e%2e/%2e%2e/etc/passwd", "/etc/passwd", "notes%00"):
+        assert client.get(f"/collections/{name}").status_code in (400, 404), name
+        assert client.get(f"/static/{name}").status_code in (400, 404), name
+
+
+def test_large_bodies_are_refused_before_they_are_read() -> None:
+    limits = Limits(body=10_000)
+    with served(Catalog(["static()"]), limits=limits) as url:
+        found = httpx.post(f"{url}/v1/embeddings", json={"model": "static", "input": "a" * 20_000})
+        assert found.status_code == 413 and found.json()["error"]["code"] == "body_too_large"
+
+        def pieces() -> Iterator[bytes]:  # without a length at the head
+            yield b'{"model": "static", "input": "'
+            for _ in range(100):
+                yield b"a" * 1000
+
+        streamed = httpx.post(f"{url}/embed", content=pieces(), headers={"Content-Type": "application/json"})
+        assert streamed.status_code == 413 and streamed.json()["error_type"] == "Validation"
+
+
+def test_a_slow_client_is_told_and_others_are_served() -> None:
+    with served(Catalog(["static()"]), limits=Limits(seconds=0.3)) as url:
+        host, port = url.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port)), 10) as slow:
+            slow.sendall(b"POST /v1/embeddings HTTP/1.1\r\nHost: localhost\r\nContent-Length: 50\r\n")
+            slow.sendall(b"Content-Type: application/json\r\n\r\n{")
+            assert httpx.post(f"{url}/v1/embeddings", json={"model": "static", "input": "a"}).status_code == 200
+            slow.settimeout(30)
+            said = slow.recv(65_536).decode()
+        assert said.startswith("HTTP/1.1 408") and "the body was not there" in said
+
+
+def test_a_connection_that_closes_half_way_hurts_nobody(client: httpx.Client) -> None:
+    address = (client.base_url.host, client.base_url.port or 80)
+    for head in (
+        b"POST /v1/embeddings HTTP/1.1\r\nHost: localhost\r\nContent-Length: 50\r\n\r\n{",
+        b"GET / HT",
+        b"\x00\xff\r\n\r\n",
+    ):
+        with socket.create_connection(address, 10) as half:
+            half.sendall(head)
+    assert client.get("/health").status_code == 200
+
+
+def test_callers_that_ask_too_often_are_told_when_to_come_again() -> None:
+    keys = Keys([Key("slow", Keys.digest("slow"), rate=1.0), Key("fast", Keys.digest("fast"))])
+    with served(Catalog(["static()"]), keys) as url:
+        codes = [httpx.get(f"{url}/v1/models", headers={"X-Api-Key": "slow"}).status_code for _ in range(3)]
+        assert codes[0] == 200 and 429 in codes
+        refused = next(
+            r
+            for r in (httpx.get(f"{url}/v1/models", headers={"X-Api-Key": "slow"}) for _ in range(5))
+            if r.status_code == 429
+        )
+        assert int(refused.headers["Retry-After"]) >= 1
+        assert httpx.get(f"{url}/v1/models", headers={"Authorization": "Bearer fast"}).status_code == 200
+
+
+def test_hosts_that_are_allowed_are_known() -> None:
+    with served(Catalog(["static()"]), limits=Limits(hosts=frozenset({*LOOPBACK, "search.example"}))) as url:
+        assert httpx.get(f"{url}/health", headers={"Host": "search.example:443"}).status_code == 200
+
+
+def test_keys_of_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from codomain.errors import InputError
+
+    monkeypatch.setenv("ACME_KEY", "secret")
+    file = tmp_path / "keys.toml"
+    file.write_text('[[key]]\nname = "acme"\nenv = "ACME_KEY"\ncollections = ["notes"]\nnamespace = "acme"\nrate = 5\n')
+    key = Keys.read(file=file).of("secret")
+    assert key == Key("acme", Keys.digest("secret"), frozenset({"notes"}), False, "acme", 5)
+    for text, words in (
+        ("[[key]]\n", "needs env or sha256"),
+        ('[[key]]\nenv = "ACME_KEY"\nsha256 = "00"\n', "one of them"),
+        ('[[key]]\nsha256 = "zz"\n', "64 hexadecimal digits"),
+        ('[[key]]\nenv = "NOT_THERE"\n', "NOT_THERE"),
+        ('[[key]]\nenv = "ACME_KEY"\nnope = 1\n', "field 'nope'"),
+        ('[[key]]\nenv = "ACME_KEY"\nwrite = "yes"\n', "true or false"),
+        ('[[key]]\nenv = "ACME_KEY"\nrate = 0\n', "requests a second"),
+        ('[[key]]\nenv = "ACME_KEY"\ncollections = "notes"\n', "list of names"),
+        ("key = 3\n", r"no \[\[key\]\]"),
+        ("[[", "not TOML"),
+    ):
+        file.write_text(text)
+        with pytest.raises(InputError, match=words):
+            Keys.read(file=file)
