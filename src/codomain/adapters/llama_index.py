@@ -89,7 +89,7 @@ class CodomainVectorStore(BasePydanticVectorStore):
     _collection: Any = PrivateAttr()
 
     def __init__(self, collection: Collection, namespace: str | None = None) -> None:
-        super().__init__()
+        super().__init__(stores_text=True)
         self.namespace, self._collection = namespace, collection
 
     @classmethod
