@@ -154,3 +154,20 @@ def test_the_page_and_the_picture_hold_what_the_table_holds(tmp_path: Path) -> N
     )
     assert (tmp_path / "tune.png").read_bytes().startswith(b"\x89PNG")
     assert not [*tmp_path.glob(".*")]
+
+
+def test_a_higher_mean_that_is_not_taken_for_the_best_is_named() -> None:
+    lucky = BASE.copy()
+    lucky[:2] += np.array([1.0, -0.9])  # above in the mean, by less than a standard error
+    found = tuned([trial(WORDS, lucky, 200.0), trial(FLAT, BASE)], now=FLAT)
+    assert found.choice is not None and found.choice.best.expression == FLAT
+    (sentence,) = said(found, "The highest mean")
+    assert f"{lucky.mean():.3f}, is that of bm25() (200 bytes a document)" in sentence
+    assert said(found, "It is taken for the best") and not said(found, "It is the best")
+    found = tuned([trial(WORDS, BASE - 0.2), trial(FLAT, BASE)], now=FLAT)
+    assert not said(found, "The highest mean")
+
+
+def test_one_query_says_nothing_of_what_is_lost() -> None:
+    assert not said(tuned([trial(WORDS, BASE[:1]), trial(FLAT, BASE[:1])], now=FLAT), "expected to be")
+    assert said(tuned([trial(WORDS, BASE[:9]), trial(FLAT, BASE[:9])], now=FLAT), "expected to be")
