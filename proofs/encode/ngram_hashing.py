@@ -3,7 +3,7 @@
 Papers 107 and 15: "Beyond the Geometric Curse: High-Dimensional N-Gram Hashing for Dense Retrieval" (2025), "On the
 Theoretical Limitations of Embedding-Based Retrieval" (2025).
 
-Data: the 1,000 queries and judgements as published ($CODOMAIN_DATA/limit; its distractors are rebuilt, so figures are
+Data: the 1,000 queries and judgments as published ($CODOMAIN_DATA/limit; its distractors are rebuilt, so figures are
 not those of the papers), and a set of the same size that codomain makes (`make_limit`). Baselines: bm25() with and
 without stems and bm25s (no stems); static() for what one vector can do. The n-grams are given as in the paper, with
 punctuation stripped (the default here), and with the idf of the collection on the side of the query. Nothing is fitted.

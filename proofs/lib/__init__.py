@@ -15,11 +15,14 @@ books         books of the Bible, each described by one verse
 docstrings    docstrings and their functions
 e5            multilingual-e5-small, the encoder of many languages
 glove         GloVe's words and vectors
-labelled      labelled texts: AG News, 20 Newsgroups, Banking77, SST-2
+labeled       labelled texts: AG News, 20 Newsgroups, Banking77, SST-2
 minilm_l3     a second real encoder, paraphrase-MiniLM-L3
+models        encoders that share no weights, to be ranked
 packages      Debian packages with section and size
 sets          judged sets, with what every pipeline of the usual space gives on them
+smollm        SmolLM2-135M, a decoder
 splits        two encoders' vectors without texts in common
 synopses      one-line synopses of Debian packages and their sections
+token_means   mean token embeddings of MiniLM
 verses        Bible verses in two wordings
 """

@@ -29,7 +29,6 @@ sys.path.append(str(Path(__file__).parents[2]))
 
 import codomain as cd
 from codomain.arrays import unit_rows
-from codomain.encode.text.transformer import minilm_folder
 from codomain.measure.data.encoded import encoded
 from codomain.measure.metrics.significance import compare
 from codomain.measure.probes.curation import (
@@ -44,22 +43,9 @@ from proofs.lib.claims import Claim, above, at_least, below
 from proofs.lib.files import table
 from proofs.lib.labeled import agnews, newsgroups
 from proofs.lib.prove import prove
+from proofs.lib.token_means import mean_tokens
 
 REPEATS = 20
-
-
-def mean_tokens(texts: list[str]) -> np.ndarray:
-    """The mean of MiniLM's input embeddings of a text's first 128 tokens."""
-    from safetensors.numpy import load_file
-    from tokenizers import Tokenizer
-
-    path = minilm_folder("minilm()")
-    weights = load_file(f"{path}/model.safetensors")
-    rows = next(v for k, v in weights.items() if k.endswith("word_embeddings.weight"))
-    tokenizer = Tokenizer.from_file(f"{path}/tokenizer.json")
-    tokenizer.no_padding()
-    tokenizer.enable_truncation(128)
-    return np.stack([rows[e.ids].mean(axis=0) for e in tokenizer.encode_batch(texts)]).astype(np.float32)
 
 
 def other_news(chosen: set[str]) -> list[str]:

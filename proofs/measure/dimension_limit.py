@@ -5,7 +5,7 @@ Paper 15: "On the Theoretical Limitations of Embedding-Based Retrieval" (2025).
 Data: limit-small, the published 46 documents and 1,000 queries ($CODOMAIN_DATA/limit); all-MiniLM-L6-v2 with one vector a text and with one
 a token (MaxSim).
 
-Claims, fixed before the run. The paper's figures of its data come out of its judgements: graph density .085 and query strength 28.5 of
+Claims, fixed before the run. The paper's figures of its data come out of its judgments: graph density .085 and query strength 28.5 of
 LIMIT, .0014 and .42 of SciFact. Free embeddings: the number of documents of which all pairs can be returned rises with every
 dimension from 3 to 8 and lies within 2 of the paper's fit, n(d) = -10.53 + 4.03 d + 0.052 d^2 + 0.0037 d^3, for 5 to 8
 dimensions. R@2 on limit-small: BM25 .9 or more, one vector a text .3 or less, token vectors in between, each difference with

@@ -26,8 +26,7 @@ from codomain.measure.data.datasets import Dataset
 from codomain.measure.metrics.significance import holm
 from codomain.tuning import Space, Tuned, tune, tuner
 from codomain.tuning.trials import trial_runner
-from codomain.tuning.trials.evaluator import StageCosts
-from codomain.tuning.trials.outcome import Values
+from codomain.tuning.trials.outcome import StageCosts, Values
 from proofs.lib.claims import Claim, at_most, shown
 from proofs.lib.prove import prove
 from proofs.lib.sets import exhaustive

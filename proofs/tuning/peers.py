@@ -35,8 +35,7 @@ from codomain.measure.metrics.significance import lower_bound
 from codomain.plan import branches, plan
 from codomain.tuning.choice.selection import choose
 from codomain.tuning.search_space import neighbors, parts, starting
-from codomain.tuning.trials.evaluator import StageCosts
-from codomain.tuning.trials.outcome import Outcome
+from codomain.tuning.trials.outcome import Outcome, StageCosts
 from codomain.tuning.trials.racing import Rules, try_all
 from proofs.lib.claims import Claim, at_most
 from proofs.lib.prove import prove

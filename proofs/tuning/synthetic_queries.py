@@ -1,4 +1,4 @@
-"""How well does a choice made on queries taken out of the documents agree with one made on people's judgements?
+"""How well does a choice made on queries taken out of the documents agree with one made on people's judgments?
 
 Every pipeline of `tune`'s usual space is measured twice on Cranfield, SciFact and NPL: with the set's own queries, and with
 200 queries that are sentences, or first lines, cut out of the documents. Printed are Kendall's tau between the two orders of the
@@ -6,7 +6,7 @@ pipelines, of all and of those without BM25, and the regret: what the pipeline t
 real ones, against the pipeline that is chosen on real ones. What is claimed, before any of it was run:
 
  - the orders agree (tau above .5) among pipelines without BM25;
- - the choice loses less than .03 nDCG@10 against the choice on judgements, on two of the three sets at least;
+ - the choice loses less than .03 nDCG@10 against the choice on judgments, on two of the three sets at least;
  - it beats float32 search by MiniLM, what people take without measuring, on two of the three sets at least.
 
     CODOMAIN_DATA=... python proofs/tuning/synthetic_queries.py
@@ -51,7 +51,7 @@ def main() -> list[Claim]:
         chosen = choose([*real.values()], start=starting([*real]))
         assert chosen is not None
         print(
-            f"{name}: on judgements {chosen.recommended.expression} {chosen.recommended.mean:.3f}, {DENSE} {real[DENSE].mean:.3f}"
+            f"{name}: on judgments {chosen.recommended.expression} {chosen.recommended.mean:.3f}, {DENSE} {real[DENSE].mean:.3f}"
         )
         for source in ("sentence", "first line"):
             try:
@@ -70,7 +70,7 @@ def main() -> list[Claim]:
             regret = chosen.recommended.mean - mine.mean
             print(
                 f"  {source:<10} tau {tau:.2f}, without BM25 {tau_dense:.2f}; chooses {mine.expression}: "
-                f"{mine.mean:.3f} on judgements, regret {regret:+.3f}, over dense {mine.mean - real[DENSE].mean:+.3f}"
+                f"{mine.mean:.3f} on judgments, regret {regret:+.3f}, over dense {mine.mean - real[DENSE].mean:+.3f}"
             )
             if source == "sentence":
                 orders.append(tau_dense)

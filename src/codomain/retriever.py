@@ -88,11 +88,11 @@ class Retriever:
         return texts_of(self.items(rows))
 
     def vectors(self, rows: Rows) -> Floats:
-        """Vectors (n, d) of documents by row, in the first dense branch's encoder space."""
+        """Vectors (n, d) of documents by row, as the first dense branch would store them: what a collection has."""
         branch = first_dense(self.root)
         if branch is None or branch.encoder is None:
             raise PipelineError("this pipeline has no encoder of dense vectors, so its documents have none.")
-        return cast(Floats, encode(branch.encoder, self.items(rows)))
+        return cast(Floats, branch.encode_for_index(self.items(rows)))
 
 
 class InMemoryRows:

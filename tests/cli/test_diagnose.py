@@ -80,7 +80,7 @@ def test_a_report_in_the_terminal_as_json_and_as_a_page(run: Run) -> None:
     assert "every search is a scan" in missing["HNSW insertion order"]
 
 
-def test_queries_judgements_another_corpus_and_another_encoder(run: Run) -> None:
+def test_queries_judgments_another_corpus_and_another_encoder(run: Run) -> None:
     arguments = [
         "--queries",
         "q.jsonl",

@@ -31,7 +31,7 @@ def test_judgments_of_missing_documents_are_refused_or_counted(command, argument
     code, _, err = command("eval", "bm25()", str(arguments), "-m", "RR")
     assert code == 2 and 'the document "gone", which is not in the corpus' in err and "--skip-unjudged" in err
     code, out, _ = command("eval", "bm25()", str(arguments), "-m", "R@5", "--skip-unjudged")
-    assert code == 0 and "R@5 1.0000" in out and "judgements of documents that are not there (1)" in out
+    assert code == 0 and "R@5 1.0000" in out and "judgments of documents that are not there (1)" in out
 
 
 def test_a_metric_that_is_asked_for_twice_is_printed_once(command, arguments):

@@ -57,7 +57,7 @@ def test_from_the_table_to_the_rebuilt_collection(run: Run) -> None:
     assert run("tune", "notes", "--apply", str(number))[1].endswith("is what it has already.\n")
 
 
-def test_json_without_judgements(run: Run) -> None:
+def test_json_without_judgments(run: Run) -> None:
     code, out, err = run("tune", "notes", "--fidelity", "--queries", "q.jsonl", "--pipelines", "p.txt", "--json")
     assert code == 0, err
     facts = json.loads(out)
@@ -69,7 +69,7 @@ def test_json_without_judgements(run: Run) -> None:
     ("arguments", "says"),
     [
         (["nowhere"], "there is no data set"),
-        (["notes"], "queries and their judgements are needed"),
+        (["notes"], "queries and their judgments are needed"),
         (["notes", "--queries", "gone.jsonl", "--qrels", "r.tsv"], "gone.jsonl cannot be read"),
         (["notes", "--synthetic", "--fidelity"], "not both"),
         (["notes", "--synthetic", "--budget", "soon"], "--budget is a number above zero with a unit of s, m, h"),

@@ -208,6 +208,27 @@ def test_a_model_of_sentence_transformers_is_trained():
     assert distance(model) < 0.01 * before
 
 
+def test_a_transformer_with_a_tokenizer_is_trained(tmp_path):
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
+    from transformers import BertConfig, BertModel, BertTokenizerFast
+
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS]
+    sizes = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+    with seeded(2):
+        BertModel(BertConfig(vocab_size=len(words), max_position_embeddings=32, **sizes)).save_pretrained(tmp_path)
+    BertTokenizerFast(vocab={word: i for i, word in enumerate(words)}).save_pretrained(tmp_path)
+    model = SentenceTransformer(modules=[Transformer(str(tmp_path)), Pooling(8)], device="cpu")
+    wanted = np.random.default_rng(1).standard_normal((len(TEXTS), 8)).astype(np.float32)
+
+    def apart():
+        return float(((model.encode(TEXTS) - wanted) ** 2).sum(axis=1).mean())
+
+    before = apart()
+    trainer(model, epochs=4, rate=0.01, warmup=1).fit([text_column(model, TEXTS)], wanted)
+    assert apart() < 0.9 * before
+
+
 def test_the_trainer_of_sentence_transformers_takes_an_objective(tmp_path):
     pytest.importorskip("accelerate", reason="SentenceTransformerTrainer needs accelerate")
     from datasets import Dataset

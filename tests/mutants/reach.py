@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ast
+import os
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
@@ -16,7 +16,8 @@ from tests.mutants.mutate import is_compiled
 
 
 class Reach:
-    """A plugin of pytest: for each test that passed, in `tests`, its seconds of processor time and the lines that it ran, by file."""
+    """A plugin of pytest: for each test that passed, in `tests`, its seconds of processor time, those of processes that it
+    started among them, and the lines that it ran, by file."""
 
     def __init__(self, files: set[str]) -> None:
         self._files = files
@@ -26,7 +27,7 @@ class Reach:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
-        self._lines, began = {}, time.process_time()  # which does not depend on what else the machine does
+        self._lines, began = {}, _spent()  # which does not depend on what else the machine does
         threading.settrace(self._trace)
         sys.settrace(self._trace)
         try:
@@ -35,7 +36,7 @@ class Reach:
             sys.settrace(None)
             threading.settrace(None)  # type: ignore[arg-type]
             lines = {file: sorted(found) for file, found in self._lines.items()}
-            self.tests[item.nodeid] = time.process_time() - began, lines
+            self.tests[item.nodeid] = _spent() - began, lines
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.failed:
@@ -57,6 +58,11 @@ class Reach:
             return inside
 
         return inside
+
+
+def _spent() -> float:
+    """Seconds of processor time of this process and of those that it started and that have ended."""
+    return sum(os.times()[:4])
 
 
 def lines_that_lead_to(root: Path, files: list[str], function: str) -> dict[str, set[int]]:

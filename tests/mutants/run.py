@@ -71,6 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--only", default="", help="only changes whose name has these words, all of them")
     options = parser.parse_args(arguments)
     os.chdir(ROOT)
+    os.environ["PYTHONPATH"] = str(ROOT / "src")  # what tests start is this checkout, without the change
     began, room = time.monotonic(), room_of(options.room)
     every = [one for file in own_files(ROOT, room.sources) for one in mutants(ROOT, file)]
     if options.only:
@@ -149,6 +150,7 @@ def reached(room: Room, folder: Path) -> Reached | None:
         return None
     found = json.loads(answer.read_text())
     if found["failed"] or not found["tests"]:
+        print((folder / "reach.log").read_text()[-6000:], file=sys.stderr)
         print(f"the tests fail without any change: {', '.join(found['failed'][:9])}", file=sys.stderr)
         return None
     tests = {name: tuple(one) for name, one in found["tests"].items()}

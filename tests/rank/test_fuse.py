@@ -101,6 +101,51 @@ def test_reciprocal_ranks_are_those_of_ranx():
 
 
 @pytest.mark.parametrize("method", SLOW)
+def test_scores_under_a_filter_are_measured_by_what_branches_find_without_it(method):
+    rng = np.random.default_rng(0)
+    for _ in range(60):
+        whole, some, weights = [], [], rng.choice([0.5, 1.0, 3.0], 3).tolist()
+        for _ in range(3):
+            number = int(rng.choice([0, 3, DEPTH, DEPTH]))
+            scores = np.sort(
+                rng.choice([2.0, 2.0, 3.0, -1.0] if rng.random() < 0.3 else np.arange(-8, 30) / 4, number)
+            )[::-1]
+            if rng.random() < 0.2:
+                scores = np.full(number, 2.0)  # all are equal: then a difference counts as it is
+            whole.append(list(zip(rng.permutation(20)[:number].tolist(), scores.tolist(), strict=True)))
+            some.append([pair for pair in whole[-1] if pair[0] % 2])
+        lists = [
+            [Hits.from_lists([[r for r, _ in part]], [[s for _, s in part]], k=DEPTH) for part in side]
+            for side in (some, whole)
+        ]
+        found = Fuse("bm25()", "bm25(k1=2.5)", "bm25(k1=3.5)", method=method, weights=weights).combine(
+            lists[0], 30, lists[1]
+        )
+        expected = dict.fromkeys((row for part in some for row, _ in part), 0.0)
+        for part, all_, weight in zip(some, whole, weights, strict=True):
+            if not part:
+                continue
+            if method == "rrf":
+                for rank, (row, _) in enumerate(part, 1):
+                    expected[row] += weight / (60 + rank)
+                continue
+
+            def floor(pairs):
+                scores = [score for _, score in pairs]
+                return min(scores) if len(scores) == DEPTH else min([0.0, *scores])
+
+            points = [score for _, score in all_] + [floor(all_)]
+            unit = (max(points) - min(points) if method == "minmax" else float(np.std(points))) or 1.0
+            own = dict(part)
+            for row in expected:
+                expected[row] += weight * (own.get(row, floor(part)) - floor(all_)) / unit
+        rows, scores = found.rows[0], found.scores[0]
+        assert {int(row) for row in rows if row >= 0} == {*expected}
+        for row, score in zip(rows, scores, strict=True):
+            assert row < 0 or score == pytest.approx(expected[int(row)], rel=1e-4, abs=1e-5)
+
+
+@pytest.mark.parametrize("method", SLOW)
 def test_an_empty_branch_changes_nothing(method):
     part = [(4, 3.0), (2, 2.0), (9, 1.0)]
     assert [row for row, _ in fuse([part, []], method=method)] == [4, 2, 9]
@@ -111,6 +156,20 @@ def test_an_empty_branch_changes_nothing(method):
 def test_a_document_that_all_branches_find_first_is_first(method):
     found = fuse([[(1, 9.0), (2, 8.0), (3, 1.0)], [(1, 0.9), (3, 0.8), (4, 0.1)]], method=method)
     assert found[0][0] == 1
+
+
+def test_ranks_alone_need_no_scores_of_all_candidates():
+    assert {m: Fuse("bm25()", "bm25(k1=2.0)", method=m).scaled_by_scores for m in SLOW} == {
+        "rrf": False,
+        "minmax": True,
+        "zscore": True,
+    }
+
+
+def test_a_branch_that_finds_nothing_without_the_filter_measures_from_zero():
+    part, nothing = Hits.from_lists([[3, 5]], [[2.0, 1.0]], k=DEPTH), Hits.empty(1, DEPTH)
+    found = Fuse("bm25()", "bm25(k1=2.5)").combine([part, nothing], 2, [nothing, nothing])
+    assert found.rows[0].tolist() == [3, 5] and found.scores[0].tolist() == [2.0, 1.0]
 
 
 def test_equal_scores_come_in_the_order_of_rows():

@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -150,3 +151,16 @@ def test_no_other_stretch_has_more_different_words_of_the_query(text, query, wid
     shown, marks = snippet(text, query, width)
     different = {term for start, end in marks for term, _, _ in ANALYZE(shown[start:end])}
     assert len(different) >= most_different(text, query, min(width, max(len(text), 1)))
+
+
+@pytest.mark.parametrize(
+    ("text", "query", "words"),
+    [
+        ("東京都は日本。大阪府と東京都。", "東京都 大阪府", ["東京都", "大阪府", "東京都"]),
+        ("彼は東京都民で、東京都民で、大阪府民だ。", "東京都民 大阪府民", ["東京都民", "東京都民", "大阪府民"]),
+        ("東京大阪は遠い。", "東京 大阪", ["東京", "大阪"]),  # they touch, and do not overlap
+    ],
+)
+def test_pairs_of_letters_that_overlap_are_one_mark(text: str, query: str, words: list[str]) -> None:
+    shown, marks = snippet(text, query)
+    assert shown == text and [shown[start:end] for start, end in marks] == words

@@ -220,3 +220,20 @@ def test_chunks_that_cannot_be(manuals: Dataset, collection: cd.Collection) -> N
     said = CliRunner().invoke(app, ["tune", str(collection.folder), "--feedback", "--chunks", "24"])
     assert re.search("--chunks is the tokens of a chunk .* not '24'", str(said.exception))
     assert json.dumps(Chunks(24, 0)) == "[24, 0]"
+
+
+def test_as_many_chunks_with_other_words_are_another_way_to_cut(tmp_path: Path) -> None:
+    texts = {name: " ".join(f"{name}{i} is here." for i in range(60)) for name in ("fox", "owl")}
+    with cd.create(tmp_path / "c", "bm25()", chunk_size=100, overlap=0) as collection:
+        collection.add([{"id": id, "text": text} for id, text in texts.items()])
+        corpus = Corpus.of_collection(collection)
+        sizes = [(size, 0) for size in (80, 92, 100, 104, 113)]
+        cut_otherwise, labels, notes = cut(collection, corpus, sizes, ["bm25()"])
+    other = [key for key, one in cut_otherwise.others.items() if one.owner == corpus.owner]
+    assert other and all(cut_otherwise.others[key].passages != corpus.passages for key in other)
+    alike = {note.removeprefix("Chunks of ").split()[0] for note in notes if note.startswith("Chunks of")}
+    assert alike == {"100/0"} and {*cut_otherwise.others} == {"80/0", "92/0", "104/0", "113/0"}
+    assert labels == ["bm25()", *(f"bm25() [{key}]" for key in cut_otherwise.others)]
+    with cd.create(tmp_path / "again", "bm25()", chunk_size=92, overlap=0) as again:
+        again.add([{"id": id, "text": text} for id, text in texts.items()])
+        assert Corpus.of_collection(again).passages == cut_otherwise.others["92/0"].passages

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import codomain as cd
-from codomain.errors import InputError
 from codomain.measure import evaluate, load
-from codomain.measure.build.synthetic_queries import synthetic
-from codomain.measure.data.corpus import Corpus, Questions, read, usable, write
+from codomain.measure.data.corpus import Corpus, Questions, usable
 from codomain.measure.data.datasets import Dataset
 from codomain.measure.threads import threads
 from codomain.tuning.trials.cache import StageCache
@@ -144,54 +143,41 @@ def test_a_second_bench_searches_nothing_again(data: Dataset, cache: StageCache)
     assert again.cache.texts_encoded == 0
 
 
-def test_queries_that_cannot_be_measured_are_counted() -> None:
-    corpus = Corpus(["a", "b"], [0, 1], ["x", "y"])
-    texts = {"1": "one", "2": "two", "3": "three", "4": " ", "6": "six"}
-    qrels = {"1": {"x": 1, "gone": 2}, "2": {"y": 0}, "3": {"gone": 1}, "4": {"x": 1}, "5": {"x": 1}}
-    found = usable(texts, qrels, corpus)
-    assert found.texts == {"1": "one"} and found.qrels == {"1": {"x": 1}}
-    assert found.left_out == {
-        "judgements of documents that are not there": 2,
-        "queries without a relevant document": 2,
-        "empty queries": 1,
-        "judged queries without a text": 1,
-        "queries without judgements": 1,
-    }
-    with pytest.raises(InputError, match="no query can be measured: 1 queries without"):
-        usable({"1": "one"}, {}, corpus)
+def test_vectors_that_were_there_took_no_time_to_encode(data: Dataset, cache: StageCache) -> None:
+    encoder = cd.pipeline("static()").stages[0]
+    first, again = on(data, cache), on(data, StageCache(cache.folder))
+    first.encode(encoder)
+    again.encode(encoder)
+    assert first.encode_s.keys() == {"static()"} and first.encode_s["static()"] > 0 and again.encode_s == {}
+    assert first.encoded == again.encoded == {"static()"}
 
 
-def test_corpus_and_questions_travel_as_a_file(tmp_path: Path) -> None:
-    corpus, questions = Corpus(["a\u2028b", "ü"], [0, 0], ["x"], 0.4), Questions({"1": "what?"}, {"1": {"x": 2}})
-    write(tmp_path / "q.json", corpus, questions)
-    again, asked_again = read(tmp_path / "q.json")
-    assert again == corpus and asked_again == questions
-    assert again.fingerprint == corpus.fingerprint != Corpus(["a", "b"], [0, 0], ["x"]).fingerprint
+def test_answers_are_written_once(data: Dataset, cache: StageCache, monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[str] = []
+    genuine = StageCache.keep_answers
+
+    def keep_answers(self: StageCache, arrays: Any, *key: str) -> None:
+        written.append(key[-1])
+        genuine(self, arrays, *key)
+
+    monkeypatch.setattr(StageCache, "keep_answers", keep_answers)
+    trial = on(data, cache).trial("bm25()")
+    trial.prepare()
+    trial.answer(0)
+    for _ in range(3):
+        trial.release()
+    assert sorted(written) == ["10", "costs"]
+    trial.answer(1)
+    trial.release()
+    assert sorted(written) == ["10", "10", "costs"]
 
 
-def test_what_became_a_query_is_gone_from_every_chunk() -> None:
-    taken = "The amber lantern hangs above the harbour gate."
-    filler = "Words follow one another here without any full stop so that they are no sentence of their own at all " * 2
-    corpus = Corpus([f"{filler}. {taken} {filler}", f"{taken} {filler}"], [0, 0], ["a"])
-    cut, questions = synthetic(corpus, seed=0)
-    assert questions.texts == {"a": taken} and questions.qrels == {"a": {"a": 1}}
-    assert not any("amber" in passage for passage in cut.passages)
-    assert all("Words follow" in passage for passage in cut.passages)
-
-
-def test_a_text_without_full_stops_is_asked_for_by_some_of_its_words() -> None:
-    words = [f"word{i}" for i in range(40)]
-    cut, questions = synthetic(Corpus([" \n".join(words)], [0], ["a"]))
-    taken = questions.texts["a"].split()
-    start = words.index(taken[0])
-    assert taken == words[start : start + 10]
-    assert cut.passages[0].split() == words[:start] + words[start + 10 :]
-
-
-def test_queries_can_be_written_by_a_callable_and_leave_the_corpus_whole() -> None:
-    corpus = Corpus(["a red fox", "a blue whale"], [0, 1], ["a", "b"])
-    same, questions = synthetic(corpus, generate=lambda text: [f"where is {text}?"])
-    assert same.passages == corpus.passages
-    assert sorted(questions.texts.values()) == ["where is a blue whale?", "where is a red fox?"]
-    with pytest.raises(InputError, match="no document has a sentence"):
-        synthetic(corpus)
+def test_without_a_querys_own_document_as_many_others_are_found(cache: StageCache) -> None:
+    texts = [f"fox number {i}" for i in range(20)]
+    corpus = Corpus(texts, [*range(20)], [str(i) for i in range(20)])
+    asked_of = {"3": texts[3], "7": texts[7], "other": "fox"}
+    for exclude in (True, False):
+        questions = Questions(asked_of, {q: {"1": 1} for q in asked_of}, exclude_self=exclude)
+        found = asked(Evaluator(corpus, questions, cache, k=4), "bm25()")
+        assert {q: len(documents) for q, documents in found.items()} == dict.fromkeys(asked_of, 4)
+        assert (3 in found["3"], 7 in found["7"]) == (not exclude, not exclude)

@@ -15,8 +15,8 @@ from codomain.errors import InputError
 from codomain.measure import evaluate
 from codomain.measure.data.datasets import Dataset
 from codomain.tuning import tune
-from codomain.tuning.growth import nested
-from codomain.tuning.trials.outcome import Outcome
+from codomain.tuning.growth import Grown, growth_table, nested
+from codomain.tuning.trials.outcome import Outcome, StageCosts
 
 SPACE = ["bm25()", "static() >> flat()", "fuse(static() >> flat(), bm25())"]
 
@@ -111,3 +111,24 @@ def test_growth_on_the_command_line(data: Dataset, tmp_path: Path) -> None:
     assert "      300  " in said.stdout and "      600  " in said.stdout
     said = CliRunner().invoke(app, [*command, "--sizes", "300,x"])
     assert "--sizes are numbers of documents or all" in str(said.exception)
+
+
+def test_growth_is_written_by_rows_with_what_was_not_measured() -> None:
+    done = Outcome("bm25()", by_query={"a": 0.5, "b": 0.25}, ms=[2.0, 4.0], costs=StageCosts(40.5))
+    failed = Outcome("static() >> flat() [64/8]", "failed", reason="no model")
+    rows = [Grown(1000, done), Grown(1000, failed)]
+    assert rows[0].as_json("R@5") == {
+        "documents": 1000, "pipeline": "bm25()", "chunks": None, "R@5": 0.375, "p50_alone_ms": 3.0, "bytes": 40_500.0, "reason": "",
+    }  # fmt: skip
+    assert rows[1].as_json("R@5") == {
+        "documents": 1000, "pipeline": "static() >> flat()", "chunks": (64, 8), "R@5": None, "p50_alone_ms": None, "bytes": None,
+        "reason": "no model",
+    }  # fmt: skip
+    assert growth_table([], "R@5", None) == []
+    assert growth_table(rows, "R@5", "bm25()") == [
+        "",
+        "   documents       R@5  p50 alone           bytes  pipeline",
+        " *     1,000     0.375       3.00          40,500  bm25()",
+        "       1,000  failed: no model  static() >> flat() [64/8]",
+        "",
+    ]

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from tests.endpoints.server import serving
+from tests.tuning.conftest import Clock
 from typer.testing import CliRunner
 
 import codomain as cd
@@ -17,10 +18,15 @@ from codomain.cli.app import app
 from codomain.endpoints import Generator, collect
 from codomain.errors import InputError
 from codomain.measure import evaluate
+from codomain.measure.data.corpus import Corpus, Questions
 from codomain.measure.data.datasets import Dataset
 from codomain.retriever import Retriever
 from codomain.tuning import tune
 from codomain.tuning.options import Options
+from codomain.tuning.questions.judge import pipelines_of_pool, pool
+from codomain.tuning.questions.users import clicks_of
+from codomain.tuning.trials.cache import StageCache
+from codomain.tuning.trials.evaluator import Evaluator
 
 NOW = "fuse(static() >> float16() >> flat(), bm25())"
 SPACE = ["bm25()", "static() >> flat()", "fuse(static() >> flat(), bm25())"]
@@ -87,10 +93,20 @@ def test_clicks_of_a_file_are_counted(data: Dataset, collection: cd.Collection, 
     }
     said = "6 searches with 4 different queries and 3 clicks: clicks follow what was shown, which favors the pipeline that showed it, and 50 % of them"
     assert any(said in one for one in tuned.sentences)
-    same = tune(data, clicks=searches, **QUICK)
-    assert same.questions.qrels == tuned.questions.qrels
+    same, _ = clicks_of(searches, Corpus.of_dataset(data))
+    assert same.qrels == tuned.questions.qrels
     collection.close()
-    said_json = CliRunner().invoke(app, ["tune", str(collection.folder), "--clicks", str(log), "--json", "--most", "1"])
+    (tmp_path / "pipelines").write_text("bm25()")
+    command = [
+        "tune",
+        str(collection.folder),
+        "--clicks",
+        str(log),
+        "--pipelines",
+        str(tmp_path / "pipelines"),
+        "--json",
+    ]
+    said_json = CliRunner().invoke(app, command)
     assert said_json.exit_code == 0 and said in said_json.stdout
 
 
@@ -143,7 +159,7 @@ def test_a_callable_is_asked_once_for_each_pair_of_the_pool(data: Dataset, tmp_p
         assert grades == {d: 2 * (data.qrels[id].get(d, 0) > 0) for d in expected[id]}
     said = next(one for one in tuned.sentences if one.startswith("Judged by a callable"))
     assert f"{len(calls):,} pairs of a query and a document, {len(calls):,} of them in this run" in said
-    assert "bm25(), static() >> flat()" in said
+    assert "bm25(), static() >> flat()" in said and "are not judged" not in said
     before = len(calls)
     again = tune(data, queries, judge=judge, folder=tmp_path, **QUICK)
     assert len(calls) == before and again.questions.qrels == tuned.questions.qrels
@@ -221,6 +237,88 @@ def test_a_query_that_is_a_document_is_not_its_own_answer(tmp_path: Path) -> Non
         assert own.mean == pytest.approx(expected.mean("RR@10")) and own.mean > others.mean
     assert any("left out of its ranking, as in BEIR" in sentence for sentence in excluded.sentences)
     assert not any("BEIR" in sentence for sentence in included.sentences)
+
+
+FEW = Corpus(["a red fox", "a fox", "an owl"], [0, 1, 2], [*"abc"])
+
+
+def test_clicks_by_hand() -> None:
+    log = [
+        {"query": "fox", "clicked": ["a"], "shown": ["a", "b"]},
+        {"query": "fox", "clicked": ["b", "b"], "shown": ["a", "b", "b"]},
+        {"query": "owl", "clicked": ["c"], "shown": ["c"]},
+        {"query": "fox", "clicked": ["c"]},
+        {"query": "hare", "clicked": ["c"], "shown": []},
+    ]
+    questions, said = clicks_of(log, FEW)
+    assert questions.texts == {"c1": "fox", "c2": "owl"} and questions.kind == "clicks"
+    assert questions.qrels == {"c1": {"a": 1, "b": 1, "c": 1}, "c2": {"c": 1}}
+    assert questions.left_out == {"clicks on documents that were not shown": 1, "queries without a clicked document": 1}
+    # of five clicks four have a place, and two of them are the first
+    assert said == (
+        "5 searches with 3 different queries and 5 clicks: clicks follow what was shown, which favors the pipeline that showed "
+        "it, and 50 % of them are on the first document."
+    )
+    assert clicks_of(log[2:3], FEW)[1].endswith("showed it, and 100 % of them are on the first document.")
+    assert clicks_of(log[3:4], FEW)[1].endswith("the pipeline that showed it.")  # nobody says what was shown
+    assert clicks_of(log[1:3], FEW)[1].endswith("and 33 % of them are on the first document.")
+
+
+def evaluator(tmp_path: Path) -> Evaluator:
+    questions = Questions({"1": "fox", "2": "owl", "3": "red owl"}, {}, "judge")
+    return Evaluator(FEW, questions, StageCache(tmp_path))
+
+
+def test_the_pool_takes_first_places_first_and_what_cannot_be_asked_is_left_out(tmp_path: Path) -> None:
+    names = ["bm25()", "st('/nowhere/at/all') >> flat()", "static() >> flat()"]
+    pairs, asked = pool(evaluator(tmp_path), names)
+    assert asked == ["bm25()", "static() >> flat()"]
+    places: dict[tuple[str, str], int] = {}
+    for name in asked:
+        trial = evaluator(tmp_path).trial(name)
+        trial.prepare()
+        for query, id in enumerate("123"):
+            for place, document in enumerate(trial.answer(query)[0]):
+                pair = id, FEW.documents[document]
+                places[pair] = min(place, places.get(pair, place))
+    assert {*pairs} == {*places} and [places[pair] for pair in pairs] == sorted(places.values())
+
+
+def test_pipelines_of_the_pool_are_unlike_each_other_and_not_slow(tmp_path: Path, clock: Clock) -> None:
+    space = [
+        "static() >> int8() >> flat()", "fuse(static() >> flat(), bm25())", "static() >> hnsw()", "static() >> flat()",
+        "hashed_slowly() >> flat()", "bag_of_words() >> sparse()", "static() >> flat() [64/8]",
+    ]  # fmt: skip
+    here = evaluator(tmp_path)
+    found = pipelines_of_pool(here, space, "static() >> int8() >> flat()", None)
+    assert found == [
+        "static() >> int8() >> flat()",
+        "bm25()",
+        "static() >> hnsw()",
+        "hashed_slowly() >> flat()",
+        "bag_of_words() >> sparse()",
+    ]
+    assert pipelines_of_pool(here, [], "bm25()", None) == ["bm25()"]
+    # three passages at ten a second, and a tenth of the budget
+    assert ("hashed_slowly() >> flat()" in pipelines_of_pool(here, space, None, 3.2)) == (here.cache.texts_encoded >= 3)
+    other = Evaluator(
+        Corpus([f"text {i}" for i in range(50)], [*range(50)], [*map(str, range(50))]),
+        here.questions,
+        StageCache(tmp_path / "b"),
+    )
+    missing = 50 - 8  # after those that time it
+    for budget, asked in ((10 * 0.1 * missing * 1.01, True), (10 * 0.1 * (missing - 8) * 0.99, False)):
+        assert ("hashed_slowly() >> flat()" in pipelines_of_pool(other, space, None, budget)) == asked
+
+
+def test_empty_queries_are_left_out_before_a_judge_is_asked(tmp_path: Path) -> None:
+    data = Dataset("d", documents={"a": "a red fox", "b": "an owl"}, queries={"1": "fox", "2": " ", "3": ""})
+    tuned = tune(data, judge=lambda query, document: 3 * (query in document), folder=tmp_path, **QUICK)
+    assert tuned.questions.qrels == {"1": {"a": 3, "b": 0}} and tuned.questions.left_out == {"empty queries": 2}
+    whole = tune(data, {"1": "fox"}, judge=lambda query, document: 1, folder=tmp_path / "b", **QUICK)
+    assert whole.questions.left_out == {}
+    with pytest.raises(InputError, match="a judge needs queries"):
+        tune(data, {}, judge=max, folder=tmp_path / "c", **QUICK)
 
 
 def test_a_language_model_judges_and_its_refusals_are_counted(

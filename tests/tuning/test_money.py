@@ -21,6 +21,7 @@ from codomain.measure.data.datasets import Dataset
 from codomain.registry import stage
 from codomain.stage import Stage
 from codomain.tuning import tune
+from codomain.tuning.money import Bill, affordable, dollars
 from codomain.tuning.options import Options
 from codomain.tuning.reporting.report import table
 
@@ -170,6 +171,20 @@ def test_prices_on_the_command_line(data: Dataset, tmp_path: Path) -> None:
     assert "$0.00" in said.stdout and "more than $1e-05" in said.stdout
     said = CliRunner().invoke(app, [*command, "--price", "static()"])
     assert "--price is an encoder and dollars for a million tokens" in str(said.exception)
+
+
+def test_what_is_affordable_costs_no_more_than_the_limit() -> None:
+    found = {"a": Bill(0.5, 0.25), "b": Bill(1.0, 1.0), "c": Bill(0.0, 0.0)}
+    assert found["a"].total == 0.75
+    assert affordable([*"abcd"], found, 0.75) == (
+        [*"acd"],
+        {"b": "it would cost $2.00 for the documents and 1,000 queries, more than $0.75"},
+    )
+    assert affordable([*"abc"], found, None) == ([*"abc"], {})
+    with pytest.raises(InputError, match=r"no pipeline stays within \$0\.1: the cheapest costs \$0\.75"):
+        affordable([*"ba"], found, 0.1)
+    amounts = {0: "$0.00", 0.5: "$0.5", 1: "$1.00", 1e-4: "$0.0001", 12345.678: "$12,345.68", 9.876e-5: "$9.9e-05"}
+    assert {amount: dollars(amount) for amount in amounts} == amounts
 
 
 def test_an_encoder_of_a_server_brings_its_price_along(

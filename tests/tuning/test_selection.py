@@ -17,8 +17,7 @@ from codomain.tuning.choice.effects import effects
 from codomain.tuning.choice.selection import Limits, choose, frontier, optimism, pareto
 from codomain.tuning.choice.shrinkage import shrunken
 from codomain.tuning.search_space import parts
-from codomain.tuning.trials.evaluator import StageCosts
-from codomain.tuning.trials.outcome import Outcome
+from codomain.tuning.trials.outcome import Outcome, StageCosts
 from codomain.tuning.trials.racing import Rules, beaten_by, try_all
 from codomain.tuning.trials.trial_runner import _read
 

@@ -5,23 +5,33 @@ from __future__ import annotations
 import json
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+from tests.tuning.conftest import children
 
 import codomain as cd
 from codomain.errors import InputError, PipelineError
+from codomain.items import Item
 from codomain.measure import evaluate
+from codomain.measure.data.corpus import Corpus, Questions
 from codomain.measure.data.datasets import Dataset
 from codomain.tuning import Space, tune
+from codomain.tuning.options import Options
+from codomain.tuning.questions.source import each_once, questions_of
 from codomain.tuning.reporting.report import recommended_row
-from codomain.tuning.search_space import parts
+from codomain.tuning.search_space import parts, weighed
 from codomain.tuning.trials.cache import StageCache
 from codomain.tuning.trials.evaluator import Candidate
 from codomain.tuning.trials.latency import LatencyTimer
-from codomain.tuning.trials.outcome import Timing
+from codomain.tuning.trials.outcome import Outcome, StageCosts, Timing
+from codomain.tuning.trials.racing import Rules
+from codomain.tuning.trials.widening import Tried
+from codomain.tuning.tuner import _depth, _refined, _split
 
 SPACE = [
     "bm25()",
@@ -83,12 +93,10 @@ def test_a_trial_whose_process_is_killed_is_listed_and_the_others_go_on(data: Da
 
 
 def _kill_children() -> int:
-    import psutil
-
-    workers = [c for c in psutil.Process().children() if "codomain.tuning.trials.worker" in " ".join(c.cmdline())]
-    for worker in workers:
+    found = children()
+    for worker in found:
         os.kill(worker.pid, signal.SIGKILL)
-    return len(workers)
+    return len(found)
 
 
 def test_whoever_breaks_it_off_keeps_what_was_found_and_goes_on_later(data: Dataset, tmp_path: Path) -> None:
@@ -156,7 +164,7 @@ def test_fidelity_leaves_alone_what_agreement_cannot_judge(data: Dataset, tmp_pa
         quick(data, tmp_path, ["bm25()"], mode="fidelity")
 
 
-def test_without_judgements_queries_come_from_the_documents_and_it_says_so(data: Dataset, tmp_path: Path) -> None:
+def test_without_judgments_queries_come_from_the_documents_and_it_says_so(data: Dataset, tmp_path: Path) -> None:
     bare = Dataset("bare", documents=data.documents)
     with pytest.raises(InputError, match="no query can be measured"):
         quick(bare, tmp_path)
@@ -351,17 +359,117 @@ def test_passages_that_the_recommended_encoder_does_not_read_whole_are_said(
 # --- what goes wrong ---------------------------------------------------------------------------------------------------
 
 
-def test_one_document_and_equal_queries_are_measured_and_nothing_is_claimed(tmp_path: Path) -> None:
+def test_one_document_and_one_query_are_measured_and_nothing_is_claimed(tmp_path: Path) -> None:
     one = Dataset("one", documents={"a": "red fox"}, queries={"q": "fox"}, qrels={"q": {"a": 1}})
-    tuned = quick(one, tmp_path / "a")
-    assert tuned.recommended in SPACE and "One query shows no difference for certain." in tuned.sentences
-    documents = {str(i): f"text number {i}" for i in range(40)}
-    queries = {str(i): "one and the same question" for i in range(40)}
-    alike = Dataset("alike", documents=documents, queries=queries, qrels={q: {"3": 1} for q in queries})
-    tuned = quick(alike, tmp_path / "b")
-    assert len(tuned.outcomes) == len(SPACE) and tuned.recommended in SPACE
-    with pytest.raises(InputError, match="no query can be measured"):
-        quick(Dataset("d", documents=documents, queries={"q": "x"}, qrels={"q": {"not there": 1}}), tmp_path / "c")
+    tuned = quick(one, tmp_path, now="bm25()")
+    assert {o.expression: o.mean for o in tuned.outcomes} == dict.fromkeys(SPACE, 1.0)
+    assert tuned.recommended == "bm25()"  # where nothing is known, what is there stays
+    assert {row.verdict for row in tuned.rows} <= {"best", "unclear"} and not tuned.held_out
+    assert tuned.choice.tied == (tuned.choice.best,)
+    first, *others = tuned.sentences
+    assert first == "Measured on 1 document and 1 judged query."
+    assert others[0] == "One query shows no difference for certain." and "It is what the collection has now." in others
+    assert_nothing_is_claimed(tuned)
+
+
+def test_one_query_asked_forty_times_is_one_query(tmp_path: Path) -> None:
+    documents = {str(i): f"{'a fox' if i == 3 else 'an owl'} number {i}" for i in range(40)}
+    asked = {str(i): "fox" for i in range(40)}
+    alike = Dataset("alike", documents=documents, queries=asked, qrels={q: {"3": 1} for q in asked})
+    tuned = quick(alike, tmp_path, [*SPACE, "static() >> truncate(1) >> flat()"], now="bm25()")
+    means = {o.expression: o.mean for o in tuned.outcomes}
+    assert means["bm25()"] == 1.0 > means["static() >> truncate(1) >> flat()"]  # forty times the same difference
+    assert all(len(o.values) == 1 for o in tuned.outcomes) and not tuned.held_out
+    assert tuned.sentences[:3] == [
+        "Measured on 40 documents and 1 judged query.",
+        "One query shows no difference for certain.",
+        "Left out: 39 queries that repeat another and its judgments.",
+    ]
+    assert {row.verdict for row in tuned.rows} <= {"best", "unclear"}
+    assert_nothing_is_claimed(tuned)
+
+
+def assert_nothing_is_claimed(tuned: Any) -> None:
+    """No sentence says that anything is better, worse, beaten or expected, and no choice is decided."""
+    assert not any(effect.decided or effect.worse for effect in tuned.effects)
+    assert not any(o.status == "dropped" for o in tuned.outcomes)
+    said = " ".join(tuned.sentences)
+    for claim in ("is better than", "lower for certain", "chance does not explain", "clearly beaten", "expected to be"):
+        assert claim not in said
+    assert "looks about" not in said and ": better." not in said and ": worse." not in said
+
+
+def test_queries_that_repeat_others_with_other_judgments_or_filters_are_asked() -> None:
+    texts = {"a": "fox", "b": "fox", "c": "fox", "d": "fox", "e": "owl"}
+    qrels = {"a": {"x": 1}, "b": {"x": 1}, "c": {"x": 2}, "d": {"x": 1}, "e": {"x": 1}}
+    questions = Questions(texts, qrels, left_out={"empty queries": 1}, where={"d": "year > 2020", "b": "year > 1"})
+    assert each_once(questions) is questions
+    kept = each_once(replace(questions, where={"b": "year > 1", "d": "year > 1"}))
+    assert [*kept.texts] == [*kept.qrels] == ["a", "b", "c", "e"] and kept.where == {"b": "year > 1"}
+    assert kept.left_out == {"empty queries": 1, "queries that repeat another and its judgments": 1}
+    assert each_once(replace(questions, where={}, exclude_self=True)).texts == texts  # "a" is no answer to "a"
+    assert [*each_once(replace(questions, where={}, qrels={}, kind="fidelity")).texts] == ["a", "e"]
+
+
+def test_weights_between_those_of_the_space_are_tried_for_the_best_fusions() -> None:
+    fused, small = "fuse(static() >> flat(), bm25())", "fuse(static() >> int8() >> flat(), bm25())"
+    questions, ran = Questions({str(i): "x" for i in range(9)}, {}), []
+
+    def run(asked: Questions, names: list[str], rules: Rules) -> tuple[list[Outcome], bool]:
+        assert asked is questions and not rules.race
+        ran.append(names)
+        return [Outcome(name) for name in names], True
+
+    def done(name: str, value: float, bytes: float) -> Outcome:
+        values = {str(i): value + 0.01 * i for i in range(9)}
+        return Outcome(name, by_query=values, ms=[1.0] * 9, costs=StageCosts(bytes))
+
+    known = "fuse(static() >> flat(), bm25(), weights=[0.4, 0.6])"
+    trials: Any = SimpleNamespace(run=run)
+    outcomes = [done(fused, 0.5, 9.0), done(small, 0.499, 3.0), done("bm25()", 0.2, 1.0), done(known, 0.4, 9.0)]
+    tried = Tried(outcomes, False, trials, True)
+    refined = _refined(tried, questions, Rules(), Options(), 100)
+    assert ran == [[one for one in [*weighed(fused), *weighed(small)] if one != known]]  # the best, and the recommended
+    assert (
+        refined.outcomes[:4] == outcomes
+        and [o.expression for o in refined.outcomes[4:]] == ran[0]
+        and refined.interrupted
+    )
+    words = Tried([done("bm25()", 0.5, 1.0)], False, trials, True)
+    for nothing in (words, replace(tried, interrupted=True), replace(tried, outcomes=[])):
+        assert _refined(nothing, questions, Rules(), Options(), 100) is nothing
+    assert len(ran) == 1
+
+
+def test_metrics_look_as_deep_as_their_cut_and_ten_at_least() -> None:
+    depths = {"nDCG@10": 10, "P@5": 10, "R@50": 50, "Success@1": 10, "AP": 100, "AP(rel=2)@30": 30, "RR": 100}
+    assert {metric: _depth(metric) for metric in depths} == depths
+
+
+@pytest.mark.parametrize(("number", "held"), [(1, 0), (59, 0), (60, 18), (80, 24), (101, 30)])
+def test_the_last_of_sixty_queries_or_more_are_held_out(number: int, held: int) -> None:
+    texts = {str(i): "x" for i in range(number)}
+    questions = Questions(texts, {id: {"d": 1} for id in texts})
+    out, kept = _split(questions, 0.3)
+    assert [*kept.texts, *out.texts] == [*texts] and len(out) == held
+    assert len(_split(questions, 0.0)[0]) == 0
+
+
+def test_queries_are_texts_or_items_of_what_is_searched() -> None:
+    data = Dataset("d", documents={"a": "a red fox", "b": "an owl"})
+    asked = {"1": Item("fox"), "2": "owl"}
+    qrels = {"1": {"a": 1}, "2": {"b": 1}}
+    _, questions, _ = questions_of(data, Corpus.of_dataset(data), asked, qrels, Options())
+    assert questions.texts == asked and questions.qrels == qrels and not questions.exclude_self
+    with pytest.raises(InputError, match="queries and their judgments are needed"):
+        questions_of(data, Corpus.of_dataset(data), asked, None, Options())
+    _, bare, _ = questions_of(data, Corpus.of_dataset(data), asked, None, Options(mode="fidelity"))
+    assert bare.kind == "fidelity" and bare.texts == asked and bare.qrels == {}
+
+
+def test_judgments_of_unknown_documents_alone_are_nothing_to_measure(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no query can be measured: 1 judgments of documents that are not there"):
+        quick(Dataset("d", documents={"a": "x"}, queries={"q": "x"}, qrels={"q": {"not there": 1}}), tmp_path)
 
 
 def test_a_pipeline_that_fails_at_a_search_only_is_listed_and_the_others_go_on(

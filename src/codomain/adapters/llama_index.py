@@ -89,8 +89,8 @@ class CodomainVectorStore(BasePydanticVectorStore):
     _collection: Any = PrivateAttr()
 
     def __init__(self, collection: Collection, namespace: str | None = None) -> None:
-        super().__init__(namespace=namespace)
-        self._collection = collection
+        super().__init__(stores_text=True)
+        self.namespace, self._collection = namespace, collection
 
     @classmethod
     def class_name(cls) -> str:

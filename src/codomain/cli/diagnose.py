@@ -18,7 +18,7 @@ def diagnose(
     queries: Annotated[
         Path | None, typer.Option("--queries", help="Queries: JSON lines with _id and text, or lines id<tab>text.")
     ] = None,
-    qrels: Annotated[Path | None, typer.Option("--qrels", help="Judgements, in BEIR's or TREC's columns.")] = None,
+    qrels: Annotated[Path | None, typer.Option("--qrels", help="Judgments, in BEIR's or TREC's columns.")] = None,
     encoder: Annotated[
         str | None, typer.Option("--encoder", help="Of a data set, else static(); a collection has its own.")
     ] = None,

@@ -1,4 +1,4 @@
-"""codomain eval: how good a pipeline is on sets with judgements, and whether it is better than others."""
+"""codomain eval: how good a pipeline is on sets with judgments, and whether it is better than others."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def eval(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Measure a pipeline on data sets with judgements, alone or against others."""
+    """Measure a pipeline on data sets with judgments, alone or against others."""
 
     import codomain as cd
     from codomain.errors import InputError

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 
 def tune(
-    name: Annotated[Path, typer.Argument(help="A collection, or a data set with judgements.", metavar="NAME")],
+    name: Annotated[Path, typer.Argument(help="A collection, or a data set with judgments.", metavar="NAME")],
     queries: Annotated[
         Path | None, typer.Option("--queries", help="Queries: JSON lines with _id and text, or lines id<tab>text.")
     ] = None,
-    qrels: Annotated[Path | None, typer.Option("--qrels", help="Judgements, in BEIR's or TREC's columns.")] = None,
+    qrels: Annotated[Path | None, typer.Option("--qrels", help="Judgments, in BEIR's or TREC's columns.")] = None,
     where: Annotated[
         str | None,
         typer.Option(
@@ -32,20 +32,20 @@ def tune(
         ),
     ] = None,
     synthetic: Annotated[
-        bool, typer.Option("--synthetic", help="Without judgements: ask for documents by sentences taken out of them.")
+        bool, typer.Option("--synthetic", help="Without judgments: ask for documents by sentences taken out of them.")
     ] = False,
     first_lines: Annotated[
         bool, typer.Option("--first-lines", help="With --synthetic: by their titles or first lines instead.")
     ] = False,
     feedback: Annotated[
-        bool, typer.Option("--feedback", help="The queries and judgements of the collection's feedback.")
+        bool, typer.Option("--feedback", help="The queries and judgments of the collection's feedback.")
     ] = False,
     clicks: Annotated[
         Path | None,
         typer.Option("--clicks", help="A log, JSON lines with query, clicked and shown: what was clicked is relevant."),
     ] = None,
     fidelity: Annotated[
-        bool, typer.Option("--fidelity", help="Without judgements: agreement with exact float32 search.")
+        bool, typer.Option("--fidelity", help="Without judgments: agreement with exact float32 search.")
     ] = False,
     encoders: Annotated[
         list[str] | None, typer.Option("--encoders", help="An encoder to try; give it several times.")
@@ -141,7 +141,7 @@ def tune(
         raise InputError("--rechunk goes with --apply.")
     if not (synthetic or fidelity or feedback or clicks) and is_collection and (queries is None or qrels is None):
         raise InputError(
-            "queries and their judgements are needed: give --queries and --qrels, --feedback or --clicks, or --synthetic or --fidelity, which do not need them."
+            "queries and their judgments are needed: give --queries and --qrels, --feedback or --clicks, or --synthetic or --fidelity, which do not need them."
         )
     options: dict[str, Any] = {
         "encoders": encoders or (),

@@ -7,6 +7,8 @@ mining/         which documents serve as negatives
 synthesis/      texts to train on that a model writes
 recipes/        trainings as data, one TOML file each
 trainer.py      a model, an objective and a batcher, joined by the one training loop
+callbacks.py    the local dimension of a model's token vectors, watched while a trainer of transformers runs
+soft_prompt.py  vectors in words, by an adapter in front of a frozen language model
 arguments.py    parts by name and arguments
 saving.py       trained models as folders
 static.py       distil a static table from a transformer, `codomain learn static`

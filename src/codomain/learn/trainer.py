@@ -134,7 +134,8 @@ def text_column(model: Any, texts: Sequence[str], rows: np.ndarray | None = None
     """Texts as a column, for a model of sentence-transformers; `rows` (n,) says which text each row has, by default its own."""
 
     def features(batch: np.ndarray) -> Any:
-        return model.preprocess([texts[i] for i in (batch if rows is None else rows[batch])])
+        # transformers' tokenizers give a BatchEncoding, which is no dict
+        return dict(model.preprocess([texts[i] for i in (batch if rows is None else rows[batch])]))
 
     return features
 

@@ -21,6 +21,7 @@ _KINDS = {
     "normalize": ("codomain.transform.reduce", "Normalize"),
     "pca": ("codomain.transform.reduce", "PCA"),
     "relative": ("codomain.transform.align.relative", "Relative"),
+    "siamese": ("codomain.transform.adapt.siamese", "SiameseHead"),
     "truncate": ("codomain.transform.reduce", "Truncate"),
     "unpaired_align": ("codomain.transform.align.unpaired", "UnpairedAlign"),
     "adversarial_translator": ("codomain.transform.align.adversarial", "AdversarialTranslator"),

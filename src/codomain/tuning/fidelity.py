@@ -1,4 +1,4 @@
-"""Without any judgement: how much of what exact float32 search by the same encoder finds is still found.
+"""Without any judgment: how much of what exact float32 search by the same encoder finds is still found.
 
 This ranks dimensions, quantizations and indexes well. It takes every gain of another encoder, a fusion or a ranker for
 damage, so those parts stay as they are.
@@ -17,7 +17,7 @@ from codomain.tuning.search_space import as_written, parts
 from codomain.tuning.trials.evaluator import Evaluator
 
 _FROZEN = (
-    "without judgements the encoder, fusion and ranker stay as they are: a better one finds other documents, which "
+    "without judgments the encoder, fusion and ranker stay as they are: a better one finds other documents, which "
     "looks like damage when the measure is agreement"
 )
 

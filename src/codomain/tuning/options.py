@@ -72,7 +72,7 @@ class Options:
     holdout: float = 0.3
     """Share of the queries that takes no part in the choice; 0 of fewer than 60."""
     mode: Mode = "judged"
-    """Where queries and judgements come from."""
+    """Where queries and judgments come from."""
     where: Filters | None = None
     """A filter for all queries, or filters by the id of the query; for a collection."""
     feedback: bool = False

@@ -15,9 +15,12 @@ from codomain.measure.cost import CostModel
 from codomain.measure.data.corpus import Corpus, Questions
 from codomain.measure.data.datasets import Dataset, Qrels
 from codomain.pipeline import pipeline
+from codomain.plan import branches, plan
+from codomain.store.branches.branch import LEAST_TO_FIT
 from codomain.store.collection import Collection
 from codomain.tuning import fidelity
-from codomain.tuning.cutting import cut
+from codomain.tuning.cutting import corpus_for, cut
+from codomain.tuning.labels import pipeline_of
 from codomain.tuning.money import Bill, affordable, bills, check_used, checked, own_prices
 from codomain.tuning.options import Options
 from codomain.tuning.questions import filters
@@ -86,7 +89,7 @@ class Task:
             place,
             cache,
             len(every) if len(expressions) < len(every) else 0,
-            notes=[*said, *cut_said],
+            notes=[*said, *cut_said, *_untaught(corpus, expressions)],
         )
         task._price(options)
         if options.mode == "fidelity":
@@ -132,6 +135,19 @@ class Task:
             self.expressions = [*dict.fromkeys([*self.expressions, self.present])]
         self.questions = fidelity.questions(Evaluator(self.corpus, self.questions, self.cache), self.expressions)
         self.metric = "R@10"
+
+
+def _untaught(corpus: Corpus, labels: Sequence[str]) -> list[str]:
+    """A sentence about what collections of so few passages do not learn yet."""
+    few = [label for label in labels if len(corpus_for(corpus, label).passages) < LEAST_TO_FIT]
+    every = [stage for label in few for one in branches(plan(pipeline_of(label))) for stage in one.transforms]
+    names = dict.fromkeys(str(stage) for stage in every if stage.needs_fit)
+    if not names:
+        return []
+    return [
+        f"A collection learns {', '.join(names)} from {LEAST_TO_FIT:,} passages on, and searches whole vectors until then: "
+        "measured is what it does afterwards."
+    ]
 
 
 def _name(data: Dataset) -> str:

@@ -45,7 +45,7 @@ def tune(
     """Try pipelines on a collection or data set, and recommend the cheapest that is as good as the best.
 
     `queries` by id with `qrels` judge them; a data set has its own. With mode "synthetic" `number` queries are made from
-    the documents instead, from a `source` or by `generate(text)`; with "fidelity" there is no judgement: what counts is the
+    the documents instead, from a `source` or by `generate(text)`; with "fidelity" there is no judgment: what counts is the
     overlap with exact float32 search by the same encoder, which compares dimensions, quantization and indexes only.
 
     `options` are an `Options`, or its fields as keywords: `tune(notes, q, r, budget=600, prefer="latency")`. The pipeline that
@@ -93,7 +93,7 @@ def tune(
         trials.on_event("confirm", len(points))
         timer = LatencyTimer(
             task.documents, task.cache, [*chosen_on.texts.values()], task.place,
-            [chosen_on.where.get(id) for id in chosen_on.texts], wanted.workers,
+            [chosen_on.where.get(id) for id in chosen_on.texts],
         )  # fmt: skip
         pick = partial(
             choose, margin=wanted.margin, limits=wanted.limits, prefer=wanted.prefer, start=tried.start, rows=rows

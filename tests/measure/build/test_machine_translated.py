@@ -1,4 +1,4 @@
-"""Translated benchmarks: what each check sees, the cut of the cosine, and that judgements stay whole."""
+"""Translated benchmarks: what each check sees, the cut of the cosine, and that judgments stay whole."""
 
 import numpy as np
 import pytest
@@ -6,6 +6,7 @@ import pytest
 from codomain.errors import InputError
 from codomain.measure import Dataset
 from codomain.measure.build.machine_translated import (
+    _cosines,
     check_translations,
     equal_error,
     in_language,
@@ -85,7 +86,7 @@ def test_swapped_translations_lose_their_meaning():
     assert check_translations(texts, dutch(texts), judge=lambda a, b: 1).by_reason == {"judge": 60}
 
 
-def test_judgements_of_what_is_dropped_go_too():
+def test_judgments_of_what_is_dropped_go_too():
     data = Dataset(
         "d",
         documents={"1": "the dog", "2": "the cat", "3": "the river"},
@@ -119,3 +120,17 @@ def test_what_cannot_be_translated_is_a_sentence():
         check_translations(["a"], ["b"], Bilingual(), checks=())
     with pytest.raises(InputError, match="every source"):
         check_translations(["a"], [])
+
+
+def test_cosines_are_of_pairs_and_of_neighbors_that_are_different():
+    texts = ["the dog", "the dog", "three houses", "the river", "the dog"]
+    vectors = Bilingual().encode_documents(texts)
+    right, wrong = _cosines(Bilingual(), texts, [*reversed(dutch(texts))])
+    backwards = vectors[::-1]
+
+    def cosine(a, b):
+        return float(a @ b / np.linalg.norm(a) / np.linalg.norm(b))
+
+    assert right == pytest.approx([cosine(vectors[i], backwards[i]) for i in range(5)])
+    neighbors = [(1, 2), (2, 3), (3, 4)]  # the first and the second, and the last and the first, are one text
+    assert wrong == pytest.approx([cosine(vectors[i], backwards[j]) for i, j in neighbors])

@@ -74,7 +74,7 @@ def test_a_folder_in_the_beir_layout(beir):
         ("corpus.jsonl", '{"_id": "d2"}', 'line 1: the field "text" is missing'),
         ("qrels/test.tsv", "q1\td9\t1\n", 'the document "d9", which is not in the corpus'),
         ("qrels/test.tsv", "q9\td1\t1\n", 'the query "q9", which is not among'),
-        ("qrels/test.tsv", "q1\td1\tgood\n", "line 1: a judgement is"),
+        ("qrels/test.tsv", "q1\td1\tgood\n", "line 1: a judgment is"),
     ],
 )
 def test_files_that_do_not_fit_are_named(beir, file, content, sentence):
@@ -100,7 +100,7 @@ def test_missing_files_are_named(beir):
         ("r.jsonl", '{"query-id": "q", "corpus-id": "d"}\n{"query-id": "q", "corpus-id": "e", "score": 0}\n'),
     ],
 )
-def test_three_spellings_of_judgements(tmp_path, name, content):
+def test_three_spellings_of_judgments(tmp_path, name, content):
     (tmp_path / name).write_text(content)
     assert read_qrels(tmp_path / name) == {"q": {"d": 1, "e": 0}}
 

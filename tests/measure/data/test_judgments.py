@@ -36,13 +36,13 @@ def test_skipped_judgments_are_counted(folder):
     data = load(folder, skip_unjudged=True)
     assert data.qrels == {"q": {"x": 2}, "s": {"z": 0}} and [*data.queries] == ["q", "s"]
     assert data.left_out == {
-        "judgements of documents that are not there": 2,
+        "judgments of documents that are not there": 2,
         "judged queries that are not there": 1,
         "queries whose relevant documents are not there": 1,
     }
     found = evaluate("bm25()", str(folder), ["R@10"], skip_unjudged=True)
     assert found.values["R@10"] == {"q": 1.0, "s": 0.0}  # a query that never had an answer stays what it was
-    assert "left out: judgements of documents that are not there (2)" in found.notes
+    assert "left out: judgments of documents that are not there (2)" in found.notes
     assert known(data) is data and data.sample(1).left_out == data.left_out
 
 
@@ -52,7 +52,7 @@ def test_many_names_are_cut_and_counted():
     )
     with pytest.raises(InputError, match=r'9 documents .*"g0", "g1", "g2", "g3", "g4" and 4 more\)'):
         known(data)
-    with pytest.raises(InputError, match="no judgement is of a query and a document that are there"):
+    with pytest.raises(InputError, match="no judgment is of a query and a document that are there"):
         known(Dataset("d", documents={"a": "x"}, queries={"q": "x"}, qrels={"q": {"b": 1}}), skip_unjudged=True)
     pairs = Dataset("p", "similarity", pairs=[("a", "b", 1.0)])
     assert known(pairs) is pairs
@@ -61,13 +61,13 @@ def test_many_names_are_cut_and_counted():
 @pytest.mark.parametrize("score", ["0.5", "1e-3", "nan", "inf", "good", ""])
 def test_a_fraction_is_refused_with_its_line(tmp_path, score):
     (tmp_path / "r.tsv").write_text(f"query-id\tcorpus-id\tscore\nq\td\t1.0\nq\te\t{score}\n")
-    with pytest.raises(InputError, match="line 3: a judgement is query, document and a whole number"):
+    with pytest.raises(InputError, match="line 3: a judgment is query, document and a whole number"):
         read_qrels(tmp_path / "r.tsv")
     (tmp_path / "r.jsonl").write_text(
         '{"query-id": "q", "corpus-id": "d", "score": 2.0}\n\n'
         + json.dumps({"query-id": "q", "corpus-id": "e", "score": score})
     )
-    with pytest.raises(InputError, match="line 3: a judgement is"):
+    with pytest.raises(InputError, match="line 3: a judgment is"):
         read_qrels(tmp_path / "r.jsonl")
 
 
@@ -78,7 +78,7 @@ def test_a_pair_is_judged_once_or_alike(tmp_path):
     with pytest.raises(InputError, match='line 2: the document "d" is judged twice for the query "q", 1 and 0'):
         read_qrels(tmp_path / "r.tsv")
     (tmp_path / "r.tsv").write_text("q\td\t1\nq\td\n")
-    with pytest.raises(InputError, match="line 2: a judgement is query, document and a whole number"):
+    with pytest.raises(InputError, match="line 2: a judgment is query, document and a whole number"):
         read_qrels(tmp_path / "r.tsv")
 
 

@@ -52,7 +52,7 @@ def test_documents_may_be_json_lines_or_packed_and_topics_lines(tmp_path):
     ("changes", "sentence"),
     [
         ({"qrels.txt": "301 0 FT-7 1\n"}, "FT-7"),
-        ({"qrels.txt": "999 0 FT-1 1\n"}, "no topic has a judgement"),
+        ({"qrels.txt": "999 0 FT-1 1\n"}, "no topic has a judgment"),
         ({"docs/one.trec": "<DOC>\n<TEXT>x</TEXT>\n</DOC>\n"}, "no <DOCNO>"),
         ({"docs/one.trec": TREC["docs/one.trec"] * 2}, "there twice"),
         ({"docs/one.trec": "<DOC>\n<DOCNO>a</DOCNO>\n"}, "no </DOC>"),
@@ -184,7 +184,7 @@ def test_trecs_documents_may_be_json_lines(tmp_path):
     )
     data = load(tmp_path)
     assert data.documents == {"d1": "Fox a red one", "d2": "hen"} and data.qrels == {"1": {"d1": 1, "d2": 0}}
-    assert data.left_out == {'judgements "not relevant" of documents that are not there': 1}
+    assert data.left_out == {'judgments "not relevant" of documents that are not there': 1}
 
 
 def test_answer_selection_takes_one_split(tmp_path, monkeypatch):

@@ -199,8 +199,8 @@ def test_exponential_gain_of_grades_without_end_is_one_sentence():
 
 
 @pytest.mark.parametrize("grade", [0.5, float("nan"), float("inf"), np.float32(1.5)])
-def test_a_fraction_is_no_judgement(grade):
-    with pytest.raises(InputError, match=r'"e" is judged .* for the query "q": a judgement is a whole number'):
+def test_a_fraction_is_no_judgment(grade):
+    with pytest.raises(InputError, match=r'"e" is judged .* for the query "q": a judgment is a whole number'):
         per_query(RUN, {"q": {"d": 1, "e": grade}}, ["RR"])
     assert per_query(RUN, {"q": {"d": np.int64(1), "e": 2.0}}, ["nDCG@10"]) == per_query(RUN, QRELS, ["nDCG@10"])
 

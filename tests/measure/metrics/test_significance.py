@@ -134,3 +134,12 @@ def test_queries_are_grouped_by_what_they_share():
     groups = sharing({"a": ["d1", "d2"], "b": ["d3"], "c": ["d2", "d4"], "d": ["d4"], "e": []})
     assert groups["a"] == groups["c"] == groups["d"]
     assert len({groups["a"], groups["b"], groups["e"]}) == 3
+
+
+def test_flips_are_drawn_by_seed_zero_unless_it_is_said_otherwise():
+    rng = np.random.default_rng(0)
+    first = {str(i): float(v) for i, v in enumerate(rng.random(30))}
+    second = {q: v + float(rng.normal(0.02, 0.1)) for q, v in first.items()}
+    found = {seed: compare(first, second, draws=300, seed=seed) for seed in range(3)}
+    assert compare(first, second, draws=300) == found[0]
+    assert len({one.p for one in found.values()}) == len({one.low for one in found.values()}) == 3

@@ -92,3 +92,11 @@ def test_shares_and_sentences_are_means_over_texts():
     assert found.sentence == pytest.approx(3) and found.counted == 9
     assert found.fog == pytest.approx(0.4 * (found.sentence + 100 * found.long_words))
     assert found.entropy == pytest.approx(np.log2(9))
+
+
+def test_ten_items_are_enough_for_a_gap_and_nine_are_not():
+    x = np.linspace(0, 1, 10)
+    assert domain_gap(x, x + 0.5, x, x).domain == pytest.approx(0.5)
+    for sides in ((x[:9], x), (x, x[:9])):
+        with pytest.raises(InputError, match="at least ten"):
+            domain_gap(*sides, *sides)

@@ -128,3 +128,9 @@ def test_bad_input_is_refused() -> None:
         source_purity(X, ["a"])
     with pytest.raises(InputError, match="coverage"):
         coverage(X[:0], X)
+
+
+def test_a_character_follows_three_others_unless_it_is_said_otherwise() -> None:
+    texts, training = ["the cat sat on it"], ["the cat sat on the mat", "that is it"]
+    assert character_loss(texts, training) == character_loss(texts, training, 3)
+    assert character_loss(texts, training) != character_loss(texts, training, 4)

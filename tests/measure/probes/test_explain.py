@@ -122,3 +122,8 @@ def test_a_large_corpus_is_a_prior_of_a_thousand_words() -> None:
     a = 1000 * 1_500 / 3_000
     delta = math.log((2 + a) / (4 + 1000 - 2 - a)) - math.log(a / (4 + 1000 - a))
     assert z == pytest.approx(delta / math.sqrt(1 / (2 + a) + 1 / a))
+
+
+def test_words_that_explain_as_much_are_sorted() -> None:
+    found = log_odds(["zebra apple", "zebra apple"], ["a house"])
+    assert [word for word, _ in found] == ["apple", "zebra"] and found[0][1] == found[1][1]

@@ -147,3 +147,12 @@ def test_what_cannot_be_asked_is_refused() -> None:
         numeracy(V, [0, 1, 2])
     with pytest.raises(InputError, match="correlation needs three"):
         numeracy(V)
+
+
+def test_partitions_are_drawn_by_seed_zero_unless_it_is_said_otherwise() -> None:
+    rng = np.random.default_rng(0)
+    words = {f"w{i}": rng.normal(size=8) for i in range(30)}
+    names = [*words]
+    sides = names[:12], names[12:24], names[24:27], names[27:]
+    p = {seed: weat(words, *sides, draws=300, seed=seed).p for seed in range(3)}
+    assert weat(words, *sides, draws=300).p == p[0] and len({*p.values()}) == 3

@@ -1,4 +1,4 @@
-"""What vectors of few dimensions can order, and what judgements ask for: published figures and geometry."""
+"""What vectors of few dimensions can order, and what judgments ask for: published figures and geometry."""
 
 from itertools import combinations
 
@@ -62,7 +62,7 @@ def test_our_limit_presses_as_the_published_one():
 
 
 @pytest.mark.needs_data
-def test_the_papers_figures_come_out_of_its_judgements():
+def test_the_papers_figures_come_out_of_its_judgments():
     for name, density, strength in (("limit-small", 0.085481, 28.4653), ("scifact", 0.001449, 0.4222)):
         found = combination_pressure(load(name).qrels)
         assert found.density == pytest.approx(density, abs=1e-6) and found.strength == pytest.approx(strength, abs=1e-4)
@@ -79,3 +79,26 @@ def test_too_little_is_a_sentence():
         free_embedding_test(np.eye(3), 1)
     with pytest.raises(InputError, match="two queries"):
         combination_pressure({"q": {"d": 1}})
+
+
+def test_the_loss_is_that_of_its_definition_also_of_large_scores():
+    rng = np.random.default_rng(0)
+    wanted = rng.random((4, 7)) < 0.4
+    wanted[:, 0], wanted[:, 1] = True, False
+    for scale in (1.0, 700.0):
+        S = scale * rng.normal(size=(4, 7))
+        loss = 0.0
+        for scores, own in zip(S, wanted, strict=True):
+            for place in np.flatnonzero(own):
+                rest = np.append(scores[~own], scores[place])
+                loss += rest.max() + np.log(np.exp(rest - rest.max()).sum()) - scores[place]
+        with np.errstate(divide="ignore", over="raise"):
+            found, _ = _info_nce(S, wanted)
+        assert scale > 1 or found == pytest.approx(loss / 4)
+
+
+def test_embeddings_begin_at_seed_zero_unless_it_is_said_otherwise():
+    relevance = np.random.default_rng(0).random((40, 12)) < 0.3
+    relevance[:, 0] = True
+    begun = [free_embedding_test(relevance, 3, seed=seed, patience=40, most=40) for seed in range(2)]
+    assert free_embedding_test(relevance, 3, patience=40, most=40) == begun[0] != begun[1]

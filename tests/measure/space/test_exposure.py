@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from codomain.arrays import unit_rows
 from codomain.errors import InputError
-from codomain.measure.space.exposure import alignability
+from codomain.measure.space.exposure import _ranks, alignability
 
 
 def world(n=900, dim=16):
@@ -45,3 +46,14 @@ def test_a_wrong_truth_is_one_sentence(truth, sentence):
     points, _ = world()
     with pytest.raises(InputError, match=sentence):
         alignability(points[450:], points[:450], truth=truth)
+
+
+def test_ranks_are_by_cosine_whatever_the_lengths():
+    rng = np.random.default_rng(0)
+    vectors = (rng.normal(size=(40, 6)) * rng.choice([0.05, 0.5, 3.0], (40, 1))).astype(np.float32)
+    vectors[7] = 0
+    rows = rng.integers(0, 40, 15)
+    guessed = unit_rows(rng.normal(size=(15, 6)).astype(np.float32))
+    for guess, row, rank in zip(guessed, rows, _ranks(guessed, vectors, rows), strict=True):
+        cosines = [float(guess @ v / (np.linalg.norm(v) or 1)) for v in vectors]
+        assert rank == 1 + sum(c > cosines[row] + 1e-6 for c in cosines)

@@ -13,6 +13,7 @@ from codomain.measure.space.geometry import (
     local_dimension,
     mean_cosine,
     partition_isotropy,
+    turning_point,
 )
 
 
@@ -167,3 +168,25 @@ def test_debiased_isoscore_is_the_participation_ratio_by_an_unbiased_square():
     square = (n - 1) ** 2 / ((n - 2) * (n + 1)) * (np.trace(S @ S) - np.trace(S) ** 2 / (n - 1))
     ratio = np.trace(S) ** 2 / square
     assert isoscore(X.astype("f4"), debiased=True) == pytest.approx((ratio - 1) / (d - 1), rel=1e-4)
+
+
+def first_turn(values, rise):
+    """The definition, by all triples: a fall from somewhere before, the least since, and the first value that rose from it."""
+    for j in range(len(values)):
+        fallen = [i for i in range(1, j) if values[i] < (1 - rise) * max(values[:i])]
+        if fallen and values[j] > (1 + rise) * min(values[i] for i in fallen):
+            return min(fallen, key=lambda i: values[i])
+    return None
+
+
+def test_the_turn_is_the_first_least_value_with_a_fall_before_and_a_rise_after():
+    rng = np.random.default_rng(0)
+    found = []
+    for _ in range(500):
+        values = (5 + np.cumsum(rng.normal(0, 0.3, 12))).clip(0.5).tolist()
+        found.append(turning_point(values, 0.1))
+        assert found[-1] == first_turn(values, 0.1)
+    assert None in found and len({*found}) > 4
+    assert turning_point([]) is None and turning_point([5, float("nan"), 3, 4]) == 2
+    with pytest.raises(InputError, match="a share above 0"):
+        turning_point([1], 0)

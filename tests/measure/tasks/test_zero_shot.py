@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from codomain.arrays import unit_rows
 from codomain.errors import InputError
 from codomain.measure.tasks.zero_shot import LabelCentroidClassifier
 
@@ -150,3 +151,18 @@ def test_documents_that_are_missing_or_odd_are_refused() -> None:
         fitted.predict(np.ones((2, 3), np.float32))
     with pytest.raises(InputError, match="not fitted"):
         LabelCentroidClassifier(labels=keywords()).predict(blobs()[0])
+
+
+@pytest.mark.parametrize("classes", [3, 40, 200])
+def test_classes_are_dropped_by_their_nearest_documents_and_random_pairs(classes: int) -> None:
+    rng = np.random.default_rng(classes)
+    U = unit_rows(rng.normal(size=(3_000, 8)).astype(np.float32))
+    cosines = rng.normal(0, 0.25, (3_000, classes)).astype(np.float32) * np.linspace(0.3, 1, classes)
+    fitted = LabelCentroidClassifier(labels=keywords(), noise=0.9)
+    # one of 300 documents has to be about a class, of many classes half of an even share
+    number = -(-3_000 // max(300, 2 * classes))
+    best = np.array([sorted(column)[-number:] for column in cosines.T]).mean(axis=1)
+    first, second = np.random.default_rng(0).integers(0, 3_000, (2, 20_000))
+    noise = np.quantile([U[a] @ U[b] for a, b in zip(first, second, strict=True) if a != b], 0.9)
+    kept = fitted._kept(U, cosines)
+    assert kept.tolist() == (best >= noise).tolist() and 0 < kept.sum() < classes

@@ -1,4 +1,4 @@
-"""A benchmark in another language by machine translation: translate, keep what survives checks, repair the judgements.
+"""A benchmark in another language by machine translation: translate, keep what survives checks, repair the judgments.
 
 "VN-MTEB: Vietnamese Massive Text Embedding Benchmark" (2026), "MTEB-NL and E5-NL: Embedding Benchmark and Models for Dutch" (2025).
 Translations flatter a model that reads English: put native sets beside them. And the encoder that checks the meaning must be of
@@ -171,7 +171,7 @@ def check_translations(
 def translate_collection(data: Dataset, translate: Translate, **checks: Any) -> tuple[Dataset, TranslationReport]:
     """A data set in another language: every text translated, what fails `check_translations` dropped with all that needs it.
 
-    A dropped document takes its judgements along, a query without a relevant document goes, and so does a pair that lost a
+    A dropped document takes its judgments along, a query without a relevant document goes, and so does a pair that lost a
     side. The report's rows are documents, then queries; of pairs the left sides, then the right ones.
 
     >>> data = Dataset("d", documents={"1": "one dog", "2": "two"}, queries={"q": "dogs"}, qrels={"q": {"1": 1}})

@@ -1,7 +1,7 @@
-"""Queries without judgements: a sentence or the first line is taken out of a document and asks for it.
+"""Queries without judgments: a sentence or the first line is taken out of a document and asks for it.
 
 Such queries use the document's own words, which flatters lexical search; how well a choice made on them agrees with one
-made on people's judgements is measured in proofs/tuning/synthetic_queries.py. A callable that writes queries does better.
+made on people's judgments is measured in proofs/tuning/synthetic_queries.py. A callable that writes queries does better.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 datasets.py  shipped sets, folders in the BEIR layout, a user's own files
 shipped.py   the sets inside the package
 lines.py      lines and JSON objects of files
-judgments.py  judgements against what they judge
+judgments.py  judgments against what they judge
 tables.py    tables of texts told apart by their columns
 trec.py      TREC collections
 hub.py       ir_datasets and the Hugging Face hub

@@ -114,7 +114,7 @@ class Questions:
     qrels: Qrels
     kind: str = "judged"
     left_out: dict[str, int] = field(default_factory=dict)
-    """How many queries or judgements could not be used, by reason."""
+    """How many queries or judgments could not be used, by reason."""
     where: dict[str, str] = field(default_factory=dict)
     """The filter of each query that has one: a name among `Corpus.allowed`."""
     exclude_self: bool = False
@@ -154,7 +154,7 @@ def usable(texts: Mapping[str, str | Item], qrels: Qrels, corpus: Corpus) -> Que
 
     >>> corpus = Corpus(["a red fox"], [0], ["a"])
     >>> usable({"1": "fox", "2": "whale"}, {"1": {"a": 1}, "2": {"b": 1}}, corpus).left_out
-    {'judgements of documents that are not there': 1, 'queries without a relevant document': 1}
+    {'judgments of documents that are not there': 1, 'queries without a relevant document': 1}
 
     Raises InputError when none is left.
     """
@@ -169,7 +169,7 @@ def usable(texts: Mapping[str, str | Item], qrels: Qrels, corpus: Corpus) -> Que
     judged: Qrels = {}
     for id, grades in qrels.items():
         there = {document: grade for document, grade in grades.items() if document in known}
-        leave_out("judgements of documents that are not there", len(grades) - len(there))
+        leave_out("judgments of documents that are not there", len(grades) - len(there))
         if id not in texts:
             leave_out("judged queries without a text")
         elif not key_of(texts[id]).strip():
@@ -178,12 +178,12 @@ def usable(texts: Mapping[str, str | Item], qrels: Qrels, corpus: Corpus) -> Que
             leave_out("queries without a relevant document")
         else:
             kept[id], judged[id] = texts[id], there
-    leave_out("queries without judgements", len(texts.keys() - qrels.keys()))
+    leave_out("queries without judgments", len(texts.keys() - qrels.keys()))
     if not kept:
         reasons = "; ".join(f"{number} {reason}" for reason, number in left_out.items())
         gone = next((id for grades in qrels.values() for id in grades if id not in known), None)
         named = (
-            "" if gone is None else f" The judgements name {gone!r}; ids of documents are as {corpus.documents[0]!r}."
+            "" if gone is None else f" The judgments name {gone!r}; ids of documents are as {corpus.documents[0]!r}."
         )
         raise InputError(f"no query can be measured{': ' + reasons if reasons else ''}.{named}")
     return Questions(kept, judged, left_out=left_out)

@@ -65,7 +65,7 @@ class Dataset:
     pairs: list[tuple[str, str, float]] = field(default_factory=list)
     labels: dict[str, str] = field(default_factory=dict)
     left_out: dict[str, int] = field(default_factory=dict)
-    """How many judgements or queries could not be used, by reason."""
+    """How many judgments or queries could not be used, by reason."""
 
     def __repr__(self) -> str:
         if self.pairs:
@@ -102,7 +102,7 @@ class Dataset:
 def load(name: str | Path, split: str = "test", *, skip_unjudged: bool = False) -> Dataset:
     """A data set by name or folder, only the queries that are judged.
 
-    Judgements that name documents or queries that the set does not have are refused, or with `skip_unjudged` left out and
+    Judgments that name documents or queries that the set does not have are refused, or with `skip_unjudged` left out and
     counted in `left_out`, along with the queries that then have no relevant document.
 
     Looked for in this order: a registered set (shipped are debian, wordnet and verses), a table (.tsv, .csv, .jsonl), a folder in the layout
@@ -273,7 +273,7 @@ def read_queries(path: str | Path) -> dict[str, str]:
 
 
 def read_qrels(path: str | Path) -> Qrels:
-    """Judgements by query: BEIR's three columns with a header, TREC's four, or JSON lines; grades below one are kept.
+    """Judgments by query: BEIR's three columns with a header, TREC's four, or JSON lines; grades below one are kept.
 
     Raises InputError for a missing or broken file, a grade that is no whole number, and a pair that is judged twice and
     differently.
@@ -288,7 +288,7 @@ def read_qrels(path: str | Path) -> Qrels:
             grade = math.nan
         if not grade.is_integer():
             raise InputError(
-                f"{path}, line {number}: a judgement is query, document and a whole number"
+                f"{path}, line {number}: a judgment is query, document and a whole number"
                 + ("." if math.isnan(grade) else f", not {score}: round it, or grade anew, before it is counted.")
             )
         if qrels.setdefault(query, {}).setdefault(document, int(grade)) != int(grade):
@@ -306,7 +306,7 @@ def read_qrels(path: str | Path) -> Qrels:
         if not cells or (number == 1 and cells[0] in ("query-id", "query_id", "qid")):
             continue
         if len(cells) not in (3, 4):
-            raise InputError(f"{path}, line {number}: a judgement is query, document and a whole number.")
+            raise InputError(f"{path}, line {number}: a judgment is query, document and a whole number.")
         judge(number, cells[0], cells[-2], cells[-1])
     return qrels
 

@@ -19,8 +19,8 @@ def from_ir_datasets(name: str) -> Dataset:
         documents = {d.doc_id: d.default_text() for d in source.docs_iter()}
         queries = {q.query_id: q.default_text() for q in source.queries_iter()}
         qrels: Qrels = {}
-        for judgement in source.qrels_iter():
-            qrels.setdefault(judgement.query_id, {})[judgement.doc_id] = judgement.relevance
+        for judgment in source.qrels_iter():
+            qrels.setdefault(judgment.query_id, {})[judgment.doc_id] = judgment.relevance
     except KeyError:
         raise InputError(f'ir_datasets knows no data set "{name}".') from None
     except Exception as error:  # downloads fail in many ways

@@ -1,4 +1,4 @@
-"""Judgements against what they judge: documents that are not there, and documents that are the query itself."""
+"""Judgments against what they judge: documents that are not there, and documents that are the query itself."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def known(data: Dataset, skip_unjudged: bool = False) -> Dataset:
         parts += [_said("document", "documents", documents, "in the corpus")] if documents else []
         raise InputError(
             f"{data.name}: the qrels judge {' and '.join(parts)}. `codomain eval --skip-unjudged` and "
-            "load(..., skip_unjudged=True) leave these judgements out."
+            "load(..., skip_unjudged=True) leave these judgments out."
         )
     qrels = {
         q: {d: grade for d, grade in judged.items() if d in data.documents}
@@ -48,9 +48,9 @@ def known(data: Dataset, skip_unjudged: bool = False) -> Dataset:
     }
     kept = {query: judged for query, judged in qrels.items() if query not in bare}
     if not kept:
-        raise InputError(f"{data.name}: no judgement is of a query and a document that are there.")
+        raise InputError(f"{data.name}: no judgment is of a query and a document that are there.")
     counted = {
-        "judgements of documents that are not there": len(gone),
+        "judgments of documents that are not there": len(gone),
         "judged queries that are not there": len(queries),
         "queries whose relevant documents are not there": len(bare),
     }

@@ -30,7 +30,7 @@ def is_trec(folder: Path) -> bool:
 
 
 def read_trec(folder: Path, name: str | None = None) -> Dataset:
-    """A TREC collection; topics without judgements are left out, and judgements "not relevant" of unknown documents, counted.
+    """A TREC collection; topics without judgments are left out, and judgments "not relevant" of unknown documents, counted.
 
     Raises InputError when documents, topics or qrels are missing or broken; `load` looks at whether relevant documents are there.
     """
@@ -45,8 +45,8 @@ def read_trec(folder: Path, name: str | None = None) -> Dataset:
             unknown += len(judged) - len(qrels[query])
     asked = {query: text for query, text in queries.items() if qrels.get(query)}
     if not asked:
-        raise InputError(f"{folder}: no topic has a judgement.")
-    left_out = {'judgements "not relevant" of documents that are not there': unknown} if unknown else {}
+        raise InputError(f"{folder}: no topic has a judgment.")
+    left_out = {'judgments "not relevant" of documents that are not there': unknown} if unknown else {}
     return Dataset(
         name or folder.name, documents=documents, queries=asked, qrels={q: qrels[q] for q in asked}, left_out=left_out
     )

@@ -17,7 +17,7 @@ from codomain.measure.metrics.spelling import belongs_to_ir_measures, cut_of, ex
 from codomain.registry import lookup, names, register
 
 Metric = Callable[[Sequence[str], Mapping[str, int]], float]
-"""From the ids found for a query and its judgements to a value."""
+"""From the ids found for a query and its judgments to a value."""
 
 
 def metric(name: str) -> Callable[[Metric], Metric]:
@@ -71,7 +71,7 @@ def per_query(run: Run, qrels: Qrels, metrics: Sequence[str]) -> dict[str, dict[
     >>> per_query(run, {"q": {"d": 1}}, ["MRR", "recall@1"])
     {'MRR': {'q': 0.5}, 'recall@1': {'q': 0.0}}
 
-    Raises InputError for a metric that is unknown or cannot be computed and for a judgement that is no whole number, and
+    Raises InputError for a metric that is unknown or cannot be computed and for a judgment that is no whole number, and
     MissingExtra without ir-measures.
     """
     measures: dict[Any, list[str]] = {}
@@ -86,10 +86,10 @@ def per_query(run: Run, qrels: Qrels, metrics: Sequence[str]) -> dict[str, dict[
             own[text] = partial(exponential_ndcg, cut=measure.params.get("cutoff"))
         else:
             measures.setdefault(measure, []).append(text)
-    judgements = _whole(qrels)
+    judgments = _whole(qrels)
     values: dict[str, dict[str, float]] = {text: dict.fromkeys(qrels, 0.0) for text in metrics}
     for text, measure_one in own.items():
-        for query, judged in judgements.items():
+        for query, judged in judgments.items():
             found = [id for id, _ in run.rankings.get(query, ())]
             values[text][query] = float(measure_one(found, judged)) if found else 0.0
     if not measures:
@@ -98,7 +98,7 @@ def per_query(run: Run, qrels: Qrels, metrics: Sequence[str]) -> dict[str, dict[
 
     # ir-measures sorts by score and breaks ties by name: give it ranks for scores, so that our order is the one measured
     ranks = {q: {d: float(-i) for i, (d, _) in enumerate(found)} for q, found in run.rankings.items() if found}
-    for row in ir_measures.iter_calc([*measures], judgements, ranks):
+    for row in ir_measures.iter_calc([*measures], judgments, ranks):
         if row.query_id in qrels:
             for text in measures[row.measure]:
                 values[text][row.query_id] = float(row.value)
@@ -133,13 +133,13 @@ def _registered(name: str) -> str:
 
 
 def _whole(qrels: Qrels) -> Qrels:
-    """The judgements with grades of Python's int; raises InputError for a fraction."""
+    """The judgments with grades of Python's int; raises InputError for a fraction."""
     found: Qrels = {}
     for query, judged in qrels.items():
         for document, grade in judged.items():
             if not isinstance(grade, int) and not (math.isfinite(grade) and float(grade).is_integer()):
                 raise InputError(
-                    f'the document "{document}" is judged {grade} for the query "{query}": a judgement is a whole number.'
+                    f'the document "{document}" is judged {grade} for the query "{query}": a judgment is a whole number.'
                 )
         found[query] = {document: int(grade) for document, grade in judged.items()}
     return found

@@ -41,7 +41,7 @@ def typo(text: str, rng: np.random.Generator, strength: int = 1) -> str:
         i = int(rng.choice(places))
         return word[:i] + word[i + 1] + word[i] + word[i + 2 :]
 
-    return _some(_WORD, text, rng, strength, swap)
+    return matches_changed(_WORD, text, rng, strength, swap)
 
 
 def case(text: str, rng: np.random.Generator, strength: int = 1) -> str:
@@ -67,7 +67,7 @@ def number(text: str, rng: np.random.Generator, strength: int = 1) -> str:
             found = "".join(str(int(d)) for d in rng.integers(0, 10, len(digits)))
         return found
 
-    return _some(_NUMBER, text, rng, strength, other)
+    return matches_changed(_NUMBER, text, rng, strength, other)
 
 
 def negate(text: str, rng: np.random.Generator, strength: int = 1) -> str:
@@ -84,7 +84,7 @@ def negate(text: str, rng: np.random.Generator, strength: int = 1) -> str:
         plain = re.sub(r"( not|n't|not)$", "", verb, flags=re.IGNORECASE)
         return plain if plain != verb else f"{verb} not"
 
-    return _some(_VERB, text, rng, strength, turn)
+    return matches_changed(_VERB, text, rng, strength, turn)
 
 
 def mask(text: str, rng: np.random.Generator, strength: int = 1) -> str:
@@ -117,7 +117,7 @@ def synonyms(dictionary: Mapping[str, str]) -> Edit:
         if not known:
             return text
         pattern = re.compile(r"\b(" + "|".join(map(re.escape, {*known})) + r")\b")
-        return _some(pattern, text, rng, strength, lambda word: dictionary[word.lower()])
+        return matches_changed(pattern, text, rng, strength, lambda word: dictionary[word.lower()])
 
     return replaced
 
@@ -134,7 +134,7 @@ DEFAULT = (
 """What `flip_rate` tries."""
 
 
-def _some(
+def matches_changed(
     pattern: re.Pattern[str], text: str, rng: np.random.Generator, strength: int, change: Callable[[str], str]
 ) -> str:
     """`strength` random matches of a pattern changed."""

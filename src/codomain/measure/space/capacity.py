@@ -1,7 +1,7 @@
-"""How many combinations of answers vectors of d dimensions can give, and how many a set of judgements asks for.
+"""How many combinations of answers vectors of d dimensions can give, and how many a set of judgments asks for.
 
-"On the Theoretical Limitations of Embedding-Based Retrieval" (2025). A rank below the sign rank of the judgements cannot order
-them rightly; free embeddings, optimised for the judgements themselves with no text in between, are the best that any encoder
+"On the Theoretical Limitations of Embedding-Based Retrieval" (2025). A rank below the sign rank of the judgments cannot order
+them rightly; free embeddings, optimised for the judgments themselves with no text in between, are the best that any encoder
 of d dimensions could do.
 """
 
@@ -88,7 +88,7 @@ def critical_n(dim: int, k: int = 2, start: int = 0, tries: int = 2, most: int =
 
 
 def all_combinations(n: int, k: int = 2) -> NDArray[np.int8]:
-    """Judgements (C(n, k), n) in which every combination of k of n documents answers a query.
+    """Judgments (C(n, k), n) in which every combination of k of n documents answers a query.
 
     >>> all_combinations(3).tolist()
     [[1, 1, 0], [1, 0, 1], [0, 1, 1]]
@@ -112,12 +112,12 @@ class Pressure(NamedTuple):
 
     @property
     def dense(self) -> bool:
-        """Whether the judgements combine documents as no common test collection does: single vectors will not do."""
+        """Whether the judgments combine documents as no common test collection does: single vectors will not do."""
         return self.strength > 5
 
 
 def combination_pressure(qrels: Qrels) -> Pressure:
-    """How much judgements ask for the same documents in different combinations.
+    """How much judgments ask for the same documents in different combinations.
 
     >>> combination_pressure({"a": {"x": 1, "y": 1}, "b": {"y": 1, "z": 1}, "c": {"w": 1}})
     Pressure(density=0.3333333333333333, strength=0.2222222222222222, queries=3)

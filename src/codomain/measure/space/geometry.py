@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -86,6 +87,34 @@ def local_dimension(
     found = [_fitted_twonn(X[block]) for block in np.array_split(near, math.ceil(len(near) / _BLOCK))]
     dimensions = np.concatenate(found)
     return np.asarray(dimensions[np.isfinite(dimensions)], np.float32)
+
+
+def turning_point(dimensions: Sequence[float], rise: float = 0.05) -> int | None:
+    """Where a series of mean local dimensions turned: the place of the least value that was fallen to and risen from since.
+
+    Both ways by the share `rise` of it at least, so that noise does not count. "Less is More: Local Intrinsic Dimensions of
+    Contextual Language Models" (2025): it falls while a model learns and rises when it over-fits.
+
+    >>> turning_point([8.3, 7.0, 6.1, 6.2, 7.6]), turning_point([8.3, 7.0, 6.1, 6.2])
+    (2, None)
+
+    None where it has not turned; raises InputError for a rise that is not above 0.
+    """
+    if not rise > 0:
+        raise InputError(f"rise is a share above 0, not {rise!r}.")
+    highest = least = -1
+    for i, value in enumerate(dimensions):
+        if math.isnan(value):
+            continue
+        if highest < 0 or (least < 0 and value > dimensions[highest]):
+            highest = i
+        elif value < dimensions[least if least >= 0 else highest] and (
+            least >= 0 or value < (1 - rise) * dimensions[highest]
+        ):
+            least = i
+        elif least >= 0 and value > (1 + rise) * dimensions[least]:
+            return least
+    return None
 
 
 def _fitted_twonn(clouds: Floats) -> np.ndarray:

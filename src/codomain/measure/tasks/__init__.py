@@ -7,6 +7,7 @@ vector_tasks.py  similarity, pairs, classes, clusters from vectors alone
 bitext.py        which sentence is the translation
 zero_shot.py     classes that only have names
 knn_labels.py    the majority among the nearest labeled vectors
+in_context.py    a language model that is shown the nearest labeled texts
 duplicates.py    near duplicates among the documents of a collection
 topics.py        groups of like documents, named by their words
 labeling.py      labels for the documents of a collection

@@ -99,7 +99,7 @@ def evaluate(
     cosines, pairs by AP, bitext by accuracy of the nearest, labelled texts by accuracy of a linear probe and V-measure of
     k-means. `groups` names clusters of queries; "document" makes one of those that share a relevant document. `exclude_self` leaves
     the document with a query's own id out of its ranking, as BEIR does; None: where most such documents are the query's text
-    and none is judged relevant (ArguAna, Quora). `skip_unjudged` leaves out judgements of what is not there, as `load` does.
+    and none is judged relevant (ArguAna, Quora). `skip_unjudged` leaves out judgments of what is not there, as `load` does.
 
     >>> found = evaluate("bm25()", "wordnet", metrics=["RR"], k=10)
     >>> len(found.values["RR"])

@@ -5,4 +5,5 @@ adversarial.py  the adversarial translator between two spaces
 checkpoint.py   the state of an interrupted training
 loop.py         the one training loop
 recurrent.py    recurrent binary codes
+siamese.py      siamese heads: squared error of cosines on scores
 """

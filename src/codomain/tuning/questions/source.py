@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from codomain.errors import InputError
-from codomain.items import as_item
+from codomain.items import as_item, key_of
 from codomain.kinds import MODALITIES
 from codomain.measure.build.synthetic_queries import synthetic
 from codomain.measure.data.corpus import Corpus, Questions, usable
@@ -44,7 +44,7 @@ def questions_of(
         said.append(told_by)
     else:
         corpus, found = _found(on, corpus, queries, qrels, options)
-    found = asked_with(options.where, found, corpus, None if options.mode == "synthetic" else queries)
+    found = each_once(asked_with(options.where, found, corpus, None if options.mode == "synthetic" else queries))
     if found.exclude_self:
         said.append(
             "No query has the id of a document: none is left out of its own ranking."
@@ -52,6 +52,30 @@ def questions_of(
             else "Queries are documents themselves: the document with a query's id is left out of its ranking, as in BEIR."
         )
     return corpus, found, [*said, *told(found, corpus)]
+
+
+def each_once(questions: Questions) -> Questions:
+    """The queries without those that repeat another with its filter and judgments: what is asked twice shows nothing more.
+
+    >>> each_once(Questions({"a": "fox", "b": "fox", "c": "owl"}, {"a": {"x": 1}, "b": {"x": 1}, "c": {"x": 1}})).left_out
+    {'queries that repeat another and its judgments': 1}
+    """
+    first: dict[tuple[Any, ...], str] = {}
+    for id, text in questions.texts.items():
+        own = id if questions.exclude_self else None  # the document with a query's id is left out of its ranking alone
+        grades = tuple(sorted(questions.qrels.get(id, {}).items()))
+        first.setdefault((key_of(text), questions.where.get(id), grades, own), id)
+    kept = {*first.values()}
+    repeated = len(questions) - len(kept)
+    if not repeated:
+        return questions
+    return replace(
+        questions,
+        texts={id: text for id, text in questions.texts.items() if id in kept},
+        qrels={id: grades for id, grades in questions.qrels.items() if id in kept},
+        where={id: one for id, one in questions.where.items() if id in kept},
+        left_out=questions.left_out | {"queries that repeat another and its judgments": repeated},
+    )
 
 
 def _found(
@@ -81,7 +105,7 @@ def _found(
         return corpus, Questions(asked, {}, "judge", {"empty queries": empty} if empty else {})
     if queries is None or qrels is None:
         raise InputError(
-            "queries and their judgements are needed, or mode='synthetic' or 'fidelity', which do not need them."
+            "queries and their judgments are needed, or mode='synthetic' or 'fidelity', which do not need them."
         )
     questions = usable(queries, qrels, corpus)
     if not isinstance(on, Dataset) or on.kind != "retrieval":

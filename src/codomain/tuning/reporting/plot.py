@@ -17,12 +17,10 @@ def plot(tuned: Tuned, path: Path) -> bool:
     """Draw quality against bytes and against milliseconds into a PNG; False without matplotlib."""
     if find_spec("matplotlib") is None:
         return False
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
     figure = Figure(figsize=(11, 4.5), layout="constrained")
-    FigureCanvasAgg(figure)
     done = [o for o in tuned.outcomes if o.status == "done"]
     for axes, (label, of) in zip(
         figure.subplots(1, 2, sharey=True),

@@ -83,7 +83,7 @@ class Tuned:
     workers: int = 1
     """Trials that ran at a time."""
     busy: float | None = None
-    """Processors that others kept busy while collections were timed, where they were many."""
+    """The share of their time that timed searches waited for a processor, where it was large."""
     frozen: str = ""
     around: str = "{}"
     """What the measured pipelines are part of: with "fidelity" a dense branch stands for {}."""

@@ -68,7 +68,7 @@ def _about(tuned: Tuned) -> Iterator[str]:
         budget = (tuned.budget or 0) + tuned.more_seconds
         yield f"The others would take about {time_for_people(tuned.more_seconds)} more: --budget {_option(budget)} measures them, too."
     else:
-        yield f"Measured on {tuned.documents:,} documents and {kind}."
+        yield f"Measured on {_counted(tuned.documents, 'document')} and {kind}."
     if number == 1:
         yield "One query shows no difference for certain."
     elif number < _LEAST:
@@ -124,7 +124,7 @@ def _why(tuned: Tuned) -> Iterator[str]:
             "not taken for the best: means are drawn towards those of related pipelines, and the present pipeline is left only "
             "for one that is better by more than a standard error."
         )
-    if len(chosen.values) > 1:
+    if len(chosen.values) > 1:  # one query tells nothing of others
         yield f"With these queries it is expected to be {tuned.choice.regret:.3f} below the best of those that were tried."
     between = "among those near it" if chosen is best else "to the best"
     if 0 < tuned.choice.detectable < inf:
@@ -146,9 +146,9 @@ def _against_now(tuned: Tuned) -> Iterator[str]:
     p = max_t(np.stack([o.values - present.values for o in others], axis=1))[others.index(chosen)]
     gain = chosen.mean - present.mean
     told = (
-        f"which chance does not explain (p = {_p(p)}, corrected for {len(others)} pipelines)"
+        f"which chance does not explain ({_p(p)}, corrected for {len(others)} pipelines)"
         if p < LEVEL
-        else f"which says nothing: the highest of {len(others)} is above by chance alone (corrected p = {_p(p)})"
+        else f"which says nothing: the highest of {len(others)} is above by chance alone (corrected {_p(p)})"
     )
     yield f"On these queries it is {gain:+.3f} beside what the collection has now ({present.mean:.3f}), {told}."
 
@@ -196,7 +196,7 @@ def _choice(effect: Effect) -> str:
     assert first is not None
     pairs = f"{_counted(first.pairs, 'pair')} of pipelines that differ in nothing else"
     if first.decided:
-        said = f"{first.better} is better than {first.worse} by {first.mean:.3f} ({pairs}, corrected p = {_p(first.corrected_p)})"
+        said = f"{first.better} is better than {first.worse} by {first.mean:.3f} ({pairs}, corrected {_p(first.corrected_p)})"
     else:
         said = f"these queries cannot decide between {first.better} and {first.worse} ({first.mean:.3f} in {pairs})"
     lower = [f"{one.worse} by {one.mean:.3f}" for one in effect.worse if one.worse != first.worse]
@@ -221,8 +221,8 @@ def _machine(tuned: Tuned) -> Iterator[str]:
         )
     if tuned.busy is not None:
         yield (
-            f"The machine was busy while collections were timed (others took {tuned.busy:.1f} processors): an idle one answers "
-            "sooner."
+            f"The machine was busy: timed searches waited {100 * tuned.busy:.0f} % of their time for a processor that others "
+            "had. An idle one answers sooner."
         )
 
 
@@ -266,7 +266,9 @@ def _counted(number: int, noun: str) -> str:
 
 
 def _p(p: float) -> str:
-    return "< .001" if p < 0.001 else f"{p:.3f}".lstrip("0") if p < 0.1 else f"{p:.2f}".lstrip("0")
+    if p < 0.001:
+        return "p < .001"
+    return "p = " + (f"{p:.3f}" if p < 0.1 else f"{p:.2f}").lstrip("0")
 
 
 def _option(seconds: float) -> str:

@@ -1,9 +1,11 @@
 """Trials: pipelines on one corpus and one set of queries, sharing what they have in common.
 
 evaluator.py     pipelines on one corpus
-outcome.py       what came of a trial
+answers.py       what one branch answers
+outcome.py       what came of a trial, and what it takes
 racing.py        one pipeline after the other; one that has no chance is dropped
 trial_runner.py  trials by an engine, with a journal
+job.py           trials as one object for other processes
 worker.py        trials in a process of their own
 spread.py        over several processes of this machine
 on_ray.py        trials on a Ray cluster

@@ -32,14 +32,14 @@ _WHOLE = 1_000_000
 """Tokens of a chunk that is a whole document."""
 _ROUNDS, _QUERIES = 5, 20
 """Rounds in which every collection is asked so many queries: what slows the machine down for a while, slows all of them."""
-_BUSY = 0.25
-"""Of the processors, what others may keep busy before it is said."""
+_BUSY = 0.1
+"""Of the time of timed searches, what they may wait for a processor before it is said."""
 
 
 class LatencyTimer:
     """Times searches for ten documents in collections made for the purpose, on one thread.
 
-    `where` are the filters of the queries, `workers` the processes that ran trials until now. `times` has what was timed so far, by pipeline; `busy` how many processors others kept busy, where that was many.
+    `where` are the filters of the queries. `times` has what was timed so far, by pipeline.
     """
 
     def __init__(
@@ -49,7 +49,6 @@ class LatencyTimer:
         queries: Sequence[str | Item],
         place: Path,
         where: Sequence[str | None] = (),
-        workers: int = 1,
     ) -> None:
         self.documents = documents
         self.cache = cache
@@ -59,7 +58,7 @@ class LatencyTimer:
             if not alive(int(other.name.removeprefix("confirm-"))):
                 shutil.rmtree(other, ignore_errors=True)
         self.times: dict[str, Timing] = {}
-        self.busy = _busy(workers)
+        self._waited, self._took = 0.0, 0.0
         self._encoders: dict[str, FrozenEncoder] = {}  # models are slow to load
 
     def _documents(self, encoder: Encoder, given: Sequence[Any], progress: Any = None) -> Any:
@@ -101,11 +100,21 @@ class LatencyTimer:
             for query, where in self.queries[:_QUERIES]:
                 _ms(collection, query, where)
         rounds: dict[str, list[list[float]]] = {expression: [] for expression in opened}
+        began, waited = time.perf_counter(), _waited()
         for number in range(_ROUNDS):
             some = self.queries[number * _QUERIES :][:_QUERIES] or self.queries[:_QUERIES]  # few are asked again
             for expression, collection in opened.items():
                 rounds[expression].append([_ms(collection, query, where) for query, where in some])
                 self.times[expression] = _timing(rounds[expression])
+        if waited is not None and (now := _waited()) is not None:
+            self._waited += now - waited
+            self._took += time.perf_counter() - began
+
+    @property
+    def busy(self) -> float | None:
+        """The share of the time that timed searches waited for a processor, where it was more than a tenth and is known."""
+        share = self._waited / self._took if self._took else 0.0
+        return share if share > _BUSY else None
 
     def _planned(self, expression: str) -> PlanNode:
         """The tree of a pipeline whose encoders find documents in the cache."""
@@ -128,13 +137,16 @@ def _timing(rounds: Sequence[Sequence[float]]) -> Timing:
     return Timing(float(np.quantile(every, 0.5)), float(np.quantile(every, 0.95)), min(medians), max(medians))
 
 
-def _busy(own: int) -> float | None:
-    """Processors that were busy in the last minute, where they were more than a quarter of all beside our own processes."""
+def _waited(root: Path = Path("/")) -> float | None:
+    """Seconds that this thread was ready to run while others had the processors; None where the system does not tell.
+
+    Linux counts it for each thread, in containers as well: the second number of schedstat, in nanoseconds. The load average
+    counts the processes of other containers, and no processors.
+    """
     try:
-        load = os.getloadavg()[0] - own
-    except OSError:  # not known on this system
+        return int((root / "proc/thread-self/schedstat").read_text(encoding="ascii").split()[1]) / 1e9
+    except (OSError, ValueError, IndexError):
         return None
-    return load if load > _BUSY * (os.cpu_count() or 1) else None
 
 
 def alive(process: int) -> bool:

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codomain.tuning.labels import Chunks, pipeline_of, unlabeled
-from codomain.tuning.trials.evaluator import StageCosts
 
 Status = Literal["done", "dropped", "failed", "skipped"]
 
@@ -25,6 +24,15 @@ class Timing(NamedTuple):
     p95: float
     low: float
     high: float
+
+
+@dataclass(frozen=True)
+class StageCosts:
+    """What a pipeline takes: bytes that its indexes hold for a document, seconds to build them and to encode."""
+
+    bytes: float = 0.0
+    build_s: float = 0.0
+    encode_s: float = 0.0
 
 
 SAME = 1e-9

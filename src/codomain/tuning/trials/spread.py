@@ -5,8 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 from subprocess import Popen
 from typing import Any
 
@@ -14,9 +13,9 @@ from codomain.errors import InputError
 from codomain.plan import branches, plan
 from codomain.tuning.labels import unlabeled
 from codomain.tuning.search_space import parts
+from codomain.tuning.trials.job import Job
 from codomain.tuning.trials.memory import limit_of_trials
 from codomain.tuning.trials.outcome import Outcome
-from codomain.tuning.trials.racing import Rules
 from codomain.tuning.trials.worker import run_isolated
 
 _TOGETHER = ("chunks", "encoder", "dimensions", "quantization", "index")
@@ -73,25 +72,15 @@ class Tasks:
         self.busy -= done
 
 
-def run_on_workers(
-    data: Path,
-    cache: Path,
-    expressions: Sequence[str],
-    rules: Rules,
-    on_event: Callable[[str, Any], None],
-    finished: Sequence[Outcome] = (),
-    k: int = 10,
-    max_memory: int | None = None,
-    workers: int = 2,
-) -> None:
+def run_on_workers(job: Job, on_event: Callable[[str, Any], None], workers: int = 2) -> None:
     """`run_isolated` in so many processes at a time, which share the memory; events come in the calling thread.
 
     Pipelines race within their group and against what was finished when it began. An exception, a KeyboardInterrupt for
     instance, ends all processes.
     """
-    limit = limit_of_trials(max_memory)
-    share = None if limit is None else limit // workers
-    tasks, rivals = Tasks(groups(expressions)), [*finished]
+    limit = limit_of_trials(job.max_memory)
+    job = replace(job, max_memory=None if limit is None else limit // workers)
+    tasks, rivals = Tasks(groups(job.expressions)), [*job.finished]
     events: queue.Queue[tuple[str, Any]] = queue.Queue()
     stopped = threading.Event()
     processes: set[Popen[str]] = set()
@@ -105,7 +94,7 @@ def run_on_workers(
     def work(group: list[str], known: list[Outcome]) -> None:
         fault: BaseException | None = None
         try:
-            run_isolated(data, cache, group, rules, tell, known, k, share, processes)
+            run_isolated(replace(job.only(*group), finished=tuple(known)), tell, processes)
         except BaseException as error:  # told where it is waited for
             fault = error
         events.put(("ended", (group, fault)))

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -18,13 +18,14 @@ from codomain.tuning.options import Engine, OnEvent
 from codomain.tuning.trials.cache import StageCache
 from codomain.tuning.trials.coverage import Rate, survey
 from codomain.tuning.trials.evaluator import Evaluator
+from codomain.tuning.trials.job import Job
 from codomain.tuning.trials.latency import alive
 from codomain.tuning.trials.outcome import Outcome
 from codomain.tuning.trials.racing import Rules, try_all
 from codomain.tuning.trials.worker import run_isolated, surveyed
 
-_RULES = 2
-"""Goes up when what is dropped is decided otherwise: outcomes of before do not count."""
+_RULES = 3
+"""Goes up when trials rank or are dropped otherwise: outcomes of before do not count."""
 
 
 @dataclass
@@ -50,7 +51,7 @@ class TrialRunner:
         data = _own_file(self.place, "survey")
         try:
             write(data, self.corpus, questions)
-            return surveyed(data, self.cache.folder, expressions, left, seed, self.k, self.max_memory)
+            return surveyed(self._job(data, expressions), left, seed)
         finally:
             data.unlink(missing_ok=True)
 
@@ -94,24 +95,26 @@ class TrialRunner:
             else:
                 with failing(data):
                     write(data, self.corpus, questions)
+                job = replace(self._job(data, left), rules=rules, finished=tuple(finished))
                 if self.engine == "ray":
                     from codomain.tuning.trials.on_ray import run_on_ray
 
-                    run_on_ray(data, self.cache.folder, left, rules, on_event, finished, self.k)
+                    run_on_ray(job, on_event)
                 elif self.workers > 1:
                     from codomain.tuning.trials.spread import run_on_workers
 
-                    run_on_workers(
-                        data, self.cache.folder, left, rules, on_event, finished, self.k, self.max_memory, self.workers
-                    )
+                    run_on_workers(job, on_event, self.workers)
                 else:
-                    run_isolated(data, self.cache.folder, left, rules, on_event, finished, self.k, self.max_memory)
+                    run_isolated(job, on_event)
         except KeyboardInterrupt:
             interrupted = True
         finally:
             with failing(data):
                 data.unlink(missing_ok=True)  # with all the texts: they are in the collection
         return [outcomes[expression] for expression in expressions if expression in outcomes], interrupted
+
+    def _job(self, data: Path, expressions: list[str]) -> Job:
+        return Job(data, self.cache.folder, tuple(expressions), k=self.k, max_memory=self.max_memory)
 
 
 def _own_file(folder: Path, name: str) -> Path:

@@ -109,18 +109,18 @@ def _by_levels(
     room = rules.deadline - time.time()
     level = max((place for place, size in enumerate(levels) if encoding(size) <= SHARE * room), default=0)
     best: Tried | None = None
+    before = 0
     dropped: list[Outcome] = []
     while True:
         size = levels[level]
         here = trials if size == every else replace(trials, corpus=part_of(trials.corpus, order[:size]))
         began = time.time()
         outcomes, interrupted = here.run(asked, left, rules)
-        took = time.time() - began
+        trying = max(0.0, time.time() - began - encoding(size - before))  # what the trials took, without encoding
         unfinished = interrupted or any(outcome.status == "skipped" for outcome in outcomes)
         if best is not None and unfinished:
             return replace(best, interrupted=interrupted)
-        # what the trials themselves take grows with the part; the encoding of the last part is in `took`, on the safe side
-        more = 0.0 if size == every else encoding(every - size) + took * every / size
+        more = 0.0 if size == every else encoding(every - size) + trying * every / size
         best = Tried([*outcomes, *dropped], interrupted, here, size == every, more)
         if unfinished or size == every:
             return best
@@ -130,8 +130,8 @@ def _by_levels(
         wider = [
             place
             for place in range(level + 1, len(levels))
-            if encoding(levels[place] - size) + took * levels[place] / size <= room
+            if encoding(levels[place] - size) + trying * levels[place] / size <= room
         ]
         if not wider:
             return best
-        level = wider[-1]
+        before, level = size, wider[-1]

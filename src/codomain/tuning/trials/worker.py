@@ -11,94 +11,67 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import asdict, replace
+from dataclasses import replace
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 from codomain.errors import InputError
-from codomain.measure.data.corpus import read
-from codomain.tuning.trials.cache import StageCache
 from codomain.tuning.trials.coverage import Rate, survey
-from codomain.tuning.trials.evaluator import Evaluator
+from codomain.tuning.trials.job import Job
 from codomain.tuning.trials.memory import limit_of_trials, size
 from codomain.tuning.trials.outcome import Outcome
-from codomain.tuning.trials.racing import Rules, try_all
 
 
 def run_isolated(
-    data: Path,
-    cache: Path,
-    expressions: Sequence[str],
-    rules: Rules,
-    on_event: Callable[[str, Any], None],
-    finished: Sequence[Outcome] = (),
-    k: int = 10,
-    max_memory: int | None = None,
-    processes: set[subprocess.Popen[str]] | None = None,
+    job: Job, on_event: Callable[[str, Any], None], processes: set[subprocess.Popen[str]] | None = None
 ) -> None:
-    """`try_all` in worker processes on what lies in the file `data`; a trial that ends its process is a failed outcome.
+    """Run a job in worker processes; a trial that ends its process is a failed outcome.
 
     The process that runs is among `processes`, so that another thread can end it.
     """
-    left, rivals = [*expressions], [*finished]
-    while left:
-        limit = limit_of_trials(max_memory)
-        job = {
-            "do": "try",
-            "data": str(data),
-            "cache": str(cache),
-            "expressions": left,
-            "rules": asdict(rules),
-            "finished": [outcome.as_json() for outcome in rivals if outcome.status == "done"],
-            "k": k,
-            "max_memory": limit,
-        }
+    given = job.max_memory
+    while job.expressions:
+        job = replace(job, max_memory=limit_of_trials(given))
         trying: str | None = None
         errors: list[str] = []
-        for event, value in _events(job, errors, processes):
+        for event, value in _events({"do": "try", "job": job.as_json()}, errors, processes):
             if event == "begin":
                 trying = value
             elif event == "outcome":
-                value = _with_limit(Outcome.from_json(value), limit, max_memory)
-                rivals.append(value)
-                left.remove(value.expression)
+                value = _with_limit(Outcome.from_json(value), job.max_memory, given)
+                job = _without(replace(job, finished=(*job.finished, value)), value.expression)
                 trying = None
             on_event(event, value)
-        if not left:
+        if not job.expressions:
             return
         if trying is None:
             why = errors[-1] if errors else "it said nothing"
             raise InputError(
-                f"the process that tries pipelines ended before the first of them ({why}){_room(limit, max_memory)}."
+                f"the process that tries pipelines ended before the first of them ({why}){_room(job.max_memory, given)}."
             )
-        left.remove(trying)
+        job = _without(job, trying)
         reason = errors[-1] if errors else "it said nothing"
         on_event("outcome", Outcome(trying, "failed", reason=f"its process ended: {reason}"))
 
 
-def surveyed(
-    data: Path, cache: Path, expressions: Sequence[str], left: float, seed: int, k: int, max_memory: int | None
-) -> tuple[dict[str, Rate], list[int] | None]:
+def surveyed(job: Job, left: float, seed: int) -> tuple[dict[str, Rate], list[int] | None]:
     """`survey` in a process of its own; nothing is known where that fails, and trials say why."""
-    job = {
-        "do": "survey",
-        "data": str(data),
-        "cache": str(cache),
-        "expressions": [*expressions],
-        "left": left,
-        "seed": seed,
-        "k": k,
-        "max_memory": limit_of_trials(max_memory),
-    }
+    job = replace(job, max_memory=limit_of_trials(job.max_memory))
     found: dict[str, Rate] = {}
     order: list[int] | None = None
-    for event, value in _events(job, []):
+    for event, value in _events({"do": "survey", "job": job.as_json(), "left": left, "seed": seed}, []):
         if event == "survey":
             found, order = {name: Rate(*rate) for name, rate in value[0].items()}, value[1]
     return found, order
+
+
+def _without(job: Job, expression: str) -> Job:
+    """The same without one pipeline."""
+    left = [*job.expressions]
+    left.remove(expression)
+    return job.only(*left)
 
 
 def _with_limit(outcome: Outcome, limit: int | None, given: int | None) -> Outcome:
@@ -116,7 +89,7 @@ def _room(limit: int | None, given: int | None) -> str:
 
 
 def _events(
-    job: dict[str, Any], errors: list[str], processes: set[subprocess.Popen[str]] | None = None
+    asked: dict[str, Any], errors: list[str], processes: set[subprocess.Popen[str]] | None = None
 ) -> Iterator[tuple[str, Any]]:
     """What one worker says until it ends; `errors` gets why it did, if not of itself."""
     command = [sys.executable, "-m", "codomain.tuning.trials.worker"]
@@ -131,7 +104,7 @@ def _events(
         running.add(process)
         try:
             with suppress(BrokenPipeError):
-                process.stdin.write(json.dumps(job) + "\n")
+                process.stdin.write(json.dumps(asked) + "\n")
                 process.stdin.flush()
             for line in process.stdout:
                 event, value = json.loads(line)
@@ -164,21 +137,19 @@ def main() -> None:
     """Read a job from standard input and answer on standard output, which nobody else gets to write to."""
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
     os.dup2(2, 1)
-    job = json.loads(sys.stdin.readline())
-    _limit_memory(job["max_memory"])
+    asked = json.loads(sys.stdin.readline())
+    job = Job.from_json(asked["job"])
+    _limit_memory(job.max_memory)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    corpus, questions = read(Path(job["data"]))
-    evaluator = Evaluator(corpus, questions, StageCache(Path(job["cache"])), job["k"])
 
     def on_event(event: str, value: Any) -> None:
         answers.write(json.dumps([event, value.as_json() if isinstance(value, Outcome) else value]) + "\n")
 
-    if job["do"] == "survey":
-        found, order = survey(evaluator, job["expressions"], job["left"], job["seed"])
+    if asked["do"] == "survey":
+        found, order = survey(job.evaluator, job.expressions, asked["left"], asked["seed"])
         on_event("survey", ({name: (rate.seconds, rate.missing) for name, rate in found.items()}, order))
         return
-    finished = [Outcome.from_json(outcome) for outcome in job["finished"]]
-    try_all(evaluator, job["expressions"], Rules(**job["rules"]), on_event, finished)
+    job.run(on_event)
 
 
 def _end_with_parent() -> None:
