@@ -50,6 +50,7 @@ mutants: $(VENV)/test
 # faults at system calls of every step, for an hour: kills, torn writes, lost power, I/O errors, full disks
 # make soak SECONDS=600
 soak: $(VENV)/test
+	CODOMAIN_KILLS=60 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 tests/store/test_crash.py tests/store/test_upgrade.py tests/store/test_feedback.py -k kill
 	OMP_NUM_THREADS=1 $(BIN)/python tests/faults/run.py --seconds $(or $(SECONDS),3600) --seed $$(date +%s) --record; \
 	  found=$$?; $(BIN)/python docs/generate.py && exit $$found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import signal
 import sqlite3
@@ -24,7 +25,7 @@ from codomain.store.sqlite.schema import FORMAT
 from codomain.transform.adapt.items import OnlineItems
 
 WORKER = Path(__file__).with_name("feedback_worker.py")
-KILLS = 15
+KILLS = int(os.environ.get("CODOMAIN_KILLS", "15"))  # make soak has 60
 FLAT = "hashed(64) >> flat()"
 SCANNED = [
     FLAT,
