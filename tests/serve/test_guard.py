@@ -202,6 +202,16 @@ def test_callers_that_ask_too_often_are_told_when_to_come_again() -> None:
         assert httpx.get(f"{url}/v1/models", headers={"Authorization": "Bearer fast"}).status_code == 200
 
 
+def test_a_key_has_one_rate_whatever_address_its_caller_claims() -> None:
+    keys = Keys([Key("slow", Keys.digest("slow"), rate=0.01)])
+    with served(Catalog(["static()"]), keys) as url:
+        codes = [
+            httpx.get(f"{url}/v1/models", headers={"X-Api-Key": "slow", "X-Forwarded-For": f"192.0.2.{i}"}).status_code
+            for i in range(3)
+        ]
+    assert codes == [200, 429, 429]
+
+
 def test_hosts_that_are_allowed_are_known() -> None:
     with served(Catalog(["static()"]), limits=Limits(hosts=frozenset({*LOOPBACK, "search.example"}))) as url:
         assert httpx.get(f"{url}/health", headers={"Host": "search.example:443"}).status_code == 200

@@ -111,7 +111,9 @@ class Guard:
                 raise Refusal(401, f"the server {said}.", code="invalid_api_key")
             key = Key("nobody", collections=frozenset())
         client = scope.get("client") or ("", 0)
-        wait = self._rates.take(f"{key.name} {client[0]}", key.rate)
+        # a key has one rate wherever it comes from, since a proxy's header, which names the address, is easily made up
+        caller = key.name if key.digest else f"{key.name} {client[0]}"
+        wait = self._rates.take(caller, key.rate)
         if wait:
             raise Refusal(
                 429, f"too many requests: ask again in {wait:.1f} s.", code="rate_limit_exceeded", retry_after=wait
