@@ -131,6 +131,13 @@ def test_feedback_moves_what_is_found(client: httpx.Client, folder: Path) -> Non
         assert [one["id"] for one in notes.feedback_journal() if one["entry"] in entries] == ["c/d"]
 
 
+def test_a_sentence_does_not_tell_where_the_collection_is(client: httpx.Client, folder: Path) -> None:
+    told = client.post("/collections/notes/feedback", json={"query": "a drink", "good": ["nobody"]})
+    assert told.status_code == 400 and "'nobody' in notes" in told.text
+    by_like = client.post("/collections/notes/search", json={"like": "nobody"})
+    assert str(folder) not in told.text + by_like.text
+
+
 def test_progress_of_an_add_is_sent_as_events(client: httpx.Client) -> None:
     documents = [{"id": f"n{i}", "text": f"number {i}"} for i in range(3000)]
     with client.stream(

@@ -11,11 +11,11 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from codomain.encoding import encoded
-from codomain.errors import InputError, PipelineError
+from codomain.errors import CodomainError, InputError, PipelineError
 from codomain.pipeline import Pipeline, pipeline
 from codomain.registry import require
 from codomain.serve.batching import Batcher
-from codomain.serve.errors import Refusal
+from codomain.serve.errors import Refusal, refusal_of
 from codomain.store import Collection
 from codomain.store import exists as collection_exists
 from codomain.store import open as open_collection
@@ -117,15 +117,33 @@ class ServedCollection:
         """The result of some reading, in a thread with a connection of its own."""
 
         def run() -> T:
-            with self._reader() as collection:
+            with self._reader() as collection, self._without_folder():
                 return work(collection)
 
         return await asyncio.get_running_loop().run_in_executor(self._pool, run)
 
     async def write(self, work: Callable[[Collection], T]) -> T:
         """The result of some writing, after all that was asked for before."""
+
+        def run() -> T:
+            with self._without_folder():
+                return work(self.first)
+
         async with self._writing:
-            return await asyncio.get_running_loop().run_in_executor(self._writer, work, self.first)
+            return await asyncio.get_running_loop().run_in_executor(self._writer, run)
+
+    @contextmanager
+    def _without_folder(self) -> Iterator[None]:
+        """Sentences name the collection: where it is on this machine is no business of a client."""
+        try:
+            yield
+        except CodomainError as error:
+            refusal = refusal_of(error)
+            folder = str(self.first.folder)
+            if refusal is None or folder not in refusal.sentence:
+                raise
+            refusal.sentence = refusal.sentence.replace(folder, self.name)
+            raise refusal from error
 
     @contextmanager
     def _reader(self) -> Iterator[Collection]:
