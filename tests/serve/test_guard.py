@@ -212,6 +212,17 @@ def test_a_key_has_one_rate_whatever_address_its_caller_claims() -> None:
     assert codes == [200, 429, 429]
 
 
+def test_an_encoder_whose_server_refuses_is_no_fault_of_the_client() -> None:
+    # refused before anything is sent, since the variable is not there
+    model = "away=cohere('m', base_url='http://127.0.0.1:9', dimensions=4, api_key_env='NOT_THERE_KEY')"
+    with served(Catalog([model])) as url:
+        found = httpx.post(f"{url}/v1/embeddings", json={"model": "away", "input": "a"})
+        by_tei = httpx.post(f"{url}/embed", json={"model": "away", "inputs": "a"})
+    assert found.status_code == by_tei.status_code == 502
+    assert found.json()["error"]["param"] is None and "asks for a key" in found.json()["error"]["message"]
+    assert by_tei.json()["error_type"] == "Backend"
+
+
 def test_hosts_that_are_allowed_are_known() -> None:
     with served(Catalog(["static()"]), limits=Limits(hosts=frozenset({*LOOPBACK, "search.example"}))) as url:
         assert httpx.get(f"{url}/health", headers={"Host": "search.example:443"}).status_code == 200

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from codomain.endpoints.errors import EndpointError, TooLarge
 from codomain.errors import CodomainError, MissingExtra, StoreError, one_line
 from codomain.text import brief
 
@@ -47,6 +48,8 @@ def refusal_of(error: Exception) -> Refusal | None:
         return Refusal(501, str(error), code="missing_extra")
     if isinstance(error, StoreError):
         return Refusal(503, str(error), code="collection_unavailable", retry_after=1)
+    if isinstance(error, EndpointError) and not isinstance(error, TooLarge):
+        return Refusal(502, str(error), code="encoder_unavailable")  # nothing that the client can mend
     if isinstance(error, CodomainError):
         return Refusal(400, str(error))
     return None
