@@ -38,7 +38,9 @@ class Model:
         self.stages = tuple(stages)
         self.encoder: Any = stages[0]
         self.gives: Kind = stages[-1].gives
-        self._batchers = {queries: Batcher(self._encoding(queries), pool) for queries in (False, True)}
+        # a server that answers a kept text at once may take a minute for the next one, and so may a function of one's own
+        quick = self.encoder.wants == "load"
+        self._batchers = {queries: Batcher(self._encoding(queries), pool, quick) for queries in (False, True)}
 
     def __str__(self) -> str:
         return " >> ".join(map(str, self.stages))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -45,7 +46,8 @@ async def encode(model: Model, texts: Sequence[str], queries: bool, cut: bool = 
         [] if window is None else [i for i, text in enumerate(texts) if len(text) > window]
     )  # a token is a letter at least
     if long and not cut and window is not None:
-        for i, found in zip(long, model.count_tokens([texts[i] for i in long]), strict=True):
+        counted = await asyncio.to_thread(model.count_tokens, [texts[i] for i in long])
+        for i, found in zip(long, counted, strict=True):
             if found > window:
                 raise Refusal(
                     413,
