@@ -197,6 +197,8 @@ def test_a_key_sees_its_collections_and_its_namespace_alone(folder: Path, tmp_pa
         assert hidden.status_code == 404
         own = ask("acme", "POST", "/collections/notes/search", json={"query": "fox"}).json()
         assert [hit["id"] for hit in own["hits"]] == ["z"]
+        told = ask("acme", "POST", "/collections/notes/search", json={"query": "fox", "explain": True}).json()
+        assert told["hits"][0]["branches"] and "explain" not in told  # which counts the rows of all namespaces
         assert ask("acme", "GET", "/collections/notes/documents/a").status_code == 404
         assert ask("acme", "GET", "/collections/notes").json()["documents"] == 1
         for namespace in ("", "other"):
