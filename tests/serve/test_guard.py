@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from codomain.serve.catalog import Catalog
+from codomain.serve.errors import Refusal
 from codomain.serve.guard import LOOPBACK, Limits
 from codomain.serve.keys import Key, Keys
 
@@ -199,6 +200,7 @@ def test_callers_that_ask_too_often_are_told_when_to_come_again() -> None:
             if r.status_code == 429
         )
         assert int(refused.headers["Retry-After"]) >= 1
+        assert Refusal(429, "later.", retry_after=1.4).headers["Retry-After"] == "2"  # not before there is room
         assert httpx.get(f"{url}/v1/models", headers={"Authorization": "Bearer fast"}).status_code == 200
 
 
@@ -244,6 +246,9 @@ def test_keys_of_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
         ('[[key]]\nenv = "ACME_KEY"\nnope = 1\n', "field 'nope'"),
         ('[[key]]\nenv = "ACME_KEY"\nwrite = "yes"\n', "true or false"),
         ('[[key]]\nenv = "ACME_KEY"\nrate = 0\n', "requests a second"),
+        ('[[key]]\nenv = "ACME_KEY"\nrate = nan\n', "requests a second"),
+        ('[[key]]\nenv = "ACME_KEY"\nrate = inf\n', "requests a second"),
+        ('[[key]]\nenv = "ACME_KEY"\n[[key]]\nname = "b"\nenv = "ACME_KEY"\nwrite = true\n', "one key twice"),
         ('[[key]]\nenv = "ACME_KEY"\ncollections = "notes"\n', "list of names"),
         ("key = 3\n", r"no \[\[key\]\]"),
         ("[[", "not TOML"),

@@ -7,6 +7,7 @@ that is raised is a defect: it is logged with its trace, and the client gets a s
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from math import ceil
 from typing import Any
 
 from codomain.endpoints.errors import EndpointError, TooLarge
@@ -32,7 +33,7 @@ class Refusal(Exception):
         """What HTTP wants beside the status."""
         found = {"WWW-Authenticate": "Bearer"} if self.status == 401 else {}
         if self.retry_after:
-            found["Retry-After"] = str(max(1, round(self.retry_after)))
+            found["Retry-After"] = str(ceil(self.retry_after))
         return found
 
 
