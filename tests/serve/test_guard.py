@@ -234,6 +234,7 @@ def test_keys_of_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     from codomain.errors import InputError
 
     monkeypatch.setenv("ACME_KEY", "secret")
+    monkeypatch.setenv("ODD_KEY", "schlüssel")
     file = tmp_path / "keys.toml"
     file.write_text('[[key]]\nname = "acme"\nenv = "ACME_KEY"\ncollections = ["notes"]\nnamespace = "acme"\nrate = 5\n')
     key = Keys.read(file=file).of("secret")
@@ -243,6 +244,7 @@ def test_keys_of_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
         ('[[key]]\nenv = "ACME_KEY"\nsha256 = "00"\n', "one of them"),
         ('[[key]]\nsha256 = "zz"\n', "64 hexadecimal digits"),
         ('[[key]]\nenv = "NOT_THERE"\n', "NOT_THERE"),
+        ('[[key]]\nenv = "ODD_KEY"\n', "ODD_KEY has characters"),
         ('[[key]]\nenv = "ACME_KEY"\nnope = 1\n', "field 'nope'"),
         ('[[key]]\nenv = "ACME_KEY"\nwrite = "yes"\n', "true or false"),
         ('[[key]]\nenv = "ACME_KEY"\nrate = 0\n', "requests a second"),

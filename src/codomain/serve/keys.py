@@ -125,6 +125,8 @@ def _variable(name: str) -> str:
     secret = os.environ.get(name, "").strip()
     if not secret:
         raise InputError(f"the environment has no key in {name}.")
+    if not (secret.isascii() and secret.isprintable()):
+        raise InputError(f"the key in {name} has characters that no header of HTTP carries as they are: use ASCII.")
     return secret
 
 
