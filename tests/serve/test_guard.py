@@ -142,6 +142,7 @@ def test_answers_carry_the_headers_that_browsers_heed(client: httpx.Client) -> N
         assert (
             headers["X-Content-Type-Options"] == "nosniff" and "script-src 'self'" in headers["Content-Security-Policy"]
         )
+        assert headers["Cross-Origin-Resource-Policy"] == "same-origin" and headers["X-Frame-Options"] == "DENY"
 
 
 def test_a_path_of_a_request_reaches_no_file(client: httpx.Client) -> None:
