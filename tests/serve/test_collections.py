@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 from collections.abc import Iterator
@@ -173,6 +174,24 @@ def test_searches_go_on_while_documents_are_added(client: httpx.Client) -> None:
     thread.join()
     assert answered > 1
     assert client.get("/collections/notes/count").json() == {"count": 4003}
+
+
+def test_a_busy_collection_leaves_threads_to_the_others(folder: Path, tmp_path: Path) -> None:
+    with cd.create(tmp_path / "other", "bm25()") as other:
+        other.add(["another fox"])
+
+    async def run() -> None:
+        catalog, go = Catalog([str(folder), str(tmp_path / "other")], threads=4), threading.Event()
+        slow = [asyncio.create_task(catalog.collections["notes"].read(lambda c: go.wait(30))) for _ in range(8)]
+        await asyncio.sleep(0)
+        try:
+            assert await asyncio.wait_for(catalog.collections["other"].read(lambda c: c.count()), 10) == 1
+        finally:
+            go.set()
+        assert all(await asyncio.gather(*slow))
+        catalog.close()
+
+    asyncio.run(run())
 
 
 def test_a_key_sees_its_collections_and_its_namespace_alone(folder: Path, tmp_path: Path) -> None:

@@ -107,6 +107,7 @@ class ServedCollection:
         self._readers: SimpleQueue[Collection] = SimpleQueue()
         for reader in opened[1:]:
             self._readers.put(reader)
+        self._reading = asyncio.Semaphore(READERS)  # waits here, not in a thread that other collections could use
         self._writing = asyncio.Lock()
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"write {name}")
 
@@ -122,7 +123,8 @@ class ServedCollection:
             with self._reader() as collection, self._without_folder():
                 return work(collection)
 
-        return await asyncio.get_running_loop().run_in_executor(self._pool, run)
+        async with self._reading:
+            return await asyncio.get_running_loop().run_in_executor(self._pool, run)
 
     async def write(self, work: Callable[[Collection], T]) -> T:
         """The result of some writing, after all that was asked for before."""
