@@ -120,6 +120,21 @@ def test_a_host_that_the_server_is_not_known_by_is_refused(client: httpx.Client,
     assert client.get("/health", headers={"Host": "localhost:1234"}).status_code == 200
 
 
+@pytest.mark.parametrize(
+    "heads",
+    [
+        ("Host: evil.example", "Host: localhost"),
+        ("Host: localhost", "Origin: https://evil.example", "Origin: http://localhost"),
+    ],
+)
+def test_headers_that_decide_are_there_once(client: httpx.Client, heads: tuple[str, ...]) -> None:
+    request = "\r\n".join(["GET /collections HTTP/1.1", *heads, "Connection: close", "", ""])
+    with socket.create_connection((client.base_url.host, client.base_url.port or 80), 10) as raw:
+        raw.sendall(request.encode())
+        said = b"".join(iter(lambda: raw.recv(65_536), b"")).decode()
+    assert said.startswith("HTTP/1.1 400"), said
+
+
 @pytest.mark.parametrize("path", ROUTES)
 def test_pages_of_elsewhere_get_nothing(client: httpx.Client, path: str) -> None:
     for origin in ("https://evil.example", "null", "http://localhost:1"):

@@ -92,6 +92,10 @@ class Guard:
     def _checked(self, scope: Scope) -> Key:
         """The key of a request; raises Refusal where it may not be answered."""
         headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
+        names = [name for name, _ in scope["headers"]]
+        for once in (b"host", b"origin", b"authorization"):  # a proxy in front may have read the other one
+            if names.count(once) > 1:
+                raise Refusal(400, f"the header {once.decode().title()} is there twice.")
         host = headers.get(b"host", "")
         if not self._known_host(_without_port(host)):
             raise Refusal(
