@@ -180,49 +180,59 @@ def test_no_route_leads_a_key_out_of_its_namespace_or_its_collections(folder: Pa
     with cd.create(tmp_path / "other", "bm25()") as other:
         other.add([{"id": "o", "text": "another fox", "metadata": {"year": 1}}])
     key = Key("acme", Keys.digest("acme"), frozenset({"notes"}), write=True, namespace="acme")
-    with served(Catalog([str(folder), str(tmp_path / "other")]), Keys([key])) as url:
-        with httpx.Client(base_url=url, headers={"X-Api-Key": "acme"}) as client:
+    with (
+        served(Catalog([str(folder), str(tmp_path / "other")]), Keys([key])) as url,
+        httpx.Client(base_url=url, headers={"X-Api-Key": "acme"}) as client,
+    ):
 
-            def get(path: str, **params: Any) -> Any:
-                return client.get(f"/collections/notes/{path}", params=params).json()
+        def get(path: str, **params: Any) -> Any:
+            return client.get(f"/collections/notes/{path}", params=params).json()
 
-            assert [one["id"] for one in get("documents")["documents"]] == ["z"] and get("count") == {"count": 1}
-            assert get("fields") == {"fields": []} and get("facets", field="year")["values"] == []
-            assert get("chunks", id="a") == {"chunks": []} and len(get("chunks", id="z")["chunks"]) == 1
-            assert client.get("/collections/notes/document", params={"id": "a"}).status_code == 404
-            assert client.post("/collections/notes/search", json={"like": "a"}).status_code == 400
+        assert [one["id"] for one in get("documents")["documents"]] == ["z"] and get("count") == {"count": 1}
+        assert get("fields") == {"fields": []} and get("facets", field="year")["values"] == []
+        assert get("chunks", id="a") == {"chunks": []} and len(get("chunks", id="z")["chunks"]) == 1
+        assert client.get("/collections/notes/document", params={"id": "a"}).status_code == 404
+        assert client.post("/collections/notes/search", json={"like": "a"}).status_code == 400
 
-            # what it writes stays inside, too
-            documents = "/collections/notes/documents"
-            assert client.patch(f"{documents}/a", json={"title": "x"}).status_code == 404
-            assert client.delete(f"{documents}/a").json() == {"deleted": 0}
-            assert client.post("/collections/notes/delete", json={"ids": ["a", "b"]}).json() == {"deleted": 0}
-            assert client.post("/collections/notes/delete", json={"where": "year > 0"}).json() == {"deleted": 0}
-            assert client.post("/collections/notes/feedback", json={"query": "fox", "bad": ["a"]}).status_code == 400
-            assert client.post(documents, json={"documents": [{"id": "a", "text": "mine"}]}).json()["added"] == 1
-            events = client.post(documents, json={"documents": ["more"]}, headers={"Accept": "text/event-stream"})
-            assert '"added": 1' in events.text and get("count") == {"count": 3}
+        # what it writes stays inside, too
+        documents = "/collections/notes/documents"
+        assert client.patch(f"{documents}/a", json={"title": "x"}).status_code == 404
+        assert client.delete(f"{documents}/a").json() == {"deleted": 0}
+        assert client.post("/collections/notes/delete", json={"ids": ["a", "b"]}).json() == {"deleted": 0}
+        assert client.post("/collections/notes/delete", json={"where": "year > 0"}).json() == {"deleted": 0}
+        assert client.post("/collections/notes/feedback", json={"query": "fox", "bad": ["a"]}).status_code == 400
+        assert client.post(documents, json={"documents": [{"id": "a", "text": "mine"}]}).json()["added"] == 1
+        events = client.post(documents, json={"documents": ["more"]}, headers={"Accept": "text/event-stream"})
+        assert '"added": 1' in events.text and get("count") == {"count": 3}
 
-            # another namespace, or another collection, by name
-            for path in ("documents", "count", "fields", "facets?field=year", "chunks?id=a", "document?id=a", "documents/a"):
-                joint = "&" if "?" in path else "?"
-                assert client.get(f"/collections/notes/{path}{joint}namespace=beta").status_code == 403, path
-                assert client.get(f"/collections/other/{path}").status_code == 404, path
-            assert client.delete(f"{documents}/a?namespace=beta").status_code == 403
-            assert client.delete("/collections/other/documents/o").status_code == 404
-            assert client.patch(f"{documents}/a", json={"namespace": "beta"}).status_code == 403
-            assert client.patch("/collections/other/documents/o", json={"title": "x"}).status_code == 404
-            for path, body in (
-                ("documents", {"documents": ["x"]}),
-                ("delete", {"ids": ["o"]}),
-                ("feedback", {"query": "fox", "bad": ["o"]}),
-                ("search", {"query": "fox"}),
-            ):
-                assert client.post(f"/collections/notes/{path}", json=body | {"namespace": "beta"}).status_code == 403
-                assert client.post(f"/collections/other/{path}", json=body).status_code == 404
-            several = {"searches": [{"collection": "other", "query": "fox"}]}
-            assert client.post("/search", json=several).status_code == 404
-            assert client.get("/collections/other").status_code == 404
+        # another namespace, or another collection, by name
+        for path in (
+            "documents",
+            "count",
+            "fields",
+            "facets?field=year",
+            "chunks?id=a",
+            "document?id=a",
+            "documents/a",
+        ):
+            joint = "&" if "?" in path else "?"
+            assert client.get(f"/collections/notes/{path}{joint}namespace=beta").status_code == 403, path
+            assert client.get(f"/collections/other/{path}").status_code == 404, path
+        assert client.delete(f"{documents}/a?namespace=beta").status_code == 403
+        assert client.delete("/collections/other/documents/o").status_code == 404
+        assert client.patch(f"{documents}/a", json={"namespace": "beta"}).status_code == 403
+        assert client.patch("/collections/other/documents/o", json={"title": "x"}).status_code == 404
+        for path, body in (
+            ("documents", {"documents": ["x"]}),
+            ("delete", {"ids": ["o"]}),
+            ("feedback", {"query": "fox", "bad": ["o"]}),
+            ("search", {"query": "fox"}),
+        ):
+            assert client.post(f"/collections/notes/{path}", json=body | {"namespace": "beta"}).status_code == 403
+            assert client.post(f"/collections/other/{path}", json=body).status_code == 404
+        several = {"searches": [{"collection": "other", "query": "fox"}]}
+        assert client.post("/search", json=several).status_code == 404
+        assert client.get("/collections/other").status_code == 404
     with cd.open(folder) as notes, cd.open(tmp_path / "other") as other:
         assert notes.get("a")["text"] == "a red fox" and len(notes) == 3 and len(other) == 1
 

@@ -83,7 +83,9 @@ def test_a_key_sees_its_namespace_and_may_not_write(folder: Path) -> None:
             ):
                 refused = await client.call_tool(tool, given)
                 assert refused.is_error and "read only" in refused.content[0].text
-            assert (await client.call_tool("similar_documents", {"collection": "notes", "id": DOCUMENTS[0]["id"]})).is_error
+            assert (
+                await client.call_tool("similar_documents", {"collection": "notes", "id": DOCUMENTS[0]["id"]})
+            ).is_error
             similar = await client.call_tool("similar_documents", {"collection": "notes", "id": "z"})
             assert not similar.structured_content["hits"]
             listed = (await client.call_tool("list_documents", {"collection": "notes"})).structured_content

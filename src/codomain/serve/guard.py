@@ -38,7 +38,10 @@ _SECURITY = [
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
     (b"x-frame-options", b"DENY"),
-    (b"cross-origin-resource-policy", b"same-origin"),  # a request without an Origin, as an <img> of another page sends it
+    (
+        b"cross-origin-resource-policy",
+        b"same-origin",
+    ),  # a request without an Origin, as an <img> of another page sends it
     (
         b"content-security-policy",
         b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
