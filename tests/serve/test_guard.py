@@ -10,10 +10,12 @@ from pathlib import Path
 import httpx
 import pytest
 
+from codomain.errors import StoreError
+from codomain.serve import keys as keys_module
 from codomain.serve.catalog import Catalog
-from codomain.serve.errors import Refusal
+from codomain.serve.errors import Refusal, refusal_of
 from codomain.serve.guard import LOOPBACK, Limits
-from codomain.serve.keys import Key, Keys
+from codomain.serve.keys import Key, Keys, Rates
 
 from .server import served
 
@@ -137,7 +139,7 @@ def test_headers_that_decide_are_there_once(client: httpx.Client, heads: tuple[s
 
 @pytest.mark.parametrize("path", ROUTES)
 def test_pages_of_elsewhere_get_nothing(client: httpx.Client, path: str) -> None:
-    for origin in ("https://evil.example", "null", "http://localhost:1"):
+    for origin in ("https://evil.example", "null", "http://localhost:1", f"http://{client.base_url.host}:1"):
         found = client.post(path, json={"query": "a"}, headers={"Origin": origin})
         assert found.status_code == 403 and "access-control-allow-origin" not in found.headers
     preflight = client.options(
@@ -239,6 +241,18 @@ def test_an_encoder_whose_server_refuses_is_no_fault_of_the_client() -> None:
     assert found.status_code == by_tei.status_code == 502
     assert found.json()["error"]["param"] is None and "asks for a key" in found.json()["error"]["message"]
     assert by_tei.json()["error_type"] == "Backend"
+
+
+def test_of_many_callers_those_that_asked_last_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keys_module, "_CALLERS", 2)
+    rates = Rates()
+    assert [rates.take(caller, 1, 0.0) for caller in ("a", "b", "c", "c")] == [0, 0, 0, 1]
+    assert rates.take("a", 1, 0.0) == 0
+
+
+def test_a_collection_that_cannot_be_read_is_worth_another_try() -> None:
+    refusal = refusal_of(StoreError("the collection is in use."))
+    assert refusal is not None and refusal.status == 503 and refusal.headers["Retry-After"] == "1"
 
 
 def test_hosts_that_are_allowed_are_known() -> None:
