@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from codomain.serve import batching
+from codomain.serve import catalog as catalog_module
 from codomain.serve.batching import Batcher
-from codomain.serve.catalog import Model
+from codomain.serve.catalog import Catalog, Model
 from codomain.serve.embedding import encode
 from codomain.serve.errors import Refusal
 
@@ -148,6 +149,32 @@ def test_encoders_that_ask_elsewhere_never_hold_the_server_up(
 
     asyncio.run(run())
     assert threads and threading.main_thread() not in threads[-3:]
+
+
+def test_an_encoder_that_waits_for_its_server_keeps_no_other_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    go, real = threading.Event(), catalog_module.encoded
+
+    def encoded(stages: Any, *arguments: Any) -> Any:
+        if stages[0].name == "cohere":
+            assert go.wait(30)
+            return np.ones((1, 4), np.float32)
+        return real(stages, *arguments)
+
+    monkeypatch.setattr(catalog_module, "encoded", encoded)
+
+    async def run() -> None:
+        catalog = Catalog(["away=cohere('m', base_url='http://127.0.0.1:9', dimensions=4)", "static()"])
+        away = asyncio.create_task(catalog.model("away").encode(["a"], False))
+        await asyncio.sleep(0)
+        try:
+            found, _ = await asyncio.wait_for(catalog.model("static").encode(["a"], False), 20)
+            assert found.shape == (1, 384) and not away.done()
+        finally:
+            go.set()
+        assert (await away)[0].shape == (1, 4)
+        catalog.close()
+
+    asyncio.run(run())
 
 
 def test_tokens_are_counted_beside_the_server(pool: ThreadPoolExecutor) -> None:

@@ -179,6 +179,7 @@ class Catalog:
         self.models: dict[str, Model] = {}
         self.collections: dict[str, ServedCollection] = {}
         self._encoding = ThreadPoolExecutor(max_workers=1, thread_name_prefix="encode")
+        self._waiting: list[ThreadPoolExecutor] = []
         self._reading = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="read")
         try:
             for name in names:
@@ -192,7 +193,8 @@ class Catalog:
     def close(self) -> None:
         """Wait for what is under way and close the collections."""
         self._reading.shutdown(wait=True)
-        self._encoding.shutdown(wait=True)
+        for pool in (self._encoding, *self._waiting):
+            pool.shutdown(wait=True)
         for collection in self.collections.values():
             collection.close()
 
@@ -246,7 +248,11 @@ class Catalog:
         if "text" not in made.modalities:
             raise PipelineError(f"{made} reads no text: it cannot be served.")
         require(*made.stages)
-        self.models[name] = Model(name, made.stages, self._encoding)
+        pool = self._encoding
+        if made.stages[0].wants != "load":  # one that waits for another server keeps no other model waiting
+            pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"encode {name}")
+            self._waiting.append(pool)
+        self.models[name] = Model(name, made.stages, pool)
 
 
 def _short(expression: str) -> str:
