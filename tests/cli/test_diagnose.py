@@ -149,3 +149,17 @@ def test_a_collection_without_vectors_says_so(run: Run) -> None:
     assert run("index", "docs.jsonl", "--into", "words", "--pipeline", "bm25()")[0] == 0
     code, _, err = run("diagnose", "words")
     assert code == 2 and "has no encoder of dense vectors" in err
+
+
+def test_an_encoder_for_a_collection_and_a_folder_for_the_page_are_refused(run: Run) -> None:
+    assert run("diagnose", "notes", "--encoder", "bow()")[0] == 2
+    Path("pages").mkdir(exist_ok=True)
+    code, _, err = run("diagnose", "notes", "--html", "pages")
+    assert code == 2 and "pages is a folder" in err
+
+
+def test_passages_of_one_document_are_no_copies_of_others(run: Run) -> None:
+    Path("long.jsonl").write_text(json.dumps({"id": "a", "text": "The same words again and again. " * 300}))
+    assert run("index", "long.jsonl", "--into", "long")[0] == 0
+    code, out, err = run("diagnose", "long")
+    assert code == 0 and "a (of another passage of it)" in out and "a (of a)" not in out, err

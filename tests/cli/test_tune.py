@@ -106,3 +106,50 @@ def test_ctrl_c_prints_the_frontier_so_far(run: Run) -> None:
     assert process.returncode == 130, err
     assert "Recommended is" in out and "It was interrupted" in out
     assert json.loads(Path("notes/tune/tune.json").read_text())["recommended"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--pipelines", "p.txt", "--encoders", "static()"), "--pipelines names its own"),
+        (("--pipelines", "p.txt", "--ranker", "diversify(0.5)"), "--pipelines names its own"),
+        (("--rechunk",), "--rechunk goes with --apply"),
+        (("--ranker", "nosuch()"), "there is no stage nosuch()"),
+    ],
+)
+def test_options_that_would_do_nothing_are_refused(run: Run, arguments: tuple[str, ...], sentence: str) -> None:
+    code, out, err = run("tune", "notes", "--queries", "q.jsonl", "--qrels", "r.tsv", *arguments)
+    assert code == 2 and not out and sentence in err
+
+
+def test_judgments_by_other_ids_are_refused_with_both(run: Run) -> None:
+    Path("other.tsv").write_text(Path("r.tsv").read_text().replace("\tdebian", "\tx").replace("\t1\n", ".txt\t1\n"))
+    code, _, err = run("tune", "notes", "--queries", "q.jsonl", "--qrels", "other.tsv")
+    first = json.loads(Path("docs.jsonl").read_text().splitlines()[0])["id"]
+    assert code == 2 and ".txt'" in err and "ids of documents are as " in err and first in err
+
+
+def test_a_disk_that_is_full_for_collections_costs_their_times_only(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    from codomain.errors import StoreError
+    from codomain.tuning.trials.latency import LatencyTimer
+
+    def full(*_: object) -> None:
+        raise StoreError("the disk is full: free some room and run it again.")
+
+    monkeypatch.setattr(LatencyTimer, "time", full)
+    code, out, err = run("tune", "notes", "--queries", "q.jsonl", "--qrels", "r.tsv", "--pipelines", "p.txt")
+    assert code == 0 and "Recommended is" in out, err
+    assert "No collection could be made to time it (the disk is full" in out and Path("notes/tune/tune.json").exists()
+
+
+def test_a_second_interrupt_waits_for_the_report(capsys: pytest.CaptureFixture[str]) -> None:
+    from codomain.cli.tune import _interruptible
+
+    with _interruptible():
+        for number in (1, 2, 3):
+            if number == 2:
+                signal.raise_signal(signal.SIGINT)
+            else:
+                with pytest.raises(KeyboardInterrupt):
+                    signal.raise_signal(signal.SIGINT)
+    assert capsys.readouterr().err.count("once more ends without it") == 1

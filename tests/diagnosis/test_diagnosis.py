@@ -122,3 +122,10 @@ def test_numbers_for_people():
     assert [written(v, True) for v in (0.1389, 0.999, 1, 0)] == ["14 %", "99.9 %", "100 %", "0 %"]
     assert Figure("k", "l", 0.25, 0.2, 0.3, share=True).interval == "[20 %, 30 %]"
     assert Figure("k", "l", math.nan).as_json()["value"] is None
+
+
+@pytest.mark.parametrize("texts", [["tea"], ["tea"] * 12])
+def test_cosines_that_are_one_value_or_none_are_not_drawn(texts: list[str]) -> None:
+    report = diagnose(Dataset("same", documents={str(i): text for i, text in enumerate(texts)}))
+    (isotropy,) = [section for section in report.sections if section.title == "Isotropy"]
+    assert not isotropy.histograms

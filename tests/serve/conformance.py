@@ -8,8 +8,8 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -260,22 +260,30 @@ def ollama_errors(url: str) -> None:
 # --- huggingface_hub ---------------------------------------------------------------------------------------------------------
 
 
-def _hub(url: str, path: str = "") -> Any:
-    from huggingface_hub import InferenceClient
+@contextmanager
+def _hub(url: str, path: str = "") -> Iterator[Any]:
+    """A client; HF_HUB_OFFLINE, under which tests run, keeps it from every address, this machine's as well."""
+    from huggingface_hub import InferenceClient, constants
 
-    return InferenceClient(base_url=url + path, api_key=KEY)
+    offline, constants.HF_HUB_OFFLINE = constants.HF_HUB_OFFLINE, False
+    try:
+        yield InferenceClient(base_url=url + path, api_key=KEY)
+    finally:
+        constants.HF_HUB_OFFLINE = offline
 
 
 @check("huggingface_hub", "POST /embed")
 def hub_embed(url: str) -> None:
     """feature_extraction of a text."""
-    close(_hub(url, "/embed").feature_extraction(TEXTS[0], normalize=True), TEXTS[:1])
+    with _hub(url, "/embed") as client:
+        close(client.feature_extraction(TEXTS[0], normalize=True), TEXTS[:1])
 
 
 @check("huggingface_hub", "POST /similarity")
 def hub_similarity(url: str) -> None:
     """sentence_similarity of a text with others."""
-    found = _hub(url, "/similarity").sentence_similarity(TEXTS[0], other_sentences=TEXTS[1:])
+    with _hub(url, "/similarity") as client:
+        found = client.sentence_similarity(TEXTS[0], other_sentences=TEXTS[1:])
     vectors = ENCODER.encode(TEXTS)
     np.testing.assert_allclose(found, vectors[1:] @ vectors[0], atol=1e-5)
 

@@ -159,6 +159,18 @@ def test_the_page_and_the_picture_hold_what_the_table_holds(tmp_path: Path) -> N
     assert not [*tmp_path.glob(".*")]
 
 
+def test_a_higher_mean_that_is_not_taken_for_the_best_is_named() -> None:
+    lucky = BASE.copy()
+    lucky[:2] += np.array([1.0, -0.9])  # above in the mean, by less than a standard error
+    found = tuned([trial(WORDS, lucky, 200.0), trial(FLAT, BASE)], now=FLAT)
+    assert found.choice is not None and found.choice.best.expression == FLAT
+    (sentence,) = said(found, "The highest mean")
+    assert f"{lucky.mean():.3f}, is that of bm25() (200 bytes a document)" in sentence
+    assert said(found, "It is taken for the best") and not said(found, "It is the best")
+    found = tuned([trial(WORDS, BASE - 0.2), trial(FLAT, BASE)], now=FLAT)
+    assert not said(found, "The highest mean")
+
+
 def test_the_whole_report_of_a_comparison_without_noise() -> None:
     """Every sentence in its order, with figures by hand."""
     n = 40
@@ -197,7 +209,7 @@ def test_the_whole_report_of_a_comparison_without_noise() -> None:
         "corrected for 2 pipelines).",
         "1,200 passages are longer than what static() reads: their ends took no part. In a collection --apply --rechunk cuts "
         "their documents again.",
-        "No queries were held out; the highest of so many looks about 0.000 better than it is.",
+        "No other queries were asked; the highest of so many looks about 0.000 better than it is.",
         "Milliseconds of row 1 are those of a busy machine: 2 trials ran at a time.",
         "1 of 6 pipelines were clearly beaten before their last query.",
         "Not tried, the time was up: 1 pipeline.",

@@ -523,3 +523,34 @@ def test_breaking_it_off_twice_ends_it_and_the_journal_stays(data: Dataset, tmp_
     second = quick(data, tmp_path, on_event=stop, race=False)
     assert [len(one.outcomes) for one in (first, second)] == [1, 2] and second.interrupted
     assert not quick(data, tmp_path, race=False).interrupted
+
+
+@pytest.mark.parametrize(
+    ("queries", "qrels", "space", "sentence"),
+    [
+        (["tea"], {"q": {"0": 1}}, ["bm25()"], "queries are a dict"),
+        ({"q": "tea"}, [("q", "0")], ["bm25()"], "qrels are a dict"),
+        ({"q": "tea"}, {"q": ["0"]}, ["bm25()"], "a dict of grades"),
+        ({"q": "tea"}, {"q": {"0": 1}}, [], "the space is empty"),
+        ({"q": "tea"}, {"q": {"0": 1}}, "bm25()", "put it into a list"),
+    ],
+)
+def test_what_is_no_query_judgment_or_space_is_refused(queries: Any, qrels: Any, space: Any, sentence: str) -> None:
+    data = Dataset("teas", documents={"0": "green tea", "1": "rice"})
+    with pytest.raises(InputError, match=sentence):
+        tune(data, queries, qrels, space=space, confirm=False)
+
+
+def test_all_pipelines_that_agreement_allows_were_tried(data: Dataset, tmp_path: Path) -> None:
+    about = "pipelines of the space were tried"
+    tuned = quick(data, tmp_path, mode="fidelity", now="static() >> flat()")
+    assert len(tuned.outcomes) < len(SPACE) and not any(about in sentence for sentence in tuned.sentences)
+    tuned = quick(data, tmp_path, mode="fidelity", now="static() >> flat()", most=2)
+    assert any(about in sentence for sentence in tuned.sentences)
+
+
+def test_ids_that_no_document_has_leave_nothing_out(tmp_path: Path) -> None:
+    teas = Dataset("teas", documents={"0": "green tea", "1": "rice"})
+    for query, sentence in (("q", "No query has the id of a document"), ("0", "Queries are documents themselves")):
+        tuned = quick(teas, tmp_path, ["bm25()"], queries={query: "rice"}, qrels={query: {"1": 1}}, exclude_self=True)
+        assert any(one.startswith(sentence) for one in tuned.sentences)

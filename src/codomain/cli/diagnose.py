@@ -19,7 +19,9 @@ def diagnose(
         Path | None, typer.Option("--queries", help="Queries: JSON lines with _id and text, or lines id<tab>text.")
     ] = None,
     qrels: Annotated[Path | None, typer.Option("--qrels", help="Judgments, in BEIR's or TREC's columns.")] = None,
-    encoder: Annotated[str, typer.Option("--encoder", help="Of a data set; a collection has its own.")] = "static()",
+    encoder: Annotated[
+        str | None, typer.Option("--encoder", help="Of a data set, else static(); a collection has its own.")
+    ] = None,
     against: Annotated[
         Path | None, typer.Option("--against", help="Another collection or data set: has the data moved?")
     ] = None,
@@ -43,10 +45,14 @@ def diagnose(
         raise InputError("--qrels judges queries: give --queries with it.")
     if html is not None and not html.parent.is_dir():
         raise InputError(f"there is no folder {html.parent} for the page.")
+    if html is not None and html.is_dir():
+        raise InputError(f"{html} is a folder: name a file for the page.")
+    if encoder is not None and exists(name):
+        raise InputError(f"{name} has its own encoder: --encoder is for data sets, --against-encoder compares.")
     options: dict[str, Any] = {
         "queries": None if queries is None else read_queries(queries),
         "qrels": None if qrels is None else read_qrels(qrels),
-        "encoder": encoder,
+        "encoder": encoder or "static()",
         "against_encoder": against_encoder,
         "sample": sample,
         "seed": seed,

@@ -6,6 +6,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -134,6 +135,10 @@ def tune(
         raise InputError("--synthetic makes its own queries: leave out --queries and --qrels.")
     if first_lines and not synthetic:
         raise InputError("--first-lines goes with --synthetic.")
+    if pipelines is not None and (encoders or rankers):
+        raise InputError("--encoders and --ranker are for the usual pipelines: --pipelines names its own.")
+    if again:
+        raise InputError("--rechunk goes with --apply.")
     if not (synthetic or fidelity or feedback or clicks) and is_collection and (queries is None or qrels is None):
         raise InputError(
             "queries and their judgments are needed: give --queries and --qrels, --feedback or --clicks, or --synthetic or --fidelity, which do not need them."
@@ -197,8 +202,17 @@ def _tune(on: Collection | str, name: Path, options: dict[str, Any], as_json: bo
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """Ctrl-C as a KeyboardInterrupt, after which `tune` still reports what it has found."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    """Ctrl-C as a KeyboardInterrupt, after which `tune` still reports what it has found: a second waits for that, a third does not."""
+    pressed = 0
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        nonlocal pressed
+        pressed += 1
+        if pressed != 2:
+            raise KeyboardInterrupt
+        typer.echo("The report of what was measured is being made; once more ends without it.", err=True)
+
+    before = signal.signal(signal.SIGINT, handle)
     try:
         yield
     finally:

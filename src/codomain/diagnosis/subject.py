@@ -53,6 +53,11 @@ class Subject:
     """Queries by id."""
     qrels: Qrels = field(default_factory=dict)
 
+    def copy_of(self, i: int, j: int) -> str:
+        """The document of passage i, and that of passage j, which says the same."""
+        one, other = self.documents[i], self.documents[j]
+        return f"{one} (of {'another passage of it' if one == other else other})"
+
     @classmethod
     def of_dataset(cls, data: Dataset, expression: str, sample: int = SAMPLE, seed: int = 0) -> Subject:
         """A data set's documents, at most ten samples of them, by an encoder; raises InputError without documents."""

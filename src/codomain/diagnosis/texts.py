@@ -43,7 +43,7 @@ def texts(subject: Subject) -> Section:
     )
     found.name("empty", _ids(subject, void))
     found.name("unreadable", _ids(subject, odd))
-    found.name("duplicates", (f"{subject.documents[i]} (of {subject.documents[j]})" for i, j in repeats.items()))
+    found.name("duplicates", (subject.copy_of(i, j) for i, j in repeats.items()))
     found.draw("passages by length, in characters", lengths, log=True)
     cost = lost(subject, dict.fromkeys(void))
     if void and cheap(cost):

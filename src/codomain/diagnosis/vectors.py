@@ -11,6 +11,7 @@ from codomain.arrays import Floats, Rows
 from codomain.diagnosis.costs import FEW, answers, cheap, lost, relevant_documents, said
 from codomain.diagnosis.report import Section
 from codomain.diagnosis.subject import Subject
+from codomain.errors import InputError
 from codomain.index.flat import Flat
 from codomain.measure.metrics.significance import interval
 from codomain.measure.space.geometry import (
@@ -54,7 +55,9 @@ def isotropy(subject: Subject) -> Section:
     found.name("zero", (subject.documents[subject.rows[i]] for i in np.flatnonzero(lengths == 0)))
     pairs = np.random.default_rng(subject.seed).integers(0, len(X), (2, _PAIRS))
     apart = pairs[0] != pairs[1]
-    found.draw("random pairs of passages by cosine", np.einsum("nd,nd->n", X[pairs[0][apart]], X[pairs[1][apart]]))
+    cosines = np.einsum("nd,nd->n", X[pairs[0][apart]], X[pairs[1][apart]])
+    if len(cosines) and np.ptp(cosines) > 1e-6:  # of one passage, or of copies, there is nothing to draw
+        found.draw("random pairs of passages by cosine", cosines)
     if zero.value > 0:
         found.advise(
             f"{zero} of the vectors are zero: their texts are empty or hold no word that {subject.expression} knows, and "
@@ -94,6 +97,8 @@ def hubs(subject: Subject) -> Section:
     """Passages that are near everything, and passages that are near nothing."""
     found = Section("Hubness")
     X = subject.units[subject.some]
+    if len(X) < 2:
+        raise InputError("one passage has no others.")
     k = min(_NEIGHBORS, len(X) - 1)
     neighbors = nearest(X, k).rows
     skewness, largest, antihubs = hubness(neighbors, len(X))
@@ -119,7 +124,7 @@ def hubs(subject: Subject) -> Section:
     places = _places(subject, X, order[:_HUBS])
     if places is None:
         found.advise(
-            f"{seen} and {never} are near none: look at the largest hubs, named above; boilerplate and cut texts are "
+            f"{seen} and {never} are near none: look at the largest hubs, named under Hubness; boilerplate and cut texts are "
             "often among them (no judged queries say whether they are wrong).",
             "hub_skewness",
             "largest_hub",
@@ -132,7 +137,7 @@ def hubs(subject: Subject) -> Section:
     right = found.add("hub_relevant", "of the relevant pairs, theirs are", places[1], share=True)
     if taken.value >= _OFTEN and taken.value > 2 * right.value and cheap(right.value):
         found.advise(
-            f"{seen}: the {_HUBS} largest hubs, named above, take {taken} of the first {k} places of the queries and have "
+            f"{seen}: the {_HUBS} largest hubs, named under Hubness, take {taken} of the first {k} places of the queries and have "
             f"{right} of the relevant pairs, which is what leaving them out would cost. Look at them.",
             "hub_skewness",
             "largest_hub",
@@ -174,7 +179,7 @@ def near_duplicates(subject: Subject) -> Section:
     own, others = subject.rows[rows[close]], subject.rows[hits.rows[close, 0]]
     found.name(
         "near duplicates",
-        (f"{subject.documents[i]} (of {subject.documents[j]})" for i, j in zip(own, others, strict=True)),
+        (subject.copy_of(i, j) for i, j in zip(own, others, strict=True)),
     )
     found.draw("passages by cosine to the nearest other", hits.scores[:, 0])
     cost = _deduplicated(subject)

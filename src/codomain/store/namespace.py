@@ -111,6 +111,7 @@ def _of_the_whole(name: str) -> Any:
 
 WHOLE = (
     "namespaces", "delete_namespace", "history", "log", "replay_feedback", "reindex", "reindex_in_background", "upgrade",
+    "prepare_offline",
     "continue_upgrade", "continue_upgrade_in_background", "rollback", "drop_old", "compact", "backup", "verify", "notes",
     "rechunk", "info",
 )  # fmt: skip

@@ -46,7 +46,7 @@ class Task:
     place: Path
     cache: StageCache
     pipelines: int = 0
-    """In the whole space."""
+    """In the whole space, where `most` leaves some of them out; else 0."""
     frozen: str = ""
     around: str = "{}"
     notes: Sequence[str] = ()
@@ -88,7 +88,7 @@ class Task:
             options.metric,
             place,
             cache,
-            len(every),
+            len(every) if len(expressions) < len(every) else 0,
             notes=[*said, *cut_said, *_untaught(corpus, expressions)],
         )
         task._price(options)
@@ -157,9 +157,15 @@ def _name(data: Dataset) -> str:
 def _expressions(options: Options, rows: int, now: str | None) -> list[str]:
     """The pipelines of the space, each once: of two that do the same, the present one, or the first."""
     space = options.space
+    if isinstance(space, str):
+        raise InputError(f"the space is a Space or a list of pipelines, not the text {space!r}: put it into a list.")
+    for ranker in options.rankers:
+        pipeline(ranker)  # one that does not exist fits nowhere, and would be left out in silence
     if space is None:
         space = Space.default(rows, options.encoders, now, options.rankers)
     found = space.expressions() if isinstance(space, Space) else [str(pipeline(one)) for one in space]
+    if not found and now is None:
+        raise InputError("there is no pipeline to try: the space is empty.")
     known: dict[str, str] = {} if now is None else {same(now, rows): now}
     for expression in found:
         known.setdefault(same(expression, rows), expression)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Unpack
 
-from codomain.errors import InputError
+from codomain.errors import InputError, StoreError
 from codomain.measure.data.corpus import Corpus, Questions
 from codomain.measure.data.datasets import Dataset, Qrels, load
 from codomain.measure.data.runs import Run
@@ -58,6 +58,11 @@ def tune(
     Raises InputError without documents or measurable queries, PipelineError for a space in which nothing fits.
     """
     wanted = Options.of(options, dict(keywords))
+    for name, given in (("queries", queries), ("qrels", qrels)):
+        if not isinstance(given, Mapping | None):
+            raise InputError(f"{name} are a dict by the query's id, not a {type(given).__name__}.")
+    if not all(isinstance(grades, Mapping) for grades in (qrels or {}).values()):
+        raise InputError("qrels give each query a dict of grades by the document's id.")
     per_query(Run("", {}), {}, [wanted.metric])  # an unknown metric fails before the long work, not after it
     task = Task.of(load(on) if isinstance(on, str) else on, queries, qrels, wanted)
     held_out, chosen_on = _split(task.questions, wanted.holdout)
@@ -80,7 +85,7 @@ def tune(
     interrupted, trials = tried.interrupted, tried.trials
     outcomes += [Outcome(label, "skipped", reason=reason) for label, reason in task.dear.items()]
     if not any(outcome.status == "done" for outcome in outcomes):
-        reasons = "; ".join(dict.fromkeys(o.reason for o in outcomes if o.reason)) or "it was interrupted"
+        reasons = "; ".join(dict.fromkeys(o.reason.rstrip(".") for o in outcomes if o.reason)) or "it was interrupted"
         raise InputError(f"no pipeline could be measured: {reasons}.")
     points = {point.expression for point in frontier(outcomes)}
     busy = None
@@ -93,7 +98,11 @@ def tune(
         pick = partial(
             choose, margin=wanted.margin, limits=wanted.limits, prefer=wanted.prefer, start=tried.start, rows=rows
         )
-        outcomes, interrupted = _confirmed(outcomes, timer, pick, {*points, str(now)}, deadline)
+        try:
+            outcomes, interrupted = _confirmed(outcomes, timer, pick, {*points, str(now)}, deadline)
+        except (StoreError, OSError) as error:  # a full disk: what was measured is not lost for it
+            why = f"No collection could be made to time it ({str(error).rstrip('.')})"
+            task.notes = [*task.notes, f"{why}: milliseconds are those of the pipelines alone."]
         busy = timer.busy
     choice = choose(outcomes, wanted.margin, wanted.limits, wanted.prefer, tried.start, rows)
     measured = sum(bool(outcome.by_query) for outcome in outcomes)

@@ -181,7 +181,11 @@ def usable(texts: Mapping[str, str | Item], qrels: Qrels, corpus: Corpus) -> Que
     leave_out("queries without judgments", len(texts.keys() - qrels.keys()))
     if not kept:
         reasons = "; ".join(f"{number} {reason}" for reason, number in left_out.items())
-        raise InputError(f"no query can be measured{': ' + reasons if reasons else ''}.")
+        gone = next((id for grades in qrels.values() for id in grades if id not in known), None)
+        named = (
+            "" if gone is None else f" The judgments name {gone!r}; ids of documents are as {corpus.documents[0]!r}."
+        )
+        raise InputError(f"no query can be measured{': ' + reasons if reasons else ''}.{named}")
     return Questions(kept, judged, left_out=left_out)
 
 

@@ -47,7 +47,9 @@ def questions_of(
     found = each_once(asked_with(options.where, found, corpus, None if options.mode == "synthetic" else queries))
     if found.exclude_self:
         said.append(
-            "Queries are documents themselves: the document with a query's id is left out of its ranking, as in BEIR."
+            "No query has the id of a document: none is left out of its own ranking."
+            if found.texts.keys().isdisjoint(corpus.documents)
+            else "Queries are documents themselves: the document with a query's id is left out of its ranking, as in BEIR."
         )
     return corpus, found, [*said, *told(found, corpus)]
 

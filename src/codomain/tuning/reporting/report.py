@@ -76,7 +76,7 @@ class Tuned:
     of_documents: int = 0
     """That there are."""
     of_pipelines: int = 0
-    """In the whole space."""
+    """In the whole space, where `most` left some of them out; else 0."""
     more_seconds: float = 0.0
     """What measuring on all of them would take."""
     budget: float | None = None

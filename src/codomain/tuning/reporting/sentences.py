@@ -106,14 +106,23 @@ def _why(tuned: Tuned) -> Iterator[str]:
     )
     yield f"Recommended is {place}: {chosen.expression} ({facts})."
     within = f" within {tuned.limits}" if str(tuned.limits) else ""
+    allowed = [o for o in tuned.outcomes if o.status == "done" and tuned.limits.hold(o)]
+    highest = max([best, *allowed], key=lambda outcome: outcome.mean)
     if chosen is best:
-        yield f"It is the best{within}, and none that costs less comes within {tuned.margin:g} of it for certain."
+        taken = "the best" if highest.mean <= chosen.mean else "taken for the best"
+        yield f"It is {taken}{within}, and none that costs less comes within {tuned.margin:g} of it for certain."
     else:
         yield (
             f"It is the cheapest of {len(tuned.choice.tied)} pipelines{within} that are not inferior to the best by more "
             f"than {tuned.margin:g}. The best, {best.expression}, has {best.mean:.3f}: difference "
             f"{difference(tuned.choice.against_best)}; it takes {_times(best.bytes, chosen.bytes)} the bytes and "
             f"{_times(best.p50, chosen.p50)} the time."
+        )
+    if highest.mean > max(best.mean, chosen.mean):
+        yield (
+            f"The highest mean, {highest.mean:.3f}, is that of {highest.expression} ({highest.bytes:,.0f} bytes a document). It is "
+            "not taken for the best: means are drawn towards those of related pipelines, and the present pipeline is left only "
+            "for one that is better by more than a standard error."
         )
     if len(chosen.values) > 1:  # one query tells nothing of others
         yield f"With these queries it is expected to be {tuned.choice.regret:.3f} below the best of those that were tried."
@@ -160,7 +169,8 @@ def _checked(tuned: Tuned) -> Iterator[str]:
     if chosen is None:
         done = [o for o in tuned.outcomes if o.status == "done"]
         if len(done) > 1 and len(done[0].values) > 1:
-            yield f"No queries were held out; the highest of so many looks about {optimism(done):.3f} better than it is."
+            none = "No other queries were asked" if tuned.interrupted else "No queries were held out"
+            yield f"{none}; the highest of so many looks about {max(0.0, optimism(done)):.3f} better than it is."
         return
     found = [f"On {len(chosen.values)} queries that took no part in the choice it has {chosen.mean:.3f}"]
     best = tuned.held_out.get(tuned.choice.best.expression)
