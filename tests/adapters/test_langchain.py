@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import codomain as cd
-from codomain.errors import InputError
+from codomain.errors import InputError, StoreError
 
 pytest.importorskip("langchain_core")
 standard = pytest.importorskip("langchain_tests.integration_tests")
@@ -156,6 +156,9 @@ def test_from_texts_makes_a_collection_and_opens_it_again(tmp_path: Path) -> Non
         store.collection.close()
     with cd.open(tmp_path / "made") as made:
         assert len(made) == 4 and str(made.pipeline) == "static() >> flat()"
+    for other in ({"embedding": CodomainEmbeddings("static(dim=64)")}, {"pipeline": "bm25()"}):
+        with pytest.raises(StoreError, match=r"has the pipeline static\(\) >> flat\(\), not"):
+            CodomainVectorStore.from_texts(TEXTS, path=tmp_path / "made", **other)
     with pytest.raises(InputError, match="path="):
         CodomainVectorStore.from_texts(TEXTS)
     with pytest.raises(InputError, match="3 texts have 1 metadatas"):

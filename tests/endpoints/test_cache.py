@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -31,6 +32,15 @@ def test_two_that_are_open_see_what_the_other_puts() -> None:
     assert other.get([*filled(1)]) == filled(1)
     other.put(filled(2))
     assert one.get([*filled(1, 2)]) == filled(1, 2)
+
+
+def test_a_folder_that_was_cleared_meanwhile_is_filled_again(tmp_path: Path) -> None:
+    cache = Cache("a model", folder=tmp_path / "kept")
+    cache.put({key_of(text): text.encode() for text in ("one", "two")})
+    assert len(cache.get([key_of("one"), key_of("two")])) == 2
+    shutil.rmtree(tmp_path / "kept")
+    cache.put({key_of("three"): b"three"})
+    assert cache.get([key_of("one"), key_of("three")]) == {key_of("three"): b"three"}
 
 
 def test_a_torn_entry_costs_itself_only() -> None:

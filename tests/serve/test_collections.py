@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 from collections.abc import Iterator
@@ -131,6 +132,13 @@ def test_feedback_moves_what_is_found(client: httpx.Client, folder: Path) -> Non
         assert [one["id"] for one in notes.feedback_journal() if one["entry"] in entries] == ["c/d"]
 
 
+def test_a_sentence_does_not_tell_where_the_collection_is(client: httpx.Client, folder: Path) -> None:
+    told = client.post("/collections/notes/feedback", json={"query": "a drink", "good": ["nobody"]})
+    assert told.status_code == 400 and "'nobody' in notes" in told.text
+    by_like = client.post("/collections/notes/search", json={"like": "nobody"})
+    assert str(folder) not in told.text + by_like.text
+
+
 def test_progress_of_an_add_is_sent_as_events(client: httpx.Client) -> None:
     documents = [{"id": f"n{i}", "text": f"number {i}"} for i in range(3000)]
     with client.stream(
@@ -168,6 +176,85 @@ def test_searches_go_on_while_documents_are_added(client: httpx.Client) -> None:
     assert client.get("/collections/notes/count").json() == {"count": 4003}
 
 
+def test_no_route_leads_a_key_out_of_its_namespace_or_its_collections(folder: Path, tmp_path: Path) -> None:
+    with cd.create(tmp_path / "other", "bm25()") as other:
+        other.add([{"id": "o", "text": "another fox", "metadata": {"year": 1}}])
+    key = Key("acme", Keys.digest("acme"), frozenset({"notes"}), write=True, namespace="acme")
+    with (
+        served(Catalog([str(folder), str(tmp_path / "other")]), Keys([key])) as url,
+        httpx.Client(base_url=url, headers={"X-Api-Key": "acme"}) as client,
+    ):
+
+        def get(path: str, **params: Any) -> Any:
+            return client.get(f"/collections/notes/{path}", params=params).json()
+
+        assert [one["id"] for one in get("documents")["documents"]] == ["z"] and get("count") == {"count": 1}
+        assert get("fields") == {"fields": []} and get("facets", field="year")["values"] == []
+        assert get("chunks", id="a") == {"chunks": []} and len(get("chunks", id="z")["chunks"]) == 1
+        assert client.get("/collections/notes/document", params={"id": "a"}).status_code == 404
+        assert client.post("/collections/notes/search", json={"like": "a"}).status_code == 400
+
+        # what it writes stays inside, too
+        documents = "/collections/notes/documents"
+        assert client.patch(f"{documents}/a", json={"title": "x"}).status_code == 404
+        assert client.delete(f"{documents}/a").json() == {"deleted": 0}
+        assert client.post("/collections/notes/delete", json={"ids": ["a", "b"]}).json() == {"deleted": 0}
+        assert client.post("/collections/notes/delete", json={"where": "year > 0"}).json() == {"deleted": 0}
+        assert client.post("/collections/notes/feedback", json={"query": "fox", "bad": ["a"]}).status_code == 400
+        assert client.post(documents, json={"documents": [{"id": "a", "text": "mine"}]}).json()["added"] == 1
+        events = client.post(documents, json={"documents": ["more"]}, headers={"Accept": "text/event-stream"})
+        assert '"added": 1' in events.text and get("count") == {"count": 3}
+
+        # another namespace, or another collection, by name
+        for path in (
+            "documents",
+            "count",
+            "fields",
+            "facets?field=year",
+            "chunks?id=a",
+            "document?id=a",
+            "documents/a",
+        ):
+            joint = "&" if "?" in path else "?"
+            assert client.get(f"/collections/notes/{path}{joint}namespace=beta").status_code == 403, path
+            assert client.get(f"/collections/other/{path}").status_code == 404, path
+        assert client.delete(f"{documents}/a?namespace=beta").status_code == 403
+        assert client.delete("/collections/other/documents/o").status_code == 404
+        assert client.patch(f"{documents}/a", json={"namespace": "beta"}).status_code == 403
+        assert client.patch("/collections/other/documents/o", json={"title": "x"}).status_code == 404
+        for path, body in (
+            ("documents", {"documents": ["x"]}),
+            ("delete", {"ids": ["o"]}),
+            ("feedback", {"query": "fox", "bad": ["o"]}),
+            ("search", {"query": "fox"}),
+        ):
+            assert client.post(f"/collections/notes/{path}", json=body | {"namespace": "beta"}).status_code == 403
+            assert client.post(f"/collections/other/{path}", json=body).status_code == 404
+        several = {"searches": [{"collection": "other", "query": "fox"}]}
+        assert client.post("/search", json=several).status_code == 404
+        assert client.get("/collections/other").status_code == 404
+    with cd.open(folder) as notes, cd.open(tmp_path / "other") as other:
+        assert notes.get("a")["text"] == "a red fox" and len(notes) == 3 and len(other) == 1
+
+
+def test_a_busy_collection_leaves_threads_to_the_others(folder: Path, tmp_path: Path) -> None:
+    with cd.create(tmp_path / "other", "bm25()") as other:
+        other.add(["another fox"])
+
+    async def run() -> None:
+        catalog, go = Catalog([str(folder), str(tmp_path / "other")], threads=4), threading.Event()
+        slow = [asyncio.create_task(catalog.collections["notes"].read(lambda c: go.wait(30))) for _ in range(8)]
+        await asyncio.sleep(0)
+        try:
+            assert await asyncio.wait_for(catalog.collections["other"].read(lambda c: c.count()), 10) == 1
+        finally:
+            go.set()
+        assert all(await asyncio.gather(*slow))
+        catalog.close()
+
+    asyncio.run(run())
+
+
 def test_a_key_sees_its_collections_and_its_namespace_alone(folder: Path, tmp_path: Path) -> None:
     with cd.create(tmp_path / "other", "bm25()") as other:
         other.add(["another fox"])
@@ -190,6 +277,8 @@ def test_a_key_sees_its_collections_and_its_namespace_alone(folder: Path, tmp_pa
         assert hidden.status_code == 404
         own = ask("acme", "POST", "/collections/notes/search", json={"query": "fox"}).json()
         assert [hit["id"] for hit in own["hits"]] == ["z"]
+        told = ask("acme", "POST", "/collections/notes/search", json={"query": "fox", "explain": True}).json()
+        assert told["hits"][0]["branches"] and "explain" not in told  # which counts the rows of all namespaces
         assert ask("acme", "GET", "/collections/notes/documents/a").status_code == 404
         assert ask("acme", "GET", "/collections/notes").json()["documents"] == 1
         for namespace in ("", "other"):

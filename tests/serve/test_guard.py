@@ -10,9 +10,12 @@ from pathlib import Path
 import httpx
 import pytest
 
+from codomain.errors import StoreError
+from codomain.serve import keys as keys_module
 from codomain.serve.catalog import Catalog
+from codomain.serve.errors import Refusal, refusal_of
 from codomain.serve.guard import LOOPBACK, Limits
-from codomain.serve.keys import Key, Keys
+from codomain.serve.keys import Key, Keys, Rates
 
 from .server import served
 
@@ -119,9 +122,24 @@ def test_a_host_that_the_server_is_not_known_by_is_refused(client: httpx.Client,
     assert client.get("/health", headers={"Host": "localhost:1234"}).status_code == 200
 
 
+@pytest.mark.parametrize(
+    "heads",
+    [
+        ("Host: evil.example", "Host: localhost"),
+        ("Host: localhost", "Origin: https://evil.example", "Origin: http://localhost"),
+    ],
+)
+def test_headers_that_decide_are_there_once(client: httpx.Client, heads: tuple[str, ...]) -> None:
+    request = "\r\n".join(["GET /collections HTTP/1.1", *heads, "Connection: close", "", ""])
+    with socket.create_connection((client.base_url.host, client.base_url.port or 80), 10) as raw:
+        raw.sendall(request.encode())
+        said = b"".join(iter(lambda: raw.recv(65_536), b"")).decode()
+    assert said.startswith("HTTP/1.1 400"), said
+
+
 @pytest.mark.parametrize("path", ROUTES)
 def test_pages_of_elsewhere_get_nothing(client: httpx.Client, path: str) -> None:
-    for origin in ("https://evil.example", "null", "http://localhost:1"):
+    for origin in ("https://evil.example", "null", "http://localhost:1", f"http://{client.base_url.host}:1"):
         found = client.post(path, json={"query": "a"}, headers={"Origin": origin})
         assert found.status_code == 403 and "access-control-allow-origin" not in found.headers
     preflight = client.options(
@@ -141,6 +159,7 @@ def test_answers_carry_the_headers_that_browsers_heed(client: httpx.Client) -> N
         assert (
             headers["X-Content-Type-Options"] == "nosniff" and "script-src 'self'" in headers["Content-Security-Policy"]
         )
+        assert headers["Cross-Origin-Resource-Policy"] == "same-origin" and headers["X-Frame-Options"] == "DENY"
 
 
 def test_a_path_of_a_request_reaches_no_file(client: httpx.Client) -> None:
@@ -199,7 +218,41 @@ def test_callers_that_ask_too_often_are_told_when_to_come_again() -> None:
             if r.status_code == 429
         )
         assert int(refused.headers["Retry-After"]) >= 1
+        assert Refusal(429, "later.", retry_after=1.4).headers["Retry-After"] == "2"  # not before there is room
         assert httpx.get(f"{url}/v1/models", headers={"Authorization": "Bearer fast"}).status_code == 200
+
+
+def test_a_key_has_one_rate_whatever_address_its_caller_claims() -> None:
+    keys = Keys([Key("slow", Keys.digest("slow"), rate=0.01)])
+    with served(Catalog(["static()"]), keys) as url:
+        codes = [
+            httpx.get(f"{url}/v1/models", headers={"X-Api-Key": "slow", "X-Forwarded-For": f"192.0.2.{i}"}).status_code
+            for i in range(3)
+        ]
+    assert codes == [200, 429, 429]
+
+
+def test_an_encoder_whose_server_refuses_is_no_fault_of_the_client() -> None:
+    # refused before anything is sent, since the variable is not there
+    model = "away=cohere('m', base_url='http://127.0.0.1:9', dimensions=4, api_key_env='NOT_THERE_KEY')"
+    with served(Catalog([model])) as url:
+        found = httpx.post(f"{url}/v1/embeddings", json={"model": "away", "input": "a"})
+        by_tei = httpx.post(f"{url}/embed", json={"model": "away", "inputs": "a"})
+    assert found.status_code == by_tei.status_code == 502
+    assert found.json()["error"]["param"] is None and "asks for a key" in found.json()["error"]["message"]
+    assert by_tei.json()["error_type"] == "Backend"
+
+
+def test_of_many_callers_those_that_asked_last_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keys_module, "_CALLERS", 2)
+    rates = Rates()
+    assert [rates.take(caller, 1, 0.0) for caller in ("a", "b", "c", "c")] == [0, 0, 0, 1]
+    assert rates.take("a", 1, 0.0) == 0
+
+
+def test_a_collection_that_cannot_be_read_is_worth_another_try() -> None:
+    refusal = refusal_of(StoreError("the collection is in use."))
+    assert refusal is not None and refusal.status == 503 and refusal.headers["Retry-After"] == "1"
 
 
 def test_hosts_that_are_allowed_are_known() -> None:
@@ -211,6 +264,7 @@ def test_keys_of_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     from codomain.errors import InputError
 
     monkeypatch.setenv("ACME_KEY", "secret")
+    monkeypatch.setenv("ODD_KEY", "schlüssel")
     file = tmp_path / "keys.toml"
     file.write_text('[[key]]\nname = "acme"\nenv = "ACME_KEY"\ncollections = ["notes"]\nnamespace = "acme"\nrate = 5\n')
     key = Keys.read(file=file).of("secret")
@@ -220,9 +274,13 @@ def test_keys_of_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
         ('[[key]]\nenv = "ACME_KEY"\nsha256 = "00"\n', "one of them"),
         ('[[key]]\nsha256 = "zz"\n', "64 hexadecimal digits"),
         ('[[key]]\nenv = "NOT_THERE"\n', "NOT_THERE"),
+        ('[[key]]\nenv = "ODD_KEY"\n', "ODD_KEY has characters"),
         ('[[key]]\nenv = "ACME_KEY"\nnope = 1\n', "field 'nope'"),
         ('[[key]]\nenv = "ACME_KEY"\nwrite = "yes"\n', "true or false"),
         ('[[key]]\nenv = "ACME_KEY"\nrate = 0\n', "requests a second"),
+        ('[[key]]\nenv = "ACME_KEY"\nrate = nan\n', "requests a second"),
+        ('[[key]]\nenv = "ACME_KEY"\nrate = inf\n', "requests a second"),
+        ('[[key]]\nenv = "ACME_KEY"\n[[key]]\nname = "b"\nenv = "ACME_KEY"\nwrite = true\n', "one key twice"),
         ('[[key]]\nenv = "ACME_KEY"\ncollections = "notes"\n', "list of names"),
         ("key = 3\n", r"no \[\[key\]\]"),
         ("[[", "not TOML"),

@@ -77,8 +77,24 @@ def test_a_key_sees_its_namespace_and_may_not_write(folder: Path) -> None:
             found = json.loads((await client.call_tool("search", {"query": "fox"})).content[0].text)
             assert [one["id"] for one in found["results"]] == ["notes/z"]
             assert (await client.call_tool("fetch", {"id": "notes/a"})).is_error
-            refused = await client.call_tool("delete_documents", {"collection": "notes", "ids": ["z"]})
-            assert refused.is_error and "read only" in refused.content[0].text
+            for tool, given in (
+                ("delete_documents", {"collection": "notes", "ids": ["z"]}),
+                ("add_documents", {"collection": "notes", "documents": [{"text": "x"}]}),
+            ):
+                refused = await client.call_tool(tool, given)
+                assert refused.is_error and "read only" in refused.content[0].text
+            assert (
+                await client.call_tool("similar_documents", {"collection": "notes", "id": DOCUMENTS[0]["id"]})
+            ).is_error
+            similar = await client.call_tool("similar_documents", {"collection": "notes", "id": "z"})
+            assert not similar.structured_content["hits"]
+            listed = (await client.call_tool("list_documents", {"collection": "notes"})).structured_content
+            assert [one["id"] for one in listed["documents"]] == ["z"]
+            field = next(iter(DOCUMENTS[0]["metadata"]))
+            values = await client.call_tool("count_values", {"collection": "notes", "field": field})
+            assert values.structured_content == {"values": []}
+            named = (await client.call_tool("list_collections", {})).structured_content
+            assert named == {"collections": [{"name": "notes", "documents": 1}]}
 
     with served(Catalog([str(folder)]), keys) as url:
         asyncio.run(run(f"{url}/mcp"))

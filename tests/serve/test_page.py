@@ -127,9 +127,22 @@ def test_thumbs_are_feedback(page: Any, folders: list[Path]) -> None:
     page.fill("#query", "a drink")
     page.wait_for_selector(".hit")
     page.locator("[aria-label='right for this query']").first.click()
-    page.wait_for_selector(".said")
+    page.wait_for_selector(".said[aria-pressed='true']")
+    assert (
+        page.locator(".hit").first.locator("[aria-label='wrong for this query']").get_attribute("aria-pressed")
+        == "false"
+    )
     with cd.open(folders[0]) as notes:
         assert notes.feedback_journal()[-1]["query"] == "a drink"
+
+
+def test_an_address_that_somebody_changed_is_read_as_far_as_it_goes(page: Any, url: str) -> None:
+    for filters in ("null", '{"kind":null}', '{"kind":"drink"}', "[1]", "{"):
+        page.goto("about:blank")
+        page.goto(f"{url}/#q=whale&f={filters}")
+        page.wait_for_selector("#filters fieldset")
+        page.wait_for_selector(".hit")
+        assert ids(page)[0] == "Whales"
 
 
 def test_two_collections_side_by_side(page: Any) -> None:

@@ -27,8 +27,9 @@ from langchain_core.vectorstores import VectorStore
 from pydantic import ConfigDict, Field
 
 from codomain.arrays import unit_rows
-from codomain.errors import InputError
+from codomain.errors import InputError, StoreError
 from codomain.pipeline import Pipeline, pipeline
+from codomain.pipeline import pipeline as cd_pipeline
 from codomain.stage import Stage
 from codomain.store import Collection, Hit, create, exists
 from codomain.store import open as open_collection
@@ -84,8 +85,9 @@ class CodomainVectorStore(VectorStore):
     ) -> CodomainVectorStore:
         """Texts into a new collection at `path`, or into the one that is there.
 
-        With `embedding` of LangChain the collection encodes by calling it, unless `pipeline` says otherwise.
-        Raises InputError without a path, StoreError where the collection that is there has another pipeline.
+        `embedding` is `CodomainEmbeddings`, by which the collection encodes unless `pipeline` says otherwise.
+        Raises InputError without a path and for other embeddings, StoreError where the collection that is there has another
+        pipeline.
         """
         if not str(path):
             raise InputError("a collection needs a folder: path=.")
@@ -97,6 +99,10 @@ class CodomainVectorStore(VectorStore):
             pipeline = f"{embedding.pipeline} >> flat()"
         if exists(path):
             collection = open_collection(path)
+            if pipeline is not None and str(collection.pipeline) != str(cd_pipeline(pipeline)):
+                there = str(collection.pipeline)
+                collection.close()
+                raise StoreError(f"the collection {path} has the pipeline {there}, not {cd_pipeline(pipeline)}.")
         else:
             collection = create(path, pipeline, **settings) if pipeline is not None else create(path, **settings)
         store = cls(collection)

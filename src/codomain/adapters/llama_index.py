@@ -124,6 +124,8 @@ class CodomainVectorStore(BasePydanticVectorStore):
         self, node_ids: list[str] | None = None, filters: MetadataFilters | None = None, **delete_kwargs: Any
     ) -> None:
         """Delete nodes by id, by a filter, or by both."""
+        if node_ids is not None and not node_ids:  # none of them, whatever the filter says
+            return
         where = _where(filters, node_ids=node_ids)
         if where is None:
             raise InputError("delete_nodes needs ids or a filter; clear deletes all.")
@@ -135,6 +137,8 @@ class CodomainVectorStore(BasePydanticVectorStore):
 
     def get_nodes(self, node_ids: list[str] | None = None, filters: MetadataFilters | None = None) -> list[BaseNode]:
         """Nodes by id, by a filter, or by both; all of them without."""
+        if node_ids is not None and not node_ids:
+            return []
         where = _where(filters, node_ids=node_ids)
         return [_node(one) for one in self.client.documents(where, namespace=self.namespace)]
 

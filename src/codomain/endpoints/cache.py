@@ -50,7 +50,7 @@ class Cache:
         self._space = space
         self._lock = threading.RLock()
         self._places: dict[bytes, tuple[int, int, int]] = {}
-        self._read = 0
+        self._read, self._file = 0, 0
         self._memory: dict[bytes, bytes] = {}
         self._writes = True
 
@@ -108,7 +108,10 @@ class Cache:
         """Read the entries that came since, of other processes too."""
         path = self.folder / "keys"
         try:
-            size = path.stat().st_size // _ENTRY.itemsize * _ENTRY.itemsize
+            there = path.stat()
+            size = there.st_size // _ENTRY.itemsize * _ENTRY.itemsize
+            if size < self._read or there.st_ino != self._file:  # the folder was cleared meanwhile
+                self._file, self._read, self._places = there.st_ino, 0, {}
             if size <= self._read:
                 return
             with path.open("rb") as file:

@@ -44,10 +44,11 @@ class Batcher:
     """Encodes in one thread, a batch at a time; each request that waits has an equal share of the batch.
 
     What one request makes fail does not touch the others: their texts are encoded again, each request by itself.
+    Without `quick` nothing is encoded outside of the thread: how long the next text takes is not told by the ones before.
     """
 
-    def __init__(self, encode: Encode, pool: Executor) -> None:
-        self._encode, self._pool = encode, pool
+    def __init__(self, encode: Encode, pool: Executor, quick: bool = True) -> None:
+        self._encode, self._pool, self._quick = encode, pool, quick
         self._requests: deque[_Request] = deque()
         self._running: asyncio.Task[None] | None = None
         self._characters = 0
@@ -63,7 +64,7 @@ class Batcher:
         size = sum(map(len, texts))
         if self._characters and self._characters + size > MOST_WAITING:
             raise Refusal(429, "the server has too much to encode: ask again later.", code="overloaded", retry_after=2)
-        if not self._requests and size <= QUICK_CHARACTERS and self._seconds < QUICK_SECONDS:
+        if self._quick and not self._requests and size <= QUICK_CHARACTERS and self._seconds < QUICK_SECONDS:
             return self._timed(list(texts))
         request = _Request(texts, asyncio.get_running_loop().create_future())
         self._requests.append(request)

@@ -11,11 +11,11 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from codomain.encoding import encoded
-from codomain.errors import InputError, PipelineError
+from codomain.errors import CodomainError, InputError, PipelineError
 from codomain.pipeline import Pipeline, pipeline
 from codomain.registry import require
 from codomain.serve.batching import Batcher
-from codomain.serve.errors import Refusal
+from codomain.serve.errors import Refusal, refusal_of
 from codomain.store import Collection
 from codomain.store import exists as collection_exists
 from codomain.store import open as open_collection
@@ -38,7 +38,9 @@ class Model:
         self.stages = tuple(stages)
         self.encoder: Any = stages[0]
         self.gives: Kind = stages[-1].gives
-        self._batchers = {queries: Batcher(self._encoding(queries), pool) for queries in (False, True)}
+        # a server that answers a kept text at once may take a minute for the next one, and so may a function of one's own
+        quick = self.encoder.wants == "load"
+        self._batchers = {queries: Batcher(self._encoding(queries), pool, quick) for queries in (False, True)}
 
     def __str__(self) -> str:
         return " >> ".join(map(str, self.stages))
@@ -105,6 +107,7 @@ class ServedCollection:
         self._readers: SimpleQueue[Collection] = SimpleQueue()
         for reader in opened[1:]:
             self._readers.put(reader)
+        self._reading = asyncio.Semaphore(READERS)  # waits here, not in a thread that other collections could use
         self._writing = asyncio.Lock()
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"write {name}")
 
@@ -117,15 +120,34 @@ class ServedCollection:
         """The result of some reading, in a thread with a connection of its own."""
 
         def run() -> T:
-            with self._reader() as collection:
+            with self._reader() as collection, self._without_folder():
                 return work(collection)
 
-        return await asyncio.get_running_loop().run_in_executor(self._pool, run)
+        async with self._reading:
+            return await asyncio.get_running_loop().run_in_executor(self._pool, run)
 
     async def write(self, work: Callable[[Collection], T]) -> T:
         """The result of some writing, after all that was asked for before."""
+
+        def run() -> T:
+            with self._without_folder():
+                return work(self.first)
+
         async with self._writing:
-            return await asyncio.get_running_loop().run_in_executor(self._writer, work, self.first)
+            return await asyncio.get_running_loop().run_in_executor(self._writer, run)
+
+    @contextmanager
+    def _without_folder(self) -> Iterator[None]:
+        """Sentences name the collection: where it is on this machine is no business of a client."""
+        try:
+            yield
+        except CodomainError as error:
+            refusal = refusal_of(error)
+            folder = str(self.first.folder)
+            if refusal is None or folder not in refusal.sentence:
+                raise
+            refusal.sentence = refusal.sentence.replace(folder, self.name)
+            raise refusal from error
 
     @contextmanager
     def _reader(self) -> Iterator[Collection]:
@@ -157,6 +179,7 @@ class Catalog:
         self.models: dict[str, Model] = {}
         self.collections: dict[str, ServedCollection] = {}
         self._encoding = ThreadPoolExecutor(max_workers=1, thread_name_prefix="encode")
+        self._waiting: list[ThreadPoolExecutor] = []
         self._reading = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="read")
         try:
             for name in names:
@@ -170,7 +193,8 @@ class Catalog:
     def close(self) -> None:
         """Wait for what is under way and close the collections."""
         self._reading.shutdown(wait=True)
-        self._encoding.shutdown(wait=True)
+        for pool in (self._encoding, *self._waiting):
+            pool.shutdown(wait=True)
         for collection in self.collections.values():
             collection.close()
 
@@ -224,7 +248,11 @@ class Catalog:
         if "text" not in made.modalities:
             raise PipelineError(f"{made} reads no text: it cannot be served.")
         require(*made.stages)
-        self.models[name] = Model(name, made.stages, self._encoding)
+        pool = self._encoding
+        if made.stages[0].wants != "load":  # one that waits for another server keeps no other model waiting
+            pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"encode {name}")
+            self._waiting.append(pool)
+        self.models[name] = Model(name, made.stages, pool)
 
 
 def _short(expression: str) -> str:

@@ -117,7 +117,7 @@ async def _search(collection: ServedCollection, body: Search, key: Key) -> dict[
                 vector = None if body.vector is None else [float(x) for x in body.vector]
                 hits = c.search(body.query, vector=vector, like=body.like, **options)
                 found = {"hits": [as_json(hit, body.explain) for hit in hits]}
-        if body.explain:
+        if body.explain and key.namespace is None:  # its counts are of all namespaces
             found["explain"] = report.lines()
         return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ import numpy as np
 from codomain.arrays import Floats, unit_rows
 from codomain.errors import InputError
 from codomain.serve.catalog import Model
-from codomain.serve.errors import Refusal
+from codomain.serve.errors import Refusal, refusal_of
 
 FORMS = ("float", "int8", "uint8", "binary", "ubinary")
 """Forms of a vector. int8 and uint8 round the coordinates of a unit vector times sqrt(d), cut at 4, to 127 steps each way;
@@ -45,7 +46,8 @@ async def encode(model: Model, texts: Sequence[str], queries: bool, cut: bool = 
         [] if window is None else [i for i, text in enumerate(texts) if len(text) > window]
     )  # a token is a letter at least
     if long and not cut and window is not None:
-        for i, found in zip(long, model.count_tokens([texts[i] for i in long]), strict=True):
+        counted = await asyncio.to_thread(model.count_tokens, [texts[i] for i in long])
+        for i, found in zip(long, counted, strict=True):
             if found > window:
                 raise Refusal(
                     413,
@@ -57,7 +59,9 @@ async def encode(model: Model, texts: Sequence[str], queries: bool, cut: bool = 
     try:
         vectors, tokens = await model.encode(texts, queries)
     except InputError as error:
-        raise Refusal(400, str(error), "input") from None
+        refusal = refusal_of(error) or Refusal(400, str(error))
+        refusal.param = "input" if refusal.status == 400 else None
+        raise refusal from None
     if window is None:
         return Encoded(vectors, sum(tokens), 0)
     return Encoded(vectors, sum(min(n, window) for n in tokens), sum(n > window for n in tokens))

@@ -7,8 +7,10 @@ that is raised is a defect: it is logged with its trace, and the client gets a s
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from math import ceil
 from typing import Any
 
+from codomain.endpoints.errors import EndpointError, TooLarge
 from codomain.errors import CodomainError, MissingExtra, StoreError, one_line
 from codomain.text import brief
 
@@ -31,7 +33,7 @@ class Refusal(Exception):
         """What HTTP wants beside the status."""
         found = {"WWW-Authenticate": "Bearer"} if self.status == 401 else {}
         if self.retry_after:
-            found["Retry-After"] = str(max(1, round(self.retry_after)))
+            found["Retry-After"] = str(ceil(self.retry_after))
         return found
 
 
@@ -47,6 +49,8 @@ def refusal_of(error: Exception) -> Refusal | None:
         return Refusal(501, str(error), code="missing_extra")
     if isinstance(error, StoreError):
         return Refusal(503, str(error), code="collection_unavailable", retry_after=1)
+    if isinstance(error, EndpointError) and not isinstance(error, TooLarge):
+        return Refusal(502, str(error), code="encoder_unavailable")  # nothing that the client can mend
     if isinstance(error, CodomainError):
         return Refusal(400, str(error))
     return None

@@ -39,6 +39,10 @@ _SECURITY = [
     (b"referrer-policy", b"no-referrer"),
     (b"x-frame-options", b"DENY"),
     (
+        b"cross-origin-resource-policy",
+        b"same-origin",
+    ),  # a request without an Origin, as an <img> of another page sends it
+    (
         b"content-security-policy",
         b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
         b"base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -91,6 +95,10 @@ class Guard:
     def _checked(self, scope: Scope) -> Key:
         """The key of a request; raises Refusal where it may not be answered."""
         headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
+        names = [name for name, _ in scope["headers"]]
+        for once in (b"host", b"origin", b"authorization"):  # a proxy in front may have read the other one
+            if names.count(once) > 1:
+                raise Refusal(400, f"the header {once.decode().title()} is there twice.")
         host = headers.get(b"host", "")
         if not self._known_host(_without_port(host)):
             raise Refusal(
@@ -111,7 +119,9 @@ class Guard:
                 raise Refusal(401, f"the server {said}.", code="invalid_api_key")
             key = Key("nobody", collections=frozenset())
         client = scope.get("client") or ("", 0)
-        wait = self._rates.take(f"{key.name} {client[0]}", key.rate)
+        # a key has one rate wherever it comes from, since a proxy's header, which names the address, is easily made up
+        caller = key.name if key.digest else f"{key.name} {client[0]}"
+        wait = self._rates.take(caller, key.rate)
         if wait:
             raise Refusal(
                 429, f"too many requests: ask again in {wait:.1f} s.", code="rate_limit_exceeded", retry_after=wait

@@ -9,6 +9,7 @@ import tomllib
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from hashlib import sha256
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,8 @@ class Keys:
             names = [key.name for key in found]
             if len(set(names)) < len(names):
                 raise InputError(f"{file} has two keys of one name.")
+            if len({key.digest for key in found}) < len(found):
+                raise InputError(f"{file} has one key twice: what it may do is said once.")
         return cls(found, write, rate)
 
     def of(self, secret: str | None) -> Key | None:
@@ -122,6 +125,8 @@ def _variable(name: str) -> str:
     secret = os.environ.get(name, "").strip()
     if not secret:
         raise InputError(f"the environment has no key in {name}.")
+    if not (secret.isascii() and secret.isprintable()):
+        raise InputError(f"the key in {name} has characters that no header of HTTP carries as they are: use ASCII.")
     return secret
 
 
@@ -157,7 +162,8 @@ def _key(table: Any, file: Path, number: int, rate: float | None) -> Key:
         raise InputError(f"{where}: collections is a list of names.")
     if not isinstance(table.get("write", False), bool):
         raise InputError(f"{where}: write is true or false.")
-    if own_rate is not None and (isinstance(own_rate, bool) or not isinstance(own_rate, int | float) or own_rate <= 0):
+    is_number = isinstance(own_rate, int | float) and not isinstance(own_rate, bool)
+    if own_rate is not None and not (is_number and 0 < own_rate < inf):
         raise InputError(f"{where}: rate is a number of requests a second.")
     namespace = table.get("namespace")
     if namespace is not None and not isinstance(namespace, str):

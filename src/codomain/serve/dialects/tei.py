@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from importlib.metadata import version
 from itertools import pairwise
 
@@ -150,7 +151,7 @@ async def tokenize(body: Tokenize, served: Served) -> Response:
     tokens_of = getattr(model.encoder, "tokens", None)
     if tokens_of is None:
         raise Refusal(501, f"{model.name} does not tell its tokens.", "model")
-    return answer(tokens_of(texts))
+    return answer(await asyncio.to_thread(tokens_of, texts))
 
 
 @router.get("/info")

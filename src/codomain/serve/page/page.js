@@ -158,8 +158,8 @@ function showHit(hit, place, column, names, places) {
     state.explain ? branches(hit) : null,
     make("div", { class: "tools" },
       make("button", { type: "button", onclick: () => like(name, hit.id) }, "More like this"),
-      state.like ? null : make("button", { type: "button", class: said(name, hit, 1), "aria-label": "right for this query", onclick: (event) => tell(name, hit, 1, event.currentTarget) }, thumb(false)),
-      state.like ? null : make("button", { type: "button", class: said(name, hit, -1), "aria-label": "wrong for this query", onclick: (event) => tell(name, hit, -1, event.currentTarget) }, thumb(true))));
+      state.like ? null : make("button", { type: "button", class: said(name, hit, 1), "aria-label": "right for this query", "aria-pressed": String(said(name, hit, 1) !== null), onclick: (event) => tell(name, hit, 1, event.currentTarget) }, thumb(false)),
+      state.like ? null : make("button", { type: "button", class: said(name, hit, -1), "aria-label": "wrong for this query", "aria-pressed": String(said(name, hit, -1) !== null), onclick: (event) => tell(name, hit, -1, event.currentTarget) }, thumb(true))));
   return element;
 }
 
@@ -207,7 +207,10 @@ async function tell(name, hit, sign, button) {
   try {
     await ask(at(name, "/feedback"), { query: state.query, [sign > 0 ? "good" : "bad"]: [hit.id] });
     memory.feedback[noted(name, hit.id)] = sign;
-    for (const one of button.parentElement.querySelectorAll("button")) one.classList.remove("said", "bad");
+    for (const one of button.parentElement.querySelectorAll("[aria-pressed]")) {
+      one.classList.remove("said", "bad");
+      one.setAttribute("aria-pressed", one === button);
+    }
     button.classList.add("said", ...(sign < 0 ? ["bad"] : []));
   } catch (error) {
     $("status").replaceChildren(make("span", { class: "error" }, error.message));
@@ -328,7 +331,9 @@ function readAddress() {
   state.beside = known.includes(found.get("b")) ? found.get("b") : "";
   state.query = found.get("q") ?? "";
   state.like = found.get("l") ?? "";
-  try { state.filters = JSON.parse(found.get("f") || "{}"); } catch { state.filters = {}; }
+  let filters = {};
+  try { filters = JSON.parse(found.get("f") || "{}"); } catch { /* an address that was cut off */ }
+  state.filters = Object.fromEntries(Object.entries(filters ?? {}).filter(([, values]) => Array.isArray(values) && values.length));
   $("query").value = state.query;
   $("collection").value = state.collection;
   $("beside").value = state.beside;
