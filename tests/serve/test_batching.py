@@ -193,3 +193,20 @@ def test_tokens_are_counted_beside_the_server(pool: ThreadPoolExecutor) -> None:
 
     asyncio.run(run())
     assert threads and threading.main_thread() not in threads
+
+
+def test_what_cannot_be_joined_or_parted_fails_its_request_alone(pool: ThreadPoolExecutor) -> None:
+    widths = iter([2, 3, 4, 4])
+
+    def encode_oddly(texts: list[str]) -> tuple[Any, list[int]]:
+        return np.ones((len(texts), next(widths)), np.float32), [1 for _ in texts]
+
+    async def run() -> None:
+        batcher = Batcher(encode_oddly, pool)
+        long = "a" * (batching.BATCH_CHARACTERS - 1)
+        with pytest.raises(ValueError):  # two batches of other dimensions
+            await asyncio.wait_for(batcher.encode([long, long]), 30)
+        vectors, _ = await asyncio.wait_for(batcher.encode([long]), 30)
+        assert vectors.shape == (1, 4) and not batcher.waiting
+
+    asyncio.run(run())

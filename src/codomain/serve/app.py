@@ -43,9 +43,11 @@ def make_app(
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        yield
-        await tools.close()
-        catalog.close()
+        try:
+            yield
+            await tools.close()
+        finally:
+            catalog.close()
 
     api = FastAPI(
         title="codomain",

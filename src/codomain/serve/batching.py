@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
+from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
@@ -91,14 +92,13 @@ class Batcher:
             texts = [text for request, stop in batch for text in request.texts[request.next : stop]]
             try:
                 vectors, tokens = await loop.run_in_executor(self._pool, self._timed, texts)
+                ends = list(accumulate(stop - request.next for request, stop in batch))
+                parts = [_rows(vectors, start, end) for start, end in pairwise([0, *ends])]
             except Exception as error:
                 await self._one_by_one(batch, error)
             else:
-                start = 0
-                for request, stop in batch:
-                    end = start + stop - request.next
-                    _take(request, stop, _rows(vectors, start, end), tokens[start:end])
-                    start = end
+                for (request, stop), part, (start, end) in zip(batch, parts, pairwise([0, *ends]), strict=True):
+                    _take(request, stop, part, tokens[start:end])
             self._requests = deque(one for one in self._requests if not one.done.done())
 
     def _next_batch(self) -> list[tuple[_Request, int]]:
@@ -141,7 +141,10 @@ def _take(request: _Request, stop: int, vectors: Any, tokens: list[int]) -> None
     request.tokens += tokens
     request.next = stop
     if stop == len(request.texts):
-        request.done.set_result((_joined(request.vectors), request.tokens))
+        try:
+            request.done.set_result((_joined(request.vectors), request.tokens))
+        except Exception as error:  # an encoder that gives vectors of another length the second time
+            request.done.set_exception(error)
 
 
 def _rows(vectors: Any, start: int, stop: int) -> Any:

@@ -30,6 +30,8 @@ class ToolsRoute:
             self._app = self._make()
             self._task = asyncio.create_task(self._hold(self._app))
         await self._ready.wait()
+        if self._task.done():  # it could not begin, or ends
+            await self._task
         assert self._app is not None
         await self._app(scope, receive, send)
 
@@ -40,9 +42,12 @@ class ToolsRoute:
             await self._task
 
     async def _hold(self, app: Starlette) -> None:
-        async with app.router.lifespan_context(app):
-            self._ready.set()
-            await self._closing.wait()
+        try:
+            async with app.router.lifespan_context(app):
+                self._ready.set()
+                await self._closing.wait()
+        finally:
+            self._ready.set()  # nobody waits for what does not come
 
     def _make(self) -> Starlette:
         try:
