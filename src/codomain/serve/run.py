@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import socket
 from collections.abc import Callable, Sequence
@@ -85,6 +86,8 @@ def serve(
         )
         port = listening.getsockname()[1]
         host = f"[{address.host}]" if ":" in address.host else address.host
+        gc.collect()
+        gc.freeze()  # what is there now stays: the collector need not look at it again and again
         ready(f"http://{host}:{port}")
         uvicorn.Server(config).run(sockets=[listening])
 
