@@ -318,6 +318,9 @@ async def conversation(client: Any) -> None:
     assert len(found.content) == 1 and found.content[0].type == "text"
     results = json.loads(found.content[0].text)["results"]
     assert results[0]["id"] == "notes/a" and {*results[0]} == {"id", "title", "url"}
+    assert results[0]["url"] == "https://example.org/fox"
+    same = json.loads((await client.call_tool("fetch", {"id": "notes/a"})).content[0].text)
+    assert same["url"] == results[0]["url"]
     fetched = json.loads((await client.call_tool("fetch", {"id": "notes/b/c"})).content[0].text)
     assert fetched == {
         "id": "notes/b/c",

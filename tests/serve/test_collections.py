@@ -295,3 +295,8 @@ def test_a_key_sees_its_collections_and_its_namespace_alone(folder: Path, tmp_pa
         assert httpx.get(f"{url}/collections").status_code == 401
         assert ask("wrong", "GET", "/collections").status_code == 401
         assert httpx.get(f"{url}/health").status_code == 200
+
+
+def test_only_query_may_follow_the_name_of_a_model(client: httpx.Client) -> None:
+    for name, status in (("static", 200), ("static()", 200), ("static:query", 200), ("static:qurey", 404)):
+        assert client.post("/v1/embeddings", json={"model": name, "input": "a fox"}).status_code == status, name

@@ -205,7 +205,11 @@ class Catalog:
             if first is None:
                 raise Refusal(501, f"no model that gives {' or '.join(gives)} vectors is served here.", "model")
             return first
-        found = self.models.get(name) or self.models.get(name.removesuffix("()")) or self.models.get(name.split(":")[0])
+        found = (
+            self.models.get(name)
+            or self.models.get(name.removesuffix("()"))
+            or self.models.get(name.removesuffix(":query"))
+        )
         if found is None:
             raise Refusal(404, f"there is no model {name!r:.80} here: {self._named()}.", "model", "model_not_found")
         return found

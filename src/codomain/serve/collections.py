@@ -150,14 +150,10 @@ async def add(name: str, body: Documents, request: Request, served: Served, key:
     """Add documents, or update those whose id is there. With `Accept: text/event-stream` progress is sent while it lasts."""
     one = _written(served, key, name)
     inside = key.inside(body.namespace)
-    items = [d if isinstance(d, str) else _item(d.model_dump(exclude_none=True)) for d in body.documents]
+    items = [d if isinstance(d, str) else d.model_dump(exclude_none=True) for d in body.documents]
     if "text/event-stream" in request.headers.get("accept", ""):
         return StreamingResponse(_events(one, items, inside), media_type="text/event-stream")
     return answer(_report(await one.write(lambda c: c.add(items, namespace=inside))))
-
-
-def _item(document: dict[str, Any]) -> dict[str, Any]:
-    return document
 
 
 def _report(report: AddReport) -> dict[str, Any]:

@@ -49,7 +49,7 @@ class Listed(BaseModel):
 
 
 class Named(BaseModel):
-    """Collections: name, number of documents, fields of their metadata."""
+    """Collections: name, number of documents."""
 
     collections: list[dict[str, Any]]
 
@@ -110,7 +110,7 @@ class _Tools:
                     {
                         "id": f"{name}/{hit.id}",
                         "title": hit.title or _beginning(hit.text),
-                        "url": _url(name, hit.id, hit.source),
+                        "url": _url(name, hit.id, hit.metadata, hit.source),
                     },
                 )
                 for place, hit in enumerate(hits)
@@ -122,16 +122,18 @@ class _Tools:
         """A document by an id that `search` returned: its whole text, title, address and metadata."""
         key = self._key(ctx)
         name, _, own = id.partition("/")
-        found = await _sentence(self._one(key, name).read(lambda c: c.get(own, namespace=key.namespace)))
+        one = self._one(key, name)
+        found = await _sentence(
+            one.read(lambda c: next(c.documents({"_id": own}, limit=1, namespace=key.namespace), None))
+        )
         if found is None:
             raise ToolError(f"there is no document {id!r:.80}.")
-        source = found["metadata"].get("url")
         return json.dumps(
             {
                 "id": id,
                 "title": found["title"] or _beginning(found["text"]),
                 "text": found["text"],
-                "url": _url(name, own, source if isinstance(source, str) else None),
+                "url": _url(name, own, found["metadata"], found["source"]),
                 "metadata": found["metadata"],
             },
             ensure_ascii=False,
@@ -255,10 +257,11 @@ def _beginning(text: str) -> str:
     return first if len(first) <= 80 else f"{first[:79]}…"
 
 
-def _url(collection: str, id: str, source: str | None) -> str:
-    """Where a document is: its own address, or one that names it."""
-    if source and source.startswith(("http://", "https://")):
-        return source
+def _url(collection: str, id: str, metadata: dict[str, Any], source: str | None) -> str:
+    """Where a document is: the address in its field `url`, that of the page that it comes from, or one that names it."""
+    for address in (metadata.get("url"), source):
+        if isinstance(address, str) and address.startswith(("http://", "https://")):
+            return address
     return f"codomain://{collection}/{id}"
 
 
