@@ -183,8 +183,12 @@ def _tune(on: Collection | str, name: Path, options: dict[str, Any], as_json: bo
     from codomain.tuning.growth import growth_table
     from codomain.tuning.reporting.report import table
 
-    with bars(keep=True) as step, _interruptible():
-        tuned = tune(on, on_event=_Progress(step), **options)
+    try:
+        with bars(keep=True) as step, _interruptible():
+            tuned = tune(on, on_event=_Progress(step), **options)
+    except KeyboardInterrupt:
+        typer.echo("Interrupted before the first pipeline was measured: there is nothing to report.", err=True)
+        raise typer.Exit(130) from None
     if as_json:
         typer.echo(json_line(tuned.as_json()))
     else:
