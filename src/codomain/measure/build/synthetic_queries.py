@@ -81,15 +81,6 @@ def synthetic(
     return replace(corpus, passages=cut), Questions(texts, qrels, "synthetic")
 
 
-def long_enough(corpus: Corpus) -> bool:
-    """Whether any passage is long enough for a query to be taken out of it.
-
-    >>> long_enough(Corpus(["red fox", "grey owl"], [0, 1], ["a", "b"]))
-    False
-    """
-    return any(len(passage.split()) >= _WORDS[0] + _LEFT for passage in texts_of(corpus.passages))
-
-
 def documents_as_queries(corpus: Corpus, number: int, seed: int = 0) -> Questions:
     """Documents that ask for those like them, each left out of its own ranking: where nothing can be taken out of a passage.
 

@@ -260,10 +260,10 @@ def _not_measured(tuned: Tuned) -> Iterator[str]:
     if beaten:
         were = "was" if beaten == 1 else "were"
         yield f"{beaten} of {len(tuned.outcomes)} pipelines {were} clearly beaten before the last query."
-    if others := len(dropped) - beaten:
-        were, they = ("was", "it is") if others == 1 else ("were", "they are")
+    if rest := len(dropped) - beaten:
+        were, they = ("was", "it is") if rest == 1 else ("were", "they are")
         yield (
-            f"{others} of {len(tuned.outcomes)} pipelines {were} not asked to the end: {they} certainly no "
+            f"{rest} of {len(tuned.outcomes)} pipelines {were} not asked to the end: {they} certainly no "
             f"more than {tuned.margin / 2:g} better than one that costs no more."
         )
     skipped = Counter(o.reason for o in tuned.outcomes if o.status == "skipped")
