@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 import codomain as cd
+from codomain.cli.app import app
 from codomain.errors import InputError
 from codomain.measure.build.synthetic_queries import documents_as_queries
 from codomain.measure.data.corpus import Corpus
-from codomain.measure.data.datasets import Dataset
+from codomain.measure.data.datasets import Dataset, read_queries
 from codomain.tuning import tune
 
 N = 90
@@ -90,3 +93,29 @@ def test_whoever_breaks_it_off_before_the_first_pipeline_gets_no_report(tmp_path
     data = Dataset("teas", documents={"0": "green tea", "1": "rice"}, queries={"q": "rice"}, qrels={"q": {"1": 1}})
     with pytest.raises(KeyboardInterrupt):
         tune(data, space=["bm25()"], confirm=False, folder=tmp_path / "t", on_event=stop, **OPTIONS)
+
+
+def test_queries_with_vectors_on_the_command_line(own: Any, tmp_path: Path) -> None:
+    lines = [{"_id": f"q{i}", "vector": VECTORS[i].tolist()} for i in range(8)]
+    (tmp_path / "q.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    (tmp_path / "qrels.tsv").write_text("".join(f"q{i}\td{i}\t1\n" for i in range(8)))
+    (tmp_path / "pipelines").write_text("vectors(6) >> flat()")
+    folder = own.folder
+    own.close()
+    command = ["tune", str(folder), "--qrels", str(tmp_path / "qrels.tsv"), "--pipelines", str(tmp_path / "pipelines")]
+    said = CliRunner().invoke(app, [*command, "--queries", str(tmp_path / "q.jsonl")])
+    assert said.exit_code == 0 and "Recommended is 1: vectors(6) >> flat() (nDCG@10 1.000" in said.stdout, said.output
+    for wrong, words in (
+        ('{"_id": "q0", "vector": [1, "a"]}', "line 1: a vector is a list of finite numbers"),
+        ('{"_id": "q0", "vector": [1, NaN]}', "line 1: a vector is a list of finite numbers"),
+        ('{"_id": "q0", "vector": []}', "line 1: a vector is a list of finite numbers"),
+        ('{"_id": "q0"}', 'the field "text" is missing'),
+        ('{"_id": "q0", "vector": [1]}\n{"_id": "q0", "vector": [2]}', 'two queries with the id "q0"'),
+        ('{"_id": "q0", "vector": [1]}', "vector"),
+    ):
+        (tmp_path / "q.jsonl").write_text(wrong)
+        with pytest.raises(InputError, match=words):
+            CliRunner().invoke(app, [*command, "--queries", str(tmp_path / "q.jsonl")], catch_exceptions=False)
+    (tmp_path / "q.jsonl").write_text('{"_id": "q0", "vector": [1]}')
+    with pytest.raises(InputError, match="has a vector and no text"):
+        read_queries(tmp_path / "q.jsonl")

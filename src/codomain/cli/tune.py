@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 def tune(
     name: Annotated[Path, typer.Argument(help="A collection, or a data set with judgments.", metavar="NAME")],
     queries: Annotated[
-        Path | None, typer.Option("--queries", help="Queries: JSON lines with _id and text, or lines id<tab>text.")
+        Path | None,
+        typer.Option("--queries", help="Queries: JSON lines with _id and text (or vector), or lines id<tab>text."),
     ] = None,
     qrels: Annotated[Path | None, typer.Option("--qrels", help="Judgments, in BEIR's or TREC's columns.")] = None,
     where: Annotated[
@@ -300,11 +301,11 @@ def _apply(collection: Collection, number: int, quiet: bool, again: bool) -> Non
 
 
 def _questions(queries: Path | None, qrels: Path | None, where: str | None) -> dict[str, Any]:
-    from codomain.measure.data.datasets import read_qrels, read_queries
+    from codomain.measure.data.datasets import read_asked, read_qrels
     from codomain.tuning.questions.filters import both, read_filters
 
     return {
         "where": both({} if queries is None else read_filters(queries), where),
-        "queries": None if queries is None else read_queries(queries),
+        "queries": None if queries is None else read_asked(queries),
         "qrels": None if qrels is None else read_qrels(qrels),
     }
