@@ -10,7 +10,7 @@ import numpy as np
 
 from codomain.rank.similarity import similarities
 from codomain.serve.catalog import Model
-from codomain.serve.embedding import encode
+from codomain.serve.encoding.embedding import encode
 from codomain.serve.errors import Refusal
 
 
