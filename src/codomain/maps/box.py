@@ -20,15 +20,15 @@ class Box:
 
     @classmethod
     def around(cls, places: Floats) -> Box:
-        """The square around places (n, 2), with a little room.
+        """The square around places (n, 2), with room for the slopes of a density.
 
         >>> Box.around(np.float32([[0, 0], [10, 5]])).side
-        10.4
+        11.0
         """
         if not len(places):
             return cls(np.zeros(2, np.float32), 1.0)
         low, high = places.min(axis=0), places.max(axis=0)
-        side = float((high - low).max()) * 1.04 or 1.0
+        side = float((high - low).max()) * 1.1 or 1.0
         return cls(((low + high) / 2 - side / 2).astype(np.float32), round(side, 6))
 
     def steps(self, places: Floats) -> np.ndarray:

@@ -107,23 +107,17 @@ def terms_of(texts: Sequence[str]) -> Terms:
     for found in vocabulary.numbers(_beginning(text) for text in texts):
         numbers += found
         bounds.append(len(numbers))
-    flat = np.asarray(numbers, np.int64)
-    owner = np.repeat(np.arange(len(texts)), np.diff(bounds))
-    keep = flat >= 0
+    flat, starts = np.asarray(numbers, np.int32), np.asarray(bounds, np.int64)
     names = vocabulary.terms
-    pairs = np.unique(owner[keep] * max(len(names), 1) + flat[keep])
-    owner, flat = np.divmod(pairs, max(len(names), 1))
-    often = np.bincount(flat, minlength=len(names))
-    wordlike = np.array([len(name) > 1 and not name.isdigit() for name in names], bool)
-    useful = wordlike & (often > 1) & (often <= max(_TOO_OFTEN * len(texts), 2))
-    new = np.cumsum(useful) - 1
-    inside = useful[flat]
-    counts = sparse.csr_array(
-        (np.ones(int(inside.sum()), np.float32), (owner[inside], new[flat[inside]])),
-        shape=(len(texts), int(useful.sum())),
-    )
-    kept = np.flatnonzero(useful)
-    return Terms(counts, _written(texts, vocabulary, [names[number] for number in kept.tolist()], kept))
+    # -1 is a stop word: it goes into a column of its own, which is not kept
+    shape = (len(texts), len(names) + 1)
+    counts = sparse.csr_array((np.ones(len(flat), np.float32), np.where(flat < 0, len(names), flat), starts), shape=shape)
+    counts.sum_duplicates()
+    counts.data[:] = 1
+    often = np.bincount(counts.indices, minlength=len(names) + 1)
+    wordlike = np.array([*(len(name) > 1 and not name.isdigit() for name in names), False], bool)
+    kept = np.flatnonzero(wordlike & (often > 1) & (often <= max(_TOO_OFTEN * len(texts), 2)))
+    return Terms(counts[:, kept], _written(texts, vocabulary, [names[number] for number in kept.tolist()], kept))
 
 
 def _beginning(text: str) -> str:

@@ -20,6 +20,8 @@ _BOUND = 10_000
 _SMOOTHED = 30
 """Averages over neighbors that the start is taken through: what a long early exaggeration comes to."""
 _PART = 4_096
+_USUAL = 0.995
+"""Of the points are as near the middle as points are usually."""
 _FARTHEST = 5.0
 """What a point moves in a step at most."""
 
@@ -62,7 +64,7 @@ def laid_out(units: Floats, neighbors: Neighbors, progress: Progress | None = No
             step += 1
             if progress is not None and step % 10 == 0:
                 progress("laying out", step, steps)
-    return places - (places.max(axis=0) + places.min(axis=0)) / 2
+    return _drawn_in(places - np.median(places, axis=0))
 
 
 def _affinity(places: Floats, neighbors: Neighbors) -> Floats:
@@ -79,6 +81,14 @@ def _affinity(places: Floats, neighbors: Neighbors) -> Floats:
         across += 1
         np.reciprocal(across, out=found[part])
     return found
+
+
+def _drawn_in(places: Floats) -> Floats:
+    """Places with the few that drifted far away drawn nearer, or all others would share a corner of the map."""
+    radius = np.sqrt(np.einsum("ij,ij->i", places, places))
+    usual = np.float32(np.quantile(radius, _USUAL) * 1.05)
+    nearer = np.where(radius > usual, usual * (1 + np.log1p(np.maximum(radius / usual - 1, 0)) / 4), radius)
+    return np.asarray(places * (nearer / np.maximum(radius, 1e-9))[:, None], np.float32)
 
 
 def _start(units: Floats, graph: Any) -> Floats:

@@ -12,7 +12,7 @@ Neighbors = np.ndarray[Any, np.dtype[np.int32]]
 
 _EXACT = 6_000
 """So many vectors are compared each with each."""
-_PROBED = 6
+_PROBED = 5
 _SEED = 1234
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -20,22 +19,18 @@ _ROWS = 16_384
 
 @dataclass
 class Documents:
-    """Ids, titles, texts, metadata as JSON and vectors (n, d) of documents; those without a vector have zeros."""
+    """Ids, titles, texts, metadata and vectors (n, d) of documents; those without a vector have zeros."""
 
     ids: list[str]
     titles: list[str]
     texts: list[str]
-    metadata: list[str]
+    metadata: list[dict[str, Any]]
     vectors: Floats
     left_out: int = 0
     """Documents beyond the most that were asked for."""
 
     def __len__(self) -> int:
         return len(self.ids)
-
-    def fields(self) -> list[dict[str, Any]]:
-        """The metadata as plain values."""
-        return [json.loads(text) for text in self.metadata]
 
 
 def read(collection: Collection, where: str | Mapping[str, Any] | None, most: int, seed: int) -> Documents:
@@ -45,6 +40,7 @@ def read(collection: Collection, where: str | Mapping[str, Any] | None, most: in
     collection without dense vectors.
     """
     from codomain.store.reading.by_vector import document_vectors
+    from codomain.store.reading.hits import loaded
     from codomain.store.reading.listing import parsed_filter
 
     with collection.snapshot():
@@ -68,7 +64,7 @@ def read(collection: Collection, where: str | Mapping[str, Any] | None, most: in
         [document.key for document in found],
         [document.title or "" for document in found],
         [document.text for document in found],
-        [document.metadata for document in found],
+        [loaded(document.metadata, document.key) for document in found],
         vectors,
         every - len(found),
     )
@@ -83,7 +79,8 @@ def _means(collection: Collection, numbers: np.ndarray, pairs: np.ndarray, dim: 
     for start in range(0, len(rows), _ROWS):  # sorted rows are read in one go
         part = order[start : start + _ROWS]
         vectors[part] = as_float32(collection.vectors(rows[part]))
-    alone, first, count = np.unique(owners, return_index=True, return_counts=True)
+    first = np.flatnonzero(np.r_[True, owners[1:] != owners[:-1]]) if len(owners) else owners
+    alone, count = owners[first], np.diff(np.r_[first, len(owners)])
     several = np.repeat(count > 1, count)
     if several.any():  # `pairs` come by document
         vectors[several] = unit_rows(vectors[several])
