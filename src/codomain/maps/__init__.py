@@ -14,7 +14,7 @@ fields.py       metadata as columns to color and filter by
 packing.py      a map as bytes
 page.py         the page of a map
 atlas.py        a map handed to embedding-atlas
-page/           its markup, style and script
+web/            markup, style and scripts of the page
 """
 
 from __future__ import annotations

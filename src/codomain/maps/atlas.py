@@ -61,3 +61,26 @@ def labels(drawn: Map) -> list[dict[str, Any]]:
         }
         for label in drawn.labels
     ]
+
+
+def write_atlas(drawn: Map, folder: Path) -> Path:
+    """Write a map as a page of embedding-atlas, about 88 MB, that a web server must serve and a browser with WebGPU draws.
+
+    Raises MissingExtra without embedding-atlas, InputError for a folder that is not empty.
+    """
+    try:
+        import embedding_atlas
+        from embedding_atlas.data_source import DataSource
+        from embedding_atlas.options import make_embedding_atlas_props
+    except ImportError:
+        raise MissingExtra("a page of embedding-atlas", "atlas") from None
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InputError(f"{folder} is there and not empty: name another folder.")
+    table = frame(drawn)
+    row = "__row_index__"  # what the ids of neighbors are
+    table[row] = range(len(table))
+    options: dict[str, Any] = {"row_id": row, "x": "x", "y": "y", "text": "text", "neighbors": "neighbors"}
+    props = make_embedding_atlas_props(**options, labels=labels(drawn))
+    source = DataSource(f"codomain {drawn.title}", table, {"props": props})
+    source.export_to_folder(str(Path(embedding_atlas.__file__).parent / "static"), str(folder))
+    return folder

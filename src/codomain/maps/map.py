@@ -70,7 +70,7 @@ class Map:
         packer.add("y", steps[order, 1], "delta")
         self._pack_neighbors(packer, order)
         top = max(float(self.density.max()), 1e-30)
-        packer.add("density", np.rint(255 * np.sqrt(self.density / top)).astype(np.uint8))
+        packer.add("density", np.rint(65_535 * np.sqrt(self.density / top)).astype(np.uint16), "delta")
         fields = [self._pack_field(packer, number, field, order) for number, field in enumerate(self.fields)]
         rows = self.projection.rows[order].tolist()
         packer.add_texts("ids", [self.documents.ids[row] for row in rows])
@@ -99,16 +99,14 @@ class Map:
 
     def write(self, path: str | os.PathLike[str]) -> Path:
         """Write the page; raises InputError where another file than a map is there, or it cannot be written."""
-        path = Path(path)
-        if path.is_dir() or not path.parent.is_dir():
-            raise InputError(f"{path} is a folder, or in a folder that is not there: name a file for the page.")
+        path = writable(Path(path))
+        text = self.html()
+        beside = path.with_name(path.name + ".part")
         try:
-            if path.exists() and page.MARK not in path.read_bytes()[:200].decode("latin-1"):
-                raise InputError(f"{path} is there and is no map: name another file.")
-            beside = path.with_name(path.name + ".part")
-            beside.write_text(self.html(), "utf-8")
+            beside.write_text(text, "utf-8")
             os.replace(beside, path)
         except OSError as error:
+            beside.unlink(missing_ok=True)
             raise InputError(f"{path} cannot be written: {error.strerror}.") from None
         return path
 
@@ -134,13 +132,13 @@ class Map:
         along[order] = np.arange(len(order))
         apart = along[self.projection.neighbors[order, :k]] - np.arange(len(order))[:, None]
         signless = np.where(apart < 0, -2 * apart - 1, 2 * apart).astype(np.uint32)
-        for column in range(k):  # bytes of like weight together
-            packer.add(f"neighbor{column}", np.ascontiguousarray(signless[:, column]).view(np.uint8).reshape(-1, 4).T)
+        for column in range(k):
+            packer.add(f"neighbor{column}", signless[:, column], "planes")
 
     def _pack_field(self, packer: Packer, number: int, field: Field, order: np.ndarray) -> dict[str, Any]:
         described: dict[str, Any] = {"name": field.name, "kind": field.kind}
         if field.bounds is None:
-            packer.add(f"field{number}", field.data[order])
+            packer.add(f"field{number}", field.data[order], "planes")
             return described
         many = np.diff(field.bounds)[order]
         starts = field.bounds[:-1][order]
@@ -165,6 +163,19 @@ class Map:
             "documents": [label.documents for label in self.labels],
             "of": [[words[word] for word in label.words] for label in self.labels],
         }
+
+
+def writable(path: Path) -> Path:
+    """A path that a page may be written to; raises InputError where another file than a map is there, or no folder for it."""
+    if path.is_dir() or not path.parent.is_dir():
+        raise InputError(f"{path} is a folder, or in a folder that is not there: name a file for the page.")
+    try:
+        other = path.exists() and page.MARK not in path.read_bytes()[:200].decode("latin-1")
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}.") from None
+    if other:
+        raise InputError(f"{path} is there and is no map: name another file.")
+    return path
 
 
 def _address(fields: Mapping[str, Any]) -> str:

@@ -5,7 +5,8 @@
     last 4 bytes   length of the header, little-endian
 
 Documents come along a Z-order curve, so that neighboring ones, which say the same, are compressed together. Forms of arrays:
-"plain" as they are; "delta" differences of neighbors modulo the type's range, low bytes first, then high bytes.
+"plain" as they are; "planes" the lowest bytes of all numbers, then the next ones; "delta" the same of the differences of neighbors
+modulo the type's range.
 """
 
 from __future__ import annotations
@@ -54,7 +55,10 @@ class Packer:
         """An array of float32 or of unsigned whole numbers, flattened."""
         flat = np.ascontiguousarray(array).ravel()
         flat = flat.astype(flat.dtype.newbyteorder("<"), copy=False)
-        self._take(name, flat.tobytes() if form == "plain" else _delta(flat), flat.dtype.name, form)
+        if form == "delta":
+            flat = np.diff(flat, prepend=flat.dtype.type(0))
+        data = flat.tobytes() if form == "plain" else flat.view(np.uint8).reshape(-1, flat.itemsize).T.tobytes()
+        self._take(name, data, flat.dtype.name, form)
 
     def add_texts(self, name: str, texts: Sequence[str]) -> None:
         """A list of texts, as JSON."""
@@ -93,18 +97,16 @@ def unpacked(data: bytes) -> dict[str, Any]:
             found[entry["name"]] = json.loads(part)
         else:
             dtype = np.dtype(entry["type"]).newbyteorder("<")
-            found[entry["name"]] = np.frombuffer(part, dtype) if entry["form"] == "plain" else _undelta(part, dtype)
+            found[entry["name"]] = _array(part, dtype, entry["form"])
     return found
 
 
-def _delta(flat: np.ndarray) -> bytes:
-    steps = np.diff(flat, prepend=flat.dtype.type(0))
-    return steps.view(np.uint8).reshape(-1, flat.itemsize).T.tobytes()
-
-
-def _undelta(data: bytes, dtype: np.dtype) -> np.ndarray:
-    steps = np.ascontiguousarray(np.frombuffer(data, np.uint8).reshape(dtype.itemsize, -1).T).view(dtype).ravel()
-    return np.cumsum(steps, dtype=dtype)
+def _array(data: bytes, dtype: np.dtype, form: str) -> np.ndarray:
+    if form == "plain":
+        return np.frombuffer(data, dtype)
+    planes = np.frombuffer(data, np.uint8).reshape(dtype.itemsize, -1)
+    numbers = np.ascontiguousarray(planes.T).view(dtype).ravel()
+    return numbers if form == "planes" else np.cumsum(numbers, dtype=dtype)
 
 
 def shortened(text: str, length: int) -> str:

@@ -17,7 +17,7 @@ PARTS = {"map.css": "text/css"} | dict.fromkeys(SCRIPTS, "text/javascript")
 @cache
 def part(name: str) -> str:
     """A file of the page."""
-    return (files("codomain.maps") / "page" / name).read_text("utf-8")
+    return (files("codomain.maps") / "web" / name).read_text("utf-8")
 
 
 def overhead() -> int:

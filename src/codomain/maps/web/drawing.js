@@ -127,7 +127,7 @@ function hillsOf(map) {
   const levels = [40, 68, 98, 130, 162, 194, 226];
   return levels.map((threshold) => {
     const path = new Path2D();
-    for (const ring of rings(map.density, map.cells, threshold)) {
+    for (const ring of rings(map.density, map.cells, threshold * 257)) {
       ring.forEach(([a, b], k) => (k ? path.lineTo(a, b) : path.moveTo(a, b)));
       path.closePath();
     }
@@ -144,9 +144,10 @@ function drawHills(canvas, hills, view, color) {
   const side = SIZE * scale;
   context.setTransform(side * ratio, 0, 0, side * ratio, (width / 2 - x * scale) * ratio, (height / 2 - y * scale) * ratio);
   context.lineWidth = 0.8 / side;
+  const faint = Math.max(0.3, Math.min(1, Math.sqrt((1.5 * view.least) / scale)));  // near by they would only tint everything
   for (const path of hills) {
     context.fillStyle = context.strokeStyle = color;
-    context.globalAlpha = 0.045;
+    context.globalAlpha = 0.045 * faint;
     context.fill(path, "evenodd");
     context.globalAlpha = 0.16;
     context.stroke(path);

@@ -43,7 +43,7 @@ function filter() {
   const n = map.documents;
   let count = 0;
   for (let i = 0; i < n; i++) { shown[i] = isShown(i) ? 255 : 0; count += shown[i] && 1; }
-  view.filtered = count < n;
+  Object.assign(view, { count, filtered: count < n });
   tiles = null;
   $("count").textContent = view.filtered ? `${number(count)} of ${number(n)} documents` : `${number(n)} documents`;
   for (let i = 0; i < n; i++) paintable[4 * i + 3] = shown[i];
@@ -96,7 +96,8 @@ function draw() {
   const zoom = view.scale / view.least;
   const few = Math.max(1.9, Math.min(7, 1.5 + 170 / Math.sqrt(map.documents)));
   view.size = Math.min(13, few * Math.max(0.55, Math.min(1.1, (view.least * SIZE) / 800)) * zoom ** 0.42);
-  view.alpha = Math.min(0.92, (map.documents > 20000 ? 0.5 : 0.68) + 0.1 * Math.log2(Math.max(zoom, 1)));
+  if (view.filtered && view.count < 3000) view.size = Math.max(4.5, view.size * 1.25);
+  view.alpha = view.filtered && view.count < 3000 ? 0.92 : Math.min(0.92, (map.documents > 20000 ? 0.5 : 0.68) + 0.1 * Math.log2(Math.max(zoom, 1)));
   drawHills($("hills"), state.contours && hills, view, css("--hill"));
   points.draw(view);
   const context = $("words").getContext("2d");
@@ -105,6 +106,10 @@ function draw() {
   const colors = { ink: css("--ink"), soft: css("--soft"), halo: css("--bg"), accent: css("--accent") };
   if (state.chosen >= 0) joinNeighbors(context, colors);
   const covered = [...document.querySelectorAll("#panel, #card:not([hidden])")].map((one) => one.getBoundingClientRect());
+  if (state.chosen >= 0) {
+    const [x, y] = toScreen(state.chosen), r = view.size / 2 + 6;
+    covered.push({ left: x - r, right: x + r, top: y - r, bottom: y + r });
+  }
   document.body.dataset.labels = state.labels ? drawLabels(context, map, view, shownTiles(), colors, covered) : 0;
   for (const i of [state.hover, state.chosen]) if (i >= 0) ring(context, i, colors, i === state.chosen ? 3 : 2);
 }

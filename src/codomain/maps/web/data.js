@@ -7,38 +7,30 @@ async function unpack(bytes) {
   const length = new DataView(buffer).getUint32(buffer.byteLength - 4, true);
   const text = new TextDecoder();
   const map = JSON.parse(text.decode(new Uint8Array(buffer, buffer.byteLength - 4 - length, length)));
-  const types = { uint8: Uint8Array, uint16: Uint16Array, float32: Float32Array };
+  const types = { uint8: Uint8Array, uint16: Uint16Array, uint32: Uint32Array, float32: Float32Array };
   let at = 0;
   for (const entry of map.arrays) {
     const part = buffer.slice(at, at + entry.length);
     at += entry.length;
     if (entry.type === "json") map[entry.name] = JSON.parse(text.decode(part));
-    else if (entry.form === "delta") map[entry.name] = summed(new Uint8Array(part));
-    else map[entry.name] = new types[entry.type](part);
+    else map[entry.name] = new types[entry.type](entry.form === "plain" ? part : woven(new Uint8Array(part), types[entry.type].BYTES_PER_ELEMENT));
+    // differences of neighbors: the array wraps around as they did
+    if (entry.form === "delta") for (let i = 1, all = map[entry.name]; i < all.length; i++) all[i] += all[i - 1];
   }
   map.neighbors = [0, 1, 2, 3].filter((k) => map[`neighbor${k}`]).map((k) => places(map[`neighbor${k}`]));
   map.fields.forEach((field, number) => prepare(field, map[`field${number}`], map[`many${number}`], map.documents));
   return map;
 }
 
-// differences of 16 bits, low bytes first, then high bytes
-function summed(bytes) {
-  const n = bytes.length / 2;
-  const found = new Uint16Array(n);
-  for (let i = 0, sum = 0; i < n; i++) found[i] = sum = (sum + bytes[i] + (bytes[n + i] << 8)) & 65535;
-  return found;
+// the lowest bytes of all numbers, then the next ones, as bytes of one number after the other
+function woven(planes, width) {
+  const n = planes.length / width, found = new Uint8Array(planes.length);
+  for (let k = 0; k < width; k++) for (let i = 0; i < n; i++) found[i * width + k] = planes[k * n + i];
+  return found.buffer;
 }
 
-// distances along the curve as unsigned numbers of 32 bits, lowest bytes first
-function places(bytes) {
-  const n = bytes.length / 4;
-  const found = new Int32Array(n);
-  for (let i = 0; i < n; i++) {
-    const code = bytes[i] + (bytes[n + i] << 8) + (bytes[2 * n + i] << 16) + bytes[3 * n + i] * 16777216;
-    found[i] = i + (code % 2 ? -(code + 1) / 2 : code / 2);
-  }
-  return found;
-}
+// distances along the curve, signs in the lowest bit, as numbers of documents
+const places = (codes) => Int32Array.from(codes, (code, i) => i + (code % 2 ? -(code + 1) / 2 : code / 2));
 
 // numbers: sorted values for scales; categories: where the codes of each document begin, and counts
 function prepare(field, data, many, n) {
