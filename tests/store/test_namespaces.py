@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import json
 import logging
@@ -232,6 +233,13 @@ CALLS: dict[str, Callable[[Collection], Any]] = {
         for syntax, typos in (("plain", False), ("query", False), ("plain", True))
     ],
     "search_many": lambda c: c.search_many(["secret", SECRET], k=50),
+    "aadd": lambda c: asyncio.run(c.aadd([{"id": f"{SECRET}-id", "text": "mine"}])),
+    "asearch": lambda c: asyncio.run(c.asearch(f"{SECRET}", k=50)),
+    "asearch_many": lambda c: asyncio.run(c.asearch_many(["secret", SECRET], k=50)),
+    "aget": lambda c: asyncio.run(c.aget([f"{SECRET}-id", "shared"])),
+    "acount": lambda c: asyncio.run(c.acount()),
+    "aupdate": lambda c: asyncio.run(c.aupdate(f"{SECRET}-id", {"n": 1})),
+    "adelete": lambda c: asyncio.run(c.adelete([f"{SECRET}-id"])),
     "texts": lambda c: c.texts(np.arange(c.rows)),
     "items": lambda c: c.items(np.arange(c.rows)),
     "vectors": lambda c: c.vectors(np.arange(c.rows)),

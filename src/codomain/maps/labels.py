@@ -111,7 +111,9 @@ def terms_of(texts: Sequence[str]) -> Terms:
     names = vocabulary.terms
     # -1 is a stop word: it goes into a column of its own, which is not kept
     shape = (len(texts), len(names) + 1)
-    counts = sparse.csr_array((np.ones(len(flat), np.float32), np.where(flat < 0, len(names), flat), starts), shape=shape)
+    counts = sparse.csr_array(
+        (np.ones(len(flat), np.float32), np.where(flat < 0, len(names), flat), starts), shape=shape
+    )
     counts.sum_duplicates()
     counts.data[:] = 1
     often = np.bincount(counts.indices, minlength=len(names) + 1)
