@@ -12,6 +12,7 @@ adapters/      parts of other frameworks
 testing/       contract checks of stages
 diagnosis/     what limits a collection: vectors and texts, measured
 tuning/        which pipeline is best
+maps/          maps of collections, in a page of their own
 learn/         data to better encoders
 measure/       is it good?
 store/         durable collections
@@ -72,9 +73,10 @@ _HOMES = {
     "compare": "codomain.measure.tasks.comparison",
     "tune": "codomain.tuning.tuner",
     "diagnose": "codomain.diagnosis.run",
+    "build_map": "codomain.maps.build",
 }
 _ROOMS = (
-    "encode", "endpoints", "transform", "index", "rank", "read", "store", "learn", "measure", "tuning", "diagnosis", "vectorfiles", "testing",
+    "encode", "endpoints", "transform", "index", "rank", "read", "store", "learn", "measure", "tuning", "diagnosis", "maps", "vectorfiles", "testing",
 )  # fmt: skip
 
 __all__ = ["Pipeline", "__version__", "pipeline", *_HOMES, *_ROOMS]

@@ -233,7 +233,7 @@ def test_a_cut_of_the_first_hit_quotes_what_it_loses_or_is_silent():
     hardly = judged.threshold(pairs([0.45, 0.4]))
     assert hardly["answer_auc"] < 0.75
     assert not advice(hardly, "accepted from") or hardly["answer_auc"] >= 0.7
-    with pytest.raises(InputError, match="19 queries with a relevant document are too few"):
+    with pytest.raises(InputError, match="20 queries with a relevant document, and there are 19"):
         judged.threshold(pairs([1.0], q=19))
 
 

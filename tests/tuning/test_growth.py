@@ -107,7 +107,7 @@ def test_growth_on_the_command_line(data: Dataset, tmp_path: Path) -> None:
     ]
     said = CliRunner().invoke(app, [*command, "--sizes", "300,all"])
     assert said.exit_code == 0, said.output
-    assert "   documents   nDCG@10  p50 alone           bytes  pipeline" in said.stdout
+    assert "   documents   nDCG@10  p50 alone    bytes in all  pipeline" in said.stdout
     assert "      300  " in said.stdout and "      600  " in said.stdout
     said = CliRunner().invoke(app, [*command, "--sizes", "300,x"])
     assert "--sizes are numbers of documents or all" in str(said.exception)
@@ -127,7 +127,7 @@ def test_growth_is_written_by_rows_with_what_was_not_measured() -> None:
     assert growth_table([], "R@5", None) == []
     assert growth_table(rows, "R@5", "bm25()") == [
         "",
-        "   documents       R@5  p50 alone           bytes  pipeline",
+        "   documents       R@5  p50 alone    bytes in all  pipeline",
         " *     1,000     0.375       3.00          40,500  bm25()",
         "       1,000  failed: no model  static() >> flat() [64/8]",
         "",

@@ -364,3 +364,29 @@ def test_a_language_model_judges_and_its_refusals_are_counted(
 def test_what_is_no_judge(data: Dataset) -> None:
     with pytest.raises(InputError, match="a judge is a function or a language model, not str"):
         tune(data, _asked(data), judge="gpt", **QUICK)
+
+
+def test_a_language_model_judges_on_the_command_line(
+    data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CODOMAIN_CACHE", str(tmp_path / "cache"))
+    with cd.create(tmp_path / "c", "bm25()") as collection:
+        collection.add({"id": id, "text": text} for id, text in data.documents.items())
+    asked = [*_asked(data).items()][:4]
+    (tmp_path / "q.tsv").write_text("".join(f"{id}\t{text}\n" for id, text in asked))
+    (tmp_path / "pipelines").write_text("bm25()\n")
+    command = ["tune", str(tmp_path / "c"), "--pipelines", str(tmp_path / "pipelines")]
+    with serving() as server:
+        server.chats = lambda prompt: "3"
+        model = ["--judge", "m", "--judge-url", f"{server.url}/v1", "--judge-calls", "7"]
+        said = CliRunner().invoke(app, [*command, "--queries", str(tmp_path / "q.tsv"), *model])
+        assert said.exit_code == 0, said.output
+        assert len(server.requests) == 7 and "Judged by" in said.stdout and "openai m temperature=0" in said.stdout
+    for wrong, words in (
+        (["--judge-url", "http://localhost:1"], "go with --judge"),
+        (["--judge", "m"], "give --queries"),
+        (["--judge", "ollama:", "--queries", str(tmp_path / "q.tsv")], "the name of a model"),
+        (["--judge", "m", "--judge-url", "nowhere", "--queries", str(tmp_path / "q.tsv")], "--judge needs"),
+    ):
+        with pytest.raises(InputError, match=words):  # which main() ends with exit code 2
+            CliRunner().invoke(app, [*command, *wrong], catch_exceptions=False)

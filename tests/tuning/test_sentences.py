@@ -16,7 +16,7 @@ from codomain.measure.metrics.significance import compare, interval
 from codomain.tuning.choice.selection import Limits, choose, frontier
 from codomain.tuning.money import Bill
 from codomain.tuning.reporting.report import Tuned, recommended_row, table
-from codomain.tuning.reporting.sentences import _option, _p, _times, difference, never_beaten
+from codomain.tuning.reporting.sentences import _option, _p, _times, never_beaten
 from codomain.tuning.trials.outcome import Outcome, StageCosts, Timing
 
 FLAT, SMALL, WORDS = "static() >> flat()", "static() >> int8() >> flat()", "bm25()"
@@ -115,7 +115,7 @@ def test_what_was_dropped_is_counted_by_its_reason() -> None:
         trial("static() >> int4() >> flat()", BASE[:40], status="dropped"),
     ]
     words = tuned(trials).sentences
-    assert "1 of 4 pipelines were clearly beaten before their last query." in words
+    assert "1 of 4 pipelines was clearly beaten before the last query." in words
     assert any(
         one.startswith("2 of 4 pipelines were not asked to the end: they are certainly no more than 0.005")
         for one in words
@@ -165,7 +165,10 @@ def test_a_higher_mean_that_is_not_taken_for_the_best_is_named() -> None:
     found = tuned([trial(WORDS, lucky, 200.0), trial(FLAT, BASE)], now=FLAT)
     assert found.choice is not None and found.choice.best.expression == FLAT
     (sentence,) = said(found, "The highest mean")
-    assert f"{lucky.mean():.3f}, is that of bm25() (200 bytes a document)" in sentence
+    assert f"{lucky.mean():.3f}, is that of 2, bm25() (200 bytes a document)" in sentence
+    assert [row.marks for row in found.rows if row.outcome.expression == WORDS] == [("highest", "frontier")] or [
+        row.marks for row in found.rows if row.outcome.expression == WORDS
+    ] == [("highest",)]
     assert said(found, "It is taken for the best") and not said(found, "It is the best")
     found = tuned([trial(WORDS, BASE - 0.2), trial(FLAT, BASE)], now=FLAT)
     assert not said(found, "The highest mean")
@@ -190,8 +193,6 @@ def test_the_whole_report_of_a_comparison_without_noise() -> None:
         [*done, lost, skipped, failed], FLAT, questions=questions, notes=["A note."], cut={"static()": 1200, "minilm()": 0},
         interrupted=True, workers=2, of_pipelines=2500, frozen="frozen is said", around="fuse({}, bm25())",
     )  # fmt: skip
-    apart = difference(compare(done[1].by_query, done[2].by_query))
-    assert apart.startswith("-0.002 [")
     assert found.sentences == [
         "Nothing is known of the encoder minilm(): 1 pipeline with it could not be measured (the time was up).",
         "Measured on 500 documents and 40 queries with clicks.",
@@ -202,8 +203,11 @@ def test_the_whole_report_of_a_comparison_without_noise() -> None:
         "Measured is the dense branch by itself, in place of {} in fuse({}, bm25()).",
         "It was interrupted: pipelines that were not tried may be better.",
         f"Recommended is 2: {SMALL} (nDCG@10 0.598, 384 bytes a document, 3 ms a query (2.5 to 4 in five rounds)).",
-        "It is the cheapest of 2 pipelines that are not inferior to the best by more than 0.01. The best, "
-        f"{FLAT}, has 0.600: difference {apart}; it takes 4.0 times the bytes and 2.0 times the time.",
+        "It is the cheapest of 2 pipelines that are not inferior to the best by more than 0.01: the lower 95 % bound of the "
+        f"difference, by Student's t, is above -0.01. The best, 3, {FLAT}, has 0.600 and takes 4.0 times the bytes and 2.0 times "
+        "the time: difference -0.002, bound -0.002.",
+        "The difference is the same in each of the 40 queries, which leaves Student's t no spread: by their number alone, other "
+        f"queries may show one of up to {abs(compare(done[1].by_query, done[2].by_query).low):.3f}.",
         "With these queries it is expected to be 0.002 below the best of those that were tried.",
         "On these queries it is -0.002 beside what the collection has now (0.600), which chance does not explain (p < .001, "
         "corrected for 2 pipelines).",
@@ -211,7 +215,7 @@ def test_the_whole_report_of_a_comparison_without_noise() -> None:
         "their documents again.",
         "No other queries were asked; the highest of so many looks about 0.000 better than it is.",
         "Milliseconds of row 1 are those of a busy machine: 2 trials ran at a time.",
-        "1 of 6 pipelines were clearly beaten before their last query.",
+        "1 of 6 pipelines was clearly beaten before the last query.",
         "Not tried, the time was up: 1 pipeline.",
         "Failed: minilm() >> int8() >> flat(): no model",
     ]
@@ -262,11 +266,41 @@ def test_each_source_of_queries_is_named() -> None:
     )
 
 
-def test_what_is_expected_of_other_queries_needs_two_of_them() -> None:
-    for number in (1, 2):
+def test_what_is_expected_of_other_queries_needs_ten_of_them() -> None:
+    for number in (1, 2, 9, 10):
         found = tuned([trial(FLAT, BASE[:number]), trial(WORDS, BASE[1 : number + 1])])
-        assert len(said(found, "With these queries it is expected to be")) == number - 1
-        assert len(said(found, "One query shows no difference for certain.")) == 2 - number
+        assert len(said(found, "With these queries it is expected to be")) == (number >= 10)
+        assert len(said(found, f"of those that were tried, {number} queries cannot say.")) == (1 < number < 10)
+        assert len(said(found, "One query shows no difference for certain.")) == (number == 1)
+
+
+def test_a_choice_between_equal_values_says_what_their_number_leaves_open() -> None:
+    found = tuned([trial(FLAT, BASE, 900.0), trial(SMALL, BASE, 90.0)])
+    assert found.choice is not None and found.choice.best.expression == SMALL  # of equal ones the cheapest
+    near = BASE - np.tile([0.0, 0.004], 40)
+    far = tuned([trial(FLAT, BASE, 900.0), trial(SMALL, near, 90.0), trial(WORDS, BASE - 0.3, 10.0)])
+    assert far.choice is not None and far.choice.recommended.expression == SMALL
+    (sentence,) = said(far, "not inferior to the best")
+    apart = near - BASE
+    bound = apart.mean() - 1.66437 * apart.std(ddof=1) / np.sqrt(80)  # t of 79 degrees of freedom at 0.95
+    assert sentence.endswith(f"difference {apart.mean():+.3f}, bound {bound:+.3f}.")
+    assert not said(far, "leaves Student's t no spread")
+    level = tuned([trial(FLAT, BASE[:20], 900.0), trial(SMALL, BASE[:20] - 0.002, 90.0)])
+    (sentence,) = said(level, "which leaves Student's t no spread")
+    assert level.choice is not None and f"up to {abs(level.choice.against_best.low):.3f}" in sentence
+
+
+def test_what_fails_for_one_reason_is_said_once() -> None:
+    names = [f"static() >> {q}() >> flat()" for q in ("int8", "int4", "float8", "float16")]
+    full = "it cannot be written: No space left on device"
+    found = tuned([trial(FLAT, BASE), trial(WORDS, BASE), *(Outcome(n, "failed", reason=full) for n in names)])
+    assert said(found, full)[-1] == f"Failed: {names[0]} and 3 others: {full}" or len(said(found, full)) == 4
+    lost = [Outcome(f"minilm() >> {q}flat()", "failed", reason="no model") for q in ("", "int8() >> ")]
+    lost.append(Outcome("fuse(minilm() >> flat(), static() >> flat())", "failed", reason="no model"))
+    found = tuned([trial(FLAT, BASE), trial(SMALL, BASE), trial(WORDS, BASE), *lost])
+    assert said(found, "no model") == [
+        "Nothing is known of the encoder minilm(): 3 pipelines with it could not be measured (no model)."
+    ]
 
 
 def test_what_choices_are_worth_is_said_with_pairs_and_corrected_p() -> None:

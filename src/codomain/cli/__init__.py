@@ -18,6 +18,7 @@ index.py      codomain index: files into a collection
 info.py       codomain info: counts, sizes, state
 learn.py      codomain learn: encoders from one's own data
 listing.py    codomain list, count and facets: documents without a query
+map.py        codomain map: a collection as a page with a map
 mcp.py        codomain mcp: collections as tools of language models
 papers.py     codomain papers: the register of papers
 reindex.py    codomain reindex: indexes over all rows

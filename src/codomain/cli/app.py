@@ -26,6 +26,7 @@ from codomain.cli import (
     info,
     learn,
     listing,
+    map,
     mcp,
     papers,
     reindex,
@@ -82,6 +83,7 @@ app.command("diagnose")(diagnose.diagnose)
 app.command("classify")(classify.classify)
 app.command("dedupe")(dedupe.dedupe)
 app.command("cluster")(cluster.cluster)
+app.command("map")(map.map_)
 app.command("demo")(demo.demo)
 app.command("papers")(papers.papers)
 app.add_typer(learn.app, name="learn")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from codomain.cli.terminal import json_line
-from codomain.cli.tune_options import amount_in, bytes_in, chunks_in, lines_of, prices_in, sizes_in
+from codomain.cli.tune_options import amount_in, bytes_in, chunks_in, lines_of, model_in, prices_in, sizes_in
 
 if TYPE_CHECKING:
     from codomain.store import Collection
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 def tune(
     name: Annotated[Path, typer.Argument(help="A collection, or a data set with judgments.", metavar="NAME")],
     queries: Annotated[
-        Path | None, typer.Option("--queries", help="Queries: JSON lines with _id and text, or lines id<tab>text.")
+        Path | None,
+        typer.Option("--queries", help="Queries: JSON lines with _id and text (or vector), or lines id<tab>text."),
     ] = None,
     qrels: Annotated[Path | None, typer.Option("--qrels", help="Judgments, in BEIR's or TREC's columns.")] = None,
     where: Annotated[
@@ -47,6 +48,20 @@ def tune(
     fidelity: Annotated[
         bool, typer.Option("--fidelity", help="Without judgments: agreement with exact float32 search.")
     ] = False,
+    judge: Annotated[
+        str | None,
+        typer.Option(
+            "--judge",
+            help="A language model that grades what pipelines find for --queries: gpt-4o-mini, ollama:llama3.2. --judge-url for other servers.",
+        ),
+    ] = None,
+    judge_url: Annotated[
+        str | None, typer.Option("--judge-url", help="The address of the model's server: http://localhost:8000/v1.")
+    ] = None,
+    judge_key_env: Annotated[
+        str | None, typer.Option("--judge-key-env", help="The environment variable with its key.")
+    ] = None,
+    judge_calls: Annotated[int, typer.Option("--judge-calls", min=1, help="Pairs that it grades at most.")] = 1000,
     encoders: Annotated[
         list[str] | None, typer.Option("--encoders", help="An encoder to try; give it several times.")
     ] = None,
@@ -139,9 +154,14 @@ def tune(
         raise InputError("--encoders and --ranker are for the usual pipelines: --pipelines names its own.")
     if again:
         raise InputError("--rechunk goes with --apply.")
-    if not (synthetic or fidelity or feedback or clicks) and is_collection and (queries is None or qrels is None):
+    if judge is None and (judge_url or judge_key_env):
+        raise InputError("--judge-url and --judge-key-env go with --judge, which names the model.")
+    if judge is not None and queries is None and is_collection:
+        raise InputError("--judge grades what is found for queries: give --queries.")
+    without = synthetic or fidelity or feedback or clicks or judge
+    if not without and is_collection and (queries is None or qrels is None):
         raise InputError(
-            "queries and their judgments are needed: give --queries and --qrels, --feedback or --clicks, or --synthetic or --fidelity, which do not need them."
+            "queries and their judgments are needed: give --queries and --qrels, --feedback or --clicks, --queries and --judge, or --synthetic or --fidelity, which do not need them."
         )
     options: dict[str, Any] = {
         "encoders": encoders or (),
@@ -168,6 +188,8 @@ def tune(
         "clicks": clicks,
         "mode": "synthetic" if synthetic else "fidelity" if fidelity else "judged",
         "source": "first line" if first_lines else "sentence",
+        "judge": None if judge is None else model_in(judge, judge_url, judge_key_env),
+        "judge_calls": judge_calls,
     } | _questions(queries, qrels, where)
     if is_collection:
         with cd.open(name) as collection:
@@ -183,8 +205,12 @@ def _tune(on: Collection | str, name: Path, options: dict[str, Any], as_json: bo
     from codomain.tuning.growth import growth_table
     from codomain.tuning.reporting.report import table
 
-    with bars(keep=True) as step, _interruptible():
-        tuned = tune(on, on_event=_Progress(step), **options)
+    try:
+        with bars(keep=True) as step, _interruptible():
+            tuned = tune(on, on_event=_Progress(step), **options)
+    except KeyboardInterrupt:
+        typer.echo("Interrupted before the first pipeline was measured: there is nothing to report.", err=True)
+        raise typer.Exit(130) from None
     if as_json:
         typer.echo(json_line(tuned.as_json()))
     else:
@@ -275,11 +301,11 @@ def _apply(collection: Collection, number: int, quiet: bool, again: bool) -> Non
 
 
 def _questions(queries: Path | None, qrels: Path | None, where: str | None) -> dict[str, Any]:
-    from codomain.measure.data.datasets import read_qrels, read_queries
+    from codomain.measure.data.datasets import read_asked, read_qrels
     from codomain.tuning.questions.filters import both, read_filters
 
     return {
         "where": both({} if queries is None else read_filters(queries), where),
-        "queries": None if queries is None else read_queries(queries),
+        "queries": None if queries is None else read_asked(queries),
         "qrels": None if qrels is None else read_qrels(qrels),
     }

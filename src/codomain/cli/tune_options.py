@@ -49,6 +49,22 @@ def prices_in(given: Sequence[str]) -> dict[str, Any]:
     return found
 
 
+def model_in(text: str, url: str | None, key_env: str | None) -> Any:
+    """A language model of a server: its name, after the server's dialect where that is not OpenAI's: ollama:llama3.2."""
+    from codomain.endpoints import Generator
+    from codomain.errors import InputError
+
+    dialect, colon, model = text.partition(":")
+    if not colon or dialect not in ("openai", "ollama"):  # a model's own name may have a colon
+        dialect, model = "openai", text
+    if not model.strip():
+        raise InputError(f"--judge is the name of a model, as gpt-4o-mini or ollama:llama3.2, not {text!r}.")
+    try:
+        return Generator(model.strip(), dialect, url, key_env)
+    except ValueError as error:
+        raise InputError(f"--judge {error}.") from None
+
+
 def lines_of(path: Path) -> list[str]:
     """The lines of a file that are neither empty nor comments."""
     from codomain.errors import InputError

@@ -74,7 +74,7 @@ def similarity(subject: Subject, expression: str) -> Section:
         raise InputError(f"{expression} is the encoder that it has.")
     texts = subject.texts(_TEXTS)
     if len(texts) <= 2 * K:
-        raise InputError(f"{len(texts)} different passages are too few.")
+        raise InputError(f"it needs {2 * K + 1} different passages, and there are {len(texts)}.")
     found = Section(
         f"Against the encoder {expression}: what {len(texts):,} passages have as neighbours among each other"
     )

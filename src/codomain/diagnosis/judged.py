@@ -60,7 +60,7 @@ def threshold(subject: Subject) -> Section:
     own = answers(subject, range(len(subject.rows)))
     judged = [i for i, rows in enumerate(own) if rows]
     if len(judged) < FEW:
-        raise InputError(f"{len(judged)} queries with a relevant document are too few: {FEW} at least.")
+        raise InputError(f"it needs {FEW} queries with a relevant document, and there are {len(judged)}.")
     profile = similarity_profile(
         subject.query_vectors[judged], subject.units, [own[i] for i in judged], seed=subject.seed
     )
@@ -154,5 +154,5 @@ def _queries(subject: Subject) -> np.ndarray:
     if not subject.asked:
         raise InputError("it needs queries: give --queries.")
     if len(subject.asked) < FEW:
-        raise InputError(f"{len(subject.asked)} queries are too few: {FEW} at least.")
+        raise InputError(f"it needs {FEW} queries, and there are {len(subject.asked)}.")
     return subject.query_vectors

@@ -23,9 +23,10 @@ _ENOUGH = 16
 
 def flips(subject: Subject) -> Section:
     """The nearest other passage before and after small edits, among a sample encoded again."""
+    subject.check_reads_texts()
     texts = subject.texts(_EDITED[subject.encoder.network is not None])
     if len(texts) < 20:
-        raise InputError(f"{len(texts)} different passages are too few.")
+        raise InputError(f"it needs 20 different passages, and there are {len(texts)}.")
     found = Section(f"Flips under small edits: the nearest of {len(texts):,} passages is another one afterwards")
     by_name = {}
     for flip in flip_rate(subject.encoder, texts, seed=subject.seed):

@@ -12,6 +12,7 @@ import numpy as np
 from codomain.arrays import Floats, Rows, unit_rows
 from codomain.errors import InputError
 from codomain.items import texts_of
+from codomain.kinds import in_words
 from codomain.measure.data.corpus import Corpus, usable
 from codomain.measure.data.datasets import Dataset, Qrels
 from codomain.measure.data.encoded import encoded
@@ -52,6 +53,11 @@ class Subject:
     asked: dict[str, str] = field(default_factory=dict)
     """Queries by id."""
     qrels: Qrels = field(default_factory=dict)
+
+    def check_reads_texts(self) -> None:
+        """Raise InputError where the encoder takes no texts."""
+        if "text" not in self.encoder.modalities:
+            raise InputError(f"{self.expression} takes {in_words(*self.encoder.modalities)}, no texts.")
 
     def copy_of(self, i: int, j: int) -> str:
         """The document of passage i, and that of passage j, which says the same."""

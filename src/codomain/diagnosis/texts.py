@@ -93,6 +93,7 @@ def _ids(subject: Subject, passages: Sequence[int]) -> list[str]:
 
 def truncation(subject: Subject) -> Section:
     """Texts longer than what the encoder reads."""
+    subject.check_reads_texts()
     model = subject.encoder.network
     limit = getattr(model, "max_seq_length", None)
     if model is None or not limit:

@@ -6,7 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from codomain.errors import InputError
+from codomain.items import Media
 from codomain.measure.data.corpus import Corpus
 from codomain.measure.data.datasets import Dataset
 from codomain.plan import branches, plan
@@ -91,6 +94,7 @@ def _cut(records: dict[str, Record], corpus: Corpus, settings: Settings, limits:
 def records_of(collection: Collection) -> Iterator[Record]:
     """The documents of a collection as they were given."""
     for row in stored(collection):
+        own = (Media("vector", np.asarray(row["vector"], np.float32)),) if "vector" in row else ()
         yield Record(
             row["id"],
             row["text"],
@@ -98,5 +102,5 @@ def records_of(collection: Collection) -> Iterator[Record]:
             row["metadata"],
             row["source"] or "",
             markdown=row["markdown"],
-            media=row.get("media", ()),
+            media=(*row.get("media", ()), *own),
         )

@@ -90,7 +90,7 @@ def growth_table(rows: Sequence[Grown], metric: str, recommended: str | None) ->
     """The rows as lines of text; `*` marks the recommended pipeline."""
     if not rows:
         return []
-    lines = ["", f"   documents  {metric:>8}  {'p50 alone':>9} {'bytes':>15}  pipeline"]
+    lines = ["", f"   documents  {metric:>8}  {'p50 alone':>9} {'bytes in all':>15}  pipeline"]
     for row in rows:
         o = row.outcome
         mark = "*" if o.expression == recommended else " "

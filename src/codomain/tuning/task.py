@@ -40,6 +40,8 @@ class Task:
     corpus: Corpus
     questions: Questions
     expressions: list[str]
+    name: str
+    """Of the collection or the data set."""
     present: str | None
     """The pipeline that the collection has now."""
     metric: str
@@ -84,6 +86,7 @@ class Task:
             corpus,
             questions,
             expressions,
+            on.folder.name if isinstance(on, Collection) else on.name,
             present,
             options.metric,
             place,
@@ -132,7 +135,11 @@ class Task:
         self.expressions, self.frozen = fidelity.space(self.expressions, self.present)
         if self.present is not None:
             self.present, self.around = fidelity.branch(self.present)
-            self.expressions = [*dict.fromkeys([*self.expressions, self.present])]
+            rows = len(self.corpus.documents)
+            now = same(self.present, rows)  # `auto()` that scans is exact search itself
+            others = [one for one in self.expressions if same(one, rows) != now]
+            first = same(self.expressions[0], rows) == now
+            self.expressions = [self.present, *others] if first else [*others, self.present]
         self.questions = fidelity.questions(Evaluator(self.corpus, self.questions, self.cache), self.expressions)
         self.metric = "R@10"
 

@@ -53,7 +53,8 @@ def tune(
 
     What trials share is kept in the collection's folder (a data set's: below `measure.encoded.cache_folder()`), and a call
     that was interrupted goes on where it was. Trials run in a process of their own: one that crashes, or takes more than
-    `max_memory` bytes, is listed with its reason. A KeyboardInterrupt ends the trials, not the report.
+    `max_memory` bytes, is listed with its reason. A KeyboardInterrupt ends the trials, not the report; it is raised where there
+    is nothing to report yet.
 
     Raises InputError without documents or measurable queries, PipelineError for a space in which nothing fits.
     """
@@ -84,8 +85,10 @@ def tune(
     outcomes = sorted(tried.outcomes, key=lambda outcome: place.get(outcome.expression, len(place)))
     interrupted, trials = tried.interrupted, tried.trials
     outcomes += [Outcome(label, "skipped", reason=reason) for label, reason in task.dear.items()]
+    if interrupted and not any(outcome.status == "done" for outcome in outcomes):
+        raise KeyboardInterrupt("it was interrupted before the first pipeline was measured")
     if not any(outcome.status == "done" for outcome in outcomes):
-        reasons = "; ".join(dict.fromkeys(o.reason.rstrip(".") for o in outcomes if o.reason)) or "it was interrupted"
+        reasons = "; ".join(dict.fromkeys(o.reason.rstrip(".") for o in outcomes if o.reason))
         raise InputError(f"no pipeline could be measured: {reasons}.")
     points = {point.expression for point in frontier(outcomes)}
     busy = None
@@ -132,6 +135,7 @@ def tune(
         questions=task.questions,
         frozen=task.frozen,
         interrupted=interrupted,
+        name=task.name,
         documents=len(trials.corpus.documents),
         of_documents=rows,
         of_pipelines=task.pipelines,

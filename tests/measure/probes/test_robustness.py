@@ -106,7 +106,7 @@ def test_more_edits_flip_more():
 
 def test_bad_input():
     for call, says in (
-        (lambda: flip_rate(Letters(), ["a", "b"]), "too few"),
+        (lambda: flip_rate(Letters(), ["a", "b"]), "it needs 3 texts"),
         (lambda: flip_rate(Letters(), texts(), decision="centroid"), "a label for each"),
         (lambda: flip_rate(Letters(), texts(), ["a"], decision="logistic"), "a label for each"),
         (lambda: flip_rate(Letters(), texts(), decision="vote"), "the decision is"),
@@ -121,5 +121,5 @@ def test_the_fewest_texts_that_are_enough(decision, least):
     y = [i % 2 for i in range(least)]
     options = {} if decision == "neighbors" else {"y": y}
     assert flip_rate(Letters(), some, decision=decision, **options)
-    with pytest.raises(InputError, match=f"{least} at least"):
+    with pytest.raises(InputError, match=f"it needs {least} texts"):
         flip_rate(Letters(), some[:-1], decision=decision, **({"y": y[:-1]} if options else {}))

@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 
 from codomain.errors import InputError
-from codomain.items import Item, texts_of
+from codomain.items import Item, key_of, texts_of
 from codomain.measure.data.corpus import Corpus, Questions
 
 Source = Literal["sentence", "first line"]
@@ -66,8 +66,12 @@ def synthetic(
         if query:
             texts[corpus.documents[document]] = query
     if not texts:
+        if generate is not None:
+            raise InputError("the callable wrote no query for any document.")
+        longest = max((len(passage.split()) for passage in passages), default=0)
         raise InputError(
-            f"no document has a {source} that could be a query: give queries, or a callable that writes them."
+            f"no document has a {source} that could be a query: {_LEFT} words must be left of a passage, and the longest has "
+            f"{longest}. Give queries, or a callable that writes them."
         )
     qrels = {id: {id: 1} for id in texts}
     cut = [
@@ -75,6 +79,24 @@ def synthetic(
         for text, one in zip(passages, corpus.passages, strict=True)
     ]
     return replace(corpus, passages=cut), Questions(texts, qrels, "synthetic")
+
+
+def documents_as_queries(corpus: Corpus, number: int, seed: int = 0) -> Questions:
+    """Documents that ask for those like them, each left out of its own ranking: where nothing can be taken out of a passage.
+
+    >>> documents_as_queries(Corpus(["red fox", "grey owl"], [0, 1], ["a", "b"]), 1).texts
+    {'b': 'grey owl'}
+
+    Raises InputError when all documents are empty.
+    """
+    first: dict[int, str | Item] = {}
+    for owner, passage in zip(corpus.owner, corpus.passages, strict=True):
+        if key_of(passage).strip():
+            first.setdefault(owner, passage)
+    if not first:
+        raise InputError("no document has anything that could be a query: give queries.")
+    drawn = sorted(np.random.default_rng(seed).permutation([*first])[:number].tolist())
+    return Questions({corpus.documents[owner]: first[owner] for owner in drawn}, {}, "fidelity", exclude_self=True)
 
 
 def _taken(passage: str, source: Source, rng: np.random.Generator) -> str:

@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, cast
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from codomain.errors import InputError
 from codomain.measure.data.judgments import known
 from codomain.measure.data.lines import json_rows, lines, numbered_rows
 from codomain.registry import lookup, names, register
+from codomain.text import brief
 
 Qrels = dict[str, dict[str, int]]
 
@@ -255,9 +256,26 @@ def read_queries(path: str | Path) -> dict[str, str]:
 
     Raises InputError for a missing or broken file, or one id for two texts.
     """
+    found = read_asked(path)
+    wrong = next((id for id, query in found.items() if not isinstance(query, str)), None)
+    if wrong is not None:
+        raise InputError(f'{path}: the query "{wrong}" has a vector and no text.')
+    return cast(dict[str, str], found)
+
+
+def read_asked(path: str | Path) -> dict[str, str | list[float]]:
+    """Queries by id as `read_queries` reads them; a JSON line may have a vector in place of the text.
+
+    Raises InputError for a missing or broken file, one id for two queries, and a vector that is no list of numbers.
+    """
     path = Path(path)
+    rows: list[tuple[str, str | list[float]]]
     if ".jsonl" in path.suffixes:
-        rows = [(str(row["_id"]), row["text"]) for row in json_rows(path, "_id", "text")]
+        rows = []
+        for number, row in numbered_rows(path, "_id"):
+            if "text" not in row and "vector" not in row:
+                raise InputError(f'{path}, line {number}: the field "text" is missing.')
+            rows.append((str(row["_id"]), _numbers(row["vector"], path, number) if "vector" in row else row["text"]))
     else:
         rows = []
         for number, line in enumerate(lines(path), 1):
@@ -265,11 +283,18 @@ def read_queries(path: str | Path) -> dict[str, str]:
             if not tab:
                 raise InputError(f"{path}, line {number}: a query is written id<tab>text.")
             rows.append((id, text))
-    queries: dict[str, str] = {}
-    for id, text in rows:
-        if queries.setdefault(id, text) != text:
+    queries: dict[str, str | list[float]] = {}
+    for id, query in rows:
+        if queries.setdefault(id, query) != query:
             raise InputError(f'{path} has two queries with the id "{id}".')
     return queries
+
+
+def _numbers(vector: Any, path: Path, number: int) -> list[float]:
+    plain = isinstance(vector, list) and all(type(one) in (int, float) for one in vector)
+    if not plain or not vector or not np.isfinite(vector).all():
+        raise InputError(f"{path}, line {number}: a vector is a list of finite numbers, not {brief(vector)}.")
+    return [float(one) for one in vector]
 
 
 def read_qrels(path: str | Path) -> Qrels:

@@ -74,7 +74,7 @@ def flip_rate(
     texts = [*texts]
     least = 3 if decision == "neighbors" else 2 * _FOLDS
     if len(texts) < least:
-        raise InputError(f"{len(texts)} texts are too few: {least} at least.")
+        raise InputError(f"it needs {least} texts, and there are {len(texts)}.")
     X = unit_rows(encoder.encode_documents(texts))
     judge: _Neighbors | _Classifier
     judge = _Neighbors(X) if decision == "neighbors" else _Classifier(X, _labels(y, texts), decision, space, seed)

@@ -1,6 +1,8 @@
 """The page at /: a search box, filters, documents; files of the wheel, read once.
 
 index.html, page.css, page.js, icon.svg: no other address is asked, nothing is inline.
+
+map.py        the map of a collection: its page and what it draws
 """
 
 from __future__ import annotations
@@ -11,8 +13,10 @@ from pathlib import Path
 from fastapi import APIRouter, Response
 
 from codomain.serve.errors import Refusal
+from codomain.serve.page import map as drawn
 
 router = APIRouter(include_in_schema=False)
+router.include_router(drawn.router)  # before /static/, which takes any name
 
 _TYPES = {"index.html": "text/html", "page.css": "text/css", "page.js": "text/javascript", "icon.svg": "image/svg+xml"}
 

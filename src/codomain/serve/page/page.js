@@ -321,6 +321,7 @@ function go() {
   const f = Object.keys(filters).length ? JSON.stringify(filters) : "";
   const pairs = Object.entries({ c, b, q, l, f }).filter(([, value]) => value);
   history.pushState(null, "", `#${new URLSearchParams(pairs)}`);
+  $("map").href = `static/map/map.html#${new URLSearchParams({ c })}`;
   search();
 }
 
@@ -335,6 +336,7 @@ function readAddress() {
   try { filters = JSON.parse(found.get("f") || "{}"); } catch { /* an address that was cut off */ }
   state.filters = Object.fromEntries(Object.entries(filters ?? {}).filter(([, values]) => Array.isArray(values) && values.length));
   $("query").value = state.query;
+  $("map").href = `static/map/map.html#${new URLSearchParams({ c: state.collection })}`;
   $("collection").value = state.collection;
   $("beside").value = state.beside;
 }

@@ -93,6 +93,8 @@ class PipelineChoice:
 
     recommended: Outcome
     best: Outcome
+    highest: Outcome
+    """The one within the limits with the highest mean; of several the best one, the recommended, the cheapest."""
     tied: tuple[Outcome, ...]
     against_best: Comparison
     detectable: float
@@ -136,6 +138,7 @@ def choose(
     return PipelineChoice(
         recommended,
         best,
+        max(allowed, key=lambda o: (o.quality, o is best, o is recommended, -o.bytes, -o.p50)),
         tuple(tied),
         compare(best.by_query, recommended.by_query),
         min_detectable(_spread(tied, best, recommended, allowed)),

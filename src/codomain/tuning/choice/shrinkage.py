@@ -13,6 +13,8 @@ Labels = Sequence[Mapping[str, str]]
 """Each pipeline's choice on each axis."""
 
 _DRAWS = 200
+LEAST_FOR_REGRET = 10
+"""Queries below which resampling them says nothing of others."""
 
 
 def shrunken(values: Values, labels: Labels) -> Values:

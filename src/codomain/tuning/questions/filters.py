@@ -91,7 +91,7 @@ def read_filters(path: str | Path) -> dict[str, str]:
     """
     path = Path(path)
     found: dict[str, str] = {}
-    for number, row in numbered_rows(path, "_id", "text") if ".jsonl" in path.suffixes else ():
+    for number, row in numbered_rows(path, "_id") if ".jsonl" in path.suffixes else ():
         where = row.get("where")
         if where is None:
             continue

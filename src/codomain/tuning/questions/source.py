@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from codomain.errors import InputError
 from codomain.items import as_item, key_of
-from codomain.kinds import MODALITIES
-from codomain.measure.build.synthetic_queries import synthetic
+from codomain.kinds import MODALITIES, in_words
+from codomain.measure.build.synthetic_queries import documents_as_queries, synthetic
 from codomain.measure.data.corpus import Corpus, Questions, usable
 from codomain.measure.data.datasets import Dataset, Qrels
 from codomain.measure.data.judgments import own_documents
@@ -86,12 +87,21 @@ def _found(
     options: Options,
 ) -> tuple[Corpus, Questions]:
     mode = options.mode
+    modalities = MODALITIES if isinstance(on, Dataset) else modalities_of(on.state.root)
+    if mode == "fidelity" and queries is None and options.generate is None:
+        if "text" in modalities:
+            with suppress(InputError):  # nothing can be taken out of any document
+                return synthetic(corpus, options.number, options.source, None, options.seed)
+        return corpus, documents_as_queries(corpus, options.number, options.seed)
+    if mode == "synthetic" and "text" not in modalities:
+        raise InputError(
+            f"queries made from documents are texts, and this pipeline starts from {in_words(*modalities)}: give queries."
+        )
     if mode == "synthetic" or (mode == "fidelity" and queries is None):
         return synthetic(corpus, options.number, options.source, options.generate, options.seed)
     if queries is None and isinstance(on, Dataset):
         queries, qrels = on.queries, on.qrels
     if queries is not None:
-        modalities = MODALITIES if isinstance(on, Dataset) else modalities_of(on.state.root)
         queries = {id: q if isinstance(q, str) else as_item(q, modalities) for id, q in queries.items()}
     if mode == "fidelity" and queries is not None:
         return corpus, Questions(queries, {}, "fidelity")

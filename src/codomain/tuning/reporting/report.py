@@ -26,14 +26,14 @@ from codomain.tuning.trials.outcome import Outcome
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the table: a pipeline on the frontier, the recommended, the best one or the present one."""
+    """A line of the table: a pipeline on the frontier, the recommended, the best, the highest or the present one."""
 
     number: int
     outcome: Outcome
     low: float
     high: float
     marks: tuple[str, ...]
-    """Of "recommended", "best", "now", "frontier"."""
+    """Of "recommended", "best", "highest" (of all means), "now", "frontier"."""
     verdict: str
     """Beside the best: "best", "as good" (not inferior within the margin), "worse", "no better" (dropped), or "unclear": the queries cannot tell."""
 
@@ -73,6 +73,8 @@ class Tuned:
     questions: Questions
     documents: int
     """On which pipelines were measured."""
+    name: str = ""
+    """Of the collection or the data set."""
     of_documents: int = 0
     """That there are."""
     of_pipelines: int = 0
@@ -112,11 +114,12 @@ class Tuned:
 
     @cached_property
     def rows(self) -> list[Row]:
-        """The frontier, cheapest first, and beside it the recommended, the best and the present pipeline."""
+        """The frontier, cheapest first, and beside it the recommended, the best, the highest and the present pipeline."""
         marks: dict[str, list[str]] = {}
         for name, some in (
             ("recommended", [self.choice.recommended] if self.choice else []),
             ("best", [self.choice.best] if self.choice else []),
+            ("highest", [self.choice.highest] if self.choice and self.choice.highest is not self.choice.best else []),
             ("now", [o for o in self.outcomes if o.expression == self.now and o.by_query]),
             ("frontier", self.frontier),
         ):
@@ -159,6 +162,7 @@ class Tuned:
     def as_json(self) -> dict[str, Any]:
         """Everything in plain values: rows, sentences, effects and every trial."""
         return {
+            "name": self.name,
             "metric": self.metric,
             "recommended": self.recommended,
             "recommended_chunks": self.recommended_chunks,

@@ -9,19 +9,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from codomain.measure.metrics.significance import Comparison, compare
+from codomain.measure.metrics.significance import Comparison, compare, lower_bound
 from codomain.measure.metrics.simultaneous import max_t
 from codomain.tuning.choice.effects import LEVEL, Effect
-from codomain.tuning.choice.selection import certain, optimism
+from codomain.tuning.choice.selection import PipelineChoice, certain, optimism
+from codomain.tuning.choice.shrinkage import LEAST_FOR_REGRET
 from codomain.tuning.search_space import AXES, parts
 from codomain.tuning.trials.coverage import time_for_people
-from codomain.tuning.trials.outcome import Outcome
+from codomain.tuning.trials.outcome import SAME, Outcome
 
 if TYPE_CHECKING:
     from codomain.tuning.reporting.report import Tuned
 
 _LEAST = 30
 """Queries below which the report says that there are few."""
+AXES_BY_CAUSE = ("encoder", *(axis for axis in AXES if axis != "encoder"))
+"""The encoder first: where it fails, so does all that is tried with it alone."""
 
 
 def sentences(tuned: Tuned) -> list[str]:
@@ -32,19 +35,29 @@ def sentences(tuned: Tuned) -> list[str]:
 
 def _missing(tuned: Tuned) -> Iterator[str]:
     """Choices of which no pipeline was measured: the recommendation knows nothing of them."""
+    for axis, value, without in _unknown(tuned):
+        reason, number = Counter(o.reason for o in without).most_common(1)[0]
+        yield (
+            f"Nothing is known of the {axis} {value}: {_counted(number, 'pipeline')} with it could not be measured "
+            f"({reason.rstrip('.')})."
+        )
+
+
+def _unknown(tuned: Tuned) -> Iterator[tuple[str, str, list[Outcome]]]:
+    """Axes and values of which no pipeline was measured, with those pipelines; a fusion of a failed encoder is not told again."""
     labels = {o.expression: parts(o.expression, tuned.documents) for o in tuned.outcomes}
-    for axis in AXES:
+    told: set[str] = set()
+    for axis in AXES_BY_CAUSE:
         measured = {labels[o.expression][axis] for o in tuned.outcomes if o.by_query}
-        reasons: dict[str, Counter[str]] = {}
+        without: dict[str, list[Outcome]] = {}
         for o in tuned.outcomes:
             if not o.by_query and labels[o.expression][axis] not in measured:
-                reasons.setdefault(labels[o.expression][axis], Counter())[o.reason] += 1
-        for value, counted in reasons.items():
-            reason, number = counted.most_common(1)[0]
-            yield (
-                f"Nothing is known of the {axis} {value}: {_counted(number, 'pipeline')} with it could not be measured "
-                f"({reason.rstrip('.')})."
-            )
+                without.setdefault(labels[o.expression][axis], []).append(o)
+        for value, some in without.items():
+            names = {o.expression for o in some}
+            if not names <= told:
+                told |= names
+                yield axis, value, some
 
 
 def _about(tuned: Tuned) -> Iterator[str]:
@@ -99,36 +112,51 @@ def _why(tuned: Tuned) -> Iterator[str]:
         )
         return
     chosen, best = tuned.choice.recommended, tuned.choice.best
-    place = next(row.number for row in tuned.rows if row.outcome is chosen)
+    place = {row.outcome.expression: row.number for row in tuned.rows}
     spread = f" ({t.low:.2g} to {t.high:.2g} in five rounds)" if (t := chosen.confirmed) else ""
     facts = (
         f"{tuned.metric} {chosen.mean:.3f}, {chosen.bytes:,.0f} bytes a document, {chosen.p50:.2g} ms a query{spread}"
     )
-    yield f"Recommended is {place}: {chosen.expression} ({facts})."
+    yield f"Recommended is {place[chosen.expression]}: {chosen.expression} ({facts})."
     within = f" within {tuned.limits}" if str(tuned.limits) else ""
-    allowed = [o for o in tuned.outcomes if o.status == "done" and tuned.limits.hold(o)]
-    highest = max([best, *allowed], key=lambda outcome: outcome.mean)
+    highest = tuned.choice.highest
     if chosen is best:
-        taken = "the best" if highest.mean <= chosen.mean else "taken for the best"
+        taken = "the best" if highest is best else "taken for the best"
         yield f"It is {taken}{within}, and none that costs less comes within {tuned.margin:g} of it for certain."
     else:
+        yield from _beside_the_best(tuned.choice, within, tuned.margin, place[best.expression])
+    if highest.quality > max(best.quality, chosen.quality):
         yield (
-            f"It is the cheapest of {len(tuned.choice.tied)} pipelines{within} that are not inferior to the best by more "
-            f"than {tuned.margin:g}. The best, {best.expression}, has {best.mean:.3f}: difference "
-            f"{difference(tuned.choice.against_best)}; it takes {_times(best.bytes, chosen.bytes)} the bytes and "
-            f"{_times(best.p50, chosen.p50)} the time."
+            f"The highest mean, {highest.mean:.3f}, is that of {place[highest.expression]}, {highest.expression} "
+            f"({highest.bytes:,.0f} bytes a document). It is not taken for the best: means are drawn towards those of related "
+            "pipelines, and the present pipeline is left only for one that is better by more than a standard error."
         )
-    if highest.mean > max(best.mean, chosen.mean):
-        yield (
-            f"The highest mean, {highest.mean:.3f}, is that of {highest.expression} ({highest.bytes:,.0f} bytes a document). It is "
-            "not taken for the best: means are drawn towards those of related pipelines, and the present pipeline is left only "
-            "for one that is better by more than a standard error."
-        )
-    if len(chosen.values) > 1:  # one query tells nothing of others
+    if len(chosen.values) < LEAST_FOR_REGRET:
+        if len(chosen.values) > 1:  # of one query it is said before
+            yield f"How far it is below the best of those that were tried, {len(chosen.values)} queries cannot say."
+    else:
         yield f"With these queries it is expected to be {tuned.choice.regret:.3f} below the best of those that were tried."
     between = "among those near it" if chosen is best else "to the best"
     if 0 < tuned.choice.detectable < inf:
         yield f"A difference {between} below {tuned.choice.detectable:.3f} could not be seen with these queries."
+
+
+def _beside_the_best(choice: PipelineChoice, within: str, margin: float, place: int) -> Iterator[str]:
+    """What a cheaper pipeline loses, by the bound that decided, so that the two never disagree."""
+    chosen, best = choice.recommended, choice.best
+    apart = chosen.values - best.values
+    costs = f"{_times(best.bytes, chosen.bytes)} the bytes and {_times(best.p50, chosen.p50)} the time"
+    yield (
+        f"It is the cheapest of {len(choice.tied)} pipelines{within} that are not inferior to the best by more than "
+        f"{margin:g}: the lower 95 % bound of the difference, by Student's t, is above -{margin:g}. The best, {place}, "
+        f"{best.expression}, has {best.mean:.3f} and takes {costs}: difference {apart.mean():+.3f}, bound {lower_bound(apart):+.3f}."
+    )
+    if np.ptp(apart) <= SAME:
+        low = choice.against_best.low
+        yield (
+            f"The difference is the same in each of the {len(apart)} queries, which leaves Student's t no spread: by their number "
+            f"alone, other queries may show one of up to {abs(low):.3f}."
+        )
 
 
 def _against_now(tuned: Tuned) -> Iterator[str]:
@@ -230,18 +258,26 @@ def _not_measured(tuned: Tuned) -> Iterator[str]:
     dropped = [o for o in tuned.outcomes if o.status == "dropped"]
     beaten = sum(o.beaten for o in dropped)
     if beaten:
-        yield f"{beaten} of {len(tuned.outcomes)} pipelines were clearly beaten before their last query."
-    if len(dropped) > beaten:
+        were = "was" if beaten == 1 else "were"
+        yield f"{beaten} of {len(tuned.outcomes)} pipelines {were} clearly beaten before the last query."
+    if rest := len(dropped) - beaten:
+        were, they = ("was", "it is") if rest == 1 else ("were", "they are")
         yield (
-            f"{len(dropped) - beaten} of {len(tuned.outcomes)} pipelines were not asked to the end: they are certainly no "
+            f"{rest} of {len(tuned.outcomes)} pipelines {were} not asked to the end: {they} certainly no "
             f"more than {tuned.margin / 2:g} better than one that costs no more."
         )
     skipped = Counter(o.reason for o in tuned.outcomes if o.status == "skipped")
     for reason, number in skipped.items():
         yield f"Not tried, {reason}: {_counted(number, 'pipeline')}."
+    groups = [some for _, _, some in _unknown(tuned) if len(some) > 1 and len({o.reason for o in some}) == 1]
+    told = {o.expression for some in groups for o in some}  # with their reason
+    failed: dict[str, list[str]] = {}
     for o in tuned.outcomes:
-        if o.status == "failed":
-            yield f"Failed: {o.expression}: {o.reason}"
+        if o.status == "failed" and o.expression not in told:
+            failed.setdefault(o.reason, []).append(o.expression)
+    for reason, names in failed.items():
+        others = f" and {_counted(len(names) - 1, 'other')}" if len(names) > 1 else ""
+        yield f"Failed: {names[0]}{others}: {reason}"
 
 
 def difference(comparison: Comparison) -> str:
