@@ -9,7 +9,8 @@ import shutil
 import numpy as np
 import pytest
 
-from codomain.encode import OnnxEncoder
+from codomain.encode import OnnxEncoder, TransformerEncoder
+from codomain.encode.text import transformer
 from codomain.errors import InputError, MissingExtra
 from codomain.learn import export
 from codomain.learn.export import export_model
@@ -72,6 +73,7 @@ def test_an_exported_model_gives_the_librarys_vectors_and_is_refused_below_the_f
         expected = getattr(library, f"encode_{role}")(TEXTS, normalize_embeddings=True)
         encode = encoder.encode_queries if role == "query" else encoder.encode_documents
         np.testing.assert_allclose(encode(TEXTS), expected, atol=2e-6)
+    library_query = library.encode_query(TEXTS, normalize_embeddings=True)
     assert encoder.window == 30 and encoder.dim == 8
     assert (found.texts, found.dtype) == (6, "float32") and found.lowest > 0.999999
     told = json.loads((tmp_path / "out" / "export.json").read_text())
@@ -89,6 +91,25 @@ def test_an_exported_model_gives_the_librarys_vectors_and_is_refused_below_the_f
     with pytest.raises(InputError, match=r"the lowest cosine to the original is 0\.\d+, below the floor of 1 "):
         export_model(saved, tmp_path / "refused", int8=True, texts=TEXTS, floor=1)
     assert sorted(path.name for path in tmp_path.iterdir()) == before
+
+    # where st() of the same weights finds it by itself
+    monkeypatch.setenv("CODOMAIN_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(transformer, "fastest", lambda stage, about, ways: dict.fromkeys(ways, "onnx"))
+    plain = TransformerEncoder(saved, device="cpu", backend="torch")
+    kept = export_model(saved, texts=TEXTS)
+    assert kept.folder.parent == tmp_path / "cache" / "onnx"
+    with pytest.raises(InputError, match="int8 gives other vectors"):
+        export_model(saved, int8=True)
+    auto, asked = TransformerEncoder(saved, device="cpu"), TransformerEncoder(saved, device="cpu", backend="onnx")
+    assert auto.fingerprint == asked.fingerprint == plain.fingerprint
+    network = auto._model
+    monkeypatch.setattr(type(network), "encode", None)  # PyTorch does not run
+    for encoder in (auto, asked):
+        found = encoder.encode_queries(TEXTS)
+        np.testing.assert_allclose(found, library_query, atol=2e-6)
+    monkeypatch.undo()
+    auto.network  # noqa: B018  it may be trained from now on, and is not what was exported
+    assert auto._way("query") == "float32"
 
 
 @needs_export

@@ -12,7 +12,7 @@ from codomain.cli.terminal import json_line
 
 def export_model(
     name: Annotated[str, typer.Argument(help="minilm, or a sentence-transformers model by folder or hub name.", metavar="NAME|FOLDER")],
-    out: Annotated[Path, typer.Argument(help="The folder to make.", metavar="OUT")],
+    out: Annotated[Path | None, typer.Argument(help="The folder to make; where minilm() and st() find it by themselves if not given.", metavar="OUT")] = None,
     onnx: Annotated[bool, typer.Option("--onnx", help="As ONNX, the only form so far.")] = True,
     int8: Annotated[bool, typer.Option("--int8", help="Quantise to int8: a quarter of the size, about twice as fast, other vectors.")] = False,
     floor: Annotated[float | None, typer.Option("--floor", help="The least cosine to the original; 0.9999, with --int8 0.98.")] = None,
@@ -37,4 +37,5 @@ def export_model(
         return
     for line in made.lines():
         typer.echo(line)
-    typer.echo(f'use it as onnx("{made.folder}").')
+    also = " minilm() and st() of these weights run it where it is faster." if out is None else ""
+    typer.echo(f'use it as onnx("{made.folder}").{also}')

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -17,25 +16,34 @@ def free_bytes(device: str) -> int | None:
         import torch
 
         return int(torch.cuda.mem_get_info(device)[0])
-    if device == "cpu":
+    if device.startswith("cpu"):
         try:
-            return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-        except (AttributeError, ValueError, OSError):  # not on this system
+            with open("/proc/meminfo", encoding="ascii") as lines:
+                return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable:"))
+        except (OSError, ValueError, StopIteration):  # not on this system
             return None
     return None
 
 
-def fitting(device: str, bytes_each: int, most: int, usual: int) -> int:
-    """How many texts at once: a power of two up to `most` that takes at most half of the free memory; `usual` where nobody says.
+def at_once(device: str, tokens: int, width: int) -> int:
+    """How many texts of so many tokens a network of that width is given at once.
 
-    >>> fitting("nowhere", 1, 512, 32)
+    On a processor those of about 512 tokens together, up to 64: more are padded more and no longer fit its cache. On another
+    device as many as take half of its free memory, up to 1,024; 32 where it does not say.
+
+    >>> at_once("nowhere", 128, 384)
     32
     """
+    tokens = max(tokens, 1)
+    # of a layer: some 16 float32 arrays of a token's width, and attention of up to 24 heads between all tokens
+    each = 64 * width * tokens + 96 * tokens * tokens
     free = free_bytes(device)
+    on_processor = device.startswith("cpu")
+    most = max(1, min(64, 512 // tokens)) if on_processor else 1024
     if free is None:
-        return usual
+        return most if on_processor else 32
     size = 1
-    while 2 * size <= most and 2 * size * bytes_each <= free // 2:
+    while 2 * size <= most and 2 * size * each <= free // 2:
         size *= 2
     return size
 
@@ -63,18 +71,19 @@ class Batches:
         self.halved = 0
         """How often it was halved."""
 
-    def run(self, work: Callable[[int], T]) -> T:
-        """What `work(size)` gives, with half the size each time that it ran out of memory.
+    def run(self, work: Callable[[int], T], most: int | None = None) -> T:
+        """What `work(size)` gives, with half the size each time that it ran out of memory; `most` is enough this time.
 
         Raises InputError where there is none for a single text.
         """
         while True:
+            size = self.size if most is None else max(1, min(self.size, most))
             try:
-                return work(self.size)
+                return work(size)
             except Exception as error:  # PyTorch and onnxruntime have classes of their own
                 if not out_of_memory(error):
                     raise
-                if self.size == 1:
+                if size == 1:
                     raise InputError(f"{self.told} has no memory for a single text: {_first(error)}") from error
             self.size, self.halved = self.size // 2, self.halved + 1
             _give_back()

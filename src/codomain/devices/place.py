@@ -34,7 +34,7 @@ def torch_device(device: str | None, told: str) -> str:
 
     there = _there(torch)
     if device is None:
-        return next((name for name in ("cuda", "mps") if name in there), "cpu")
+        return str(torch.accelerator.current_accelerator()) if torch.accelerator.is_available() else "cpu"
     kind = device.partition(":")[0]
     if kind in ("cpu", "cuda", "mps"):
         found = device in there or device == "cpu:0"

@@ -62,7 +62,7 @@ class Exported:
 
 def export_model(
     name: str,
-    out: str | Path,
+    out: str | Path | None = None,
     *,
     int8: bool = False,
     texts: Sequence[str] | None = None,
@@ -71,7 +71,7 @@ def export_model(
     """Export "minilm", or a model of sentence-transformers by folder or hub name, to a new folder for `onnx(folder)`.
 
     `int8` quantises weights to integers, and what they are multiplied with as it runs. The vectors of `texts`, or of 100 texts that codomain ships,
-    are compared with the original's; the folder is made only where every cosine reaches `floor` (0.9999, with int8 0.98).
+    are compared with the original's; without `out` it goes where `minilm()` and `st()` of the same weights find it. The folder is made only where every cosine reaches `floor` (0.9999, with int8 0.98).
 
     Raises MissingExtra without codomain[export], InputError for a model that cannot be exported, a folder that is there, and a
     cosine below the floor.
@@ -84,12 +84,20 @@ def export_model(
     for package in ("torch", "sentence_transformers", "onnx", "onnxscript", "onnxruntime"):
         if find_spec(package) is None:
             raise MissingExtra("exporting a model", "export")
+    from codomain.encode import MiniLMEncoder, TransformerEncoder
+    from codomain.encode.text.backends import exports
+
+    if out is None and int8:
+        raise InputError(
+            "int8 gives other vectors than the original, which minilm() and st() do not take for theirs: name a folder."
+        )
+    encoder = MiniLMEncoder(device="cpu") if name == "minilm" else TransformerEncoder(name, device="cpu")
+    if out is None:
+        out = exports() / encoder._lease.digest.hexdigest()[:32]
     out = Path(out).expanduser().absolute()
     if out.exists():
         raise InputError(f"{out} is there already: name a folder that is not.")
-    from codomain.encode import MiniLMEncoder, TransformerEncoder
-
-    model = (MiniLMEncoder(device="cpu") if name == "minilm" else TransformerEncoder(name, device="cpu")).network
+    model = encoder.network
     _check(model, name)
     with failing(out):
         out.parent.mkdir(parents=True, exist_ok=True)

@@ -112,7 +112,7 @@ class OnnxEncoder(Cutting, TextEncoder):
     @property
     def dim(self) -> int:
         """Dimensions of the vectors; the model is run once to know them unless `dim` was given."""
-        return self._dim or self._full
+        return self._dim or self.full
 
     def output_dim(self, dim: int | None) -> int | None:
         """The dimensions of the vectors where they are known without loading the model."""
@@ -153,14 +153,14 @@ class OnnxEncoder(Cutting, TextEncoder):
         advance(len(texts) - len(filled))
         for start in range(0, len(filled), _CHUNK):
             rows = filled[start : start + _CHUNK]
-            for places, vectors in self._run([prompt + texts[i] for i in rows], role):
+            for places, vectors in self.runs([prompt + texts[i] for i in rows], role):
                 vectors = np.nan_to_num(vectors[:, : self.dim], posinf=0, neginf=0)
                 out[[rows[place] for place in places]] = unit_rows(vectors)
                 advance(len(places))
         return out
 
-    def _run(self, texts: list[str], role: str) -> Iterator[tuple[list[int], np.ndarray]]:
-        """Which texts, and their vectors as the model gives them; texts without a token are left out."""
+    def runs(self, texts: list[str], role: str) -> Iterator[tuple[list[int], np.ndarray]]:
+        """Which texts, prompts before them, and their vectors as the model gives them; texts without a token are left out."""
         ready = self._ready
         cut = ready.cutting.encode_batch_fast([self._cased(text) for text in texts])
         ids, types = [one.ids for one in cut], [one.type_ids for one in cut]
@@ -168,15 +168,16 @@ class OnnxEncoder(Cutting, TextEncoder):
         skip = 0 if ready.folder.include_prompt else self._prompt_tokens(role) + self._leading()
         start = 0
         while start < len(places):
+            at_once = len(places)
+            if self.batch_size is None and ready.session.on_processor:
+                at_once = max(1, _TOKENS // len(ids[places[start]]))
 
             def some(size: int) -> tuple[list[int], np.ndarray]:
-                if self.batch_size is None and self._on_processor:
-                    size = min(size, max(1, _TOKENS // len(ids[places[start]])))  # noqa: B023
                 chosen = places[start : start + size]  # noqa: B023
                 found, mask = ready.session.run([ids[i] for i in chosen], [types[i] for i in chosen], ready.output, 0)
                 return chosen, self._sentence(found, mask, skip)
 
-            chosen, vectors = ready.batches.run(some)
+            chosen, vectors = ready.batches.run(some, at_once)
             start += len(chosen)
             yield chosen, vectors
 
@@ -192,18 +193,15 @@ class OnnxEncoder(Cutting, TextEncoder):
         return vectors
 
     @cached_property
-    def _full(self) -> int:
-        (((_, vectors)),) = self._run(["a"], "document")
+    def full(self) -> int:
+        """Dimensions of the model's vectors, whatever `dim` keeps of them."""
+        (((_, vectors)),) = self.runs(["a"], "document")
         full = int(vectors.shape[1])
         if self._dim is not None and self._dim > full:
             raise InputError(
                 f"{self.name_or_path} gives {full} dimensions, so dim must be from 1 to {full}, not {self._dim}."
             )
         return full
-
-    @property
-    def _on_processor(self) -> bool:
-        return self._ready.session.on_processor
 
     # --- the model ----------------------------------------------------------------------------------------------
 
@@ -213,7 +211,7 @@ class OnnxEncoder(Cutting, TextEncoder):
         if held is None:
             held = self.__dict__.setdefault("_held", self._loaded())  # the same for threads that come at once
             if self._dim is not None:
-                _ = self._full
+                _ = self.full
         return held
 
     def _loaded(self) -> _Ready:
