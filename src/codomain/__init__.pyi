@@ -11,6 +11,7 @@ from codomain.items import Media as Media
 from codomain.arrays import Packed as Packed
 from codomain.arrays import Ragged as Ragged
 from codomain.retriever import Retriever as Retriever
+from codomain.maps.build import build_map as build_map
 from codomain.measure.tasks.comparison import compare as compare
 from codomain.store.open_create import create as create
 from codomain.diagnosis.run import diagnose as diagnose
@@ -87,6 +88,7 @@ from codomain import learn as learn
 from codomain import measure as measure
 from codomain import tuning as tuning
 from codomain import diagnosis as diagnosis
+from codomain import maps as maps
 from codomain import vectorfiles as vectorfiles
 from codomain import testing as testing
 
@@ -110,6 +112,7 @@ __all__ = [
     "binary",
     "bins",
     "bm25",
+    "build_map",
     "cascade",
     "char_ngrams",
     "cohere",
@@ -140,6 +143,7 @@ __all__ = [
     "late",
     "learn",
     "load",
+    "maps",
     "measure",
     "minilm",
     "multivector",

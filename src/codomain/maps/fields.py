@@ -16,6 +16,7 @@ Kind = Literal["category", "number", "date"]
 MOST = 8
 """Fields that are taken where nobody names them."""
 _MOST_VALUES = 1_000
+_FEW_VALUES = 20
 _LEAST_SHARE = 0.05
 """Of the documents must have a field that nobody asked for."""
 _LONGEST = 80
@@ -95,6 +96,8 @@ def _column(name: str, n: int, places: list[int], values: list[Any]) -> Field | 
         return f"The field {name} is left out: all documents that have it have one value."
     if len(counts) > _MOST_VALUES:
         return f"The field {name} is left out: its {len(counts):,} values are more than {_MOST_VALUES:,}."
+    if len(counts) > max(_FEW_VALUES, len(places) / 2):
+        return f"The field {name} is left out: its {len(counts):,} values are nearly one for each document."
     ordered = sorted(counts, key=lambda value: (-counts[value], value))
     code = {value: number for number, value in enumerate(ordered)}
     data = np.fromiter(map(code.__getitem__, flat), np.uint16, len(flat))

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -94,7 +95,7 @@ def _best(counts: Any, sizes: np.ndarray, everywhere: np.ndarray) -> list[list[i
     order = np.lexsort((term, -weight, row))
     row, term = row[order], term[order]
     bounds = np.searchsorted(row, np.arange(counts.shape[0] + 1))
-    return [term[a : min(b, a + WORDS)].tolist() for a, b in zip(bounds, bounds[1:], strict=False)]
+    return [term[a : min(b, a + WORDS)].tolist() for a, b in pairwise(bounds)]
 
 
 def terms_of(texts: Sequence[str]) -> Terms:
@@ -111,7 +112,9 @@ def terms_of(texts: Sequence[str]) -> Terms:
     names = vocabulary.terms
     # -1 is a stop word: it goes into a column of its own, which is not kept
     shape = (len(texts), len(names) + 1)
-    counts = sparse.csr_array((np.ones(len(flat), np.float32), np.where(flat < 0, len(names), flat), starts), shape=shape)
+    counts = sparse.csr_array(
+        (np.ones(len(flat), np.float32), np.where(flat < 0, len(names), flat), starts), shape=shape
+    )
     counts.sum_duplicates()
     counts.data[:] = 1
     often = np.bincount(counts.indices, minlength=len(names) + 1)

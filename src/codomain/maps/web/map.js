@@ -420,8 +420,9 @@ function listen() {
     if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
     const field = event.target.matches("input, select");
     if (event.key === "Escape") {
+      event.preventDefault();  // a browser would clear the field without a word
       if (state.chosen >= 0) choose(-1);
-      else if ($("query").value) { $("query").value = ""; search(); }
+      else if (state.found) { $("query").value = ""; search(); }
       if (field) event.target.blur();
       return;
     }

@@ -38,7 +38,9 @@ class Maps:
             version = await collection.read(lambda c: _version(c, namespace))
             found = self._kept.get(asked)
             if found is None or found[0] != version:
-                drawn = await collection.read(lambda c: build_map(c, namespace=namespace, title=title).pack(_MOST_BYTES))
+                drawn = await collection.read(
+                    lambda c: build_map(c, namespace=namespace, title=title).pack(_MOST_BYTES)
+                )
                 found = self._kept[asked] = version, drawn
             self._kept.move_to_end(asked)
             if len(self._kept) > _KEPT:
@@ -75,4 +77,6 @@ async def map_(name: str, request: Request, served: Served, key: Caller, namespa
     state = request.app.state
     if not hasattr(state, "maps"):
         state.maps = Maps()
-    return Response(await state.maps.of(one, inside), media_type="application/octet-stream")
+    return Response(
+        await state.maps.of(one, inside), media_type="application/octet-stream", headers={"Cache-Control": "no-store"}
+    )
