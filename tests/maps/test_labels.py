@@ -122,3 +122,10 @@ def test_more_fields_than_a_page_shows_are_named():
 def test_a_field_that_nobody_has_is_refused():
     with pytest.raises(InputError, match="no document has the field 'colour': they have kind"):
         fields_of([{"kind": "a"}], ["colour"])
+
+
+def test_large_numbers_and_times_keep_their_digits():
+    rows = [{"size": 1_377_557_900 + i, "at": f"2024-01-01T10:{i:02}:30", "small": i} for i in range(20)]
+    columns = {column.name: column.data for column in fields_of(rows)[0]}
+    assert columns["size"].tolist() == [row["size"] for row in rows] and columns["small"].dtype == np.float32
+    assert np.allclose((columns["at"] % 1) * 1440, [600.5 + i for i in range(20)], atol=1e-6, rtol=0)

@@ -20,6 +20,7 @@ _FEW_VALUES = 20
 _LEAST_SHARE = 0.05
 """Of the documents must have a field that nobody asked for."""
 _LONGEST = 80
+_LARGEST = 1e300
 _DAY = 86_400_000_000
 
 
@@ -77,7 +78,7 @@ def _column(name: str, n: int, places: list[int], values: list[Any]) -> Field | 
     from codomain.store.filters.moments import moment_of
 
     kinds = set(map(type, values))
-    if kinds <= {int, float}:
+    if kinds <= {int, float} and max(map(abs, values)) < _LARGEST:
         return _numbers(name, "number", n, places, values)
     if kinds == {str} and moment_of(values[0]) is not None:
         moments = [moment_of(value) for value in values]
@@ -105,10 +106,12 @@ def _column(name: str, n: int, places: list[int], values: list[Any]) -> Field | 
 
 
 def _numbers(name: str, kind: Kind, n: int, places: list[int], values: list[float]) -> Field | str:
-    data = np.full(n, np.nan, np.float32)
+    data = np.full(n, np.nan)
+    data[places] = values
     with np.errstate(over="ignore"):
-        data[places] = values
-    data[~np.isfinite(data)] = np.nan
+        narrow = data.astype(np.float32)
+    if np.array_equal(narrow, data, equal_nan=True):  # shown values are the stored ones
+        data = narrow
     if len(np.unique(data[np.isfinite(data)])) < 2:
         return f"The field {name} is left out: all documents that have it have one value."
     return Field(name, kind, data)
