@@ -33,6 +33,7 @@ ROOMS: dict[str, tuple[str, tuple[str, ...]]] = {
     "measure": ("Measuring", ("measure", "measure.data", "measure.metrics", "measure.tasks", "measure.build", "measure.space", "measure.probes", "measure.cost", "measure.papers")),
     "tuning": ("Tuning", ("tuning",)),
     "diagnosis": ("Diagnosis", ("diagnosis",)),
+    "maps": ("Maps", ("maps",)),
     "learn": ("Learning", ("learn.contracts", "learn.objectives", "learn.batching", "learn.mining", "learn.synthesis", "learn.recipes", "learn.trainer", "learn.static", "learn.saving")),
     "vectorfiles": ("Vector files", ("vectorfiles",)),
     "testing": ("Testing", ("testing",)),

@@ -38,7 +38,7 @@ class Box:
         [[0, 65535], [32768, 32768]]
         """
         scaled = (places - self.corner) * (_STEPS / self.side)
-        return np.clip(np.rint(scaled), 0, _STEPS).astype(np.uint16)
+        return np.asarray(np.clip(np.rint(scaled), 0, _STEPS), np.uint16)
 
     def tiles(self, places: Floats, level: int) -> Rows:
         """The tile (n,) of each place where the box is cut into 2^level tiles a side, counted along y first.

@@ -34,7 +34,7 @@ def density(places: Floats, box: Box, cells: int = CELLS) -> Floats:
     v = 2 * np.pi * np.fft.rfftfreq(side, width)[None, :]
     kernel = np.exp(-(spread[0, 0] * u * u + 2 * spread[0, 1] * u * v + spread[1, 1] * v * v) / 2)
     smooth = fft.irfft2(fft.rfft2(counts, (side, side)) * kernel, (side, side))[:cells, :cells]
-    return np.maximum(smooth / (n * width * width), 0).astype(np.float32)
+    return np.asarray(np.maximum(smooth / (n * width * width), 0), np.float32)
 
 
 def _binned(positions: Floats, cells: int) -> np.ndarray:

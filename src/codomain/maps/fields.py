@@ -16,9 +16,11 @@ Kind = Literal["category", "number", "date"]
 MOST = 8
 """Fields that are taken where nobody names them."""
 _MOST_VALUES = 1_000
+_FEW_VALUES = 20
 _LEAST_SHARE = 0.05
 """Of the documents must have a field that nobody asked for."""
 _LONGEST = 80
+_LARGEST = 1e300
 _DAY = 86_400_000_000
 
 
@@ -76,7 +78,7 @@ def _column(name: str, n: int, places: list[int], values: list[Any]) -> Field | 
     from codomain.store.filters.moments import moment_of
 
     kinds = set(map(type, values))
-    if kinds <= {int, float}:
+    if kinds <= {int, float} and max(map(abs, values)) < _LARGEST:
         return _numbers(name, "number", n, places, values)
     if kinds == {str} and moment_of(values[0]) is not None:
         moments = [moment_of(value) for value in values]
@@ -95,6 +97,8 @@ def _column(name: str, n: int, places: list[int], values: list[Any]) -> Field | 
         return f"The field {name} is left out: all documents that have it have one value."
     if len(counts) > _MOST_VALUES:
         return f"The field {name} is left out: its {len(counts):,} values are more than {_MOST_VALUES:,}."
+    if len(counts) > max(_FEW_VALUES, len(places) / 2):
+        return f"The field {name} is left out: its {len(counts):,} values are nearly one for each document."
     ordered = sorted(counts, key=lambda value: (-counts[value], value))
     code = {value: number for number, value in enumerate(ordered)}
     data = np.fromiter(map(code.__getitem__, flat), np.uint16, len(flat))
@@ -102,10 +106,12 @@ def _column(name: str, n: int, places: list[int], values: list[Any]) -> Field | 
 
 
 def _numbers(name: str, kind: Kind, n: int, places: list[int], values: list[float]) -> Field | str:
-    data = np.full(n, np.nan, np.float32)
+    data = np.full(n, np.nan)
+    data[places] = values
     with np.errstate(over="ignore"):
-        data[places] = values
-    data[~np.isfinite(data)] = np.nan
+        narrow = data.astype(np.float32)
+    if np.array_equal(narrow, data, equal_nan=True):  # shown values are the stored ones
+        data = narrow
     if len(np.unique(data[np.isfinite(data)])) < 2:
         return f"The field {name} is left out: all documents that have it have one value."
     return Field(name, kind, data)

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -94,7 +95,7 @@ def _best(counts: Any, sizes: np.ndarray, everywhere: np.ndarray) -> list[list[i
     order = np.lexsort((term, -weight, row))
     row, term = row[order], term[order]
     bounds = np.searchsorted(row, np.arange(counts.shape[0] + 1))
-    return [term[a : min(b, a + WORDS)].tolist() for a, b in zip(bounds, bounds[1:], strict=False)]
+    return [term[a : min(b, a + WORDS)].tolist() for a, b in pairwise(bounds)]
 
 
 def terms_of(texts: Sequence[str]) -> Terms:

@@ -13,7 +13,7 @@ from codomain.progress import Progress
 
 _MANY = ((50, 12.0), (80, 3.0), (30, 1.7))
 """Steps, and how much attraction is exaggerated in them. At 1.7 groups stand apart, as in UMAP; t-SNE ends at 1."""
-_FEW = ((100, 4.0), (160, 2.0), (60, 1.0))
+_FEW = ((50, 4.0), (90, 2.0), (40, 1.0))
 """Few points need more steps, which cost little, and less attraction, or they end in one lump."""
 _BOUND = 10_000
 """From so many points on they are many."""
@@ -64,7 +64,7 @@ def laid_out(units: Floats, neighbors: Neighbors, progress: Progress | None = No
             step += 1
             if progress is not None and step % 10 == 0:
                 progress("laying out", step, steps)
-    return _drawn_in(places - np.median(places, axis=0))
+    return _drawn_in(np.asarray(places - np.median(places, axis=0), np.float32))
 
 
 def _affinity(places: Floats, neighbors: Neighbors) -> Floats:

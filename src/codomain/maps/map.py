@@ -91,7 +91,7 @@ class Map:
         texts = [self.documents.texts[row] for row in rows]
         length = fitting_length(texts, int(room * 0.96))
         packer.add_texts("texts", [shortened(text, length) for text in texts])
-        return packer.bytes({**header, "characters": length})
+        return packer.finish({**header, "characters": length})
 
     def html(self) -> str:
         """The page: one file of at most 4 MB, as far as shorter texts allow, that needs no server and no network."""

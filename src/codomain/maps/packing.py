@@ -42,7 +42,7 @@ class Packer:
 
     >>> packer = Packer()
     >>> packer.add("a", np.array([3, 4], np.uint16), "delta")
-    >>> unpacked(packer.bytes({"title": "t"}))["a"].tolist()
+    >>> unpacked(packer.finish({"title": "t"}))["a"].tolist()
     [3, 4]
     """
 
@@ -69,7 +69,7 @@ class Packer:
         self._parts.append(self._deflate.flush(zlib.Z_SYNC_FLUSH))
         return sum(map(len, self._parts))
 
-    def bytes(self, header: Mapping[str, Any]) -> bytes:
+    def finish(self, header: Mapping[str, Any]) -> bytes:
         """All of it, once."""
         head = _json({**header, "arrays": self._entries})
         self._parts.append(self._deflate.compress(head + len(head).to_bytes(4, "little")))

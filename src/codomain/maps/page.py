@@ -26,7 +26,7 @@ def overhead() -> int:
 
 
 def standalone(title: str, data: bytes) -> str:
-    """The page of a map with its script, its style and its data (`Packer.bytes`); it works from a file.
+    """The page of a map with its script, its style and its data (`Packer.finish`); it works from a file.
 
     Scripts and styles run by their hash alone, and nothing can be fetched: what a text says is never markup.
     """

@@ -54,14 +54,10 @@ def project(vectors: Any, progress: Progress | None = None) -> Projection:
         if order[number] < 0:
             order[number] = place
     places, neighbors = _placed(unit_rows(vectors[rows[order]]), progress)
-    copy_number = _occurrence(original)
-    angle, radius = copy_number * _GOLDEN, _STEP * np.sqrt(copy_number)
-    beside = np.stack([np.cos(angle), np.sin(angle)], axis=1) * radius[:, None]
     of_rows = order[neighbors][original] if len(rows) else np.empty((0, 0), np.int64)
     own = np.arange(len(rows))[:, None]
     of_rows = np.where(of_rows == order[original][:, None], own, of_rows) if len(rows) else of_rows
-    placed = np.asarray(places[original] + beside, np.float32)
-    return Projection(rows, placed, of_rows.astype(np.int32), len(rows) - len(order))
+    return Projection(rows, _spread(places[original]), of_rows.astype(np.int32), len(rows) - len(order))
 
 
 def _placed(units: Floats, progress: Progress | None) -> tuple[Floats, Neighbors]:
@@ -73,6 +69,21 @@ def _placed(units: Floats, progress: Progress | None) -> tuple[Floats, Neighbors
         progress("finding neighbors", 0, n)
     neighbors = nearest_others(units, min(_NEIGHBORS, max(2, n // 10)))
     return laid_out(units, neighbors, progress), neighbors
+
+
+def _spread(places: Floats) -> Floats:
+    """Places (n, 2) of which no two are the same: those of copies, and of the closest neighbors, lie on a small spiral.
+
+    >>> _spread(np.zeros((3, 2), np.float32)).round(3).tolist()
+    [[0.0, 0.0], [-0.015, 0.014], [0.002, -0.028]]
+    """
+    if not len(places):
+        return places
+    whole = np.rint(places / _STEP).astype(np.int64)
+    whole -= whole.min(axis=0)
+    before = _occurrence(whole[:, 0] * (int(whole[:, 1].max()) + 1) + whole[:, 1])
+    angle, radius = before * _GOLDEN, _STEP * np.sqrt(before)
+    return np.asarray(places + np.stack([np.cos(angle), np.sin(angle)], axis=1) * radius[:, None], np.float32)
 
 
 def _occurrence(numbers: Rows) -> Rows:

@@ -45,7 +45,7 @@ class RepulsionField:
         power = (waves.real**2 + waves.imag**2) * kernel
         z = float(2 * power.sum() - power[:, 0].sum() - power[:, -1].sum()) / (4 * side * side) - n
         fields = [fft.irfft2(waves * k, (2 * side, 2 * side))[:side, :side].ravel() for k in (across, up)]
-        self._force = np.stack(fields) / np.float32(max(z, 1.0))
+        self._force = np.asarray(np.stack(fields) / max(z, 1.0), np.float32)
 
     def at(self, points: Floats) -> Floats:
         """The repulsion (n, 2) that the points of the last `update` exert on points (n, 2)."""

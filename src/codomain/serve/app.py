@@ -16,6 +16,7 @@ from starlette.routing import Route
 from codomain.errors import CodomainError
 from codomain.serve import collections, documents, page
 from codomain.serve.about.metrics import Metrics
+from codomain.serve.about.openapi import describe
 from codomain.serve.catalog import Catalog
 from codomain.serve.dialects import cohere, jina, ollama, openai, tei, voyage
 from codomain.serve.dialects.answers import answer
@@ -80,6 +81,7 @@ def make_app(
         return Response(metrics.text(), media_type="text/plain; version=0.0.4")
 
     api.router.routes.append(Route("/mcp", tools))
+    describe(api)
     api.add_exception_handler(RequestValidationError, _invalid)
     api.add_exception_handler(HTTPException, _not_routed)
     api.add_exception_handler(Refusal, _refused)

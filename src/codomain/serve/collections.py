@@ -47,14 +47,14 @@ def written(catalog: Catalog, key: Key, name: str) -> ServedCollection:
 
 @router.get("/collections")
 async def collections(served: Served, key: Caller) -> Response:
-    """The collections that the caller sees, with their documents and pipelines."""
+    """The collections that the caller sees, with their documents and pipelines, and whether it may write."""
     found = []
     for name, one in served.collections.items():
         if key.sees(name):
             inside = key.inside(None)
             count = await one.read(partial(Collection.count, namespace=inside))
             found.append({"name": name, "documents": count, "pipeline": told(str(one.first.pipeline))})
-    return answer({"collections": found})
+    return answer({"collections": found, "writable": key.write})
 
 
 @router.get("/collections/{name}")

@@ -32,8 +32,8 @@ log = logging.getLogger("codomain.serve")
 audit = logging.getLogger("codomain.serve.audit")
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
-PUBLIC = ("/", "/health", "/static/")
-"""What needs no key: the page, which holds nothing, and whether the server lives."""
+PUBLIC = ("/", "/health", "/docs", "/static/")
+"""What needs no key: the pages, which hold nothing, and whether the server lives."""
 
 _SECURITY = [
     (b"x-content-type-options", b"nosniff"),

@@ -7,7 +7,7 @@ async function unpack(bytes) {
   const length = new DataView(buffer).getUint32(buffer.byteLength - 4, true);
   const text = new TextDecoder();
   const map = JSON.parse(text.decode(new Uint8Array(buffer, buffer.byteLength - 4 - length, length)));
-  const types = { uint8: Uint8Array, uint16: Uint16Array, uint32: Uint32Array, float32: Float32Array };
+  const types = { uint8: Uint8Array, uint16: Uint16Array, uint32: Uint32Array, float32: Float32Array, float64: Float64Array };
   let at = 0;
   for (const entry of map.arrays) {
     const part = buffer.slice(at, at + entry.length);
@@ -54,15 +54,19 @@ function prepare(field, data, many, n) {
 }
 
 function valueOf(field, i) {
-  if (field.kind !== "category") return Number.isNaN(field.data[i]) ? "" : written(field, field.data[i]);
+  if (field.kind !== "category") return Number.isNaN(field.data[i]) ? "" : written(field, field.data[i], true);
   return Array.from(field.data.subarray(field.starts[i], field.starts[i + 1]), (code) => field.values[code]).join(", ");
 }
 
-function written(field, value) {
-  if (field.kind === "date") return new Date(value * 864e5).toISOString().slice(0, 10);
+// a value as people write it; on a scale four digits do
+function written(field, value, exact = false) {
+  if (field.kind === "date") {
+    const time = new Date(Math.round(value * 86400) * 1000).toISOString();
+    return Number.isInteger(value) ? time.slice(0, 10) : time.slice(0, 16).replace("T", " ");
+  }
   if (field.year) return String(Math.round(value));
   if (field.whole) return Math.round(value).toLocaleString("en");
-  return Number(value.toPrecision(4)).toLocaleString("en", { maximumSignificantDigits: 4 });
+  return value.toLocaleString("en", { maximumSignificantDigits: exact ? 12 : 4 });
 }
 
 // 0 at a field's low end, 1 at its high end

@@ -303,7 +303,7 @@ function legend() {
   box.classList.toggle("chosen", state.values.size > 0);
   if (!field) return;
   if (field.kind === "category") {
-    const few = PALETTES.light.length, most = state.wide ? 200 : few + 2;
+    const few = PALETTES.light.length, most = state.wide ? 200 : view.width > 760 ? few + 2 : 6;
     field.values.slice(0, most).forEach((value, code) => {
       const button = make("button", { class: "value", type: "button", "aria-pressed": state.values.has(code), title: value, onclick: () => {
         if (!state.values.delete(code)) state.values.add(code);
@@ -314,7 +314,7 @@ function legend() {
       button.style.setProperty("--swatch", code < few ? PALETTES[theme()][code] : OTHER[theme()]);
       box.append(button);
     });
-    if (field.values.length > few + 2) box.append(make("button", { class: "all", type: "button", onclick: () => { state.wide = !state.wide; legend(); } }, state.wide ? "Fewer values" : `All ${number(field.values.length)} values`));
+    if (field.values.length > (view.width > 760 ? few + 2 : 6)) box.append(make("button", { class: "all", type: "button", onclick: () => { state.wide = !state.wide; legend(); } }, state.wide ? "Fewer values" : `All ${number(field.values.length)} values`));
     return;
   }
   const bar = make("canvas", { width: 256, height: 1, role: "img", "aria-label": "Color scale" }), context = bar.getContext("2d");
@@ -420,8 +420,9 @@ function listen() {
     if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
     const field = event.target.matches("input, select");
     if (event.key === "Escape") {
+      event.preventDefault();  // a browser would clear the field without a word
       if (state.chosen >= 0) choose(-1);
-      else if ($("query").value) { $("query").value = ""; search(); }
+      else if (state.found) { $("query").value = ""; search(); }
       if (field) event.target.blur();
       return;
     }

@@ -77,4 +77,6 @@ async def map_(name: str, request: Request, served: Served, key: Caller, namespa
     state = request.app.state
     if not hasattr(state, "maps"):
         state.maps = Maps()
-    return Response(await state.maps.of(one, inside), media_type="application/octet-stream")
+    return Response(
+        await state.maps.of(one, inside), media_type="application/octet-stream", headers={"Cache-Control": "no-store"}
+    )
