@@ -1,4 +1,4 @@
-"""What is not collected for doctests: programs that tests start, and without torch, the extra `learn`, modules that import it."""
+"""What is not collected for doctests: programs that tests start, and modules whose extra, or framework, is not installed."""
 
 from importlib.util import find_spec
 
@@ -11,4 +11,12 @@ NETWORKS = [
     "src/codomain/transform/training/*.py",
 ]
 PROGRAMS = ["tests/*/*_worker.py", "tests/fuzz/child.py"]
-collect_ignore_glob = PROGRAMS if find_spec("torch") else [*PROGRAMS, *NETWORKS]
+FRAMEWORKS = {
+    "dspy": ["src/codomain/adapters/dspy.py"],
+    "haystack": ["src/codomain/adapters/haystack*.py"],
+    "langchain_core": ["src/codomain/adapters/langchain.py"],
+    "llama_index": ["src/codomain/adapters/llama_index.py"],
+    "rerankers": ["src/codomain/adapters/reranking.py"],
+    "torch": NETWORKS,
+}
+collect_ignore_glob = PROGRAMS + [path for name, paths in FRAMEWORKS.items() if not find_spec(name) for path in paths]

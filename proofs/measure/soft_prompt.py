@@ -3,9 +3,12 @@
 Paper 77: "Demystifying Embedding Spaces using Large Language Models" (2023), its first stage at a small scale; proofs/measure/explain.py
 has terms without a language model. The paper trains an adapter, then all of a large model, on 24 tasks about films.
 
-Data: 500 titles of AG News ($CODOMAIN_DATA), MiniLM-L6's vectors. The adapter (4 soft tokens, 512 hidden) in front of the frozen
-SmolLM2-135M-Instruct in four bits learns from 400 titles, two epochs; it writes at most 12 tokens for each of 100 others, and for 50 vectors half way
+Data: 2,100 titles of AG News ($CODOMAIN_DATA), MiniLM-L6's vectors. The adapter (4 soft tokens, 512 hidden) in front of the frozen
+SmolLM2-135M-Instruct in four bits learns from 2,000 titles, three epochs; it writes at most 12 tokens for each of 100 others, and for 50 vectors half way
 between two of those. Encoded again, a text's cosine with its own vector is compared with that of the other vectors; halves with both ends.
+
+A first run with 400 titles, two epochs and vectors of unit length in front of the adapter learned nothing: own vectors were nearer by
+-.005 [-.020, .010]. Its sizes and the scale of the vectors were changed after it, the bars were not.
 
 Fixed before the first run: (1) own vectors are nearer than others by a mean cosine of .05, and (2) with a 95 % interval above zero;
 (3) texts of vectors half way are nearer to their two ends than to other vectors, interval above zero.
@@ -34,7 +37,7 @@ from proofs.lib.claims import Claim, above, at_least
 from proofs.lib.files import table
 from proofs.lib.smollm import smollm
 
-TITLES, LEARN, HALVES, TOKENS = 500, 400, 50, 12
+TITLES, LEARN, HALVES, TOKENS = 2100, 2000, 50, 12
 
 
 def main() -> list[Claim]:
@@ -44,7 +47,7 @@ def main() -> list[Claim]:
     X = unit_rows(encoder.encode_documents(titles))
     tokenizer, model = smollm()
     prompt = SoftPrompt(model, tokenizer, X.shape[1])
-    outcome = prompt.fit(X[:LEARN], titles[:LEARN], epochs=2, rate=2e-3, max_length=TOKENS)
+    outcome = prompt.fit(X[:LEARN], titles[:LEARN], epochs=3, rate=2e-3, max_length=TOKENS)
     print(f"{LEARN} titles: {outcome.steps} steps, validation loss {-(outcome.best or 0):.2f} nats a token", flush=True)
     held = X[LEARN:]
     pairs = np.random.default_rng(1).permutation(len(held))[: 2 * HALVES].reshape(HALVES, 2)

@@ -32,6 +32,7 @@ stage.py       what a stage is
 vectorfiles/   keyed vectors in one mapped file
 contracts.py   what encoders, transforms, indexes and rankers promise
 trace.py       what a search did and what it cost
+devices/       where networks run, and how many texts they take at once
 codecs/        how rows are stored and scored
 arrays.py      values of each kind: arrays, Packed, Ragged, Hits
 items.py       what encoders are given: texts, media, both

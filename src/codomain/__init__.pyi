@@ -50,6 +50,7 @@ from codomain.encode.text.transformer import MiniLMEncoder as minilm
 from codomain.index.multi.multivector import MultiVector as multivector
 from codomain.transform.reduce import Normalize as normalize
 from codomain.encode.hosted import OllamaEncoder as ollama
+from codomain.encode.onnx.encoder import OnnxEncoder as onnx
 from codomain.encode.hosted import OpenAIEncoder as openai
 from codomain.transform.product import OPQ as opq
 from codomain.transform.reduce import PCA as pca
@@ -150,6 +151,7 @@ __all__ = [
     "ngrams",
     "normalize",
     "ollama",
+    "onnx",
     "open",
     "openai",
     "opq",

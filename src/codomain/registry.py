@@ -36,6 +36,7 @@ _BUILT_IN: dict[Role, dict[str, str]] = {
         "st": "codomain.encode.text.transformer",
         "minilm": "codomain.encode.text.transformer",
         "late": "codomain.encode.text.late",
+        "onnx": "codomain.encode.onnx.encoder",
         "char_ngrams": "codomain.encode.text.lexical",
         "bag_of_words": "codomain.encode.text.lexical",
         "splade": "codomain.encode.text.splade",
@@ -126,6 +127,7 @@ _ALIASES: dict[Role, dict[str, str]] = {
 _NEEDS = {
     **dict.fromkeys(("sparse", "sdc", "recompute", "prototypes"), ("numba", "engines")),
     **dict.fromkeys(("st", "minilm", "late", "splade"), ("sentence_transformers", "learn")),
+    "onnx": ("onnxruntime", "onnx"),
 }
 """The package that a stage cannot do without, and the extra that brings it."""
 

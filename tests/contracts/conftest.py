@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -56,10 +57,15 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     cd.vectorfiles.write(folder / "words", WORDS, words)
     from codomain.transform.files import save_transform
 
+    if find_spec("onnx") is not None:
+        from tests.encode.onnx.models import written
+
+        written(folder / "exported", prompts={"query": "query : "})
     save_transform(cd.pca(6).fit(dense(200)), folder / "pca.fitted")
     found = {
         "vectorfile": f"vectorfile({str(folder / 'words')!r})",
         "fitted": f"fitted({str(folder / 'pca.fitted')!r})",
+        "onnx": f"onnx({str(folder / 'exported')!r})",
     }
     with serving() as server:
         paths = {"openai": "/v1", "voyage": "/v1"}

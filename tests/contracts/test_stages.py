@@ -25,6 +25,8 @@ def skip(stage: str) -> None:
     package, extra = _NEEDS.get(stage, ("", ""))
     if package and importlib.util.find_spec(package) is None:
         pytest.skip(f"needs codomain[{extra}]")
+    if stage == "onnx" and importlib.util.find_spec("onnx") is None:
+        pytest.skip("needs codomain[export]")
     if stage == "autoencoder" and importlib.util.find_spec("torch") is None:
         pytest.skip("needs codomain[learn]")
 

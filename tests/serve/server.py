@@ -12,6 +12,7 @@ import uvicorn
 
 from codomain.serve.app import make_app
 from codomain.serve.catalog import Catalog
+from codomain.serve.protocol import Protocol
 
 
 @contextmanager
@@ -20,7 +21,9 @@ def served(catalog: Catalog, *arguments: Any, **keywords: Any) -> Iterator[str]:
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         app = make_app(catalog, *arguments, **keywords)
-        server = uvicorn.Server(uvicorn.Config(app, log_level="error", access_log=False, timeout_graceful_shutdown=5))
+        server = uvicorn.Server(
+            uvicorn.Config(app, log_level="error", access_log=False, timeout_graceful_shutdown=5, http=Protocol)
+        )
         started = threading.Event()
         startup = server.startup
 

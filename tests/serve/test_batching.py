@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from codomain.serve import batching
 from codomain.serve import catalog as catalog_module
-from codomain.serve.batching import Batcher
 from codomain.serve.catalog import Catalog, Model
-from codomain.serve.embedding import encode
+from codomain.serve.encoding import batching
+from codomain.serve.encoding.batching import Batcher
+from codomain.serve.encoding.embedding import encode
 from codomain.serve.errors import Refusal
 
 

@@ -10,12 +10,14 @@ from pathlib import Path
 import httpx
 import pytest
 
+import codomain as cd
 from codomain.errors import StoreError
 from codomain.serve import keys as keys_module
 from codomain.serve.catalog import Catalog
 from codomain.serve.errors import Refusal, refusal_of
 from codomain.serve.guard import LOOPBACK, Limits
 from codomain.serve.keys import Key, Keys, Rates
+from codomain.serve.protocol import Protocol
 
 from .server import served
 
@@ -65,8 +67,6 @@ BODIES = [
 
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    import codomain as cd
-
     folder = tmp_path_factory.mktemp("guard") / "notes"
     with cd.create(folder, "static() >> flat()") as notes:
         notes.add([{"id": "a", "text": "a red fox"}])
@@ -195,6 +195,71 @@ def test_a_slow_client_is_told_and_others_are_served() -> None:
         assert said.startswith("HTTP/1.1 408") and "the body was not there" in said
 
 
+def test_a_head_that_does_not_come_closes_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Protocol, "head_seconds", 0.3)
+    with served(Catalog(["hashed(8)"])) as url:
+        host, port = url.removeprefix("http://").split(":")
+        whole = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        for start in (b"", b"GET / HTTP/1.1\r\nHost: loc", whole + b"GET / HTTP/1.1\r\nHo"):
+            with socket.create_connection((host, int(port)), 10) as slow:
+                slow.sendall(start)
+                said = b"".join(iter(lambda raw=slow: raw.recv(65_536), b""))  # type: ignore[misc]
+            assert said.startswith(b"HTTP/1.1 200") == start.startswith(whole)
+
+
+def test_a_client_that_closes_its_side_gets_its_answer(client: httpx.Client) -> None:
+    body = b'{"model": "static", "input": "a"}'
+    head = f"POST /v1/embeddings HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
+    with socket.create_connection((client.base_url.host, client.base_url.port or 80), 10) as raw:
+        raw.sendall(head.encode() + b"\r\n\r\n" + body)
+        raw.shutdown(socket.SHUT_WR)
+        said = b"".join(iter(lambda: raw.recv(65_536), b""))
+    assert said.startswith(b"HTTP/1.1 200") and b'"embedding"' in said
+
+
+def test_more_requests_at_once_than_may_be_are_told_to_come_again() -> None:
+    with served(Catalog(["hashed(8)"]), limits=Limits(requests=1)) as url:
+        host, port = url.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port)), 10) as slow:
+            slow.sendall(
+                b"POST /embed HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n"
+            )
+            assert slow.recv(100).startswith(b"HTTP/1.1 100")  # it is under way
+            found = httpx.post(f"{url}/embed", json={"inputs": "a"})
+            assert found.status_code == 503 and found.json()["error_type"] == "Unhealthy"
+            assert found.headers["Retry-After"] == "1"
+        while httpx.post(f"{url}/embed", json={"inputs": "a"}).status_code == 503:
+            pass
+
+
+def test_pages_of_an_origin_that_is_allowed_may_ask_and_read() -> None:
+    limits = Limits(origins=frozenset({"https://app.example"}))
+    keys = Keys([Key("me", Keys.digest("me"))])
+    with served(Catalog(["hashed(8)"]), keys, limits) as url:
+        ask = {"Origin": "https://app.example"}
+        before = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization"}
+        preflight = httpx.options(f"{url}/v1/embeddings", headers=ask | before)
+        assert preflight.status_code == 204 and not preflight.content
+        assert preflight.headers["Access-Control-Allow-Origin"] == "https://app.example"
+        assert "Authorization" in preflight.headers["Access-Control-Allow-Headers"]
+        found = httpx.get(f"{url}/v1/models", headers=ask | {"X-Api-Key": "me"})
+        refused = httpx.get(f"{url}/v1/models", headers=ask)
+        for answer, status in ((found, 200), (refused, 401)):
+            assert answer.status_code == status and answer.headers["Vary"] == "Origin"
+            assert answer.headers["Access-Control-Allow-Origin"] == "https://app.example"
+        for other in ("https://app.example.evil", "http://app.example", "https://APP.example"):
+            answer = httpx.options(f"{url}/v1/embeddings", headers={"Origin": other} | before)
+            assert answer.status_code == 403 and "access-control-allow-origin" not in answer.headers
+
+
+def test_head_asks_for_all_that_get_does(client: httpx.Client) -> None:
+    for path in ("/health", "/", "/v1/models", "/collections/notes/documents/a"):
+        found, whole = client.head(path), client.get(path)
+        assert found.status_code == whole.status_code == 200 and not found.content
+        assert found.headers["Content-Length"] == str(len(whole.content))
+    assert client.head("/nothing").status_code == 404
+
+
 def test_a_connection_that_closes_half_way_hurts_nobody(client: httpx.Client) -> None:
     address = (client.base_url.host, client.base_url.port or 80)
     for head in (
@@ -220,6 +285,60 @@ def test_callers_that_ask_too_often_are_told_when_to_come_again() -> None:
         assert int(refused.headers["Retry-After"]) >= 1
         assert Refusal(429, "later.", retry_after=1.4).headers["Retry-After"] == "2"  # not before there is room
         assert httpx.get(f"{url}/v1/models", headers={"Authorization": "Bearer fast"}).status_code == 200
+
+
+def test_a_request_costs_as_many_units_as_it_has_texts_or_searches(tmp_path: Path) -> None:
+    with cd.create(tmp_path / "notes", "bm25()") as notes:
+        notes.add(["a red fox"])
+    asked: list[tuple[str, dict[str, object]]] = [
+        ("/v1/embeddings", {"model": "hashed(8)", "input": ["a"] * 100}),
+        ("/v2/rerank", {"model": "hashed(8)", "query": "a", "documents": ["b"] * 100}),
+        ("/search", {"searches": [{"collection": "notes", "query": "fox"}] * 100}),
+        ("/collections/notes/search", {"queries": ["fox"] * 100}),
+        ("/collections/notes/documents", {"documents": [f"text {i}" for i in range(100)]}),
+    ]
+    keys = Keys([Key(path, Keys.digest(path), rate=1.0, write=True) for path, _ in asked])
+    with served(Catalog(["hashed(8)", str(tmp_path / "notes")]), keys) as url:
+        for path, body in asked:
+            head = {"X-Api-Key": path}
+            assert httpx.post(f"{url}{path}", json=body, headers=head).status_code == 200, path
+            refused = httpx.get(f"{url}/v1/models", headers=head)
+            assert refused.status_code == 429 and 90 < int(refused.headers["Retry-After"]) <= 101, path
+
+
+def test_a_key_sees_neither_models_nor_counts_of_collections_that_it_does_not_see(tmp_path: Path) -> None:
+    for name, pipe in (
+        ("mine", "hashed(8) >> flat()"),
+        ("hidden", "hashed(16) >> flat()"),
+        ("both", "hashed(8) >> flat()"),
+    ):
+        cd.create(tmp_path / name, pipe).close()
+    keys = Keys([Key("some", Keys.digest("some"), frozenset({"mine"})), Key("all", Keys.digest("all"))])
+    names = ["named=hashed(32)", *(str(tmp_path / name) for name in ("hidden", "both", "mine"))]
+    with served(Catalog(names), keys) as url:
+
+        def ask(key: str, path: str, **body: object) -> httpx.Response:
+            head = {"X-Api-Key": key}
+            return httpx.post(url + path, json=body, headers=head) if body else httpx.get(url + path, headers=head)
+
+        everything, some = (ask(key, "/v1/models").json()["data"] for key in ("all", "some"))
+        assert {one["id"] for one in everything} == {"named", "hashed(8)", "hashed(16)"}
+        assert {one["id"] for one in some} == {"named", "hashed(8)"}
+        assert "16" not in ask("some", "/info").text + ask("some", "/api/tags").text + ask("some", "/collections").text
+        assert ask("some", "/v1/embeddings", model="hashed(16)", input="a").status_code == 404
+        assert ask("some", "/v1/embeddings", model="hashed(8)", input="a").status_code == 200
+        assert ask("some", "/metrics").status_code == 403 and ask("all", "/metrics").status_code == 200
+
+
+def test_parameters_and_fields_that_there_are_not_are_named(client: httpx.Client) -> None:
+    for path in ("/collections", "/collections/notes/count", "/collections/notes/documents/a"):
+        found = client.get(path, params={"wehre": "x"})
+        assert found.status_code == 400 and "no parameter 'wehre'" in found.json()["error"]["message"], path
+    searched = client.post("/collections/notes/search?k=5", json={"query": "fox"})
+    assert searched.status_code == 400 and "there are none" in searched.json()["error"]["message"]
+    # servers of OpenAI and Voyage refuse such fields, those of TEI, Cohere and Ollama do not
+    assert client.post("/v1/embeddings", json={"model": "static", "input": "a", "nope": 1}).status_code == 400
+    assert client.post("/embed", json={"inputs": "a", "nope": 1}).status_code == 200
 
 
 def test_a_key_has_one_rate_whatever_address_its_caller_claims() -> None:

@@ -74,6 +74,9 @@ def test_words_are_searched_while_they_are_typed(page: Any) -> None:
     page.wait_for_selector(".hit")
     assert ids(page)[0] == "Whales" and page.locator("mark").first.inner_text() == "whale"
     assert "q=whale" in page.url
+    page.press("#query", "Enter")
+    page.fill("#query", "wi")
+    page.wait_for_url("**q=wi")
     page.fill("#query", "wine")
     page.wait_for_selector("mark:text-is('wine')")
     page.go_back()
@@ -121,6 +124,34 @@ def test_all_of_it_by_keyboard(page: Any) -> None:
     theme = page.locator("html").get_attribute("data-theme")
     page.keyboard.press("t")
     assert page.locator("html").get_attribute("data-theme") != theme
+
+
+def test_tab_leads_through_hits_and_their_buttons_and_back(page: Any) -> None:
+    def focused() -> str:
+        return str(page.evaluate("document.activeElement.className || document.activeElement.id"))
+
+    def shows_focus() -> bool:
+        return bool(page.evaluate("getComputedStyle(document.activeElement).outlineStyle !== 'none'"))
+
+    page.fill("#query", "fox")
+    page.wait_for_selector(".hit")
+    page.press("#query", "Enter")
+    assert focused() == "hit current" and shows_focus()
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "More like this" and shows_focus()
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("j")
+    assert page.evaluate("[...document.querySelectorAll('.hit')].indexOf(document.activeElement)") == 1
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#document:not([hidden])")
+    assert focused() == "document"
+    page.keyboard.press("Escape")
+    page.wait_for_selector("#document", state="hidden")
+    assert page.evaluate("[...document.querySelectorAll('.hit')].indexOf(document.activeElement)") == 1
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")  # a button does what it says: more like this, not the document
+    page.wait_for_selector("#status .chip")
+    assert page.locator("#document").is_hidden()
 
 
 def test_thumbs_are_feedback(page: Any, folders: list[Path]) -> None:
@@ -179,10 +210,34 @@ def test_a_server_with_a_key_asks_for_it(folders: list[Path]) -> None:
         opened = browser.new_page()
         opened.goto(url)
         opened.wait_for_selector("#ask-key[open]")
+        assert opened.locator("#key-error").is_hidden()
+        opened.fill("#key", "wrong")
+        opened.keyboard.press("Enter")
+        opened.get_by_text("The server does not know this key.").wait_for()
         opened.fill("#key", "secret")
         opened.keyboard.press("Enter")
         opened.wait_for_selector("#filters fieldset")
+        opened.fill("#query", "fox")
+        opened.wait_for_selector(".hit")  # this key may not write
+        assert opened.locator(".tools button").count() == opened.locator(".hit").count()
+        opened.goto(f"{url}/docs")
+        opened.wait_for_selector(".route")
         browser.close()
+
+
+def test_the_routes_are_a_page(page: Any, url: str) -> None:
+    page.goto(f"{url}/docs")
+    page.wait_for_selector(".route")
+    described = httpx.get(f"{url}/openapi.json").json()["paths"]
+    assert page.locator(".route").count() == sum(len(methods) for methods in described.values())
+    page.keyboard.press("/")
+    page.keyboard.type("rerank top_n")
+    page.wait_for_selector("#status:has-text('3 routes')")
+    page.locator(".route:not([hidden]) summary").first.click()
+    inside = page.locator(".route[open] .inside").inner_text()
+    assert "max_tokens_per_doc" in inside and "429" in inside and "Retry-After" in inside
+    page.set_viewport_size({"width": 360, "height": 740})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
 
 def test_the_page_is_served_by_name_alone(url: str) -> None:

@@ -20,6 +20,7 @@ from typer.testing import CliRunner
 
 import codomain as cd
 from codomain.cli.app import app
+from codomain.serve.keys import Key, Keys
 
 
 @contextmanager
@@ -51,6 +52,7 @@ def process(*arguments: str, **env: str) -> Iterator[tuple[subprocess.Popen[str]
         (["static()", "--host", "0.0.0.0"], "a key is needed"),
         (["static()", "--api-key-env", "NOT_SET_ANYWHERE"], "NOT_SET_ANYWHERE"),
         (["static()", "--keys", "nowhere.toml"], "nowhere.toml"),
+        (["static()", "--allow-origin", "example.org"], "no origin"),
         (["static()", "--token-ids", "nowhere/x.json"], "--token-ids"),
         (["static()", "--host", "203.0.113.7", "--api-key-env", "PATH"], "cannot listen"),
     ],
@@ -113,6 +115,11 @@ def test_nothing_acknowledged_is_lost_when_the_server_is_killed(tmp_path: Path) 
             killer.join()
     with cd.open(tmp_path / "notes") as notes:
         assert {*acknowledged} <= {*notes.ids()} and not notes.verify()
+
+
+def test_keys_of_collections_that_are_not_served_are_named() -> None:
+    keys = Keys([Key("acme", collections=frozenset({"notes", "nots", "nuts"})), Key("all")])
+    assert keys.not_served(["notes", "other"]) == ["the key acme names nots, nuts, and no such collection is served."]
 
 
 def test_a_key_of_the_environment(tmp_path: Path) -> None:

@@ -37,16 +37,18 @@ def test_no_request_makes_the_server_fail(url: str) -> None:
     from schemathesis import GenerationMode
 
     every = operations(url)
+    paths = httpx.get(f"{url}/openapi.json").json()["paths"]
+    described = {path: {m: {*one["responses"]} for m, one in methods.items()} for path, methods in paths.items()}
     assert len(every) > 30
     for operation in every:
         for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
             try:
-                try_all(url, operation, mode)
+                try_all(url, operation, mode, described)
             except Unsatisfiable:  # every text is a name of a model: there is nothing to get wrong
                 assert mode is GenerationMode.NEGATIVE and not operation.body
 
 
-def try_all(url: str, operation: Any, mode: Any) -> None:
+def try_all(url: str, operation: Any, mode: Any, described: dict[str, dict[str, set[str]]]) -> None:
     """Ask an operation as its description has it, or nearly."""
     from hypothesis import HealthCheck, Phase, given, seed, settings
 
@@ -58,8 +60,27 @@ def try_all(url: str, operation: Any, mode: Any) -> None:
             case.path_parameters["name"] = "notes"  # else there is nothing to ask
         answer = case.call(base_url=url)
         assert answer.status_code < 500 or answer.status_code == 501, (operation.label, case.body, answer.text)
+        assert str(answer.status_code) in described[operation.path][operation.method], (operation.label, answer.text)
 
     run()
+
+
+def test_refusals_are_described_in_the_shape_that_they_have(url: str) -> None:
+    found = httpx.get(f"{url}/openapi.json").json()
+    for path, body in (
+        ("/v1/embeddings", {}),
+        ("/v2/embed", {}),
+        ("/embed", {}),
+        ("/api/embed", {}),
+        ("/v1/rerank", {}),
+    ):
+        answer = httpx.post(url + path, json=body)
+        said = found["paths"][path]["post"]["responses"][str(answer.status_code)]
+        schema = said["content"]["application/json"]["schema"]["$ref"].rsplit("/", 1)[1]
+        assert {*answer.json()} == {*found["components"]["schemas"][schema]["properties"]}, path
+    search = found["paths"]["/collections/{name}/search"]["post"]["responses"]
+    assert {"400", "401", "403", "404", "413", "429", "501", "503", "504"} <= {*search}
+    assert "HTTPValidationError" not in found["components"]["schemas"]
 
 
 def test_the_description_names_what_bodies_hold(url: str) -> None:

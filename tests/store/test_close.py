@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import shutil
 import subprocess
@@ -35,6 +36,13 @@ CALLS: dict[str, Callable[[Collection], Any]] = {
     "add": lambda c: c.add(["a green frog"]),
     "search": lambda c: c.search("fox", where="n >= 0", explain=True),
     "search_many": lambda c: c.search_many(["fox", "whale"]),
+    "asearch": lambda c: asyncio.run(c.asearch("fox")),
+    "asearch_many": lambda c: asyncio.run(c.asearch_many(["fox", "whale"])),
+    "aadd": lambda c: asyncio.run(c.aadd(["a green toad"])),
+    "aupdate": lambda c: asyncio.run(c.aupdate("a", {"n": 0})),
+    "adelete": lambda c: asyncio.run(c.adelete("nobody")),
+    "aget": lambda c: asyncio.run(c.aget("a")),
+    "acount": lambda c: asyncio.run(c.acount()),
     "prepare_offline": _prepare_offline,
     "texts": lambda c: c.texts(ROW),
     "items": lambda c: c.items(ROW),

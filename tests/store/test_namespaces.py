@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import json
 import logging
@@ -37,7 +38,8 @@ DENSE = [
     "bag_of_words() >> sparse()",
     "hashed(64) >> flat() >> diversify()",
 ]
-OTHERS = ["bm25()", "fuse(hashed(64) >> flat(), bm25())", "fuse(hashed(64) >> flat(), hashed_words() >> multivector())"]
+WEIGHED = ["bm25()", "bag_of_words() >> sparse('bm25')", "bag_of_words() >> sparse('idf')"]
+OTHERS = ["fuse(hashed(64) >> flat(), bm25())", "fuse(hashed(64) >> flat(), hashed_words() >> multivector())"]
 
 
 def texts_of(tenant: str, n: int = 30) -> list[dict[str, Any]]:
@@ -59,7 +61,7 @@ def fill(path: Path, pipe: str) -> Collection:
 
 
 @pytest.mark.parametrize("indexed", [False, True])
-@pytest.mark.parametrize("pipe", [*DENSE, *OTHERS])
+@pytest.mark.parametrize("pipe", [*DENSE, *WEIGHED, *OTHERS])
 def test_a_namespace_answers_as_a_collection_of_its_own(tmp_path: Path, pipe: str, indexed: bool) -> None:
     with fill(tmp_path / "all", pipe) as together:
         if indexed:
@@ -75,14 +77,11 @@ def test_a_namespace_answers_as_a_collection_of_its_own(tmp_path: Path, pipe: st
                         found = own.search(query, k=30, where=where)
                         expected = alone.search(query, k=30, where=where)
                         assert {hit.id: hit.text for hit in found} == {hit.id: hit.text for hit in expected}
-                        if pipe in DENSE:  # words are weighed by all documents of the collection
-                            assert [hit.score for hit in found] == pytest.approx(
-                                [hit.score for hit in expected], abs=1e-5
-                            )
-                            apart = np.diff([hit.score for hit in expected], prepend=np.inf, append=-np.inf)
-                            for i, (one, other) in enumerate(zip(found, expected, strict=True)):
-                                if min(abs(apart[i]), abs(apart[i + 1])) > 1e-4:
-                                    assert one.id == other.id
+                        assert [hit.score for hit in found] == pytest.approx([hit.score for hit in expected], abs=1e-5)
+                        apart = np.diff([hit.score for hit in expected], prepend=np.inf, append=-np.inf)
+                        for i, (one, other) in enumerate(zip(found, expected, strict=True)):
+                            if min(abs(apart[i]), abs(apart[i + 1])) > 1e-4:
+                                assert one.id == other.id
 
 
 def test_a_named_search_is_exact_against_the_metric_computed_by_hand(tmp_path: Path) -> None:
@@ -104,6 +103,37 @@ def test_a_fused_score_does_not_depend_on_the_filter_nor_on_other_namespaces(tmp
         for where in (None, "part = 'b'", "n < 4"):
             for hit in together.search("word1 word2", k=30, where=where, namespace="acme"):
                 assert hit.score == pytest.approx(expected[hit.id], abs=1e-4)
+
+
+def test_words_weigh_as_often_as_they_are_in_the_namespace_whatever_others_add(tmp_path: Path) -> None:
+    with cd.create(tmp_path / "c", "bm25()") as collection, cd.create(tmp_path / "own", "bm25()") as alone:
+        documents = [
+            {"id": "1", "text": "rare word"},
+            {"id": "2", "text": "a common word"},
+            {"id": "3", "text": "wood"},
+        ]
+        for one in (collection.namespace("acme"), alone):
+            one.add(documents)
+            one.delete("3")
+
+        def scores(query: str, **options: Any) -> list[tuple[str, float]]:
+            return [(hit.id, hit.score) for hit in collection.search(query, namespace="acme", **options)]
+
+        expected = [(hit.id, hit.score) for hit in alone.search("rare word")]
+        assert scores("rare word") == expected
+        collection.add([f"rare rare secrets {i}" for i in range(50)])
+        collection.add(["word " * 90, "wort"], namespace="zoo")
+        assert scores("rare word") == expected
+        collection.delete([document["id"] for document in collection.documents("_id != 'none'")][:20])
+        collection.reindex()
+        assert scores("rare word") == expected
+        # "wort" is a word of zoo: in acme it is a typing error
+        assert (
+            {id for id, _ in scores("wort", typos=True)}
+            == {hit.id for hit in alone.search("wort", typos=True)}
+            != set()
+        )
+        assert not scores("secrets") and not scores("secre*", syntax="query")
 
 
 # --- the same id in each --------------------------------------------------------------------------------------------------
@@ -203,6 +233,13 @@ CALLS: dict[str, Callable[[Collection], Any]] = {
         for syntax, typos in (("plain", False), ("query", False), ("plain", True))
     ],
     "search_many": lambda c: c.search_many(["secret", SECRET], k=50),
+    "aadd": lambda c: asyncio.run(c.aadd([{"id": f"{SECRET}-id", "text": "mine"}])),
+    "asearch": lambda c: asyncio.run(c.asearch(f"{SECRET}", k=50)),
+    "asearch_many": lambda c: asyncio.run(c.asearch_many(["secret", SECRET], k=50)),
+    "aget": lambda c: asyncio.run(c.aget([f"{SECRET}-id", "shared"])),
+    "acount": lambda c: asyncio.run(c.acount()),
+    "aupdate": lambda c: asyncio.run(c.aupdate(f"{SECRET}-id", {"n": 1})),
+    "adelete": lambda c: asyncio.run(c.adelete([f"{SECRET}-id"])),
     "texts": lambda c: c.texts(np.arange(c.rows)),
     "items": lambda c: c.items(np.arange(c.rows)),
     "vectors": lambda c: c.vectors(np.arange(c.rows)),

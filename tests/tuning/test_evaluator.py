@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import codomain as cd
+from codomain.errors import StoreError
 from codomain.measure import evaluate, load
 from codomain.measure.data.corpus import Corpus, Questions, usable
 from codomain.measure.data.datasets import Dataset
@@ -181,3 +182,15 @@ def test_without_a_querys_own_document_as_many_others_are_found(cache: StageCach
         found = asked(Evaluator(corpus, questions, cache, k=4), "bm25()")
         assert {q: len(documents) for q, documents in found.items()} == dict.fromkeys(asked_of, 4)
         assert (3 in found["3"], 7 in found["7"]) == (not exclude, not exclude)
+
+
+def test_a_cache_that_cannot_be_written_is_named_by_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "cache").write_text("a file where the folder should be")
+    cache = StageCache(tmp_path / "cache")
+    said = set()
+    for key in ("one", "other"):
+        with pytest.raises(StoreError) as error:
+            cache.keep_answers({"rows": np.zeros(1)}, key)
+        said.add(str(error.value))
+    (sentence,) = said
+    assert sentence.startswith(f"{tmp_path / 'cache'} cannot be written: ")

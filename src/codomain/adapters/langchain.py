@@ -30,6 +30,7 @@ from codomain.arrays import unit_rows
 from codomain.errors import InputError, StoreError
 from codomain.pipeline import Pipeline, pipeline
 from codomain.pipeline import pipeline as cd_pipeline
+from codomain.rank.similarity import rank_texts
 from codomain.stage import Stage
 from codomain.store import Collection, Hit, create, exists
 from codomain.store import open as open_collection
@@ -229,15 +230,10 @@ class CodomainCompressor(BaseDocumentCompressor):
         self, documents: Sequence[Document], query: str, callbacks: Callbacks | None = None
     ) -> Sequence[Document]:
         """The best documents, each with `relevance_score` in its metadata."""
-        if not documents:
-            return []
-        made = pipeline(self.encoder)
-        vectors = unit_rows(made.encode([document.page_content for document in documents]))
-        scores = vectors @ unit_rows(made.encode([query], queries=True))[0]
-        order = np.argsort(-scores, kind="stable")[: self.top_n].tolist()
+        order = rank_texts(self.encoder, query, [document.page_content for document in documents], self.top_n)
         return [
-            documents[i].model_copy(update={"metadata": {**documents[i].metadata, "relevance_score": float(scores[i])}})
-            for i in order
+            documents[i].model_copy(update={"metadata": {**documents[i].metadata, "relevance_score": score}})
+            for i, score in order
         ]
 
 

@@ -29,9 +29,9 @@ from llama_index.core.vector_stores.types import (
 )
 from llama_index.core.vector_stores.utils import metadata_dict_to_node, node_to_metadata_dict
 
-from codomain.arrays import unit_rows
 from codomain.errors import InputError, WhereError
 from codomain.pipeline import pipeline
+from codomain.rank.similarity import rank_texts
 from codomain.store import Collection
 
 _NODE = "_node_id"
@@ -203,13 +203,9 @@ class CodomainRerank(BaseNodePostprocessor):
     ) -> list[NodeWithScore]:
         if query_bundle is None:
             raise InputError("ranking needs the query.")
-        if not nodes:
-            return []
-        made = pipeline(self.encoder)
-        vectors = unit_rows(made.encode([one.node.get_content(MetadataMode.NONE) for one in nodes]))
-        scores = vectors @ unit_rows(made.encode([query_bundle.query_str], queries=True))[0]
-        order = np.argsort(-scores, kind="stable")[: self.top_n].tolist()
-        return [NodeWithScore(node=nodes[i].node, score=float(scores[i])) for i in order]
+        texts = [one.node.get_content(MetadataMode.NONE) for one in nodes]
+        order = rank_texts(self.encoder, query_bundle.query_str, texts, self.top_n)
+        return [NodeWithScore(node=nodes[i].node, score=score) for i, score in order]
 
 
 def _where(

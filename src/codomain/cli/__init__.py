@@ -11,6 +11,7 @@ diagnose.py   codomain diagnose: vectors and texts of a collection, measured
 embed.py      codomain embed: texts to vectors, without a collection
 eval.py       codomain eval: pipelines on data sets with judgments
 export.py     codomain export: documents as JSON lines or Parquet
+export_model.py  codomain export-model: a model for onnxruntime
 feedback.py   codomain feedback: documents that were right or wrong for a query
 import_.py    codomain import: what export wrote
 index.py      codomain index: files into a collection

@@ -19,6 +19,7 @@ from codomain.cli import (
     embed,
     eval,
     export,
+    export_model,
     feedback,
     import_,
     index,
@@ -66,6 +67,7 @@ app.command("info")(info.info)
 app.command("update")(update.update)
 app.command("rm")(rm.rm)
 app.command("export")(export.export)
+app.command("export-model")(export_model.export_model)
 app.command("import")(import_.import_)
 app.command("reindex")(reindex.reindex)
 app.command("compact")(compact.compact)

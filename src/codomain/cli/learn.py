@@ -30,13 +30,16 @@ def static(
     seed: Annotated[
         int | None, typer.Option("--seed", help="Seed of everything random; the recipe's if not given.")
     ] = None,
+    device: Annotated[
+        str, typer.Option("--device", help="Where the teacher runs: auto, cpu, cuda, cuda:1, mps.")
+    ] = "auto",
 ) -> None:
     """Distil a sentence encoder into a table of token vectors, for use as static("FOLDER")."""
     from codomain.cli.progress import bars
     from codomain.learn.static import distil_static
 
     with bars(keep=True) as progress:
-        distil_static(out, teacher=teacher, recipe=recipe, data=data, seed=seed, progress=progress)
+        distil_static(out, teacher=teacher, recipe=recipe, data=data, seed=seed, progress=progress, device=device)
     typer.echo(f'{out}: use it as static("{out}").')
 
 

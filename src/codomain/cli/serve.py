@@ -35,7 +35,9 @@ def serve(
     allow_origin: Annotated[
         list[str] | None,
         typer.Option(
-            "--allow-origin", help="An origin whose pages may ask, e.g. https://example.org.", metavar="ORIGIN"
+            "--allow-origin",
+            help="An origin whose pages may ask and read answers (CORS), e.g. https://example.org.",
+            metavar="ORIGIN",
         ),
     ] = None,
     token_ids: Annotated[
@@ -46,6 +48,12 @@ def serve(
     ] = None,
     audit: Annotated[Path | None, typer.Option("--audit", help="Write a line of JSON for each request here.")] = None,
     max_body: Annotated[int, typer.Option("--max-body", min=1, help="Megabytes of a request at most.")] = 64,
+    max_requests: Annotated[
+        int, typer.Option("--max-requests", min=1, help="Requests that are answered at the same time.")
+    ] = 512,
+    search_seconds: Annotated[
+        float, typer.Option("--search-seconds", min=0.001, help="Seconds that a search may take.")
+    ] = 30.0,
 ) -> None:
     """Serve encoders and collections in the dialects of OpenAI, Cohere, Jina, TEI, Ollama and Voyage."""
     from codomain.serve.keys import Keys
@@ -61,5 +69,8 @@ def serve(
         token_ids=token_ids,
         audit_file=audit,
         most_bytes=max_body << 20,
+        most_requests=max_requests,
+        search_seconds=search_seconds,
+        say=lambda sentence: typer.echo(sentence, err=True),
         ready=lambda url: typer.echo(f"serving {', '.join(names)} at {url}", err=True),
     )

@@ -1,6 +1,7 @@
 """Data to vectors.
 
 text/      texts: a bundled table of token rows, models of sentence-transformers, hashed words and n-grams
+onnx/      texts, by exported models and onnxruntime
 words/     texts by vectors of their words
 hosted.py  texts, by a server over HTTP
 called.py  texts, by a function or an object of one's own
@@ -27,6 +28,7 @@ _HOMES = {
     "VectorFileEncoder": "codomain.encode.words.vectorfile",
     "TransformerEncoder": "codomain.encode.text.transformer",
     "MiniLMEncoder": "codomain.encode.text.transformer",
+    "OnnxEncoder": "codomain.encode.onnx.encoder",
     "LateEncoder": "codomain.encode.text.late",
     "CharNGramEncoder": "codomain.encode.text.lexical",
     "BagOfWordsEncoder": "codomain.encode.text.lexical",
@@ -42,6 +44,7 @@ __all__ = [
     "LateEncoder",
     "MiniLMEncoder",
     "OllamaEncoder",
+    "OnnxEncoder",
     "OpenAIEncoder",
     "SpladeEncoder",
     "StaticEncoder",

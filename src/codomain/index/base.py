@@ -2,12 +2,36 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Self, cast
+from collections.abc import Callable
+from typing import ClassVar, Generic, Self, TypeVar, cast
+
+import numpy as np
+from numpy.typing import NDArray
 
 from codomain.contracts import RowReader
 from codomain.index.scan import Metric
 from codomain.pipeline import pipeline
 from codomain.stage import Stage
+
+T = TypeVar("T")
+
+_VIEWS = 8
+
+
+class Views(Generic[T]):
+    """The last few views of an index, each on the rows of one mask, which is known by its identity."""
+
+    def __init__(self) -> None:
+        self._made: list[tuple[NDArray[np.bool_], T]] = []
+
+    def of(self, rows: NDArray[np.bool_], make: Callable[[], T]) -> T:
+        """The view on the rows of a mask, made where there is none."""
+        made = list(self._made)  # readers in other threads add theirs
+        view = next((view for mask, view in made if mask is rows), None)
+        if view is None:
+            view = make()
+            self._made = [(rows, view), *made[: _VIEWS - 1]]
+        return view
 
 
 class IndexStage(Stage):
@@ -56,6 +80,10 @@ class IndexStage(Stage):
 
     def attach(self, rows: RowReader) -> None:
         """Say who has the rows, before the first search; most indexes have all that they need."""
+
+    def within(self, rows: NDArray[np.bool_]) -> IndexStage:
+        """The index as if only some rows, a mask (n,), were there: for one whose scores take statistics of all rows."""
+        return self
 
     def fresh(self) -> Self:
         """The same index with nothing in it."""

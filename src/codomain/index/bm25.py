@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from copy import copy
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from codomain.analyzer import VERSION, Analyzer, QueryTerm, Vocabulary
 from codomain.analyzer.forms import folded, normal
@@ -18,7 +20,7 @@ from codomain.arrays import Floats, Hits, Rows, allowed_rows
 from codomain.contracts import RowReader
 from codomain.errors import InputError
 from codomain.index.array_files import fitting, need, need_kinds, need_rows, need_starts, open_arrays, save_arrays
-from codomain.index.base import IndexStage
+from codomain.index.base import IndexStage, Views
 from codomain.index.postings import Segment, merge, segment
 from codomain.index.scan import best_rows
 from codomain.index.vocabulary import beginning_with, holds, near
@@ -130,8 +132,7 @@ class BM25(IndexStage):
         """Leave rows out of every later search and of all statistics."""
         wanted = allowed_rows(rows, self._stored)
         assert wanted is not None
-        self._removed = np.union1d(self._removed, wanted)
-        self._saturation = None
+        self._reset(self._segments, np.union1d(self._removed, wanted))
 
     def search(self, queries: Sequence[str], k: int, allow: np.ndarray | None = None) -> Hits:
         """The k best allowed rows for each query; fewer where fewer rows hold a word of it."""
@@ -145,6 +146,18 @@ class BM25(IndexStage):
             best, best_scores = best_rows(scores[rows], rows, k)
             hits.rows[i, : len(best)], hits.scores[i, : len(best)] = best, best_scores
         return hits
+
+    def within(self, rows: NDArray[np.bool_]) -> BM25:
+        """The index as if only some rows, a mask (n,), were there: their words alone are counted."""
+
+        def make() -> BM25:
+            view = copy(self)
+            view._alive = rows[: self._stored]
+            view._removed = np.flatnonzero(~view._alive)
+            view._saturation = None
+            return view
+
+        return self._views.of(rows, make)
 
     def explain(self, query: str, row: int) -> dict[str, float]:
         """How much each term of the query adds to the score of a row; raises InputError for a row that is not stored."""
@@ -182,7 +195,7 @@ class BM25(IndexStage):
 
     def _forgiven(self, asked: QueryTerm) -> QueryTerm:
         """A word with those that one typing error makes of it, where no row holds it as it is."""
-        if any(holds(self._segments, form) for form in asked.forms):
+        if any(len(self._postings(form)[0]) for form in asked.forms):
             return asked
         others = {other: None for form in asked.forms for other in near(self._segments, form)}
         return QueryTerm((*asked.forms, *others), asked.exact)
@@ -258,6 +271,7 @@ class BM25(IndexStage):
         self._stored = sum(len(part.lengths) for part in segments)
         self._saturation = None
         self._alive: np.ndarray | None = None
+        self._views: Views[BM25] = Views()
 
     def _append(self, part: Segment) -> None:
         """Add a segment; merge while the last is at least half as large as the one before it."""
@@ -274,7 +288,7 @@ class BM25(IndexStage):
             return np.zeros(0, np.int32), np.zeros(0, np.uint16)
         rows, counts = found[0] if len(found) == 1 else (np.concatenate(side) for side in zip(*found, strict=True))
         if len(self._removed):
-            if self._alive is None or self._saturation is None:
+            if self._alive is None:
                 self._alive = np.ones(self._stored, bool)
                 self._alive[self._removed] = False
             kept = self._alive[rows]

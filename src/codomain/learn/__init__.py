@@ -11,6 +11,7 @@ callbacks.py    the local dimension of a model's token vectors, watched while a 
 soft_prompt.py  vectors in words, by an adapter in front of a frozen language model
 arguments.py    parts by name and arguments
 saving.py       trained models as folders
+export.py       a model of sentence-transformers for onnxruntime, `codomain export-model`
 static.py       distil a static table from a transformer, `codomain learn static`
 corpus.py       unlabelled texts from open sources, named by a recipe
 teacher.py      a teacher's vectors on disk, so that long work can be stopped and resumed

@@ -62,6 +62,7 @@ class SoftPrompt(nn.Module):
 
     def forward(self, vectors: Tensor) -> Tensor:
         """Unit vectors (n, d) to input embeddings (n, tokens, h), in the scale of the model's own."""
+        vectors = vectors * self.dim**0.5  # components of about 1, as the first layer's weights expect
         out: Tensor = self.adapter(vectors).reshape(len(vectors), self.tokens, -1) * self.scale
         return out
 

@@ -32,6 +32,7 @@ def distil_static(
     seed: int | None = None,
     cache: str | Path | None = None,
     progress: Progress | None = None,
+    device: str | None = None,
 ) -> Path:
     """Distil a static table into the folder `out`, which `static(out)` then reads; gives the folder back.
 
@@ -39,6 +40,7 @@ def distil_static(
     texts and settings (default: the recipe of the bundled table), `data` the folders its paths are looked up in (default:
     the environment variable CODOMAIN_DATA, several parted as in PATH). The teacher's vectors are kept under `cache`
     (default: `out`/cache), and the state of the training, so an interrupted run goes on where it stopped. `progress(step, done, total)`.
+    `device` is where the teacher runs, as in `st()`.
     LEAF: Knowledge Distillation of Text Embedding Models with Teacher-Aligned Representations (2025).
 
     Raises MissingExtra without torch, InputError for a recipe, source or teacher that cannot be used.
@@ -50,7 +52,7 @@ def distil_static(
     say = progress or (lambda step, done, total: None)
     texts = corpus.build(settings, roots(data), seed)
     say("texts", len(texts), len(texts))
-    return distil_texts(texts, out, teacher, settings, seed, cache, say)
+    return distil_texts(texts, out, teacher, settings, seed, cache, say, device)
 
 
 def distil_texts(
@@ -61,11 +63,12 @@ def distil_texts(
     seed: int = 0,
     cache: str | Path | None = None,
     progress: Progress | None = None,
+    device: str | None = None,
 ) -> Path:
     """The same from a list of texts: settings `max_tokens`, `repeat`, `[vocabulary]` and `[train]` as in the recipe."""
     out = Path(out)
     say = progress or (lambda step, done, total: None)
-    model, tokenizer = load_teacher(teacher)
+    model, tokenizer = load_teacher(teacher, device)
     vectors = TeacherCache(model, teacher, cache or out / "cache", settings["max_tokens"])
 
     extra = vocabulary.cut_words(tokenizer, texts, settings["vocabulary"]["words"], settings["vocabulary"]["at_least"])
@@ -166,11 +169,11 @@ def roots(data: str | Path | Sequence[str | Path] | None) -> list[Path]:
     return [Path(part).expanduser() for part in data]
 
 
-def load_teacher(name: str) -> tuple[Any, dict[str, Any]]:
+def load_teacher(name: str, device: str | None = None) -> tuple[Any, dict[str, Any]]:
     """A sentence-transformers model and its tokenizer.json as a dictionary; an uncased WordPiece tokenizer is needed."""
     from codomain.encode import MiniLMEncoder, TransformerEncoder
 
-    model = (MiniLMEncoder() if name == "minilm" else TransformerEncoder(name)).network
+    model = (MiniLMEncoder(device=device) if name == "minilm" else TransformerEncoder(name, device=device)).network
     backend = getattr(model.tokenizer, "backend_tokenizer", None)
     tokenizer = json.loads(backend.to_str()) if backend is not None else {}
     if tokenizer.get("model", {}).get("type") != "WordPiece" or not (tokenizer.get("normalizer") or {}).get(

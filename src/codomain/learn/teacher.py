@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from codomain.devices.batches import Batches
+
 Progress = Callable[[int, int], None]
 
 
@@ -24,6 +26,7 @@ class TeacherCache:
     def __init__(self, model: Any, name: str, folder: str | Path, max_tokens: int = 128, shard: int = 20_000) -> None:
         self.model, self.name, self.folder = model, name, Path(folder)
         self.max_tokens, self.shard = max_tokens, shard
+        self.batches = Batches(64, f"the teacher {name}")
         self.folder.mkdir(parents=True, exist_ok=True)
 
     def path(self, texts: Sequence[str]) -> Path:
@@ -39,9 +42,13 @@ class TeacherCache:
             path = self.path(part)
             if not path.exists():
                 self.model.max_seq_length = self.max_tokens
-                vectors = self.model.encode(
-                    list(part), batch_size=64, normalize_embeddings=True, show_progress_bar=False
-                )
+
+                def encode(size: int, part: Sequence[str] = part) -> Any:
+                    return self.model.encode(
+                        list(part), batch_size=size, normalize_embeddings=True, show_progress_bar=False
+                    )
+
+                vectors = self.batches.run(encode)
                 unfinished = path.with_suffix(f".{os.getpid()}.npy")
                 np.save(unfinished, vectors.astype(np.float16))
                 unfinished.replace(path)  # a shard is there whole or not at all

@@ -7,23 +7,25 @@ from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Any
 
-from fastapi import FastAPI, Request, Response
+from fastapi import Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
 from codomain.errors import CodomainError
-from codomain.serve import collections, page
+from codomain.serve import collections, documents, page
+from codomain.serve.about.metrics import Metrics
+from codomain.serve.about.openapi import describe
 from codomain.serve.catalog import Catalog
 from codomain.serve.dialects import cohere, jina, ollama, openai, tei, voyage
 from codomain.serve.dialects.answers import answer
+from codomain.serve.encoding.token_ids import TokenIds
 from codomain.serve.errors import Refusal, of_validation, refusal_of, shape_of
 from codomain.serve.guard import Guard, Limits
-from codomain.serve.keys import Keys
+from codomain.serve.keys import Key, Keys
 from codomain.serve.mcp_route import ToolsRoute
-from codomain.serve.metrics import Metrics
-from codomain.serve.token_ids import TokenIds
+from codomain.text import brief
 
 
 def make_app(
@@ -60,8 +62,10 @@ def make_app(
     api.state.catalog = catalog
     api.state.token_ids = token_ids or TokenIds()
     metrics = Metrics(catalog)
-    for module in (openai, cohere, jina, tei, ollama, voyage, collections, page):
+    for module in (openai, cohere, jina, tei, ollama, voyage, page):
         api.include_router(module.router)
+    for own in (collections, documents):
+        api.include_router(own.router, dependencies=[Depends(_known_parameters)])
 
     @api.get("/health", tags=["server"])
     async def health() -> Response:
@@ -69,16 +73,32 @@ def make_app(
         return answer({"status": "ok"})
 
     @api.get("/metrics", tags=["server"])
-    async def metrics_() -> Response:
-        """Counts and times for Prometheus."""
+    async def metrics_(request: Request) -> Response:
+        """Counts and times for Prometheus: of the whole server, so that a key of some collections does not see them."""
+        key: Key = request.state.key
+        if key.collections is not None or key.namespace is not None:
+            raise Refusal(403, "the metrics are of the whole server, and this key sees a part of it.")
         return Response(metrics.text(), media_type="text/plain; version=0.0.4")
 
     api.router.routes.append(Route("/mcp", tools))
+    describe(api)
     api.add_exception_handler(RequestValidationError, _invalid)
     api.add_exception_handler(HTTPException, _not_routed)
     api.add_exception_handler(Refusal, _refused)
     api.add_exception_handler(CodomainError, _refused)
     return Guard(api, keys, limits, metrics)
+
+
+async def _known_parameters(request: Request) -> None:
+    """Refuse a parameter that a route does not have: most often a name is misspelled."""
+    known = {field.alias for field in request.scope["route"].dependant.query_params}
+    unknown = next((name for name in request.query_params if name not in known), None)
+    if unknown is not None:
+        raise Refusal(
+            400,
+            f"there is no parameter {brief(unknown)} here: there are {', '.join(sorted(known)) or 'none'}.",
+            unknown,
+        )
 
 
 async def _invalid(request: Request, error: Exception) -> Response:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from copy import copy
 from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -14,8 +15,10 @@ from codomain.encoding import encoded
 from codomain.errors import CodomainError, InputError, PipelineError
 from codomain.pipeline import Pipeline, pipeline
 from codomain.registry import require
-from codomain.serve.batching import Batcher
+from codomain.serve.about.places import Places, View, told
+from codomain.serve.encoding.batching import Batcher
 from codomain.serve.errors import Refusal, refusal_of
+from codomain.serve.keys import Key
 from codomain.store import Collection
 from codomain.store import exists as collection_exists
 from codomain.store import open as open_collection
@@ -26,8 +29,15 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+QUERY = ":query"
+"""What stands behind the name of a model that is asked for queries."""
+
 READERS = 2
 """Connections of a collection that read at the same time."""
+
+
+SECONDS = 30.0
+"""How long a search, or another reading, may take."""
 
 
 class Model:
@@ -43,12 +53,12 @@ class Model:
         self._batchers = {queries: Batcher(self._encoding(queries), pool, quick) for queries in (False, True)}
 
     def __str__(self) -> str:
-        return " >> ".join(map(str, self.stages))
+        return told(" >> ".join(map(str, self.stages)))
 
     @property
     def fingerprint(self) -> str:
         """What decides its vectors."""
-        return " >> ".join(str(getattr(stage, "fingerprint", stage)) for stage in self.stages)
+        return told(" >> ".join(str(getattr(stage, "fingerprint", stage)) for stage in self.stages))
 
     @property
     def dim(self) -> int | None:
@@ -93,8 +103,10 @@ class ServedCollection:
     writes is found by the next search.
     """
 
-    def __init__(self, name: str, folder: Path, pool: ThreadPoolExecutor, *, trust_models: bool = False) -> None:
-        self.name, self.folder, self._pool = name, folder, pool
+    def __init__(
+        self, name: str, folder: Path, pool: ThreadPoolExecutor, *, trust_models: bool = False, seconds: float = SECONDS
+    ) -> None:
+        self.name, self.folder, self._pool, self._seconds = name, folder, pool, seconds
         opened = [open_collection(folder, trust_models=trust_models)]
         self.first = opened[0]
         try:
@@ -109,6 +121,7 @@ class ServedCollection:
             self._readers.put(reader)
         self._reading = asyncio.Semaphore(READERS)  # waits here, not in a thread that other collections could use
         self._writing = asyncio.Lock()
+        self._places: dict[Any, Places] = {}
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"write {name}")
 
     def encoders(self) -> list[Stage]:
@@ -123,8 +136,27 @@ class ServedCollection:
             with self._reader() as collection, self._without_folder():
                 return work(collection)
 
-        async with self._reading:
-            return await asyncio.get_running_loop().run_in_executor(self._pool, run)
+        try:
+            async with asyncio.timeout(self._seconds) as limit:
+                await self._reading.acquire()
+                reading = asyncio.get_running_loop().run_in_executor(self._pool, run)
+                reading.add_done_callback(self._read)
+                return await asyncio.shield(
+                    reading
+                )  # a thread cannot be stopped: it reads on, and keeps its connection
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            raise Refusal(
+                504,
+                f"{self.name} had no answer after {self._seconds:g} s: ask for less, or start the server with --search-seconds.",
+                code="timeout",
+            ) from None
+
+    def _read(self, reading: asyncio.Future[Any]) -> None:
+        self._reading.release()
+        if not reading.cancelled():
+            reading.exception()  # where nobody waits any more, it has been looked at
 
     async def write(self, work: Callable[[Collection], T]) -> T:
         """The result of some writing, after all that was asked for before."""
@@ -136,6 +168,10 @@ class ServedCollection:
         async with self._writing:
             return await asyncio.get_running_loop().run_in_executor(self._writer, run)
 
+    def view(self, collection: Collection, inside: str | None) -> View:
+        """One of its connections, or a namespace of it, by the ids that clients know."""
+        return View(collection if inside is None else collection.namespace(inside), self._places)
+
     @contextmanager
     def _without_folder(self) -> Iterator[None]:
         """Sentences name the collection: where it is on this machine is no business of a client."""
@@ -143,10 +179,12 @@ class ServedCollection:
             yield
         except CodomainError as error:
             refusal = refusal_of(error)
-            folder = str(self.first.folder)
-            if refusal is None or folder not in refusal.sentence:
+            if refusal is None:
                 raise
-            refusal.sentence = refusal.sentence.replace(folder, self.name)
+            sentence = refusal.sentence.replace(str(self.first.folder), self.name)
+            for places in list(self._places.values()):
+                sentence = places.sentence(sentence)
+            refusal.sentence = told(sentence)
             raise refusal from error
 
     @contextmanager
@@ -175,9 +213,13 @@ class Catalog:
     Raises InputError where a name is neither or is there twice, and what opening a collection raises.
     """
 
-    def __init__(self, names: Iterable[str], *, threads: int = 4, trust_models: bool = False) -> None:
+    def __init__(
+        self, names: Iterable[str], *, threads: int = 4, trust_models: bool = False, seconds: float = SECONDS
+    ) -> None:
         self.models: dict[str, Model] = {}
         self.collections: dict[str, ServedCollection] = {}
+        self._seconds = seconds
+        self._encoders: dict[str, set[str]] = {}  # models that nobody named, with the collections that have them
         self._encoding = ThreadPoolExecutor(max_workers=1, thread_name_prefix="encode")
         self._waiting: list[ThreadPoolExecutor] = []
         self._reading = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="read")
@@ -198,6 +240,16 @@ class Catalog:
         for collection in self.collections.values():
             collection.close()
 
+    def seen_by(self, key: Key) -> Catalog:
+        """The catalog as a key sees it: its collections, with their encoders, and the models that were named."""
+        if key.collections is None:
+            return self
+        seen = copy(self)  # shares everything, and is never closed
+        seen.collections = {name: one for name, one in self.collections.items() if key.sees(name)}
+        hidden = {name for name, of in self._encoders.items() if not any(map(key.sees, of))}
+        seen.models = {name: one for name, one in self.models.items() if name not in hidden}
+        return seen
+
     def model(self, name: str | None, gives: tuple[Kind, ...] = ("dense",)) -> Model:
         """A model by the name that a request gives; without one the first that gives vectors of a kind."""
         if not name:
@@ -207,8 +259,9 @@ class Catalog:
             return first
         found = (
             self.models.get(name)
+            or self.models.get(_short(told(name)))
             or self.models.get(name.removesuffix("()"))
-            or self.models.get(name.removesuffix(":query"))
+            or self.models.get(name.removesuffix(QUERY))
         )
         if found is None:
             raise Refusal(404, f"there is no model {name!r:.80} here: {self._named()}.", "model", "model_not_found")
@@ -230,17 +283,31 @@ class Catalog:
             self._add_model(alias.strip(), pipeline(expression))
         elif "(" in name and not collection_exists(name):
             made = pipeline(name)
-            self._add_model(_short(str(made)), made)
+            self._add_model(_short(told(str(made))), made)
         else:
             folder = Path(name)
-            served = ServedCollection(folder.absolute().name, folder, self._reading, trust_models=trust_models)
+            called = folder.absolute().name
+            served = ServedCollection(called, folder, self._reading, trust_models=trust_models, seconds=self._seconds)
             if served.name in self.collections:
                 served.close()
                 raise InputError(f"two collections are called {served.name}: move one of them.")
             self.collections[served.name] = served
             for encoder in served.encoders():
-                if _short(str(encoder)) not in self.models:
-                    self._add_model(_short(str(encoder)), Pipeline(encoder))
+                self._add_encoder(encoder, called)
+
+    def _add_encoder(self, encoder: Stage, collection: str) -> None:
+        """The encoder of a collection, under the name that is told of it."""
+        base = _short(told(str(encoder)))
+        for name in (base, *(f"{base}-{n}" for n in range(2, 1_000))):
+            there = self.models.get(name)
+            if there is None:
+                self._add_model(name, Pipeline(encoder))
+                self._encoders[name] = {collection}
+            elif str(there.encoder) == str(encoder):
+                self._encoders.get(name, set()).add(collection)
+            else:
+                continue
+            return
 
     def _add_model(self, name: str, made: Pipeline) -> None:
         if name in self.models:

@@ -1,7 +1,8 @@
 """In front of every route: hosts, origins, keys, rates, sizes and times; behind it the metrics and the audit log.
 
 A page that a browser shows may send requests to a server on the same machine. So a request must name a host that the server is
-known by (DNS rebinding), and an `Origin` must be the server's own; other origins get no answer, and there is no CORS.
+known by (DNS rebinding), and an `Origin` must be the server's own, or one that was allowed: pages of that may read answers (CORS),
+those of others get none.
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ from typing import Any
 import orjson
 from fastapi import FastAPI
 
+from codomain.serve.about.metrics import Metrics
 from codomain.serve.errors import Refusal, refusal_of, shape_of
 from codomain.serve.keys import Key, Keys, Rates
-from codomain.serve.metrics import Metrics
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -31,8 +32,8 @@ log = logging.getLogger("codomain.serve")
 audit = logging.getLogger("codomain.serve.audit")
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
-PUBLIC = ("/", "/health", "/static/")
-"""What needs no key: the page, which holds nothing, and whether the server lives."""
+PUBLIC = ("/", "/health", "/docs", "/static/")
+"""What needs no key: the pages, which hold nothing, and whether the server lives."""
 
 _SECURITY = [
     (b"x-content-type-options", b"nosniff"),
@@ -50,14 +51,26 @@ _SECURITY = [
 ]
 
 
+_CORS = [
+    (b"access-control-allow-methods", b"GET, POST, PATCH, DELETE"),
+    (b"access-control-allow-headers", b"Authorization, Content-Type, X-Api-Key, Mcp-Session-Id, Mcp-Protocol-Version"),
+    (b"access-control-expose-headers", b"X-Cut-Texts, Retry-After, Mcp-Session-Id"),
+    (b"access-control-max-age", b"600"),
+]
+
+
 @dataclass(frozen=True)
 class Limits:
-    """What a request may take: bytes of its body, seconds until the body is there, hosts and origins that it may name."""
+    """What a request may take: bytes of its body, seconds until the body is there, hosts and origins that it may name.
+
+    `requests` are answered at the same time, and so many again connections are open; one more is told to come again.
+    """
 
     body: int = 64 << 20
     seconds: float = 60.0
     hosts: frozenset[str] = frozenset(LOOPBACK)
     origins: frozenset[str] = field(default_factory=frozenset)
+    requests: int = 512
 
 
 class Guard:
@@ -66,6 +79,7 @@ class Guard:
     def __init__(self, app: FastAPI, keys: Keys, limits: Limits, metrics: Metrics) -> None:
         self.api, self._keys, self._limits, self._metrics = app, keys, limits, metrics
         self._rates = Rates()
+        self._under_way = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
@@ -75,11 +89,24 @@ class Guard:
         if scope["type"] != "http":
             await self.api(scope, receive, send)
             return
-        answer = _Answer(send)
+        answer = _Answer(send, scope["method"] == "HEAD")
         began = time.perf_counter()
+        self._under_way += 1
         try:
+            if self._under_way > self._limits.requests:
+                raise Refusal(
+                    503, "the server answers as many requests as it can: ask again.", code="overloaded", retry_after=1
+                )
+            answer.cors = self._cors(scope)
+            if answer.cors and _is_preflight(scope):
+                await answer({"type": "http.response.start", "status": 204, "headers": []})
+                await answer({"type": "http.response.body", "body": b""})
+                return
             scope.setdefault("state", {})["key"] = self._checked(scope)
-            await self.api(scope, _Body(receive, scope, self._limits), answer)
+            # what is there for GET is there for HEAD
+            asked = {**scope, "method": "GET"} if answer.head_only else scope
+            await self.api(asked, _Body(receive, scope, self._limits), answer)
+            scope["route"] = asked.get("route")
         except Exception as error:
             refusal = refusal_of(error)
             if refusal is None:
@@ -90,6 +117,7 @@ class Guard:
             else:  # half an answer is out: closing the connection is all that can be said
                 raise
         finally:
+            self._under_way -= 1
             self._record(scope, answer, time.perf_counter() - began)
 
     def _checked(self, scope: Scope) -> Key:
@@ -128,6 +156,13 @@ class Guard:
             )
         return key
 
+    def _cors(self, scope: Scope) -> list[tuple[bytes, bytes]]:
+        """What lets a page of another origin read the answer: for the origins that were allowed alone."""
+        origins = [value for name, value in scope["headers"] if name == b"origin"]
+        if len(origins) != 1 or origins[0].decode("latin-1") not in self._limits.origins:
+            return []
+        return [(b"access-control-allow-origin", origins[0]), (b"vary", b"Origin"), *_CORS]
+
     def _known_host(self, host: str) -> bool:
         return host.lower() in self._limits.hosts or "*" in self._limits.hosts
 
@@ -162,13 +197,14 @@ async def refuse(refusal: Refusal, path: str, send: Send) -> None:
 class _Answer:
     """What is sent, with the security headers; keeps the status."""
 
-    def __init__(self, send: Send) -> None:
-        self._send, self.status = send, 0
+    def __init__(self, send: Send, head_only: bool = False) -> None:
+        self._send, self.status, self.head_only = send, 0, head_only
+        self.cors: list[tuple[bytes, bytes]] = []
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            message["headers"] = [*message.get("headers", ()), *_SECURITY]
+            message["headers"] = [*message.get("headers", ()), *_SECURITY, *self.cors]
         await self._send(message)
 
 
@@ -200,6 +236,11 @@ class _Body:
         return Refusal(
             413, f"the body is larger than {self._limits.body / 2**20:g} MB: send it in parts.", code="body_too_large"
         )
+
+
+def _is_preflight(scope: Scope) -> bool:
+    """Whether a browser asks what a page may ask."""
+    return scope["method"] == "OPTIONS" and any(n == b"access-control-request-method" for n, _ in scope["headers"])
 
 
 def _without_port(host: str) -> str:

@@ -7,7 +7,10 @@ import os
 import time
 import tomllib
 from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import partial
 from hashlib import sha256
 from math import inf
 from pathlib import Path
@@ -85,6 +88,15 @@ class Keys:
                 raise InputError(f"{file} has one key twice: what it may do is said once.")
         return cls(found, write, rate)
 
+    def not_served(self, collections: Iterable[str]) -> list[str]:
+        """A sentence for each key that names collections which are not served: most often a name is misspelled."""
+        there = {*collections}
+        return [
+            f"the key {key.name} names {', '.join(unknown)}, and no such collection is served."
+            for key in self.keys
+            if (unknown := sorted((key.collections or frozenset()) - there))
+        ]
+
     def of(self, secret: str | None) -> Key | None:
         """The key with a secret; takes as long whichever it is. Without keys everybody is the same caller."""
         if not self.keys:
@@ -96,8 +108,21 @@ class Keys:
         return found if secret else None
 
 
+_charged: ContextVar[Callable[[int], None] | None] = ContextVar("charged", default=None)
+
+
+def charge(units: int) -> None:
+    """Count so many units more than one for the request that is under way: a batch of n texts, or of n searches, costs n."""
+    spend = _charged.get()
+    if spend is not None and units > 0:
+        spend(units)
+
+
 class Rates:
-    """How often callers asked: a bucket each, that holds a second's worth of requests and fills as fast as they may ask."""
+    """How often callers asked: a bucket each, that holds a second's worth of requests and fills as fast as they may ask.
+
+    A request of several units is answered where one unit is there; what it costs beyond is waited for by the next one.
+    """
 
     def __init__(self) -> None:
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
@@ -111,6 +136,7 @@ class Rates:
         """
         if rate is None:
             return 0.0
+        _charged.set(partial(self.spend, caller))
         at = time.monotonic() if now is None else now
         left, then = self._buckets.pop(caller, (max(rate, 1.0), at))
         left = min(max(rate, 1.0), left + (at - then) * rate)
@@ -119,6 +145,16 @@ class Rates:
         if len(self._buckets) > _CALLERS:
             self._buckets.popitem(last=False)
         return wait
+
+    def spend(self, caller: str, units: int) -> None:
+        """Take units that a request turned out to cost; there may be fewer than none left.
+
+        >>> rates = Rates()
+        >>> rates.take("me", 2, 0.0), rates.spend("me", 4), rates.take("me", 2, 0.5)
+        (0.0, None, 1.5)
+        """
+        left, then = self._buckets.get(caller, (0.0, time.monotonic()))
+        self._buckets[caller] = (left - units, then)
 
 
 def _variable(name: str) -> str:

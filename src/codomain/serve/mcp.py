@@ -20,8 +20,10 @@ from pydantic import BaseModel
 from codomain.errors import CodomainError
 from codomain.serve.catalog import Catalog, ServedCollection
 from codomain.serve.collections import as_json
+from codomain.serve.documents import counted, own_ids
 from codomain.serve.errors import Refusal
 from codomain.serve.keys import Key
+from codomain.store import Collection
 
 T = TypeVar("T")
 Tool = Callable[..., Any]
@@ -102,15 +104,15 @@ class _Tools:
         key = self._key(ctx)
         results: list[tuple[float, dict[str, Any]]] = []
         for name, one in self._seen(key).items():
-            hits = await _sentence(one.read(lambda c: c.search(query, K, namespace=key.namespace)))
+            hits = await _sentence(one.read(_hits(one, key, query=query, k=K)))
             results += [
                 # scores of different collections say little beside each other; their places do
                 (
                     place,
                     {
-                        "id": f"{name}/{hit.id}",
-                        "title": hit.title or _beginning(hit.text),
-                        "url": _url(name, hit.id, hit.metadata, hit.source),
+                        "id": f"{name}/{hit['id']}",
+                        "title": hit["title"] or _beginning(hit["text"]),
+                        "url": _url(name, hit["id"], hit["metadata"], hit["source"]),
                     },
                 )
                 for place, hit in enumerate(hits)
@@ -123,11 +125,10 @@ class _Tools:
         key = self._key(ctx)
         name, _, own = id.partition("/")
         one = self._one(key, name)
-        found = await _sentence(
-            one.read(lambda c: next(c.documents({"_id": own}, limit=1, namespace=key.namespace), None))
-        )
-        if found is None:
+        listed = await _sentence(one.read(_documents(one, key, {"_id": own}, limit=1)))
+        if not listed:
             raise ToolError(f"there is no document {id!r:.80}.")
+        found = listed[0]
         return json.dumps(
             {
                 "id": id,
@@ -160,20 +161,15 @@ class _Tools:
     ) -> Found:
         """Search one collection. `where` filters by metadata, e.g. "year > 2020 and tags contains 'x'"."""
         key = self._key(ctx)
-        hits = await _sentence(
-            self._one(key, collection).read(
-                lambda c: c.search(query, _bounded(k), where, offset=offset, namespace=key.namespace)
-            )
-        )
-        return Found(hits=[as_json(hit) for hit in hits])
+        one = self._one(key, collection)
+        work = _hits(one, key, query=query, k=_bounded(k), where=where, offset=offset)
+        return Found(hits=await _sentence(one.read(work)))
 
     async def similar_documents(self, collection: str, id: str, ctx: Context[Any, Any], k: int = 10) -> Found:
         """Documents that are like a document of the same collection."""
         key = self._key(ctx)
-        hits = await _sentence(
-            self._one(key, collection).read(lambda c: c.search(like=id, k=_bounded(k), namespace=key.namespace))
-        )
-        return Found(hits=[as_json(hit) for hit in hits])
+        one = self._one(key, collection)
+        return Found(hits=await _sentence(one.read(_hits(one, key, like=id, k=_bounded(k)))))
 
     async def list_documents(
         self,
@@ -186,13 +182,9 @@ class _Tools:
     ) -> Listed:
         """Documents of a collection, or those that a filter matches, in the order of a field ("-year": from the highest)."""
         key = self._key(ctx)
-        found = await _sentence(
-            self._one(key, collection).read(
-                lambda c: list(
-                    c.documents(where, sort=sort, offset=offset, limit=_bounded(limit), namespace=key.namespace)
-                )
-            )
-        )
+        one = self._one(key, collection)
+        work = _documents(one, key, where, sort=sort, offset=offset, limit=_bounded(limit))
+        found = await _sentence(one.read(work))
         return Listed(documents=json.loads(json.dumps(found, default=str)))
 
     async def count_values(
@@ -200,21 +192,22 @@ class _Tools:
     ) -> Values:
         """The values of a field of the metadata, with the number of documents that have each."""
         key = self._key(ctx)
-        found = await _sentence(
-            self._one(key, collection).read(lambda c: c.facets(field, where, namespace=key.namespace))
-        )
+        one = self._one(key, collection)
+        found = await _sentence(one.read(counted(one, key.namespace, field, where)))
         return Values(values=[{"value": value, "count": count} for value, count in found[: _bounded(limit)]])
 
     async def add_documents(self, collection: str, documents: list[dict[str, Any]], ctx: Context[Any, Any]) -> Count:
         """Add documents (text, and optionally id, title, metadata), or replace those whose id is there."""
         key = self._writing(ctx)
-        report = await _sentence(self._one(key, collection).write(lambda c: c.add(documents, namespace=key.namespace)))
+        one, inside = self._one(key, collection), key.namespace
+        report = await _sentence(one.write(lambda c: c.add(own_ids(one.view(c, inside), documents), namespace=inside)))
         return Count(counts={"added": report.added, "updated": report.updated, "unchanged": report.unchanged})
 
     async def delete_documents(self, collection: str, ids: list[str], ctx: Context[Any, Any]) -> Count:
         """Delete documents by their ids."""
         key = self._writing(ctx)
-        deleted = await _sentence(self._one(key, collection).write(lambda c: c.delete(ids, namespace=key.namespace)))
+        one, inside = self._one(key, collection), key.namespace
+        deleted = await _sentence(one.write(lambda c: c.delete(one.view(c, inside).meant(ids), namespace=inside)))
         return Count(counts={"deleted": deleted})
 
     def _key(self, ctx: Context[Any, Any]) -> Key:
@@ -236,6 +229,28 @@ class _Tools:
         if found is None:
             raise ToolError(f"there is no collection {name!r:.80}: there are {', '.join(self._seen(key)) or 'none'}.")
         return found
+
+
+def _hits(one: ServedCollection, key: Key, where: str | None = None, **asked: Any) -> Callable[[Collection], list[Any]]:
+    """A search of what a key sees, with ids as they are told."""
+
+    def work(c: Collection) -> list[Any]:
+        view = one.view(c, key.namespace)
+        if "like" in asked:
+            asked["like"] = view.id(asked["like"])
+        return [as_json(hit, view.places) for hit in view.collection.search(where=view.where(where), **asked)]
+
+    return work
+
+
+def _documents(
+    one: ServedCollection, key: Key, where: Any, **asked: Any
+) -> Callable[[Collection], list[dict[str, Any]]]:
+    def work(c: Collection) -> list[dict[str, Any]]:
+        view = one.view(c, key.namespace)
+        return [view.places.document(found) for found in view.collection.documents(view.where(where), **asked)]
+
+    return work
 
 
 async def _sentence(work: Awaitable[T]) -> T:

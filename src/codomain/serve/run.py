@@ -8,11 +8,12 @@ import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from codomain.errors import InputError, MissingExtra
+from codomain.serve.encoding.token_ids import TokenIds
 from codomain.serve.guard import LOOPBACK, Limits, audit, is_loopback
 from codomain.serve.keys import Keys
-from codomain.serve.token_ids import TokenIds
 
 
 @dataclass(frozen=True)
@@ -47,9 +48,12 @@ def serve(
     token_ids: str | None = None,
     audit_file: Path | None = None,
     most_bytes: int = 64 << 20,
+    most_requests: int = 512,
+    search_seconds: float = 30.0,
     trust_models: bool = False,
     drain_seconds: int = 30,
     ready: Callable[[str], None] = lambda url: None,
+    say: Callable[[str], None] = lambda sentence: None,
 ) -> None:
     """Serve until SIGTERM or SIGINT: then nothing new is taken, and what is under way is answered.
 
@@ -69,13 +73,17 @@ def serve(
         raise MissingExtra("codomain serve", "serve") from None
     from codomain.serve.app import make_app
     from codomain.serve.catalog import Catalog
+    from codomain.serve.protocol import Protocol
 
     if audit_file is not None:
         _audit_to(audit_file)
     known = frozenset(map(str.lower, (*LOOPBACK, *_own_names(address.host), *hosts)))
-    limits = Limits(body=most_bytes, hosts=known, origins=frozenset(origins))
+    limits = Limits(body=most_bytes, hosts=known, origins=frozenset(map(origin, origins)), requests=most_requests)
     with address.bound() as listening:
-        app = make_app(Catalog(names, trust_models=trust_models), keys, limits, TokenIds(token_ids))
+        catalog = Catalog(names, trust_models=trust_models, seconds=search_seconds)
+        for sentence in keys.not_served(catalog.collections):
+            say(sentence)
+        app = make_app(catalog, keys, limits, TokenIds(token_ids))
         config = uvicorn.Config(
             app,
             log_level="warning",
@@ -83,6 +91,8 @@ def serve(
             server_header=False,
             timeout_graceful_shutdown=drain_seconds,
             timeout_keep_alive=75,
+            http=Protocol,
+            limit_concurrency=2 * most_requests,
         )
         port = listening.getsockname()[1]
         host = f"[{address.host}]" if ":" in address.host else address.host
@@ -90,6 +100,20 @@ def serve(
         gc.freeze()  # what is there now stays: the collector need not look at it again and again
         ready(f"http://{host}:{port}")
         uvicorn.Server(config).run(sockets=[listening])
+
+
+def origin(given: str) -> str:
+    """An origin as browsers send it; raises InputError for anything else.
+
+    >>> origin("https://Example.org/")
+    'https://example.org'
+    """
+    parts = urlsplit(given.strip().rstrip("/"))
+    if parts.scheme not in ("http", "https") or not parts.netloc or parts.path or parts.query or "@" in parts.netloc:
+        raise InputError(
+            f"{given!r:.80} is no origin: write it as https://example.org, with the port where it has one."
+        )
+    return f"{parts.scheme}://{parts.netloc.lower()}"
 
 
 def _own_names(host: str) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """Durable collections: a folder with one database, the only truth, and indexes built from it.
 
 collection.py       `Collection`: add, update, delete, search
+asynchronous.py     methods for event loops, done in a thread
 namespace.py        one namespace of a collection, by the same methods
 open_create.py      make a collection, or open one
 trust.py            which models and files a collection may load

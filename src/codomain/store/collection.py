@@ -18,6 +18,7 @@ from codomain.items import Query
 from codomain.plan import PlanNode, modalities_of
 from codomain.progress import Progress
 from codomain.stage import Stage
+from codomain.store.asynchronous import in_thread
 from codomain.store.backend import Backend
 from codomain.store.backend.choose import open_backend
 from codomain.store.backend.errors import DiskFull, closed
@@ -523,6 +524,16 @@ class Collection:
         """Row, document number, id and metadata (as JSON) of the chunks that a filter matches, by document and row."""
         with self.held() as backend:
             return backend.fields.chunks_where(parsed_filter(backend, where))
+
+    # --- for event loops ------------------------------------------------------------------------------------------------
+
+    asearch = in_thread(search)
+    asearch_many = in_thread(search_many)
+    aadd = in_thread(add)
+    aupdate = in_thread(update)
+    adelete = in_thread(delete)
+    aget = in_thread(get)
+    acount = in_thread(count)
 
     # --- history --------------------------------------------------------------------------------------------------------
 

@@ -196,7 +196,7 @@ def info(collection: Collection) -> dict[str, Any]:
             },
             "unread": facts(collection),
             "servers": servers.spending(backend),
-            "notes": [*notes(collection), *servers.notes(backend)],
+            "notes": [*notes(collection), *servers.notes(backend), *_measured(collection)],
             "branches": [branch.info() for branch in collection.branches],
             "feedback": None
             if backend.journal.version() is None
@@ -206,6 +206,12 @@ def info(collection: Collection) -> dict[str, Any]:
             "index_bytes": _size_below(collection.folder / "derived"),
             "history": [event._asdict() for event in backend.history.all()],
         }
+
+
+def _measured(collection: Collection) -> list[str]:
+    """What runs the encoders on this machine, of those that have more than one way."""
+    told = (getattr(branch.plan.encoder, "measured", None) for branch in collection.branches)
+    return list(dict.fromkeys(sentence for sentence in told if sentence))
 
 
 def _upgrade(collection: Collection) -> dict[str, Any] | None:

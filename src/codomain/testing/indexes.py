@@ -188,6 +188,8 @@ def filters(case: _Case) -> None:
     assert set(by_mask.rows[by_mask.rows >= 0]) <= set(np.flatnonzero(mask))
     np.testing.assert_allclose(by_mask.scores, by_rows.scores, rtol=1e-4, atol=1e-4)
     assert (case.search(5, np.zeros(_N, bool)).rows == -1).all()
+    inside = case.index.within(mask).search(case.some(np.arange(case.asked)), 10, mask)
+    assert set(inside.rows[inside.rows >= 0]) <= set(np.flatnonzero(mask)), "it finds rows that it is not within"
     everything = case.search(10, np.ones(_N, bool))
     if case.stage.exact:
         np.testing.assert_allclose(everything.scores, case.search(10).scores, rtol=1e-5, atol=1e-5)

@@ -6,6 +6,7 @@ import datetime as dt
 import json
 import sqlite3
 import unicodedata
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import codomain as cd
 from codomain.errors import WhereError
 from codomain.store.filters.moments import Moment
 from codomain.store.filters.where import And, Compare, IsNull, Not, Or, Where, parse_where
@@ -395,3 +397,11 @@ def test_a_text_may_be_the_dict_as_json() -> None:
 def test_groups_of_nothing_are_true_and_false(database: sqlite3.Connection) -> None:
     assert found(database, And(())) == found(database, Not(Or(()))) == [0, 1, 2, 3]
     assert found(database, Or(())) == found(database, Not(And(()))) == []
+
+
+@pytest.mark.parametrize("field", ["_title", "_source"])
+def test_a_document_without_title_and_source_differs_from_every_value(tmp_path: Path, field: str) -> None:
+    with cd.create(tmp_path / "c", "bm25()") as collection:
+        collection.add([{"id": "1", "text": "a"}])
+        for where in (f"{field} == 'x'", f"{field} in ['x']", f"{field} contains 'x'", f"{field} < 'x'"):
+            assert collection.count(where) == 0 and collection.count(f"not {where}") == 1

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from codomain.devices.place import check_device
 from codomain.encode.text.transformer import CHUNK, SentenceTransformerStage, minilm_folder
 from codomain.progress import Progress, counter
 from codomain.registry import stage
@@ -26,8 +27,8 @@ class LateEncoder(SentenceTransformerStage):
     saved by sentence_transformers.MultiVectorEncoder, PyLate or Stanford's ColBERT are run as they were trained; of any
     other model the last hidden states are taken, without padding, special tokens and the prompt. Vectors have length one;
     an empty text has none. Texts are cut at `max_length` tokens. `pool` merges the tokens of a document to about one in
-    that many (hierarchical clustering). Documents are `dtype`, queries always float32.
-    Raises MissingExtra without sentence-transformers, InputError when the model cannot be loaded.
+    that many (hierarchical clustering). `device` and `batch_size` are those of `st()`. Documents are `dtype`, queries always float32.
+    Raises MissingExtra without sentence-transformers, InputError when the model cannot be loaded or the device is not there.
 
     "Your Embedding Model is SMARTer Than You Think" (2026), "ColBERT: Efficient and Effective Passage Search via
     Contextualized Late Interaction over BERT" (2020).
@@ -44,7 +45,7 @@ class LateEncoder(SentenceTransformerStage):
         self,
         model: str | None = None,
         max_length: int | None = None,
-        batch_size: int = 32,
+        batch_size: int | None = None,
         device: str | None = None,
         pool: float = 1,
         dtype: Literal["float16", "float32"] = "float16",
@@ -57,8 +58,8 @@ class LateEncoder(SentenceTransformerStage):
         # a folder's path is made absolute: a collection keeps the expression, and is opened from anywhere
         self.model = str(folder.absolute()) if model and folder.is_dir() else model
         self.max_length = None if max_length is None else check_int("max_length", max_length)
-        self.batch_size = check_int("batch_size", batch_size)
-        self.device = device
+        self.batch_size = None if batch_size is None else check_int("batch_size", batch_size)
+        self.device = check_device(device)
         self.pool = check_float("pool", pool, 1)
         self.dtype = dtype
         self._dim = None
@@ -104,15 +105,25 @@ class LateEncoder(SentenceTransformerStage):
             return []
         from sentence_transformers.multi_vector_encoder.modules import HierarchicalTokenPooling
 
-        options = {"batch_size": self.batch_size, "show_progress_bar": False}
+        usual = self._at_once(
+            sum(map(len, texts)) // len(texts)
+        )  # sentence-transformers puts texts of like length together
         if self._trained_for_it:
             pooling = HierarchicalTokenPooling(self.pool) if self.pool > 1 else None  # documents only, by itself
-            with self._lease.running() as model:
-                encode = model.encode_query if role == "query" else model.encode_document
-                return [_float32(tokens) for tokens in encode(texts, token_pooling=pooling, **options)]
+
+            def trained(size: int) -> Any:
+                with self._lease.running() as model:
+                    encode = model.encode_query if role == "query" else model.encode_document
+                    return encode(texts, token_pooling=pooling, batch_size=size, show_progress_bar=False)
+
+            return [_float32(tokens) for tokens in self._batches.run(trained, usual)]
         prompt = self._prompt(role)
-        with self._lease.running() as model:
-            features = model.encode(texts, prompt=prompt, output_value=None, **options)
+
+        def untrained(size: int) -> Any:
+            with self._lease.running() as model:
+                return model.encode(texts, prompt=prompt, output_value=None, batch_size=size, show_progress_bar=False)
+
+        features = self._batches.run(untrained, usual)
         special = set(self._model.tokenizer.all_special_ids)
         found = [_words(one, special) for one in features]
         if self.pool > 1 and role == "document":

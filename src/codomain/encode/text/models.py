@@ -89,6 +89,11 @@ class Lease:
         loaded.leases.add(self)
 
     @property
+    def own(self) -> bool:
+        """Whether the network is this lease's alone, and may have been trained."""
+        return self._own
+
+    @property
     def longest(self) -> int | None:
         """Tokens that are read of a text, special ones included."""
         if self._own:

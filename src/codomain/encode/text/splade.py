@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from codomain.devices.place import check_device, torch_device
+from codomain.encode.text.batched import Batched
 from codomain.encode.text.encoder import ReadsText
 from codomain.encode.text.models import Lease, lease
-from codomain.encode.text.window import WindowedModel
 from codomain.errors import InputError, MissingExtra
 from codomain.progress import Progress, counter
 from codomain.registry import stage
@@ -25,12 +26,12 @@ _CHUNK = 1024
 
 
 @stage("splade", modalities=["text"], gives="sparse")
-class SpladeEncoder(WindowedModel, ReadsText):
+class SpladeEncoder(Batched, ReadsText):
     """Any sparse encoder of sentence-transformers, by local folder or by its name on the Hugging Face hub.
 
     "SPLADE v2: Sparse Lexical and Expansion Model for Information Retrieval" (2021). Vectors are `csr_array` float32
     (n, vocabulary), empty for an empty text; queries go through the model's query side where it has one (inference-free
-    models look their words up). `max_active_dims` keeps the heaviest weights of a text, `max_length` cuts at that many
+    models look their words up). `device` and `batch_size` are those of `st()`. `max_active_dims` keeps the heaviest weights of a text, `max_length` cuts at that many
     tokens. Code that comes with a model is never run.
     Raises MissingExtra without sentence-transformers, InputError when the model cannot be loaded.
 
@@ -46,7 +47,7 @@ class SpladeEncoder(WindowedModel, ReadsText):
         name_or_path: str,
         max_active_dims: int | None = None,
         max_length: int | None = None,
-        batch_size: int = 32,
+        batch_size: int | None = None,
         device: str | None = None,
     ) -> None:
         if not isinstance(name_or_path, str) or not name_or_path:
@@ -56,8 +57,8 @@ class SpladeEncoder(WindowedModel, ReadsText):
         self.name_or_path = str(folder.absolute()) if folder.is_dir() else name_or_path
         self.max_active_dims = None if max_active_dims is None else check_int("max_active_dims", max_active_dims)
         self.max_length = None if max_length is None else check_int("max_length", max_length)
-        self.batch_size = check_int("batch_size", batch_size)
-        self.device = device
+        self.batch_size = None if batch_size is None else check_int("batch_size", batch_size)
+        self.device = check_device(device)
 
     def _leased(self) -> Lease:
         if self.locked is not None:
@@ -70,13 +71,14 @@ class SpladeEncoder(WindowedModel, ReadsText):
         if Path(source).is_dir() and not (Path(source) / "modules.json").is_file():
             # sentence-transformers would put an untrained pooling on whatever the folder holds
             raise InputError(f"{self} cannot load the model {source}: the folder holds no modules.json.")
+        device = torch_device(self.device, str(self))
         try:
             return lease(
                 source,
                 SparseEncoder,
-                self.device,
+                device,
                 self.max_length,
-                lambda: SparseEncoder(source, device=self.device, trust_remote_code=False),
+                lambda: SparseEncoder(source, device=device, trust_remote_code=False),
             )
         except (OSError, ValueError, ImportError, KeyError, TypeError) as error:
             first = (str(error).strip() or type(error).__name__).split("\n")[0]
@@ -130,15 +132,20 @@ class SpladeEncoder(WindowedModel, ReadsText):
             rows, columns = np.zeros(0, np.int64), np.zeros(0, np.int64)
             values = np.zeros(0, np.float32)
             if full:
-                with self._lease.running() as model:
-                    encode = model.encode_query if role == "query" else model.encode_document
-                    found = encode(
-                        [chunk[i] for i in full],
-                        batch_size=self.batch_size,
-                        show_progress_bar=False,
-                        max_active_dims=self._active,
-                        save_to_cpu=True,
-                    ).coalesce()
+                given = [chunk[i] for i in full]
+
+                def encode(size: int, given: list[str] = given) -> Any:
+                    with self._lease.running() as model:
+                        run = model.encode_query if role == "query" else model.encode_document
+                        return run(
+                            given,
+                            batch_size=size,
+                            show_progress_bar=False,
+                            max_active_dims=self._active,
+                            save_to_cpu=True,
+                        ).coalesce()
+
+                found = self._batches.run(encode, self._at_once(sum(map(len, given)) // len(given)))
                 rows, columns = np.array(full)[found.indices()[0].numpy()], found.indices()[1].numpy()
                 values = found.values().float().numpy()
             kept = np.isfinite(values) & (values != 0)

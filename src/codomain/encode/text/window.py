@@ -48,10 +48,75 @@ def cuts_counted() -> bool:
     return _counted.get()
 
 
-class WindowedModel:
-    """`Windowed` for stages whose `_model` is one of sentence-transformers, and the warning."""
+class Cutting:
+    """`Windowed` for stages that know their tokenizer, and the warning."""
 
     _read: Callable[[str], str]
+
+    def _longest(self) -> int | None:
+        """Tokens that are read of a text, special ones included; None for any number."""
+        raise NotImplementedError
+
+    def _special_tokens(self) -> int:
+        """Special tokens that are added to a text."""
+        raise NotImplementedError
+
+    def _unknown_token(self) -> int | None:
+        """The token of what is not in the vocabulary."""
+        raise NotImplementedError
+
+    def _token_ids(self, texts: list[str]) -> list[Sequence[int]]:
+        """The tokens of each text, however long, without special ones."""
+        raise NotImplementedError
+
+    def _prompt_tokens(self, role: str) -> int:
+        return 0
+
+    @property
+    def window(self) -> int | None:
+        """Tokens of a document that the model reads beside its special tokens and its prompt; None for any number."""
+        return self._window("document")
+
+    def _window(self, role: str) -> int | None:
+        longest = self._longest()
+        if not longest:
+            return None
+        return max(int(longest) - self._special_tokens() - self._prompt_tokens(role), 1)
+
+    def count_tokens(self, texts: Sequence[str]) -> np.ndarray:
+        """The tokens (n,) of each text, however long, without special tokens and prompt."""
+        import numpy as np
+
+        return np.array([len(ids) for ids in self._token_ids([self._read(text) for text in texts])], np.int64)
+
+    def knows_nothing_of(self, texts: Sequence[str]) -> np.ndarray:
+        """Which texts (n,) have tokens, but none that the model knows: a word of more than a hundred letters, for WordPiece."""
+        import numpy as np
+
+        unknown = self._unknown_token()
+        found = self._token_ids([self._read(text) for text in texts])
+        return np.array([len(ids) > 0 and all(token == unknown for token in ids) for ids in found], bool)
+
+    def _warn_of_cuts(self, texts: Sequence[str], role: str) -> None:
+        """Say how many of the texts, as they are read, are longer than the window."""
+        if _counted.get() or (window := self._window(role)) is None:
+            return
+        # no tokenizer makes more tokens than bytes, and one for the beginning of a text
+        long = [text for text in texts if len(text) * 4 + 1 > window and len(text.encode()) + 1 > window]
+        cut = sum(len(ids) > window for ids in self._token_ids(long)) if long else 0
+        if cut:
+            which = (
+                f"{cut:,} of {len(texts):,} texts {'is' if cut == 1 else 'are'}" if len(texts) > 1 else "the text is"
+            )
+            warnings.warn(
+                f"{self} reads {window} tokens of a {role}: {which} longer, and what follows is in no vector.",
+                CutWarning,
+                stacklevel=5,  # behind the check of every encoder
+            )
+
+
+class WindowedModel(Cutting):
+    """The same for stages whose `_model` is one of sentence-transformers."""
 
     def _leased(self) -> Lease:
         """A lease of the model; raises InputError where it cannot be loaded."""
@@ -74,34 +139,14 @@ class WindowedModel:
         """The model of sentence-transformers, loaded, for this stage alone: it may be trained, and no other one changes."""
         return self._lease.own_network()
 
-    @property
-    def window(self) -> int | None:
-        """Tokens of a document that the model reads beside its special tokens and its prompt; None for any number."""
-        return self._window("document")
+    def _longest(self) -> int | None:
+        return self._lease.longest
 
-    def _window(self, role: str) -> int | None:
-        longest = self._lease.longest
-        if not longest:
-            return None
-        taken = int(self._model.tokenizer.num_special_tokens_to_add()) + self._prompt_tokens(role)
-        return max(int(longest) - taken, 1)
+    def _special_tokens(self) -> int:
+        return int(self._model.tokenizer.num_special_tokens_to_add())
 
-    def _prompt_tokens(self, role: str) -> int:
-        return 0
-
-    def count_tokens(self, texts: Sequence[str]) -> np.ndarray:
-        """The tokens (n,) of each text, however long, without special tokens and prompt."""
-        import numpy as np
-
-        return np.array([len(ids) for ids in self._token_ids([self._read(text) for text in texts])], np.int64)
-
-    def knows_nothing_of(self, texts: Sequence[str]) -> np.ndarray:
-        """Which texts (n,) have tokens, but none that the model knows: a word of more than a hundred letters, for WordPiece."""
-        import numpy as np
-
-        unknown = getattr(self._model.tokenizer, "unk_token_id", None)
-        found = self._token_ids([self._read(text) for text in texts])
-        return np.array([len(ids) > 0 and all(token == unknown for token in ids) for ids in found], bool)
+    def _unknown_token(self) -> int | None:
+        return getattr(self._model.tokenizer, "unk_token_id", None)
 
     def _token_ids(self, texts: list[str]) -> list[Sequence[int]]:
         plain = self._lease.loaded.plain_tokenizer
@@ -110,20 +155,3 @@ class WindowedModel:
                 found = model.tokenizer(texts, add_special_tokens=False, truncation=False, verbose=False)
             return list(found["input_ids"])
         return [one.ids for one in plain.encode_batch_fast(texts, add_special_tokens=False)]
-
-    def _warn_of_cuts(self, texts: Sequence[str], role: str) -> None:
-        """Say how many of the texts, as they are read, are longer than the window."""
-        if _counted.get() or (window := self._window(role)) is None:
-            return
-        # no tokenizer makes more tokens than bytes, and one for the beginning of a text
-        long = [text for text in texts if len(text) * 4 + 1 > window and len(text.encode()) + 1 > window]
-        cut = sum(len(ids) > window for ids in self._token_ids(long)) if long else 0
-        if cut:
-            which = (
-                f"{cut:,} of {len(texts):,} texts {'is' if cut == 1 else 'are'}" if len(texts) > 1 else "the text is"
-            )
-            warnings.warn(
-                f"{self} reads {window} tokens of a {role}: {which} longer, and what follows is in no vector.",
-                CutWarning,
-                stacklevel=5,  # behind the check of every encoder
-            )

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from copy import copy
 from functools import reduce
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from codomain.arrays import Hits, Rows, allowed_rows, as_sparse, merge_hits
 from codomain.errors import InputError
 from codomain.index.array_files import fitting, need, need_kinds, need_rows, need_starts, open_arrays, save_arrays
-from codomain.index.base import IndexStage
+from codomain.index.base import IndexStage, Views
 from codomain.index.sparse import exact
 from codomain.index.sparse.exact import Part, Queries
 from codomain.index.sparse.posting_lists import PostingLists, invert, join, revert
@@ -150,6 +152,20 @@ class SparseIndex(IndexStage):
         """The k best allowed rows of each sparse query (q, d); raises InputError for another kind or dimension."""
         return self._search(queries, k, allow, approximately=self.approximate is not None)
 
+    def within(self, rows: NDArray[np.bool_]) -> SparseIndex:
+        """The index as if only some rows, a mask (n,), were there: their statistics alone weigh terms."""
+        if self.weighting == "dot":
+            return self
+
+        def make() -> SparseIndex:
+            view = copy(self)
+            kept = rows[: self._stored]
+            view._reset(self._parts, np.flatnonzero(~kept), self.approximate)
+            view._kept = kept
+            return view
+
+        return self._views.of(rows, make)
+
     def search_exactly(self, queries: Any, k: int, allow: np.ndarray | None = None) -> Hits:
         """The same without Seismic."""
         return self._search(queries, k, allow, approximately=False)
@@ -173,7 +189,7 @@ class SparseIndex(IndexStage):
         filtered = allowed is not None
         if len(self._removed):
             # what is left of all rows is remembered: without a filter, a search does no work for every row
-            allowed = self._living() if allowed is None else np.setdiff1d(allowed, self._removed, assume_unique=True)
+            allowed = self._living() if allowed is None else allowed[self._alive()[allowed]]
         matches = self._stored if allowed is None else len(allowed)
         record(queries=queries.shape[0])
         if not matches or not k or not queries.shape[0]:
@@ -306,6 +322,7 @@ class SparseIndex(IndexStage):
     def _reset(self, parts: list[Part], removed: Rows, near: Seismic | None) -> None:
         self._parts, self._removed, self.approximate = parts, removed, near
         self._saturated = self._kept = self._left = None
+        self._views: Views[SparseIndex] = Views()
 
     @property
     def _stored(self) -> int:

@@ -10,7 +10,7 @@ import orjson
 from fastapi import Depends, Request, Response
 from pydantic import BaseModel, ConfigDict
 
-from codomain.serve.catalog import Catalog
+from codomain.serve.catalog import QUERY, Catalog
 
 
 def answer(value: Any, headers: Mapping[str, str] | None = None) -> Response:
@@ -28,6 +28,12 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="ignore", protected_namespaces=())
 
 
+class StrictBody(Body):
+    """A body of a dialect whose servers refuse a field that they do not know."""
+
+    model_config = ConfigDict(extra="forbid", protected_namespaces=())
+
+
 class OwnBody(BaseModel):
     """A body of codomain's own routes: a field that there is not is a mistake."""
 
@@ -36,10 +42,15 @@ class OwnBody(BaseModel):
 
 async def _catalog(request: Request) -> Catalog:  # one that is not async would be run in a thread
     found: Catalog = request.app.state.catalog
-    return found
+    return found.seen_by(request.state.key)
 
 
 Served = Annotated[Catalog, Depends(_catalog)]
+
+
+def asks_for_queries(model: str) -> bool:
+    """Whether a model is asked for queries by its name, NAME:query, in a dialect that has no field for that."""
+    return model.endswith(QUERY)
 
 
 def as_list(given: str | list[str]) -> list[str]:

@@ -9,9 +9,9 @@ from fastapi import APIRouter, Response
 from pydantic import Field
 
 from codomain.serve.dialects.answers import Body, Served, answer
-from codomain.serve.embedding import FORMS, dense, in_form
+from codomain.serve.encoding.embedding import FORMS, dense, in_form
+from codomain.serve.encoding.reranking import rerank as ranked
 from codomain.serve.errors import Refusal
-from codomain.serve.reranking import rerank as ranked
 
 router = APIRouter(tags=["Cohere"])
 

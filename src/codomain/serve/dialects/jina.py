@@ -8,8 +8,8 @@ from fastapi import APIRouter, Response
 
 from codomain.serve.catalog import Catalog
 from codomain.serve.dialects.answers import Body, Served, answer
+from codomain.serve.encoding.reranking import rerank as ranked
 from codomain.serve.errors import Refusal
-from codomain.serve.reranking import rerank as ranked
 
 router = APIRouter(tags=["Jina"])
 

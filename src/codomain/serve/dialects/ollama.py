@@ -9,8 +9,8 @@ from typing import Any
 from fastapi import APIRouter, Response
 from pydantic import Field
 
-from codomain.serve.dialects.answers import Body, Served, answer, as_list
-from codomain.serve.embedding import dense
+from codomain.serve.dialects.answers import Body, Served, answer, as_list, asks_for_queries
+from codomain.serve.encoding.embedding import dense
 
 router = APIRouter(tags=["Ollama"])
 
@@ -36,7 +36,7 @@ async def embed(body: Embed, served: Served) -> Response:
     """Vectors of texts; none for no text, by which clients load a model."""
     began, model = time.perf_counter_ns(), _model(served, body.model)
     texts = [text for text in as_list(body.input) if text or isinstance(body.input, list)]
-    found = await dense(model, texts, _as_queries(body.model), body.dimensions, body.truncate) if texts else None
+    found = await dense(model, texts, asks_for_queries(body.model), body.dimensions, body.truncate) if texts else None
     return answer(
         {
             "model": body.model,
@@ -53,7 +53,7 @@ async def embed(body: Embed, served: Served) -> Response:
 async def embeddings(body: Prompt, served: Served) -> Response:
     """The vector of a prompt; an empty list for an empty one."""
     model = _model(served, body.model)
-    found = await dense(model, [body.prompt], _as_queries(body.model)) if body.prompt else None
+    found = await dense(model, [body.prompt], asks_for_queries(body.model)) if body.prompt else None
     return answer({"embedding": found.vectors[0] if found else []}, found.headers if found else None)
 
 
@@ -71,10 +71,6 @@ async def version_() -> Response:
 
 def _model(served: Any, name: str) -> Any:
     return served.model(name.removesuffix(":latest"))
-
-
-def _as_queries(name: str) -> bool:
-    return name.endswith(":query")
 
 
 def _tag(name: str, expression: str, fingerprint: str) -> dict[str, Any]:

@@ -6,10 +6,11 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from codomain.serve.dialects.answers import Body, Served, answer, as_list
-from codomain.serve.embedding import dense, in_form
+from codomain.arrays import unit_rows
+from codomain.serve.dialects.answers import Served, StrictBody, answer, as_list, asks_for_queries
+from codomain.serve.encoding.embedding import dense, in_form
+from codomain.serve.encoding.token_ids import TokenIds
 from codomain.serve.errors import Refusal
-from codomain.serve.token_ids import TokenIds
 
 router = APIRouter(tags=["OpenAI"])
 
@@ -17,8 +18,8 @@ _QUERY = {"query", "search_query", "retrieval.query"}
 _DOCUMENT = {"document", "search_document", "retrieval.passage"}
 
 
-class Embeddings(Body):
-    """OpenAI's fields; `input_type`, `output_dimension`, `output_dtype` and `truncation` of Voyage, `task` of Jina."""
+class Embeddings(StrictBody):
+    """OpenAI's fields; `input_type`, `output_dimension`, `output_dtype`, `truncation` of Voyage; `task`, `embedding_type` of Jina."""
 
     input: str | list[str] | list[int] | list[list[int]]
     model: str = ""
@@ -31,6 +32,9 @@ class Embeddings(Body):
     output_dtype: str | None = None
     truncate: bool | None = None
     truncation: bool | None = None
+    embedding_type: str | None = None
+    normalized: bool = False
+    late_chunking: bool = False
 
 
 @router.post("/v1/embeddings")
@@ -38,6 +42,8 @@ async def embeddings(body: Embeddings, request: Request, served: Served) -> Resp
     """Vectors of texts. A model is asked for queries by `input_type: "query"`, or as NAME:query."""
     if body.dimensions and body.output_dimension and body.dimensions != body.output_dimension:
         raise Refusal(400, "dimensions is OpenAI's and output_dimension Voyage's: give one of them.", "dimensions")
+    if body.late_chunking:
+        raise Refusal(400, "late_chunking is not served: ask /v1/contextualizedembeddings.", "late_chunking")
     model = served.model(body.model)
     texts = _texts(body.input, request.app.state.token_ids)
     empty = next((i for i, text in enumerate(texts) if not text), None)
@@ -50,7 +56,11 @@ async def embeddings(body: Embeddings, request: Request, served: Served) -> Resp
     found = await dense(model, texts, _as_queries(body), dimensions, cut)
     if body.encoding_format not in (None, "float", "base64"):
         raise Refusal(400, f"encoding_format is float or base64, not {body.encoding_format!r:.40}.", "encoding_format")
-    forms = in_form(found.vectors, body.output_dtype or "float", body.encoding_format == "base64")
+    # Jina's embedding_type is a form, or base64 of floats
+    as_base64 = "base64" in (body.encoding_format, body.embedding_type)
+    form = body.output_dtype or body.embedding_type or "float"
+    vectors = unit_rows(found.vectors) if body.normalized else found.vectors
+    forms = in_form(vectors, "float" if form == "base64" else form, as_base64)
     data = [{"object": "embedding", "index": i, "embedding": one} for i, one in enumerate(forms)]
     usage = {"prompt_tokens": found.tokens, "total_tokens": found.tokens}
     return answer({"object": "list", "data": data, "model": model.name, "usage": usage}, found.headers)
@@ -83,7 +93,7 @@ def _texts(given: str | list[str] | list[int] | list[list[int]], token_ids: Toke
 
 def _as_queries(body: Embeddings) -> bool:
     said = body.input_type or body.task or ""
-    if said in _QUERY or body.model.endswith(":query"):
+    if said in _QUERY or asks_for_queries(body.model):
         return True
     if body.input_type and said not in _DOCUMENT:
         raise Refusal(400, f"input_type is query or document, not {said!r:.40}.", "input_type")

@@ -11,12 +11,12 @@ from fastapi import APIRouter, Response
 
 from codomain.arrays import unit_rows
 from codomain.serve.catalog import Model
-from codomain.serve.dialects.answers import Body, Served, answer, as_list
+from codomain.serve.dialects.answers import Body, Served, answer, as_list, asks_for_queries
 from codomain.serve.dialects.jina import Rerank as JinaRerank
 from codomain.serve.dialects.jina import WithText, rerank_answer
-from codomain.serve.embedding import dense, encode
+from codomain.serve.encoding.embedding import dense, encode
+from codomain.serve.encoding.reranking import rerank as ranked
 from codomain.serve.errors import Refusal
-from codomain.serve.reranking import rerank as ranked
 
 router = APIRouter(tags=["TEI"])
 
@@ -182,7 +182,7 @@ def _texts(body: Inputs) -> list[str]:
 
 
 def _as_queries(body: Inputs) -> bool:
-    return body.prompt_name in _QUERY_PROMPTS or body.model.endswith(":query")
+    return body.prompt_name in _QUERY_PROMPTS or asks_for_queries(body.model)
 
 
 def _of_kind(model: Model, kind: str) -> Model:

@@ -6,14 +6,14 @@ import numpy as np
 from fastapi import APIRouter, Response
 
 from codomain.read.situated import situate
-from codomain.serve.dialects.answers import Body, Served, answer
-from codomain.serve.embedding import dense, in_form
+from codomain.serve.dialects.answers import Served, StrictBody, answer
+from codomain.serve.encoding.embedding import dense, in_form
 from codomain.serve.errors import Refusal
 
 router = APIRouter(tags=["Voyage"])
 
 
-class Contextualized(Body):
+class Contextualized(StrictBody):
     """Voyage's fields: documents as lists of chunks; queries as lists of one."""
 
     inputs: list[list[str]]

@@ -1,6 +1,7 @@
 """The page at /: a search box, filters, documents; files of the wheel, read once.
 
-index.html, page.css, page.js, icon.svg: no other address is asked, nothing is inline.
+index.html, page.css, page.js, icon.svg: no other address is asked, nothing is inline. docs.html, docs.css and docs.js are the
+page of the routes.
 
 map.py        the map of a collection: its page and what it draws
 """
@@ -18,7 +19,12 @@ from codomain.serve.page import map as drawn
 router = APIRouter(include_in_schema=False)
 router.include_router(drawn.router)  # before /static/, which takes any name
 
-_TYPES = {"index.html": "text/html", "page.css": "text/css", "page.js": "text/javascript", "icon.svg": "image/svg+xml"}
+_TYPES = {
+    **dict.fromkeys(("index.html", "docs.html"), "text/html"),
+    **dict.fromkeys(("page.css", "docs.css"), "text/css"),
+    **dict.fromkeys(("page.js", "docs.js"), "text/javascript"),
+    "icon.svg": "image/svg+xml",
+}
 
 
 @cache
@@ -30,6 +36,12 @@ def _file(name: str) -> bytes:
 async def page() -> Response:
     """The page."""
     return _answer("index.html")
+
+
+@router.get("/docs")
+async def docs() -> Response:
+    """The page of the routes, drawn from /openapi.json."""
+    return _answer("docs.html")
 
 
 @router.get("/static/{name:path}")

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request, Response
 
 from codomain.maps import build_map, page
 from codomain.serve.catalog import ServedCollection
-from codomain.serve.collections import Caller, Namespace, _seen
+from codomain.serve.collections import Caller, Namespace, seen
 from codomain.serve.dialects.answers import Served
 from codomain.serve.errors import Refusal
 from codomain.store import Collection
@@ -73,7 +73,7 @@ def _file(text: str, kind: str) -> Response:
 @router.get("/collections/{name}/map")
 async def map_(name: str, request: Request, served: Served, key: Caller, namespace: Namespace = None) -> Response:
     """A collection's documents on a plane with labels and fields, as the page of the map reads it: compressed bytes."""
-    one, inside = _seen(served, key, name), key.inside(namespace)
+    one, inside = seen(served, key, name), key.inside(namespace)
     state = request.app.state
     if not hasattr(state, "maps"):
         state.maps = Maps()

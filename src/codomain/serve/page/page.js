@@ -2,7 +2,7 @@
 
 const $ = (id) => document.getElementById(id);
 const state = { collection: "", beside: "", query: "", like: "", filters: {}, explain: false, current: 0 };
-const memory = { facets: {}, collections: [], hits: [], feedback: {}, asked: 0, key: sessionStorage.getItem("key") };
+const memory = { facets: {}, collections: [], hits: [], feedback: {}, asked: 0, timer: 0, typing: false, writable: false, key: sessionStorage.getItem("key") };
 const SHOWN_VALUES = 8;
 
 function make(tag, attributes = {}, ...children) {
@@ -31,15 +31,18 @@ function thumb(down) {
 
 async function ask(path, body) {
   const headers = { ...(body && { "Content-Type": "application/json" }), ...(memory.key && { Authorization: `Bearer ${memory.key}` }) };
+  const sent = memory.key;
   const answer = await fetch(path, { method: body ? "POST" : "GET", headers, body: body && JSON.stringify(body) });
-  if (answer.status === 401 && (await askForKey())) return ask(path, body);
+  // another request may have asked for the key meanwhile
+  if (answer.status === 401 && (memory.key !== sent || (await askForKey(Boolean(sent))))) return ask(path, body);
   const found = await answer.json().catch(() => ({}));
   if (!answer.ok) throw new Error(found.error?.message ?? `The server answered ${answer.status}.`);
   return found;
 }
 
-function askForKey() {
+function askForKey(wrong) {
   const dialog = $("ask-key");
+  $("key-error").hidden = !wrong;
   return new Promise((resolve) => {
     dialog.addEventListener("close", () => {
       const given = dialog.returnValue === "ok" ? $("key").value.trim() : "";
@@ -149,7 +152,7 @@ function showHit(hit, place, column, names, places) {
   const name = names[column];
   const fields = Object.entries(hit.metadata).filter(([, value]) => typeof value !== "object" && String(value).length < 40).slice(0, 5);
   const line = [hit.headings?.join(" › "), hit.source?.split("/").slice(-2).join("/")].filter(Boolean).join("  ·  ");
-  const element = make("article", { class: "hit", tabindex: -1, onclick: (event) => { if (!event.target.closest("button")) { select(column, place); openDocument(name, hit); } } },
+  const element = make("article", { class: "hit", tabindex: 0, onfocus: () => select(column, place), onclick: (event) => { if (!event.target.closest("button")) { select(column, place); openDocument(name, hit); } } },
     make("h3", {}, hit.title ?? firstLine(hit.text), moved(hit, place, column, places)),
     make("span", { class: "score", title: "score" }, hit.score.toFixed(3)),
     line ? make("p", { class: "where", title: hit.source ?? line }, line) : null,
@@ -158,8 +161,8 @@ function showHit(hit, place, column, names, places) {
     state.explain ? branches(hit) : null,
     make("div", { class: "tools" },
       make("button", { type: "button", onclick: () => like(name, hit.id) }, "More like this"),
-      state.like ? null : make("button", { type: "button", class: said(name, hit, 1), "aria-label": "right for this query", "aria-pressed": String(said(name, hit, 1) !== null), onclick: (event) => tell(name, hit, 1, event.currentTarget) }, thumb(false)),
-      state.like ? null : make("button", { type: "button", class: said(name, hit, -1), "aria-label": "wrong for this query", "aria-pressed": String(said(name, hit, -1) !== null), onclick: (event) => tell(name, hit, -1, event.currentTarget) }, thumb(true))));
+      state.like || !memory.writable ? null : make("button", { type: "button", class: said(name, hit, 1), "aria-label": "right for this query", "aria-pressed": String(said(name, hit, 1) !== null), onclick: (event) => tell(name, hit, 1, event.currentTarget) }, thumb(false)),
+      state.like || !memory.writable ? null : make("button", { type: "button", class: said(name, hit, -1), "aria-label": "wrong for this query", "aria-pressed": String(said(name, hit, -1) !== null), onclick: (event) => tell(name, hit, -1, event.currentTarget) }, thumb(true))));
   return element;
 }
 
@@ -244,6 +247,7 @@ async function openDocument(name, hit) {
       make("div", { class: "tools" }, make("button", { type: "button", onclick: () => { closeDocument(); like(name, hit.id); } }, "More like this")),
       ...parts);
     panel.hidden = false;
+    panel.focus({ preventScroll: true });
     document.querySelector("main").classList.add("open");
     panel.scrollTop = 0;
     if (best && parts.indexOf(best) > 0) best.scrollIntoView({ block: "nearest" });
@@ -253,6 +257,7 @@ async function openDocument(name, hit) {
 }
 
 function closeDocument() {
+  if ($("document").contains(document.activeElement)) mark()?.focus({ preventScroll: true }); // where it was opened
   $("document").hidden = true;
   document.querySelector("main").classList.remove("open");
 }
@@ -273,6 +278,12 @@ function mark() {
   return element;
 }
 
+function focusHit() {
+  const element = mark();
+  if (element) element.focus();
+  else if (document.activeElement === $("query")) $("query").blur();
+}
+
 function toggleBranches() {
   state.explain = !state.explain;
   search();
@@ -286,22 +297,23 @@ function toggleTheme() {
 
 addEventListener("keydown", (event) => {
   if (event.key === "Escape") {
+    if (event.target === $("query")) $("query").blur();
     closeDocument();
-    document.activeElement?.blur();
     return;
   }
   const typing = event.target.matches("input, select, textarea") && event.target.type !== "checkbox";
   if (event.target === $("query") && (event.key === "ArrowDown" || event.key === "Enter")) {
     event.preventDefault();
-    $("query").blur();
-    mark()?.scrollIntoView({ block: "nearest" });
+    if (event.key === "Enter") submit();
+    focusHit();
     return;
   }
+  if (event.key === "Enter" && event.target.closest("button, a, [type=checkbox]")) return; // it does what it says
   if (typing || event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
   const hits = memory.hits[state.column ?? 0] ?? [];
   const hit = hits[state.current];
   const name = state.column && state.beside ? state.beside : state.collection;
-  const move = (step) => { select(state.column ?? 0, Math.max(0, Math.min(hits.length - 1, state.current + step))); mark()?.scrollIntoView({ block: "nearest" }); };
+  const move = (step) => { select(state.column ?? 0, Math.max(0, Math.min(hits.length - 1, state.current + step))); focusHit(); };
   const button = (label) => mark()?.querySelector(`[aria-label="${label} for this query"]`)?.click();
   const keys = {
     "/": () => { $("query").focus(); $("query").select(); }, "?": () => $("help").showModal(), t: toggleTheme, e: toggleBranches,
@@ -316,11 +328,29 @@ addEventListener("keydown", (event) => {
 
 // --- the address ---------------------------------------------------------------------------------------------------
 
-function go() {
+// while words are typed the address follows them in one entry of the history; it is done when they are submitted, or left
+function type() {
+  go(memory.typing);
+  memory.typing = true;
+}
+
+function submit() {
+  clearTimeout(memory.timer);
+  if (state.query !== $("query").value) typed();
+  memory.typing = false;
+}
+
+function typed() {
+  Object.assign(state, { query: $("query").value, like: "", column: 0 });
+  type();
+}
+
+function go(same = false) {
   const { collection: c, beside: b, query: q, like: l, filters } = state;
   const f = Object.keys(filters).length ? JSON.stringify(filters) : "";
   const pairs = Object.entries({ c, b, q, l, f }).filter(([, value]) => value);
-  history.pushState(null, "", `#${new URLSearchParams(pairs)}`);
+  history[same ? "replaceState" : "pushState"](null, "", `#${new URLSearchParams(pairs)}`);
+  memory.typing = false;
   $("map").href = `static/map/map.html#${new URLSearchParams({ c })}`;
   search();
 }
@@ -345,15 +375,15 @@ async function start() {
   document.documentElement.dataset.theme = localStorage.getItem("theme") ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
   $("theme").addEventListener("click", toggleTheme);
   $("search").addEventListener("submit", (event) => event.preventDefault());
-  let timer = 0;
   $("query").addEventListener("input", () => {
-    clearTimeout(timer);
-    timer = setTimeout(() => { state.query = $("query").value; state.like = ""; state.column = 0; go(); }, 120);
+    clearTimeout(memory.timer);
+    memory.timer = setTimeout(typed, 120);
   });
+  $("query").addEventListener("blur", submit);
   $("collection").addEventListener("change", () => { state.collection = $("collection").value; state.filters = {}; state.like = ""; closeDocument(); go(); loadFacets().catch(showError); });
   $("beside").addEventListener("change", () => { state.beside = $("beside").value; go(); });
   try {
-    memory.collections = (await ask("collections")).collections;
+    Object.assign(memory, await ask("collections"));
   } catch (error) {
     return showError(error);
   }

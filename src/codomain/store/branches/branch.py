@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -278,24 +279,36 @@ class StoredBranch:
             self.tail.remove(new[new >= self.covered] - self.covered)
         self.removed = dead
 
-    def search(self, queries: Any, k: int, allow: Array | None, feedback: bool = True, prepared: bool = False) -> Hits:
+    def search(
+        self,
+        queries: Any,
+        k: int,
+        allow: Array | None,
+        feedback: bool = True,
+        prepared: bool = False,
+        inside: Array | None = None,
+    ) -> Hits:
         """The k best rows; `queries` are texts for a text index, else encoder output (q, d).
 
         With `feedback`, corrected vectors answer for the rows that have one. `prepared` queries have been through the transforms.
+        Scores that take statistics of the rows take them of those `inside`, a namespace; None: of all.
         """
         if not prepared:
             queries = self.prepared(queries)
         if feedback and len(self.corrections):
-            return self.corrections.search(queries, k, allow, self.synced, self.stored)
-        return self.stored(queries, k, allow)
+            stored = self.stored if inside is None else partial(self.stored, inside=inside)
+            return self.corrections.search(queries, k, allow, self.synced, stored)
+        return self.stored(queries, k, allow, inside)
 
     def prepared(self, queries: Any) -> Any:
         """Queries as the index takes them."""
         return self.plan.query_vectors(queries) if self.plan.encoder is not None and self.fitted else queries
 
-    def stored(self, queries: Any, k: int, allow: Array | None) -> Hits:
+    def stored(self, queries: Any, k: int, allow: Array | None, inside: Array | None = None) -> Hits:
         """The k best rows over index and tail, as they are stored."""
         index = self.index if self.covered else None
+        if index is not None and inside is not None:
+            index = index.within(inside)
         if index is not None and self.tail is not None:
             with to_be_merged():
                 return merge_hits([index.search(queries, k, self._inside(allow)), self._newer(queries, k, allow)], k)

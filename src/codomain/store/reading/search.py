@@ -242,6 +242,7 @@ def _search_hosted(
     queries: Sequence[str | Item],
     depth: int,
     allow: Any,
+    inside: Any,
     feedback: bool,
     encoded: EncodedOnce,
 ) -> Hits:
@@ -255,13 +256,13 @@ def _search_hosted(
             vectors = encoded(planned, queries)
         except Unreachable as away:
             raise Unreachable(offline.advice(collection, away)) from None
-        return branch.search(vectors, depth, allow, feedback)  # type: ignore[no-any-return]
+        return branch.search(vectors, depth, allow, feedback, inside=inside)  # type: ignore[no-any-return]
     try:
         with not_waited_for():
             vectors = encoded(planned, queries)
     except Unreachable as away:
         return offline.search(collection, branch, queries, depth, allow, feedback, away)
-    return branch.search(vectors, depth, allow, feedback)  # type: ignore[no-any-return]
+    return branch.search(vectors, depth, allow, feedback, inside=inside)  # type: ignore[no-any-return]
 
 
 def _search(
@@ -277,13 +278,13 @@ def _search(
     def search_branch(planned: Branch, fitting: Sequence[str | Item], depth: int, allow: Any = allow) -> Hits:
         branch = collection.state.searched[planned.name]
         if planned.encoder is None:
-            return branch.search(texts_of(fitting), depth, allow)
+            return branch.search(texts_of(fitting), depth, allow, inside=inside)
         branch.check_encoder()
         # encoders are given a plain text, not the LexicalQuery that it may be
         plain = [str(query) if isinstance(query, str) else query for query in fitting]
         if not hasattr(planned.encoder, "known_dim"):
-            return branch.search(encoded(planned, plain), depth, allow, feedback)
-        return _search_hosted(collection, branch, planned, plain, depth, allow, feedback, encoded)
+            return branch.search(encoded(planned, plain), depth, allow, feedback, inside=inside)
+        return _search_hosted(collection, branch, planned, plain, depth, allow, inside, feedback, encoded)
 
     def unfiltered(planned: Branch, fitting: Sequence[str | Item], depth: int) -> Hits:
         return search_branch(planned, fitting, depth, inside)

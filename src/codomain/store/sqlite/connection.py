@@ -157,7 +157,8 @@ def backup(db: Connection, folder: Path, beside: Callable[[], None]) -> None:
 def add_functions(db: sqlite3.Connection) -> None:
     """Add what filters call: `moment`, the microseconds of a date as text, and `nfc`, a text in that form of Unicode."""
     db.create_function("moment", 1, moment_of, deterministic=True)
-    db.create_function("nfc", 1, nfc, deterministic=True)
+    # a document may have neither title nor source
+    db.create_function("nfc", 1, lambda text: None if text is None else nfc(text), deterministic=True)
 
 
 def _open(path: Path) -> sqlite3.Connection:

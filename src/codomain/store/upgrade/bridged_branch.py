@@ -46,8 +46,15 @@ class BridgedBranch:
         if self._bridge is None:
             self._bridge = Bridge.parse(self.new.backend.bridges.get(self.new.number, self.old.number))
 
-    def search(self, queries: Any, k: int, allow: np.ndarray[Any, Any] | None, feedback: bool = True) -> Hits:
-        """The k best rows of both spaces, with scores of the new one."""
+    def search(
+        self,
+        queries: Any,
+        k: int,
+        allow: np.ndarray[Any, Any] | None,
+        feedback: bool = True,
+        inside: np.ndarray[Any, Any] | None = None,
+    ) -> Hits:
+        """The k best rows of both spaces, with scores of the new one; vectors of both are dense, and take no statistics."""
         with to_be_merged():
             parts = self._parts(queries, k, allow, feedback)
         if not parts:

@@ -20,7 +20,7 @@ import numpy as np
 
 from codomain.arrays import Floats
 from codomain.contracts import Encoder
-from codomain.errors import detail
+from codomain.errors import StoreError, detail
 from codomain.files import replacing
 from codomain.items import Item, given_to, key_of
 from codomain.measure.data.encoded import arrays_of, encoded, vectors_from
@@ -123,8 +123,11 @@ class StageCache:
         return _loaded(self.folder / f"{key}.npz")
 
     def _write(self, path: Path, arrays: Arrays) -> None:
-        with replacing(path) as file:
-            np.savez(file, **arrays)  # type: ignore[arg-type]
+        try:
+            with replacing(path) as file:
+                np.savez(file, **arrays)  # type: ignore[arg-type]
+        except StoreError as error:  # named by the folder, so that trials which fail for it fail for one reason
+            raise StoreError(str(error).replace(str(path), str(self.folder))) from None
 
 
 def _loaded(path: Path) -> Arrays | None:

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 
-from codomain.arrays import Ragged, unit_rows
+from codomain.rank.similarity import similarities
 from codomain.serve.catalog import Model
-from codomain.serve.embedding import encode
+from codomain.serve.encoding.embedding import encode
 from codomain.serve.errors import Refusal
 
 
@@ -35,21 +34,6 @@ async def rerank(model: Model, query: str, texts: Sequence[str], top: int | None
         raise Refusal(400, f"top_n must be 1 or more, not {top}.", "top_n")
     documents = await encode(model, texts, False)
     asked = await encode(model, [query], True)
-    scores = _scores(asked.vectors, documents.vectors)
+    scores = similarities(asked.vectors, documents.vectors)
     order = np.argsort(-scores, kind="stable")[:top].tolist()
     return Ranked(scores, order, asked.tokens + documents.tokens)
-
-
-def _scores(query: Any, documents: Any) -> Any:
-    if isinstance(documents, Ragged):
-        best = unit_rows(query.values) @ unit_rows(documents.values).T  # (query tokens, all tokens)
-        ends = documents.offsets
-        parts = [best[:, start:stop].max(axis=1).mean() if stop > start else 0.0 for start, stop in _pairs(ends)]
-        return np.array(parts, np.float64)
-    if sparse.issparse(documents):
-        return np.asarray((documents @ query.T).todense(), np.float64).ravel()
-    return unit_rows(documents).astype(np.float64) @ unit_rows(query)[0].astype(np.float64)
-
-
-def _pairs(offsets: Any) -> list[tuple[int, int]]:
-    return list(zip(offsets[:-1].tolist(), offsets[1:].tolist(), strict=True))

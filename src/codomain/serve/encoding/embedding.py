@@ -14,6 +14,7 @@ from codomain.arrays import Floats, unit_rows
 from codomain.errors import InputError
 from codomain.serve.catalog import Model
 from codomain.serve.errors import Refusal, refusal_of
+from codomain.serve.keys import charge
 
 FORMS = ("float", "int8", "uint8", "binary", "ubinary")
 """Forms of a vector. int8 and uint8 round the coordinates of a unit vector times sqrt(d), cut at 4, to 127 steps each way;
@@ -41,6 +42,7 @@ async def encode(model: Model, texts: Sequence[str], queries: bool, cut: bool = 
     """Texts as documents or queries; unless they may be `cut`, too long ones are refused."""
     if not texts:
         raise Refusal(400, "there is no text to encode.", "input")
+    charge(len(texts) - 1)
     window = model.window
     long = (
         [] if window is None else [i for i, text in enumerate(texts) if len(text) > window]

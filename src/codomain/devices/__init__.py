@@ -1,0 +1,5 @@
+"""Devices that networks run on.
+
+place.py     which device: the one that a stage names, or the best that is there
+batches.py   how many texts at once: by free memory, halved where that was too many
+"""
