@@ -234,6 +234,9 @@ def test_a_browser_draws_searches_filters_and_shows(drawn: Any, tmp_path: Path) 
         count = opened.locator("#count")
         assert count.inner_text() == "91 documents" and opened.title() == "<i>Notes</i> & more: a map"
         # as it lies in the page, a point is where the map has it
+        order = [drawn.ids.index(id) for id in opened.evaluate("map.ids")]
+        for column, found in enumerate(opened.evaluate("map.neighbors.map((one) => Array.from(one))")):
+            assert [order[place] for place in found] == drawn.projection.neighbors[order, column].tolist()
         steps = drawn.box.steps(drawn.places)[7]
         x, y = opened.evaluate("(s) => [(s[0] - view.x) * view.scale + view.width / 2, (s[1] - view.y) * view.scale + view.height / 2]", steps.tolist())  # fmt: skip
         opened.mouse.move(x, y)

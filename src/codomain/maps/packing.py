@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-_LENGTHS = (280, 200, 150, 110, 80, 60, 40, 20, 0)
+_LENGTHS = (280, 200, 150, 110, 80, 65, 52, 42, 34, 27, 20, 0)
 """Characters of each text that a page may show."""
 _BLOCKS, _SAMPLED = 20, 20
 _LEVEL = 6
