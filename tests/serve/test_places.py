@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 import codomain as cd
+from codomain.maps.packing import unpacked
 from codomain.serve.about.places import Places, told
 from codomain.serve.catalog import Catalog
 from codomain.serve.keys import Keys
@@ -63,6 +64,8 @@ def test_ids_and_sources_are_told_below_the_folder_and_understood_everywhere(
             one["id"] for one in ask("GET", f"{base}/documents", params={"where": f"_id = '{id}'"})["documents"]
         ] == [id]
         assert ask("GET", f"{base}/count", params={"where": f"not _source in ['{id}', 'x']"}) == {"count": 3}
+    drawn = unpacked(client.get(f"{base}/map").content)
+    assert {*drawn["ids"]} == {*FILES, "/wiki/Fox"} and str(folder.parent) not in str(drawn)
     assert ask("GET", f"{base}/documents/wiki/Fox")["error"]["code"] == "document_not_found"
     assert ask("GET", f"{base}/document", params={"id": "/wiki/Fox"})["text"] == "an id that is no file"
     assert ask("POST", f"{base}/search", json={"like": ["a.txt"], "k": 1})["hits"]

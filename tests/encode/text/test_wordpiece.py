@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -85,3 +88,24 @@ def test_another_kind_of_tokenizer_is_left_to_the_library(tmp_path):
 def test_no_texts_and_one_text(text):
     assert fast.ids([])[0].size == 0
     assert split(*fast.ids([text])) == [expected(text)]
+
+
+def test_threads_that_come_at_once_cut_words_as_one_does() -> None:
+    words = [f"un{a}{b}ability" for a in ("zq", "xk", "vj", "wq") for b in range(400)]
+    alone = WordPiece(PATH).ids(words)
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for _ in range(3):
+            shared, ready = WordPiece(PATH), threading.Barrier(4)
+
+            def cut(shared: WordPiece = shared, ready: threading.Barrier = ready) -> tuple[np.ndarray, np.ndarray]:
+                ready.wait()
+                return shared.ids(words)
+
+            with ThreadPoolExecutor(4) as pool:
+                for found in [pool.submit(cut) for _ in range(4)]:
+                    np.testing.assert_array_equal(found.result()[0], alone[0])
+                    np.testing.assert_array_equal(found.result()[1], alone[1])
+    finally:
+        sys.setswitchinterval(before)

@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ WORDS = re.compile(r"[a-z0-9]+|[^\sa-z0-9]")
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 LONGEST_WORD = 100
 MOST_WORDS = 300_000
+_ADDING = Lock()
 
 
 class WordCache(dict[str, int]):
@@ -33,8 +35,9 @@ class WordCache(dict[str, int]):
         if len(pieces) == 1:
             code = pieces[0]
         else:
-            code = len(self.vocab) + len(self.runs)
-            self.runs.append(pieces)
+            with _ADDING:  # the number of a run is its place
+                code = len(self.vocab) + len(self.runs)
+                self.runs.append(pieces)
         self[word] = code
         return code
 
@@ -106,9 +109,10 @@ class WordPiece:
         if self.vocab is None:
             ids, lengths = self._slow(texts)
             return self._known(ids, lengths)
-        if self._cache is None or len(self._cache) > MOST_WORDS:
+        cache = self._cache  # another thread may put a new one in its place
+        if cache is None or len(cache) > MOST_WORDS:
             assert self.unknown is not None
-            self._cache = WordCache(self.vocab, self.unknown)
+            cache = self._cache = WordCache(self.vocab, self.unknown)
         words: list[str] = []
         lengths = np.zeros(len(texts), np.int64)
         odd = []
@@ -119,20 +123,20 @@ class WordPiece:
                 lengths[i] = len(found)
             else:
                 odd.append(i)
-        codes = np.fromiter(map(self._cache.__getitem__, words), np.int32, len(words))
-        ids, lengths = self._expand(codes, lengths)
+        codes = np.fromiter(map(cache.__getitem__, words), np.int32, len(words))
+        ids, lengths = self._expand(codes, lengths, cache)
         if odd:
             ids, lengths = self._insert(ids, lengths, odd, *self._slow([texts[i] for i in odd]))
         return self._known(ids, lengths)
 
-    def _expand(self, codes: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _expand(self, codes: np.ndarray, lengths: np.ndarray, cache: WordCache) -> tuple[np.ndarray, np.ndarray]:
         """Words of several pieces, written out."""
-        assert self._cache is not None and self.vocab is not None
+        assert self.vocab is not None
         several = codes >= len(self.vocab)
         if not several.any():
             return codes, lengths
         used, which = np.unique(codes[several] - len(self.vocab), return_inverse=True)
-        runs = [self._cache.runs[j] for j in used]
+        runs = [cache.runs[j] for j in used]
         sizes = np.array([len(run) for run in runs])
         flat, starts = np.fromiter(chain.from_iterable(runs), np.int32), np.cumsum(sizes) - sizes
         times = np.ones(len(codes), np.int64)

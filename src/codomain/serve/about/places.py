@@ -55,6 +55,7 @@ class Places:
         except ValueError:  # several drives
             root = ""
         self.root = "" if root == os.path.dirname(root) else root + os.sep  # what is below / is a path of the machine
+        self._known = frozenset(self._paths)
         self._shortest: dict[str, str] | None = None
 
     def source(self, source: str | None) -> str | None:
@@ -69,6 +70,8 @@ class Places:
         """The id of a document, where it begins with the path of its file without what is not told of that."""
         if self.root and id.startswith(self.root):  # also one whose text came from elsewhere since
             return id[len(self.root) :].replace(os.sep, "/")
+        if source is None and id in self._known:
+            source = id
         if source is None or not os.path.isabs(source) or not id.startswith(source):
             return id
         return f"{self.source(source)}{id[len(source) :]}"

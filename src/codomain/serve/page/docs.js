@@ -86,11 +86,9 @@ function route(path, method, operation) {
       table(Object.entries(body.properties).map(([name, one]) => [name, `${kind(one)}${needed.includes(name) ? ", needed" : ""}`, bounds(one)])));
   }
   const answers = Object.entries(operation.responses ?? {});
-  parts.push(make("h3", {}, "Answers"), table(answers.map(([status, { description: said, content }]) => {
-    const schema = content?.["application/json"]?.schema;
-    const shape = status >= "400" && schema ? JSON.stringify(example(schema)) : "";
-    return [status, said === "Successful Response" ? "the answer" : said, shape];
-  })));
+  parts.push(make("h3", {}, "Answers"), table(answers.map(([status, { description: said }]) => [status, said === "Successful Response" ? "the answer" : said])));
+  const refused = answers.map(([status, { content }]) => status >= "400" && content?.["application/json"]?.schema).find(Boolean);
+  if (refused) parts.push(make("h3", {}, "A refusal"), make("pre", {}, JSON.stringify(example(refused))));
   const text = operation.description ?? operation.summary ?? "";
   const [first, ...rest] = text.split("\n");
   const drawn = make("details", { class: "route" },

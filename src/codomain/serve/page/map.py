@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from dataclasses import replace
 
 from fastapi import APIRouter, Request, Response
 
@@ -38,14 +39,21 @@ class Maps:
             version = await collection.read(lambda c: _version(c, namespace))
             found = self._kept.get(asked)
             if found is None or found[0] != version:
-                drawn = await collection.read(
-                    lambda c: build_map(c, namespace=namespace, title=title).pack(_MOST_BYTES)
-                )
+                drawn = await collection.read(lambda c: _drawn(collection, c, namespace, title))
                 found = self._kept[asked] = version, drawn
             self._kept.move_to_end(asked)
             if len(self._kept) > _KEPT:
                 self._kept.popitem(last=False)
             return found[1]
+
+
+def _drawn(served: ServedCollection, collection: Collection, namespace: str | None, title: str) -> bytes:
+    """The map with ids as they are told of files."""
+    drawn = build_map(collection, namespace=namespace, title=title)
+    places = served.view(collection, namespace).places
+    ids = [places.id(id, None) for id in drawn.documents.ids]
+    packed: bytes = replace(drawn, documents=replace(drawn.documents, ids=ids)).pack(_MOST_BYTES)
+    return packed
 
 
 def _version(collection: Collection, namespace: str | None) -> Version:
