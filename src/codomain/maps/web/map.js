@@ -111,7 +111,22 @@ function draw() {
     covered.push({ left: x - r, right: x + r, top: y - r, bottom: y + r });
   }
   document.body.dataset.labels = state.labels ? drawLabels(context, map, view, shownTiles(), colors, covered) : 0;
+  if (view.filtered && view.count <= 300) for (let i = 0; i < map.documents; i++) if (shown[i]) dot(context, i, colors);
   for (const i of [state.hover, state.chosen]) if (i >= 0) ring(context, i, colors, i === state.chosen ? 3 : 2);
+}
+
+// a found one, above the labels
+function dot(context, i, colors) {
+  const [x, y] = toScreen(i);
+  context.beginPath();
+  context.arc(x, y, view.size / 2 + 2, 0, 7);
+  context.fillStyle = `rgb(${paintable.subarray(4 * i, 4 * i + 3)})`;
+  context.fill();
+  for (const [color, width] of [[colors.halo, 4], [colors.accent, 2]]) {
+    context.strokeStyle = color;
+    context.lineWidth = width;
+    context.stroke();
+  }
 }
 
 function ring(context, i, colors, width) {
