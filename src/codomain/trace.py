@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -82,6 +82,16 @@ class SearchStats:
 _current: ContextVar[SearchStats | None] = ContextVar("report", default=None)
 
 
+_NOTHING = nullcontext()
+_watcher: Callable[[str], AbstractContextManager[Any]] | None = None
+
+
+def watch(watcher: Callable[[str], AbstractContextManager[Any]] | None) -> None:
+    """Let every part that is recorded run inside a context of its name; None ends that. For spans, one watcher a process."""
+    global _watcher
+    _watcher = watcher
+
+
 @contextmanager
 def collect(part: str | None = None) -> Iterator[SearchStats]:
     """Collect what the searches of this thread note; an outer recording gets it too, under the name of the part if any.
@@ -97,7 +107,8 @@ def collect(part: str | None = None) -> Iterator[SearchStats]:
     token = _current.set(report)
     start = time.perf_counter()
     try:
-        yield report
+        with _NOTHING if part is None or _watcher is None else _watcher(part):
+            yield report
     finally:
         report.seconds = time.perf_counter() - start
         _current.reset(token)

@@ -92,11 +92,11 @@ def test_tables_code_and_addresses_are_read_to_the_end_by_minilm(tmp_path):
     rng = random.Random(0)
     documents = {
         "table": "\n".join(
-            f"2024-01-{i % 28 + 1:02d}, {rng.random():.6f}, {rng.getrandbits(48):012x}" for i in range(60)
+            f"2024-01-{i % 28 + 1:02d}, {rng.random():.6f}, {rng.getrandbits(48):012x}" for i in range(30)
         ),
-        "code": "\n".join(f"self.__x{i}[k_{i}] += ({i}*a_{i}) % (b[{i}]|c->d{i}); /* {i} */" for i in range(60)),
-        "urls": "\n".join(f"https://example.org/{rng.getrandbits(30)}?id={rng.randint(1, 999)}" for i in range(60)),
-        "one word": "x1" * 3000,
+        "code": "\n".join(f"self.__x{i}[k_{i}] += ({i}*a_{i}) % (b[{i}]|c->d{i}); /* {i} */" for i in range(30)),
+        "urls": "\n".join(f"https://example.org/{rng.getrandbits(30)}?id={rng.randint(1, 999)}" for i in range(30)),
+        "one word": "x1" * 1500,
     }
     collection = made(tmp_path, "minilm()")
     collection.add([{"id": id, "text": text, "title": "The title of it"} for id, text in documents.items()])

@@ -86,6 +86,7 @@ def make_app(
     api.add_exception_handler(HTTPException, _not_routed)
     api.add_exception_handler(Refusal, _refused)
     api.add_exception_handler(CodomainError, _refused)
+    api.add_exception_handler(Exception, _failed)
     return Guard(api, keys, limits, metrics)
 
 
@@ -127,6 +128,13 @@ async def _not_routed(request: Request, error: Exception) -> Response:
     response = _response(request, refusal)
     response.headers.update(error.headers or {})
     return response
+
+
+async def _failed(request: Request, error: Exception) -> Response:
+    # the guard logs what it was: it is raised again after this answer
+    return _response(
+        request, Refusal(500, "the server failed at this request; its log says why.", code="internal_error")
+    )
 
 
 async def _refused(request: Request, error: Exception) -> Response:

@@ -16,6 +16,7 @@ from codomain.errors import CodomainError, InputError, PipelineError
 from codomain.pipeline import Pipeline, pipeline
 from codomain.registry import require
 from codomain.serve.about.places import Places, View, told
+from codomain.serve.about.telemetry import carried, span
 from codomain.serve.encoding.batching import Batcher
 from codomain.serve.errors import Refusal, refusal_of
 from codomain.serve.keys import Key
@@ -82,7 +83,8 @@ class Model:
 
     async def encode(self, texts: Sequence[str], queries: bool) -> tuple[Any, list[int]]:
         """Vectors and tokens of texts, encoded with those of other requests that wait."""
-        return await self._batchers[queries].encode(texts)
+        with span("encode", {"codomain.model": self.name, "codomain.texts": len(texts)}):
+            return await self._batchers[queries].encode(texts)
 
     @property
     def waiting(self) -> int:
@@ -133,13 +135,13 @@ class ServedCollection:
         """The result of some reading, in a thread with a connection of its own."""
 
         def run() -> T:
-            with self._reader() as collection, self._without_folder():
+            with self._reader() as collection, self._without_folder(), span("read", {"codomain.collection": self.name}):
                 return work(collection)
 
         try:
             async with asyncio.timeout(self._seconds) as limit:
                 await self._reading.acquire()
-                reading = asyncio.get_running_loop().run_in_executor(self._pool, run)
+                reading = asyncio.get_running_loop().run_in_executor(self._pool, carried(run))
                 reading.add_done_callback(self._read)
                 return await asyncio.shield(
                     reading
@@ -162,11 +164,11 @@ class ServedCollection:
         """The result of some writing, after all that was asked for before."""
 
         def run() -> T:
-            with self._without_folder():
+            with self._without_folder(), span("write", {"codomain.collection": self.name}):
                 return work(self.first)
 
         async with self._writing:
-            return await asyncio.get_running_loop().run_in_executor(self._writer, run)
+            return await asyncio.get_running_loop().run_in_executor(self._writer, carried(run))
 
     def view(self, collection: Collection, inside: str | None) -> View:
         """One of its connections, or a namespace of it, by the ids that clients know."""

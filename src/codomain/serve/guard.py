@@ -19,6 +19,7 @@ from typing import Any
 import orjson
 from fastapi import FastAPI
 
+from codomain.serve.about import telemetry
 from codomain.serve.about.metrics import Metrics
 from codomain.serve.errors import Refusal, refusal_of, shape_of
 from codomain.serve.keys import Key, Keys, Rates
@@ -105,7 +106,9 @@ class Guard:
             scope.setdefault("state", {})["key"] = self._checked(scope)
             # what is there for GET is there for HEAD
             asked = {**scope, "method": "GET"} if answer.head_only else scope
-            await self.api(asked, _Body(receive, scope, self._limits), answer)
+            with telemetry.request(scope) as made:
+                await self.api(asked, _Body(receive, scope, self._limits), answer)
+                telemetry.answered(made, scope["method"], _pattern(asked), answer.status)
             scope["route"] = asked.get("route")
         except Exception as error:
             refusal = refusal_of(error)
@@ -167,9 +170,7 @@ class Guard:
         return host.lower() in self._limits.hosts or "*" in self._limits.hosts
 
     def _record(self, scope: Scope, answer: _Answer, seconds: float) -> None:
-        route = scope.get("route")
-        pattern = getattr(route, "path", "elsewhere")
-        self._metrics.record(pattern, answer.status or 499, seconds)
+        self._metrics.record(_pattern(scope), answer.status or 499, seconds)
         if audit.isEnabledFor(logging.INFO):
             key = scope["state"].get("key") if "state" in scope else None
             client = scope.get("client") or ("",)
@@ -236,6 +237,11 @@ class _Body:
         return Refusal(
             413, f"the body is larger than {self._limits.body / 2**20:g} MB: send it in parts.", code="body_too_large"
         )
+
+
+def _pattern(scope: Scope) -> str:
+    """The route of a request, as it is written in the description; there are as many as the server has."""
+    return str(getattr(scope.get("route"), "path", "elsewhere"))
 
 
 def _is_preflight(scope: Scope) -> bool:

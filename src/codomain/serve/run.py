@@ -71,6 +71,7 @@ def serve(
         import uvicorn
     except ImportError:
         raise MissingExtra("codomain serve", "serve") from None
+    from codomain.serve.about.telemetry import set_up
     from codomain.serve.app import make_app
     from codomain.serve.catalog import Catalog
     from codomain.serve.protocol import Protocol
@@ -83,6 +84,7 @@ def serve(
         catalog = Catalog(names, trust_models=trust_models, seconds=search_seconds)
         for sentence in keys.not_served(catalog.collections):
             say(sentence)
+        set_up()
         app = make_app(catalog, keys, limits, TokenIds(token_ids))
         config = uvicorn.Config(
             app,

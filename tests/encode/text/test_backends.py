@@ -235,3 +235,11 @@ def test_a_gpu_gives_the_vectors_of_the_processor(folder):  # noqa: F811
     texts = texts_of(3)
     found = TransformerEncoder(folder, device="cuda").encode_documents(texts)
     np.testing.assert_allclose(found, by_the_library(folder, texts), atol=1e-3)
+
+
+def test_info_says_what_was_measured(tmp_path, monkeypatch):
+    from tests.conftest import Hashed
+
+    monkeypatch.setattr(Hashed, "measured", "hashed() runs queries by onnxruntime.", raising=False)
+    with cd.create(tmp_path / "c", "hashed() >> flat()") as collection:
+        assert "hashed() runs queries by onnxruntime." in collection.info()["notes"]

@@ -279,6 +279,10 @@ class OnnxEncoder(Cutting, TextEncoder):
         unknown = getattr(model, "unk_token", None)
         return None if unknown is None else self._ready.plain.token_to_id(unknown)
 
+    @property
+    def _plain_tokenizer(self) -> Any:
+        return self._ready.plain
+
     def _token_ids(self, texts: list[str]) -> list[Sequence[int]]:
         cased = [self._cased(text) for text in texts]
         return [one.ids for one in self._ready.plain.encode_batch_fast(cased, add_special_tokens=False)]

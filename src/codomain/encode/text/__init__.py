@@ -1,6 +1,7 @@
 """Texts to vectors.
 
 static.py       mean of token rows; ships with codomain, needs neither download nor torch
+tokens.py       the tokens of texts with their places
 wordpiece.py    the tokenizer of static tables, one dictionary look-up a word
 tensors.py      safetensors files as memory maps
 transformer.py  `st(name)` for any sentence-transformers model, `minilm()` for the one that a package carries

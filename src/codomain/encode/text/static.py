@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from codomain.encode.text.encoder import TextEncoder
+from codomain.encode.text.tokens import Token, tokens
 from codomain.errors import InputError
 from codomain.progress import Progress, counter
 from codomain.registry import stage
@@ -121,6 +122,21 @@ class StaticEncoder(TextEncoder):
     def encode_queries(self, texts: Sequence[str], progress: Progress | None = None) -> Floats:
         """Unit vectors, float32 (n, dim): queries are encoded as documents are."""
         return self.encode_documents(texts, progress)
+
+    def tokens(self, texts: Sequence[str], special: bool = True) -> list[list[Token]]:
+        """The tokens of each text with their places; the table has no special ones, and words that it does not know are left out."""
+        unknown = self._tokenizer.unknown
+        found = tokens(self._plain_tokenizer, texts, special=False)
+        return [[token for token in one if token.id != unknown] for one in found]
+
+    @cached_property
+    def _plain_tokenizer(self) -> Any:
+        from tokenizers import Tokenizer
+
+        plain = Tokenizer.from_file(str(self._folder / "tokenizer.json"))
+        plain.no_truncation()
+        plain.no_padding()
+        return plain
 
     @cached_property
     def _tokenizer(self) -> WordPiece:

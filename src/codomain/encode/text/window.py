@@ -9,7 +9,8 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from codomain.encode.text.models import Lease
-from codomain.errors import CodomainWarning
+from codomain.encode.text.tokens import Token, tokens
+from codomain.errors import CodomainWarning, InputError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -89,6 +90,20 @@ class Cutting:
 
         return np.array([len(ids) for ids in self._token_ids([self._read(text) for text in texts])], np.int64)
 
+    def tokens(self, texts: Sequence[str], special: bool = True) -> list[list[Token]]:
+        """The tokens of each text as the model reads it, however long, without prompt; `special` adds those of the model.
+
+        Raises InputError for a model whose tokenizer does not tell places.
+        """
+        if (plain := self._plain_tokenizer) is None:
+            raise InputError(f"the tokenizer of {self} does not tell where its tokens are.")
+        return tokens(plain, [self._read(text) for text in texts], special)
+
+    @property
+    def _plain_tokenizer(self) -> Any:
+        """The tokenizer, of the package tokenizers, that neither cuts nor pads; None where there is none."""
+        raise NotImplementedError
+
     def knows_nothing_of(self, texts: Sequence[str]) -> np.ndarray:
         """Which texts (n,) have tokens, but none that the model knows: a word of more than a hundred letters, for WordPiece."""
         import numpy as np
@@ -147,6 +162,10 @@ class WindowedModel(Cutting):
 
     def _unknown_token(self) -> int | None:
         return getattr(self._model.tokenizer, "unk_token_id", None)
+
+    @property
+    def _plain_tokenizer(self) -> Any:
+        return self._lease.loaded.plain_tokenizer
 
     def _token_ids(self, texts: list[str]) -> list[Sequence[int]]:
         plain = self._lease.loaded.plain_tokenizer

@@ -174,12 +174,13 @@ function drawLabels(context, map, view, shown, colors, taken) {
     const [one, ...more] = of[i].map((word) => words[word]);
     const rest = more.slice(0, 2).join(" · ");
     context.font = `640 ${large}px system-ui, sans-serif`;
-    const wide = context.measureText(one).width, below = Math.max(11.5, large * 0.78);
-    const soft = `450 ${Math.max(10, large * 0.7)}px system-ui, sans-serif`;
+    const wide = context.measureText(one).width;
+    const small = Math.max(10, large * 0.7), below = py + 0.72 * small + 4.5;
+    const bold = context.font, soft = `450 ${small}px system-ui, sans-serif`;
     context.font = soft;
     const box = { left: px - Math.max(wide, rest ? context.measureText(rest).width : 0) / 2 - 5, top: py - large - 3 };
     box.right = 2 * px - box.left;
-    box.bottom = py + (rest ? below + 5 : 4);
+    box.bottom = rest ? below + 5 : py + 4;
     if (taken.some((other) => box.left < other.right && box.right > other.left && box.top < other.bottom && box.bottom > other.top)) continue;
     // the same word nearby says nothing more
     if (said.some(([word, a, b]) => word === one && Math.hypot(a - px, b - py) < 160)) continue;
@@ -187,15 +188,10 @@ function drawLabels(context, map, view, shown, colors, taken) {
     said.push([one, px, py]);
     context.strokeStyle = colors.halo;
     context.lineWidth = 4;
-    if (rest) {
-      context.fillStyle = colors.soft;
-      context.strokeText(rest, px, py + below);
-      context.fillText(rest, px, py + below);
-    }
-    context.font = `640 ${large}px system-ui, sans-serif`;
-    context.fillStyle = colors.ink;
-    context.strokeText(one, px, py);
-    context.fillText(one, px, py);
+    // both halos before both texts: neither covers the other's letters
+    const lines = [[one, bold, colors.ink, py], ...(rest ? [[rest, soft, colors.soft, below]] : [])];
+    for (const [text, font, , at] of lines) { context.font = font; context.strokeText(text, px, at); }
+    for (const [text, font, ink, at] of lines) { context.font = font; context.fillStyle = ink; context.fillText(text, px, at); }
   }
   return said.length;
 }

@@ -71,7 +71,7 @@ class Tokenize(Body):
 
     inputs: str | list[str]
     model: str = ""
-    add_special_tokens: bool = False
+    add_special_tokens: bool = True
 
 
 @router.post("/embed")
@@ -144,14 +144,15 @@ async def similarity(body: Similarity, served: Served) -> Response:
 
 @router.post("/tokenize")
 async def tokenize(body: Tokenize, served: Served) -> Response:
-    """The tokens of texts, with their places; raises for an encoder without a tokenizer."""
+    """The tokens of texts, with their places; 501 for an encoder without a tokenizer."""
     model, texts = served.model(body.model, ("dense", "multi", "sparse")), as_list(body.inputs)
     if not texts:
         raise Refusal(400, "there is no text to cut into tokens.", "inputs")
     tokens_of = getattr(model.encoder, "tokens", None)
     if tokens_of is None:
         raise Refusal(501, f"{model.name} does not tell its tokens.", "model")
-    return answer(await asyncio.to_thread(tokens_of, texts))
+    found = await asyncio.to_thread(tokens_of, texts, body.add_special_tokens)
+    return answer([[token._asdict() for token in one] for one in found])
 
 
 @router.get("/info")

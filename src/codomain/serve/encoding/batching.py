@@ -15,6 +15,7 @@ import numpy as np
 from scipy import sparse
 
 from codomain.arrays import Ragged
+from codomain.serve.about.telemetry import span
 from codomain.serve.errors import Refusal
 
 BATCH_CHARACTERS = 60_000
@@ -79,7 +80,8 @@ class Batcher:
 
     def _timed(self, texts: list[str]) -> tuple[Any, list[int]]:
         began = time.perf_counter()
-        found = self._encode(texts)
+        with span("batch", {"codomain.texts": len(texts)}):
+            found = self._encode(texts)
         if sum(map(len, texts)) <= QUICK_CHARACTERS:
             took = time.perf_counter() - began
             self._seconds = took if self._seconds == float("inf") else 0.9 * self._seconds + 0.1 * took
