@@ -25,7 +25,7 @@ const VERTEX = `
 attribute vec2 place; attribute vec4 color; uniform vec4 view; uniform float drawn; uniform mediump float size;
 varying vec3 paint;
 void main() {
-  paint = color.rgb;
+  paint = drawn > .5 ? color.rgb : vec3(.58);
   vec2 at = (place * 65535. - view.xy) * view.zw;
   gl_Position = abs(color.a - drawn) < .2 ? vec4(at.x, -at.y, 0., 1.) : vec4(9., 9., 9., 1.);
   gl_PointSize = size;
@@ -88,7 +88,7 @@ function withWebGL(canvas, gl, map) {
     gl.clear(gl.COLOR_BUFFER_BIT);
     const { x, y, scale, width, height, ratio } = view;
     gl.uniform4f(uniform.view, x, y, (2 * scale) / width, (2 * scale) / height);
-    for (const [drawn, size, alpha] of [[0, view.size * 0.7, view.filtered ? 0.13 : 0], [1, view.size, view.alpha]]) {
+    for (const [drawn, size, alpha] of [[0, view.size * 0.7, view.filtered ? 0.045 : 0], [1, view.size, view.alpha]]) {
       gl.uniform1f(uniform.drawn, drawn);
       gl.uniform1f(uniform.size, size * ratio + 1);
       gl.uniform1f(uniform.alpha, alpha);
@@ -108,12 +108,12 @@ function onCanvas(canvas, map) {
     for (const shown of [0, 255]) {
       if (!shown && !filtered) continue;
       const side = Math.max(1.2, size * (shown ? 0.85 : 0.6));
-      context.globalAlpha = shown ? alpha : 0.13;
+      context.globalAlpha = shown ? alpha : 0.07;
       for (let i = 0, last = ""; i < map.documents; i++) {
         if (colors[4 * i + 3] !== shown) continue;
         const px = (map.x[i] - x) * scale + width / 2, py = (map.y[i] - y) * scale + height / 2;
         if (px < -side || py < -side || px > width + side || py > height + side) continue;
-        const fill = `rgb(${colors[4 * i]},${colors[4 * i + 1]},${colors[4 * i + 2]})`;
+        const fill = !shown ? "#949494" : `rgb(${colors[4 * i]},${colors[4 * i + 1]},${colors[4 * i + 2]})`;
         if (fill !== last) context.fillStyle = last = fill;
         context.fillRect(px - side / 2, py - side / 2, side, side);
       }

@@ -111,7 +111,22 @@ function draw() {
     covered.push({ left: x - r, right: x + r, top: y - r, bottom: y + r });
   }
   document.body.dataset.labels = state.labels ? drawLabels(context, map, view, shownTiles(), colors, covered) : 0;
+  if (view.filtered && view.count <= 300) for (let i = 0; i < map.documents; i++) if (shown[i]) dot(context, i, colors);
   for (const i of [state.hover, state.chosen]) if (i >= 0) ring(context, i, colors, i === state.chosen ? 3 : 2);
+}
+
+// a found one, above the labels
+function dot(context, i, colors) {
+  const [x, y] = toScreen(i);
+  context.beginPath();
+  context.arc(x, y, view.size / 2 + 2, 0, 7);
+  context.fillStyle = `rgb(${paintable.subarray(4 * i, 4 * i + 3)})`;
+  context.fill();
+  for (const [color, width] of [[colors.halo, 4], [colors.accent, 2]]) {
+    context.strokeStyle = color;
+    context.lineWidth = width;
+    context.stroke();
+  }
 }
 
 function ring(context, i, colors, width) {
@@ -247,7 +262,10 @@ function choose(i, bring = false) {
 
 function bringIntoView(i) {
   const [px, py] = toScreen(i), phone = view.width <= 760;
-  if (view.scale < view.least * 5) view.scale = view.least * 5;
+  // near enough to tell it from its neighbors
+  const apart = neighborsOf(i).map((near) => Math.hypot(map.x[near] - map.x[i], map.y[near] - map.y[i])).sort((a, b) => a - b);
+  const wanted = Math.max(view.least * 5, Math.min(view.least * 40, 70 / Math.max(apart[apart.length >> 1] ?? 0, 1)));
+  if (view.scale < wanted * 0.6) view.scale = wanted;
   else if (px > view.left + 60 && px < view.width - (phone ? 30 : 400) && py > view.top + 40 && py < view.height * (phone ? 0.5 : 0.9)) return redraw();
   view.x = map.x[i] - (phone ? 0 : (view.left - 350) / 2 / view.scale);
   view.y = map.y[i] + (phone ? view.height * 0.17 : 0) / view.scale;
