@@ -264,6 +264,39 @@ def test_a_damaged_file_is_one_sentence(folder, name):
     assert name in refused(folder)
 
 
+def test_a_link_that_leads_nowhere_is_no_model(folder):
+    path = Path(folder) / "onnx" / "model.onnx"
+    for target in ("/nowhere", "model.onnx"):
+        path.unlink()
+        path.symlink_to(target)
+        assert "holds no onnx/model.onnx" in refused(folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "written", "said"),
+    [
+        ("1_Pooling/config.json", '{"pooling_mode": 3}', "has the pooling_mode 3, not one or several names"),
+        ("1_Pooling/config.json", '{"pooling_mode": []}', "has the pooling_mode [], not one or several names"),
+        ("1_Pooling/config.json", None, "which says how tokens are pooled"),
+        ("config_sentence_transformers.json", '{"prompts": ["query: "]}', "are no JSON object"),
+    ],
+)
+def test_a_setting_of_another_kind_is_one_sentence(folder, name, written, said):
+    path = Path(folder) / name
+    path.unlink()
+    if written is not None:
+        path.write_text(written)
+    told = refused(folder)
+    assert said in told and name in told
+
+
+def test_names_that_no_file_can_have_lead_nowhere(monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    assert "there is no file or folder ~nobody-here/model" in refused("~nobody-here/model")
+    assert "is no folder and no package with a file .onnx here" in refused("a" * 5000)
+    assert "pytest is no folder and no package with a file .onnx here" in refused("pytest")
+
+
 def test_inputs_that_no_text_encoder_has_are_named(tmp_path):
     inputs = ("input_ids", "attention_mask", "pixel_values")
     assert "takes input_ids, attention_mask, pixel_values" in refused(models.written(tmp_path / "a", inputs=inputs))
@@ -297,7 +330,14 @@ def test_modules_that_are_not_known_are_named(folder):
 
 
 def test_arguments_are_checked(folder, monkeypatch):
-    for wrong in ("onnx(3)", "onnx('a', pooling='sum')", "onnx('a', output=1.5)", "onnx('a', device='gpu 0')"):
+    for wrong in (
+        "onnx(3)",
+        "onnx('a', pooling='sum')",
+        "onnx('a', output=1.5)",
+        "onnx('a', device='gpu 0')",
+        "onnx('a', query_prompt=3)",
+        "onnx('a', document_prompt=3)",
+    ):
         with pytest.raises(cd.CodomainError, match=r"^onnx\(\) needs"):
             cd.pipeline(wrong)
     assert "no room for a token" in refused(folder, max_length=2)

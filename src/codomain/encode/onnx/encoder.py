@@ -97,6 +97,9 @@ class OnnxEncoder(Cutting, TextEncoder):
         for name, given in (("file", file), ("tokenizer", tokenizer)):
             if given is not None and not (isinstance(given, str) and given):
                 raise ValueError(f"needs {name} to be a text, not {given!r}")
+        for name, given in (("query_prompt", query_prompt), ("document_prompt", document_prompt)):
+            if given is not None and not isinstance(given, str):
+                raise ValueError(f"needs {name} to be a text, not {given!r}")
         if output is not None and (isinstance(output, bool) or not isinstance(output, str | int)):
             raise ValueError(f"needs output to be a name or a number, not {output!r}")
         if pooling is not None and pooling not in MODES:
@@ -312,5 +315,7 @@ def _tokenizers(path: Path, longest: int | None, told: str) -> tuple[Any, Any]:
 
 def _absolute(name: str) -> str:
     """The path of a file or folder made absolute: a collection keeps the expression, and is opened from anywhere."""
-    path = Path(name).expanduser()
-    return str(path.absolute()) if path.exists() else name
+    from codomain.encode.onnx.source import expanded
+
+    path = expanded(name)
+    return name if path is None else str(path.absolute())

@@ -68,11 +68,11 @@ def opened(found: Path, file: str | None, tokenizer: Path | None, told: str) -> 
     config = _json(beside / "config.json", told)
     bert, written = _json(beside / "sentence_bert_config.json", told), _json(beside / "tokenizer_config.json", told)
     made.lower = bool(bert.get("do_lower_case"))
-    made.prompts = {
-        str(role): prompt
-        for role, prompt in (_json(beside / "config_sentence_transformers.json", told).get("prompts") or {}).items()
-        if isinstance(prompt, str)
-    }
+    settings = beside / "config_sentence_transformers.json"
+    prompts = _json(settings, told).get("prompts") or {}
+    if not isinstance(prompts, dict):
+        raise InputError(f"{told} cannot be loaded: the prompts of {settings} are no JSON object.")
+    made.prompts = {str(role): prompt for role, prompt in prompts.items() if isinstance(prompt, str)}
     lengths = [bert.get("max_seq_length")] if bert.get("max_seq_length") else [
         written.get("model_max_length"), config.get("max_position_embeddings")
     ]  # fmt: skip
@@ -95,7 +95,7 @@ def _model_file(found: Path, file: str | None, told: str) -> Path:
     for usual in ("onnx/model.onnx", "model.onnx"):
         if (found / usual).is_file():
             return found / usual
-    several = sorted(path for folder in (found, found / "onnx") for path in folder.glob("*.onnx"))
+    several = sorted(path for folder in (found, found / "onnx") for path in folder.glob("*.onnx") if path.is_file())
     if not several:
         raise InputError(f"{told} cannot be loaded: {found} holds no onnx/model.onnx, and no other .onnx file.")
     if len(several) > 1:
@@ -142,11 +142,16 @@ def _read_modules(made: ModelFolder, folder: Path, told: str) -> None:
 
 
 def _read_pooling(made: ModelFolder, folder: Path, told: str) -> None:
-    config = _json(folder / "config.json", told)
+    path = folder / "config.json"
+    if not path.is_file():  # the mean of a model that pools otherwise would be wrong vectors
+        raise InputError(f"{told} cannot be loaded: there is no {path}, which says how tokens are pooled.")
+    config = _json(path, told)
     modes = config.get("pooling_mode")
     if modes is None:
         modes = [mode for key, mode in _LEGACY.items() if config.get(key)] or ["mean"]
-    made.modes = [modes] if isinstance(modes, str) else list(modes)
+    made.modes = [modes] if isinstance(modes, str) else modes
+    if not isinstance(made.modes, list) or not made.modes:
+        raise InputError(f"{told} cannot be loaded: {path} has the pooling_mode {modes!r}, not one or several names.")
     check_modes(made.modes, told)
     made.include_prompt = bool(config.get("include_prompt", True))
 

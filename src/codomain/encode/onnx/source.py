@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib import metadata
 from pathlib import Path
 
@@ -19,14 +20,20 @@ def located(name: str, wanted: str, told: str, file: str | None = None) -> Path:
 
     Raises InputError, which begins with `told`, for a name that leads nowhere.
     """
-    path = Path(name).expanduser()
-    if path.exists():
+    path = expanded(name)
+    if path is not None:
         return path
     if "/" not in name.strip("/") and (found := _packaged(name, wanted)) is not None:
         return found
-    if path.is_absolute() or name.startswith((".", "~")) or name.endswith(wanted) or name.count("/") > 1:
+    if Path(name).is_absolute() or name.startswith((".", "~")) or name.endswith(wanted) or name.count("/") > 1:
         raise InputError(f"{told} cannot be loaded: there is no file or folder {name}.")
-    return _fetched(name, told, file)
+    return _fetched(name, wanted, told, file)
+
+
+def expanded(name: str) -> Path | None:
+    """The file or folder of a name, "~" replaced; None where there is none, or where no file can have the name."""
+    path = os.path.expanduser(name)  # Path.expanduser() raises for a user who is not there
+    return Path(path) if os.path.exists(path) else None  # and Path.exists() for a name that is too long
 
 
 def _packaged(name: str, wanted: str) -> Path | None:
@@ -40,7 +47,7 @@ def _packaged(name: str, wanted: str) -> Path | None:
     return found[0].parent if found else None
 
 
-def _fetched(name: str, told: str, file: str | None) -> Path:
+def _fetched(name: str, wanted: str, told: str, file: str | None) -> Path:
     from huggingface_hub import snapshot_download
 
     model = file or "onnx/model.onnx"
@@ -48,4 +55,6 @@ def _fetched(name: str, told: str, file: str | None) -> Path:
         return Path(snapshot_download(name, allow_patterns=[*_HUB_FILES, model, f"{model}_data", f"{model}.data"]))
     except Exception as error:  # the hub's client raises its own errors, those of its HTTP client, and OSError
         first = (str(error).strip() or type(error).__name__).split("\n")[0].rstrip(".")
-        raise InputError(f"{told} cannot be fetched: {name} is no folder and no package here, and {first}.") from error
+        raise InputError(
+            f"{told} cannot be fetched: {name} is no folder and no package with a file {wanted} here, and {first}."
+        ) from error
