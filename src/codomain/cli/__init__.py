@@ -57,6 +57,8 @@ class Interrupted(BaseException):
 def main() -> None:
     """Run the command line and exit: 0 done, 1 found nothing or found faults, 2 bad input, 130 interrupted."""
     signal.signal(signal.SIGINT, _interrupt)
+    # threads of torch and FAISS that wait for each other would turn in circles: on a busy machine most of the processor time
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     before = _spent({})
     try:
         try:
