@@ -121,7 +121,7 @@ def main() -> None:
     python = sys.executable
     encoder = "minilm()" if given.dtype == "float32" else f"minilm(dtype={given.dtype!r})"
     command = [python, "-m", "codomain", "serve", encoder, "--port", "7996"]
-    servers = [Server("codomain", command, "/v1", "minilm", given.texts)]
+    servers = [Server("codomain", command, "/v1", encoder.removesuffix("()"), given.texts)]
     if given.infinity:
         command = [
             given.infinity, "v2", "--model-id", weights, "--served-model-name", "minilm", "--host", "127.0.0.1",
