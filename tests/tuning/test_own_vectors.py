@@ -64,7 +64,7 @@ def test_short_passages_ask_for_each_other(tmp_path: Path) -> None:
     space = ["static() >> flat()", "static() >> truncate(32) >> flat()"]
     tuned = tune(data, mode="fidelity", space=space, confirm=False, folder=tmp_path / "t", **OPTIONS)
     assert {o.status for o in tuned.outcomes} == {"done"} and len(tuned.outcomes[0].by_query) == len(titles)
-    with pytest.raises(InputError, match="15 words must be left of a passage, and the longest has 3"):
+    with pytest.raises(InputError, match="4 to 24 words, with 15 others left of the passage"):
         tune(data, mode="synthetic", space=space, confirm=False, folder=tmp_path / "t", **OPTIONS)
 
 
