@@ -261,6 +261,10 @@ def test_each_source_of_queries_is_named() -> None:
         found = tuned([trial(FLAT, BASE[:3])], questions=Questions({}, {}, kind))
         assert found.sentences[0].startswith(f"Measured on 500 documents and {words}")
         assert found.sentences[1] == "3 queries are few: only large differences can be seen."
+        one = tuned([trial(FLAT, BASE[:1])], questions=Questions({}, {}, kind)).sentences[0]
+        assert one.startswith(
+            f"Measured on 500 documents and {words.replace('3 queries', '1 query').replace('3 judged queries', '1 judged query').replace('they use', 'it uses')}"
+        )
     assert not said(tuned([trial(FLAT, BASE[:30])]), "are few") and said(
         tuned([trial(FLAT, BASE[:29])]), "29 queries are few"
     )

@@ -132,6 +132,7 @@ class Task:
 
     def _compare_with_exact_search(self) -> None:
         """Take the hits of exact float32 search by the same encoder for what is right."""
+        fidelity.check_enough(len(self.corpus.documents), self.questions.exclude_self)
         self.expressions, self.frozen = fidelity.space(self.expressions, self.present)
         if self.present is not None:
             self.present, self.around = fidelity.branch(self.present)
