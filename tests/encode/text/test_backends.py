@@ -63,6 +63,19 @@ def test_the_fastest_way_of_each_role_is_taken_and_a_machine_measures_once(monke
     assert backends.told("other()") is None
 
 
+def test_what_was_measured_on_another_machine_is_not_said_of_this_one(monkeypatch, cache):
+    clock = Clock(monkeypatch)
+    for machine, ms in (("here", 4), ("there", 20)):
+        monkeypatch.setattr(backends, "_machine", lambda machine=machine: [machine])
+        assert backends.told("m()") is None
+        backends.fastest(
+            "m()", "weights", {"query": {"float32": clock.way("float32", 9), "onnx": clock.way("onnx", ms)}}
+        )
+    assert backends.told("m()").startswith("m() runs queries by PyTorch")
+    monkeypatch.setattr(backends, "_machine", lambda: ["here"])
+    assert backends.told("m()").startswith("m() runs queries by onnxruntime")
+
+
 def test_a_file_that_says_something_else_is_measured_again(monkeypatch, cache):
     clock = Clock(monkeypatch)
     ways = {"query": {"float32": clock.way("float32", 9), "onnx": clock.way("onnx", 4)}}
