@@ -27,23 +27,9 @@ import codomain as cd
 
 PIPE = "fuse(static() >> flat(), bm25())"
 WORDS = [
-    "red",
-    "blue",
-    "grey",
-    "fox",
-    "whale",
-    "wolf",
-    "wine",
-    "licence",
-    "renew",
-    "garden",
-    "harbor",
-    "winter",
-    "letter",
-    "engine",
-    "river",
-    "paper",
-]
+    "red", "blue", "grey", "fox", "whale", "wolf", "wine", "licence", "renew",
+    "garden", "harbor", "winter", "letter", "engine", "river", "paper",
+]  # fmt: skip
 State = dict[str, set[int | None]]
 """The versions that a document may have: None is deleted, or never added."""
 

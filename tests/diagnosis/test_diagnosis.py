@@ -8,6 +8,8 @@ import pytest
 
 from codomain.diagnosis import diagnose
 from codomain.diagnosis.report import Diagnosis, Figure, Section
+from codomain.diagnosis.subject import Subject
+from codomain.diagnosis.texts import truncation
 from codomain.diagnosis.words import written
 from codomain.errors import InputError
 from codomain.measure import Dataset
@@ -61,6 +63,24 @@ def test_all_advice_quotes_figures_of_the_report(judged):
         assert advice.figures and set(advice.figures) <= set(keys)
         figures = [f for one in judged.sections for f in one.figures if f.key in advice.figures]
         assert any(str(f) in advice.sentence for f in figures), advice
+
+
+def test_what_is_longer_than_the_window_is_counted_by_every_encoder_that_has_one():
+    class Short:
+        gives, modalities, network, window = "dense", ("text",), None, 6
+
+        def count_tokens(self, texts):
+            return np.array([len(text.split()) for text in texts])
+
+    passages = [" ".join(["tea"] * n) for n in (3, 6, 7, 12)]
+    subject = Subject(
+        "s", passages, [*"abcd"], np.arange(4), np.eye(4, dtype=np.float32), "short()", Short(), lambda q: q
+    )
+    found = truncation(subject)
+    assert found["truncated"] == 2 / 4 and found["tokens_lost"] == (1 + 6) / 28
+    assert found["pieces"] == np.mean([1, 1, 2, 2]) and found["tokens"] == 6.5
+    (named,) = found.named
+    assert [*named.ids] == ["d (12 tokens)", "c (7 tokens)"]
 
 
 def test_what_cannot_be_measured_has_its_reason():

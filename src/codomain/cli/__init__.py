@@ -57,11 +57,14 @@ class Interrupted(BaseException):
 def main() -> None:
     """Run the command line and exit: 0 done, 1 found nothing or found faults, 2 bad input, 130 interrupted."""
     signal.signal(signal.SIGINT, _interrupt)
+    # threads of torch and FAISS that wait for each other would turn in circles: on a busy machine most of the processor time
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    before = _spent({})
     try:
         try:
             _run()
         finally:
-            _say_what_was_spent()
+            _say_what_was_spent(before)
     except Interrupted:
         _complain("interrupted; what was acknowledged is kept, and the same command does the rest.")
         sys.exit(130)
@@ -89,10 +92,15 @@ def _run() -> None:
         sys.exit(2)
 
 
-def _say_what_was_spent() -> None:
-    """What servers of encoders and language models were sent, beside a query of a search."""
+def _spent(before: dict[str, Any]) -> dict[str, Any]:
+    """What servers were sent in this process, by who sent it, beside what they were before; {} where none was asked."""
     usage = sys.modules.get("codomain.endpoints.usage")
-    for who, spent in usage.total().items() if usage is not None else ():
+    return {} if usage is None else usage.since(before)
+
+
+def _say_what_was_spent(before: dict[str, Any]) -> None:
+    """What servers of encoders and language models were sent, beside a query of a search."""
+    for who, spent in _spent(before).items():
         if spent.texts > 1 or spent.cut:
             from codomain.cli.terminal import shown
 

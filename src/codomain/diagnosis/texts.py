@@ -10,6 +10,7 @@ import numpy as np
 from codomain.diagnosis.costs import cheap, lost, said
 from codomain.diagnosis.report import Section
 from codomain.diagnosis.subject import Subject
+from codomain.encode.text.window import Windowed
 from codomain.errors import InputError
 
 _TOKENIZED = 2_000
@@ -94,14 +95,12 @@ def _ids(subject: Subject, passages: Sequence[int]) -> list[str]:
 def truncation(subject: Subject) -> Section:
     """Texts longer than what the encoder reads."""
     subject.check_reads_texts()
-    model = subject.encoder.network
-    limit = getattr(model, "max_seq_length", None)
-    if model is None or not limit:
+    limit = subject.encoder.window if isinstance(subject.encoder, Windowed) else None
+    if limit is None:
         raise InputError(f"{subject.expression} reads texts of any length, as far as is known.")
     found = Section("Truncation")
     some = subject.texts(_TOKENIZED)
-    # what a text needs, whatever the tokenizer is set to cut
-    tokens = np.array([len(ids) for ids in model.tokenizer(some, truncation=False, verbose=False)["input_ids"]])
+    tokens = subject.encoder.count_tokens(some)
     unread = np.maximum(tokens - limit, 0).sum() / max(tokens.sum(), 1)
     cut = found.add(
         "truncated",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass, fields, replace
@@ -126,6 +126,20 @@ def total() -> dict[str, Usage]:
     """What this process has spent so far, by who spent it."""
     with _lock:
         return {who: replace(usage) for who, usage in _total.items()}
+
+
+def since(before: Mapping[str, Usage]) -> dict[str, Usage]:
+    """What was spent since `total` gave this, by who spent it.
+
+    >>> before = total()
+    >>> count("openai('m')", Usage(requests=1, texts=3))
+    >>> since(before)["openai('m')"].texts
+    3
+    """
+    return {
+        who: Usage(**{name: value - getattr(before.get(who, Usage()), name) for name, value in asdict(usage).items()})
+        for who, usage in total().items()
+    }
 
 
 def count(who: str, usage: Usage) -> None:

@@ -135,6 +135,7 @@ def _limit_memory(limit: int | None) -> None:
 
 def main() -> None:
     """Read a job from standard input and answer on standard output, which nobody else gets to write to."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the command line has it
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
     os.dup2(2, 1)
     asked = json.loads(sys.stdin.readline())
