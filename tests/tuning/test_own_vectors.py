@@ -82,15 +82,6 @@ def test_own_vectors_with_texts_are_not_asked_of_pipelines_that_cannot_hold_them
     assert tuned.recommended is not None and all(row.outcome.confirmed for row in tuned.rows)
 
 
-def test_where_nothing_is_found_no_pipeline_is_recommended(own: Any) -> None:
-    far = np.argsort(-(VECTORS[:4] @ VECTORS.T), axis=1)[
-        :, -1
-    ]  # the last documents of every ranking are the relevant ones
-    queries, qrels = {f"q{i}": VECTORS[i] for i in range(4)}, {f"q{i}": {f"d{far[i]}": 1} for i in range(4)}
-    with pytest.raises(InputError, match=r"no pipeline finds a relevant document: nDCG@10 is 0 for each of 4 queries"):
-        tune(own, queries, qrels, space=["vectors(6) >> truncate(5) >> flat()"], confirm=False, **OPTIONS)
-
-
 def test_so_few_documents_that_every_pipeline_finds_all_show_nothing(tmp_path: Path) -> None:
     space = ["static() >> flat()", "static() >> truncate(2) >> flat()"]
     for number, queries in ((1, None), (11, None), (10, {"q": "tea"})):

@@ -90,12 +90,6 @@ def tune(
     if not any(outcome.status == "done" for outcome in outcomes):
         reasons = "; ".join(dict.fromkeys(o.reason.rstrip(".") for o in outcomes if o.reason))
         raise InputError(f"no pipeline could be measured: {reasons}.")
-    if not any(
-        outcome.values.any() for outcome in outcomes if outcome.status == "done"
-    ):  # equal ones would leave the cheapest, of which nothing is known
-        raise InputError(
-            f"no pipeline finds a relevant document: {task.metric} is 0 for each of {len(chosen_on):,} queries, which compares nothing."
-        )
     points = {point.expression for point in frontier(outcomes)}
     busy = None
     if wanted.confirm and not interrupted and tried.whole:  # a part of the corpus is searched faster than all of it
