@@ -249,10 +249,12 @@ def test_the_choice_is_the_cheapest_that_is_certainly_near_the_best() -> None:
 
 
 def test_limits_leave_out_and_may_leave_nothing() -> None:
-    one, two = outcome("static()", np.ones(5), 1000, 1), outcome("bm25()", np.zeros(5), 10, 1)
+    one, two = outcome("static()", np.ones(5), 1000, 1), outcome("bm25()", np.full(5, 0.5), 10, 1)
     choice = choose([one, two], limits=Limits(bytes=100))
     assert choice is not None and choice.recommended is two
     assert choose([one, two], limits=Limits(latency_ms=0.5)) is None
+    nothing = [outcome("static()", np.zeros(5), 1000, 1), outcome("bm25()", np.zeros(5), 10, 1)]
+    assert choose(nothing) is None  # the cheapest of those that find nothing is no recommendation
 
 
 def test_what_a_part_is_worth_compares_the_best_with_and_without() -> None:

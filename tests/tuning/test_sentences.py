@@ -434,3 +434,10 @@ def test_a_row_is_as_good_unclear_or_no_better() -> None:
     verdicts = {row.outcome.expression: row.verdict for row in found.rows}
     assert verdicts[stopped.expression] == "no better" and verdicts[WORDS] == "unclear"
     assert found._verdict(near) in ("as good", "best") and "best" in {found._verdict(o) for o in found.outcomes}
+
+
+def test_where_nothing_is_found_nothing_is_recommended() -> None:
+    found = tuned([trial(FLAT, np.zeros(12), 900.0), trial(WORDS, np.zeros(12), 9.0)], FLAT)
+    assert found.recommended is None and not said(found, "Recommended")
+    assert said(found, "no pipeline finds a relevant document of any query") and not said(found, "stays within")
+    assert {row.verdict for row in found.rows} <= {"best", "unclear"} and table(found.rows, "nDCG@10")

@@ -84,7 +84,7 @@ def documents_as_queries(corpus: Corpus, number: int, seed: int = 0) -> Question
     """Documents that ask for those like them, each left out of its own ranking: where nothing can be taken out of a passage.
 
     >>> documents_as_queries(Corpus(["red fox", "grey owl"], [0, 1], ["a", "b"]), 1).texts
-    {'b': 'grey owl'}
+    {'a': 'red fox'}
 
     Raises InputError when all documents are empty.
     """

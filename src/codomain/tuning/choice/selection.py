@@ -111,7 +111,7 @@ def choose(
     start: str | None = None,
     rows: int = 0,
 ) -> PipelineChoice | None:
-    """The cheapest pipeline that is not inferior to the best within the margin; None when none stays within the limits.
+    """The cheapest pipeline that is not inferior to the best within the margin; None when none that finds anything stays within the limits.
 
     The best is not the one with the highest mean, which of many is the luckiest: values are first drawn towards what their
     choices give in other pipelines (see `shrunken`), and `start` is left only for one that is better by more than a standard
@@ -120,8 +120,8 @@ def choose(
     cheapest is the best.
     """
     allowed = [o for o in outcomes if o.status == "done" and (limits is None or limits.hold(o))]
-    if not allowed:
-        return None
+    if not any(o.values.any() for o in allowed):
+        return None  # or none finds anything: all are equally bad, which is no reason to take the cheapest
     values = shrunken(np.stack([o.values for o in allowed]), [parts(o.expression, rows) for o in allowed])
     lead = np.round(_leads(values, [o.expression for o in allowed], start), 9)
     place = min(range(len(allowed)), key=lambda i: (-lead[i], _cost(allowed[i], prefer)))

@@ -106,6 +106,9 @@ def _about(tuned: Tuned) -> Iterator[str]:
 def _why(tuned: Tuned) -> Iterator[str]:
     if tuned.choice is None:
         done = [o for o in tuned.outcomes if o.status == "done"]
+        if any(tuned.limits.hold(o) for o in done):
+            yield "None is recommended: no pipeline finds a relevant document of any query, and there is nothing to choose by."
+            return
         smallest, fastest = min(o.bytes for o in done), min(o.p95 for o in done)
         yield (
             f"No pipeline stays within {tuned.limits}: the smallest takes {smallest:,.0f} bytes a document, "
