@@ -441,3 +441,10 @@ def test_where_nothing_is_found_nothing_is_recommended() -> None:
     assert found.recommended is None and not said(found, "Recommended")
     assert said(found, "no pipeline finds a relevant document of any query") and not said(found, "stays within")
     assert {row.verdict for row in found.rows} <= {"best", "unclear"} and table(found.rows, "nDCG@10")
+
+
+def test_choices_that_could_not_be_measured_for_one_reason_are_one_sentence() -> None:
+    late = [Outcome(f"static() >> {q}() >> flat()", "skipped", reason="the time was up") for q in ("int8", "int4")]
+    assert tuned([trial(FLAT, BASE), *late]).sentences[0] == (
+        "Nothing is known of the quantization int8() and int4(): 2 pipelines with them could not be measured (the time was up)."
+    )

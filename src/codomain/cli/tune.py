@@ -142,6 +142,8 @@ def tune(
         return
     if synthetic and fidelity:
         raise InputError("give --synthetic or --fidelity, not both.")
+    if fidelity and metric != "nDCG@10":
+        raise InputError("--fidelity measures agreement, R@10: leave out --metric.")
     if engine not in ("local", "ray"):
         raise InputError(f"--engine is local or ray, not {engine}.")
     if prefer not in ("bytes", "latency"):

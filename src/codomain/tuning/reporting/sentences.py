@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import ceil, inf
 from typing import TYPE_CHECKING
 
@@ -35,11 +35,15 @@ def sentences(tuned: Tuned) -> list[str]:
 
 def _missing(tuned: Tuned) -> Iterator[str]:
     """Choices of which no pipeline was measured: the recommendation knows nothing of them."""
+    together: dict[tuple[str, str], list[tuple[str, int]]] = {}
     for axis, value, without in _unknown(tuned):
         reason, number = Counter(o.reason for o in without).most_common(1)[0]
+        together.setdefault((axis, reason), []).append((value, number))
+    for (axis, reason), values in together.items():
+        number = sum(one for _, one in values)
         yield (
-            f"Nothing is known of the {axis} {value}: {_counted(number, 'pipeline')} with it could not be measured "
-            f"({reason.rstrip('.')})."
+            f"Nothing is known of the {axis} {listed([value for value, _ in values])}: {_counted(number, 'pipeline')} with "
+            f"{'it' if len(values) == 1 else 'them'} could not be measured ({reason.rstrip('.')})."
         )
 
 
@@ -299,6 +303,16 @@ def never_beaten(outcome: Outcome, best: Outcome, tries: int) -> bool:
         return True
     p = float(stdtr(n - 1, -float(apart.mean()) * np.sqrt(n) / spread))
     return p * max(1, tries * (tries - 1) // 2) >= LEVEL / 2
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names in a sentence.
+
+    >>> listed(["int8()"]), listed(["int8()", "int4()", "binary()"])
+    ('int8()', 'int8(), int4() and binary()')
+    """
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def _counted(number: int, noun: str) -> str:
