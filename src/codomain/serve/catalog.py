@@ -226,7 +226,7 @@ class Catalog:
         self._waiting: list[ThreadPoolExecutor] = []
         self._reading = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="read")
         try:
-            for name in names:
+            for name in sorted(names, key=_is_folder):  # models that are named keep their names wherever they stand
                 self._serve(name, trust_models)
         except BaseException:
             self.close()
@@ -280,10 +280,10 @@ class Catalog:
         return f"it has {', '.join(sorted(self.models)[:12])}" if self.models else "it has none"
 
     def _serve(self, name: str, trust_models: bool) -> None:
-        alias, equals, expression = name.partition("=")
-        if equals and alias.strip() and "(" not in alias:
+        alias, _, expression = name.partition("=")
+        if _is_alias(name):
             self._add_model(alias.strip(), pipeline(expression))
-        elif "(" in name and not collection_exists(name):
+        elif not _is_folder(name):
             made = pipeline(name)
             self._add_model(_short(told(str(made))), made)
         else:
@@ -326,6 +326,17 @@ class Catalog:
             pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"encode {name}")
             self._waiting.append(pool)
         self.models[name] = Model(name, made.stages, pool)
+
+
+def _is_alias(name: str) -> bool:
+    """Whether a name is NAME=EXPRESSION."""
+    alias, equals, _ = name.partition("=")
+    return bool(equals and alias.strip()) and "(" not in alias
+
+
+def _is_folder(name: str) -> bool:
+    """Whether a name is a collection's folder, not an encoder."""
+    return not _is_alias(name) and ("(" not in name or collection_exists(name))
 
 
 def _short(expression: str) -> str:
