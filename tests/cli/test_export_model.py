@@ -137,3 +137,19 @@ def test_what_cannot_be_exported_is_one_sentence_and_leaves_nothing(command, sav
     monkeypatch.setattr(export, "find_spec", lambda name: None)
     with pytest.raises(MissingExtra, match=r"pip install 'codomain\[export\]'"):
         export_model(saved, tmp_path / "new")
+
+
+@needs_export
+def test_the_floor_is_one_of_every_text_and_others_may_read_the_folder(saved, tmp_path, monkeypatch):
+    monkeypatch.setattr(export, "_write", lambda model, folder, int8: (folder / "a").write_text("weights"))
+    for lowest in (0.97, 0.99):
+        found = export.Exported(tmp_path / "out", "int8", 9, 0.999, lowest, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0)
+        monkeypatch.setattr(export, "_compared", lambda *given, found=found: found)
+        if lowest < 0.98:
+            with pytest.raises(
+                InputError, match=r"the lowest cosine to the original is 0.970000, below the floor of 0.98"
+            ):
+                export_model(saved, tmp_path / "out", int8=True)
+            assert not [*tmp_path.iterdir()]
+    export_model(saved, tmp_path / "out", int8=True)
+    assert (tmp_path / "out").stat().st_mode & 0o777 == 0o755

@@ -361,6 +361,29 @@ def test_a_language_model_judges_and_its_refusals_are_counted(
     )
 
 
+def test_a_judge_whose_answers_hold_no_grade_is_not_paid_for_all_of_them(data: Dataset, tmp_path: Path) -> None:
+    class Teapot:
+        asked, refused = 0, 0
+
+        def __call__(self, query: str, document: str) -> int | None:
+            return None
+
+        def grades(self, pairs: list[tuple[str, str]]) -> list[int | None]:
+            self.asked += len(pairs)
+            return [None] * len(pairs)
+
+    judge = Teapot()
+    with pytest.raises(InputError, match="the judge gave no grade to any of 32 pairs that it was asked for"):
+        tune(data, _asked(data), judge=judge, folder=tmp_path, **QUICK)
+    assert judge.asked == 32
+
+    def broken(query: str, document: str) -> int:
+        raise OSError("it is away.")
+
+    with pytest.raises(InputError, match=r"OSError: it is away\. What it said before is kept\.$"):
+        tune(data, _asked(data), judge=broken, folder=tmp_path, **QUICK)
+
+
 def test_what_is_no_judge(data: Dataset) -> None:
     with pytest.raises(InputError, match="a judge is a function or a language model, not str"):
         tune(data, _asked(data), judge="gpt", **QUICK)

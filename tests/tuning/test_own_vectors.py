@@ -64,8 +64,33 @@ def test_short_passages_ask_for_each_other(tmp_path: Path) -> None:
     space = ["static() >> flat()", "static() >> truncate(32) >> flat()"]
     tuned = tune(data, mode="fidelity", space=space, confirm=False, folder=tmp_path / "t", **OPTIONS)
     assert {o.status for o in tuned.outcomes} == {"done"} and len(tuned.outcomes[0].by_query) == len(titles)
-    with pytest.raises(InputError, match="15 words must be left of a passage, and the longest has 3"):
+    with pytest.raises(InputError, match="4 to 24 words, with 15 others left of the passage"):
         tune(data, mode="synthetic", space=space, confirm=False, folder=tmp_path / "t", **OPTIONS)
+
+
+def test_own_vectors_with_texts_are_not_asked_of_pipelines_that_cannot_hold_them(tmp_path: Path) -> None:
+    with cd.create(tmp_path / "both", "vectors(6) >> flat()") as both:
+        both.add({"id": f"d{i}", "vector": VECTORS[i], "text": f"tea {i}"} for i in range(20))
+        queries, qrels = {f"q{i}": VECTORS[i] for i in range(8)}, {f"q{i}": {f"d{i}": 1} for i in range(8)}
+        space = ["static() >> flat()", "bm25()", "vectors(6) >> float16() >> flat()"]
+        tuned = tune(both, queries, qrels, space=space, **OPTIONS)
+    assert [o.expression for o in tuned.outcomes] == ["vectors(6) >> flat()", "vectors(6) >> float16() >> flat()"]
+    assert (
+        "Not tried: 2 pipelines that do not start from vectors(), as the documents have vectors of their own."
+        in tuned.sentences
+    )
+    assert tuned.recommended is not None and all(row.outcome.confirmed for row in tuned.rows)
+
+
+def test_so_few_documents_that_every_pipeline_finds_all_show_nothing(tmp_path: Path) -> None:
+    space = ["static() >> flat()", "static() >> truncate(2) >> flat()"]
+    for number, queries in ((1, None), (11, None), (10, {"q": "tea"})):
+        few = Dataset("few", documents={str(i): f"tea {i}" for i in range(number)})
+        with pytest.raises(InputError, match=r"says nothing of .* every pipeline finds all"):
+            tune(few, queries, mode="fidelity", space=space, confirm=False, folder=tmp_path / "t", **OPTIONS)
+    enough = Dataset("few", documents={str(i): f"tea {i} {i % 3}" for i in range(12)})
+    tuned = tune(enough, mode="fidelity", space=space, confirm=False, folder=tmp_path / "t", **OPTIONS)
+    assert {o.status for o in tuned.outcomes} == {"done"}
 
 
 def test_exact_search_is_tried_once_whatever_it_is_called(tmp_path: Path) -> None:

@@ -63,6 +63,21 @@ def test_an_encoder_of_which_nothing_is_known_is_said_first() -> None:
     assert not said(tuned(measured), "Nothing is known of the encoder")
 
 
+@pytest.mark.parametrize(("p", "words"), [(0.049, "which chance does not explain"), (0.051, "which says nothing")])
+def test_what_chance_explains_at_the_level_is_no_claim(p: float, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("codomain.tuning.reporting.sentences.max_t", lambda differences: np.array([p]))
+    low, high = trial(FLAT, BASE), trial(WORDS, BASE + 0.2 + RNG.normal(0, 0.01, 80))
+    (sentence,) = said(tuned([low, high], FLAT), "On these queries it is")
+    assert words in sentence
+
+
+def test_worse_than_the_best_is_tested_at_one_side_of_the_level() -> None:
+    noise = np.tile([1.0, -1.0], 40)
+    spread = noise.std(ddof=1) / np.sqrt(80)
+    for t, chance in ((1.95, True), (2.03, False)):  # Student's t of 79 degrees of freedom at 0.975 is 1.990
+        assert never_beaten(trial(FLAT, BASE), trial(WORDS, BASE + 0.1 * (noise + t * spread)), 2) == chance
+
+
 def test_on_queries_held_out_better_and_worse_are_said_where_the_interval_says_so() -> None:
     low, high = trial(FLAT, BASE), trial(WORDS, BASE + 0.2 + RNG.normal(0, 0.01, 80))
     held = RNG.random(40)
@@ -261,6 +276,10 @@ def test_each_source_of_queries_is_named() -> None:
         found = tuned([trial(FLAT, BASE[:3])], questions=Questions({}, {}, kind))
         assert found.sentences[0].startswith(f"Measured on 500 documents and {words}")
         assert found.sentences[1] == "3 queries are few: only large differences can be seen."
+        one = tuned([trial(FLAT, BASE[:1])], questions=Questions({}, {}, kind)).sentences[0]
+        assert one.startswith(
+            f"Measured on 500 documents and {words.replace('3 queries', '1 query').replace('3 judged queries', '1 judged query').replace('they use', 'it uses')}"
+        )
     assert not said(tuned([trial(FLAT, BASE[:30])]), "are few") and said(
         tuned([trial(FLAT, BASE[:29])]), "29 queries are few"
     )

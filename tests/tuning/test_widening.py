@@ -120,6 +120,17 @@ def test_parts_grow_while_time_lasts(clock: Clock, seed: int) -> None:
         assert WORDS in trials.runs[0][1] and WORDS not in trials.runs[1][1]
 
 
+def test_what_needs_little_encoding_is_tried_before_the_time_is_up(clock: Clock) -> None:
+    documents = [f"d{i}" for i in range(DOCUMENTS)]
+    trials = Trials(clock, Corpus(documents, [*range(DOCUMENTS)], documents), 1.0, 0.01)
+    questions = Questions({"q": "what?"}, {"q": {f"d{i}": 1 for i in range(90)}})
+    rules = Rules(deadline=clock.seconds + 101)
+    # all that was left of the budget would be spent on encoding a hundred documents
+    tried = widened(trials, questions, questions, [FAST, SLOW, WORDS], rules, 0)  # type: ignore[arg-type]
+    assert trials.runs[0] == (100, [FAST, WORDS, SLOW])
+    assert {o.expression for o in tried.outcomes if o.status == "done"} >= {FAST, WORDS}
+
+
 def test_the_budgets_of_the_test_before_end_in_every_way() -> None:
     seen = set()
     for seed in range(40):

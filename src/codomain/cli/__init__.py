@@ -66,7 +66,7 @@ def main() -> None:
         finally:
             _say_what_was_spent(before)
     except Interrupted:
-        _complain("interrupted; what was acknowledged is kept, and the same command goes on from there.")
+        _complain("interrupted; what was acknowledged is kept, and the same command does the rest.")
         sys.exit(130)
 
 

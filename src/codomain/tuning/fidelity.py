@@ -21,6 +21,9 @@ _FROZEN = (
     "looks like damage when the measure is agreement"
 )
 
+_NEAREST = 10
+"""Documents of exact search that are looked for: the metric is R@10."""
+
 
 def space(expressions: Sequence[str], now: str | None) -> tuple[list[str], str]:
     """The pipelines that agreement can compare, plain searches with one encoder, and a sentence about the others.
@@ -51,6 +54,19 @@ def branch(now: str) -> tuple[str, str]:
     if dense is None:
         raise InputError(f"{now} has no dense branch, and agreement with exact search can choose nothing else.")
     return dense.name, now.replace(as_written(dense, now), "{}", 1)
+
+
+def check_enough(documents: int, exclude_self: bool) -> None:
+    """Raise InputError for so few documents that the ten nearest are all of them, whatever finds them.
+
+    >>> check_enough(11, exclude_self=False)
+    """
+    if documents - exclude_self <= _NEAREST:
+        others = " others" if exclude_self else ""
+        raise InputError(
+            f"agreement in the {_NEAREST} nearest says nothing of {documents} document{'s' * (documents != 1)}: every pipeline finds "
+            f"all{others}. It needs {_NEAREST + 1 + exclude_self} documents."
+        )
 
 
 def questions(evaluator: Evaluator, expressions: Sequence[str]) -> Questions:

@@ -15,7 +15,7 @@ from codomain.measure.cost import CostModel
 from codomain.measure.data.corpus import Corpus, Questions
 from codomain.measure.data.datasets import Dataset, Qrels
 from codomain.pipeline import pipeline
-from codomain.plan import branches, plan
+from codomain.plan import branches, modalities_of, plan
 from codomain.store.branches.branch import LEAST_TO_FIT
 from codomain.store.collection import Collection
 from codomain.tuning import fidelity
@@ -72,7 +72,7 @@ class Task:
             raise InputError(f"{collection.folder} has a pipeline: `now` is for data sets.")
         named = None if options.now is None else str(pipeline(options.now))
         present = named if collection is None else str(collection.pipeline)
-        every = _expressions(options, len(corpus.passages), present)
+        every, unfit_said = _holding_vectors(_expressions(options, len(corpus.passages), present), collection)
         first = present or starting(every)
         corpus, every, cut_said = cut(on, corpus, options.chunks, every)
         kept = [first, *neighbors(every, first, len(corpus.documents))]
@@ -92,7 +92,7 @@ class Task:
             place,
             cache,
             len(every) if len(expressions) < len(every) else 0,
-            notes=[*said, *cut_said, *_untaught(corpus, expressions)],
+            notes=[*said, *unfit_said, *cut_said, *_untaught(corpus, expressions)],
         )
         task._price(options)
         if options.mode == "fidelity":
@@ -132,6 +132,7 @@ class Task:
 
     def _compare_with_exact_search(self) -> None:
         """Take the hits of exact float32 search by the same encoder for what is right."""
+        fidelity.check_enough(len(self.corpus.documents), self.questions.exclude_self)
         self.expressions, self.frozen = fidelity.space(self.expressions, self.present)
         if self.present is not None:
             self.present, self.around = fidelity.branch(self.present)
@@ -154,6 +155,18 @@ def _untaught(corpus: Corpus, labels: Sequence[str]) -> list[str]:
     return [
         f"A collection learns {', '.join(names)} from {LEAST_TO_FIT:,} passages on, and searches whole vectors until then: "
         "measured is what it does afterwards."
+    ]
+
+
+def _holding_vectors(expressions: list[str], collection: Collection | None) -> tuple[list[str], list[str]]:
+    """The pipelines that can hold the documents of a collection, whose own vectors need vectors(), and a sentence about the others."""
+    if collection is None or "vector" not in modalities_of(collection.state.root):
+        return expressions, []
+    kept = [one for one in expressions if "vector" in modalities_of(plan(pipeline_of(one)))]
+    number = len(expressions) - len(kept)
+    do = "does" if number == 1 else "do"
+    return kept, [] if kept == expressions else [
+        f"Not tried: {number:,} pipeline{'s' * (number > 1)} that {do} not start from vectors(), as the documents have vectors of their own."
     ]
 
 

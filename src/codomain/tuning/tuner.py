@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Unpack
 
-from codomain.errors import InputError, StoreError
+from codomain.errors import CodomainError, InputError
 from codomain.measure.data.corpus import Corpus, Questions
 from codomain.measure.data.datasets import Dataset, Qrels, load
 from codomain.measure.data.runs import Run
@@ -103,7 +103,7 @@ def tune(
         )
         try:
             outcomes, interrupted = _confirmed(outcomes, timer, pick, {*points, str(now)}, deadline)
-        except (StoreError, OSError) as error:  # a full disk: what was measured is not lost for it
+        except (CodomainError, OSError) as error:  # a full disk, say: what was measured is not lost for it
             why = f"No collection could be made to time it ({str(error).rstrip('.')})"
             task.notes = [*task.notes, f"{why}: milliseconds are those of the pipelines alone."]
         busy = timer.busy

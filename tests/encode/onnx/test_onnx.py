@@ -212,6 +212,15 @@ def test_a_model_is_loaded_once_and_a_changed_file_is_another_one(folder, monkey
     assert changed.fingerprint != first and changed._ready.session is not one._ready.session
 
 
+def test_whatever_changes_a_vector_changes_the_fingerprint(folder, tmp_path):
+    lower = str(models.written(tmp_path / "lower", lower=True))
+    stages = [
+        OnnxEncoder(folder), OnnxEncoder(lower), OnnxEncoder(folder, document_prompt="the "), OnnxEncoder(folder, query_prompt="the "),
+        OnnxEncoder(folder, dim=3), OnnxEncoder(folder, max_length=5), OnnxEncoder(folder, pooling="max"),
+    ]  # fmt: skip
+    assert len({stage.fingerprint for stage in stages}) == len(stages)
+
+
 def test_a_stage_goes_to_another_process(folder):
     encoder = OnnxEncoder(folder)
     expected = encoder.encode_documents(TEXTS)

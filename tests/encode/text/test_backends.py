@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -61,6 +62,19 @@ def test_the_fastest_way_of_each_role_is_taken_and_a_machine_measures_once(monke
         (cache / "backends.json").write_text(damage)
         assert backends.fastest("m()", "weights", ways)["query"] == "onnx"
     assert backends.told("other()") is None
+
+
+def test_what_was_measured_on_another_machine_is_not_said_of_this_one(monkeypatch, cache):
+    clock = Clock(monkeypatch)
+    for machine, ms in (("here", 4), ("there", 20)):
+        monkeypatch.setattr(backends, "_machine", lambda machine=machine: [machine])
+        assert backends.told("m()") is None
+        backends.fastest(
+            "m()", "weights", {"query": {"float32": clock.way("float32", 9), "onnx": clock.way("onnx", ms)}}
+        )
+    assert backends.told("m()").startswith("m() runs queries by PyTorch")
+    monkeypatch.setattr(backends, "_machine", lambda: ["here"])
+    assert backends.told("m()").startswith("m() runs queries by onnxruntime")
 
 
 def test_a_file_that_says_something_else_is_measured_again(monkeypatch, cache):
@@ -132,6 +146,21 @@ def test_bfloat16_rounds_documents_only_and_is_another_fingerprint(folder, monke
     np.testing.assert_allclose(rounded.encode_queries(texts), exact.encode_queries(texts), atol=1e-6)
     assert rounded.fingerprint != exact.fingerprint
     assert TransformerEncoder(folder, device="cpu", backend="torch").fingerprint == exact.fingerprint
+
+
+@needs_learn
+@pytest.mark.needs_learn
+def test_a_damaged_exported_model_that_nobody_asked_for_is_left_out(folder, tmp_path, monkeypatch, caplog):  # noqa: F811
+    pytest.importorskip("onnxruntime")
+    (tmp_path / "onnx").mkdir()
+    (tmp_path / "onnx" / "model.onnx").write_bytes(b"cut off")
+    shutil.copy(f"{folder}/tokenizer.json", tmp_path)
+    monkeypatch.setattr(transformer, "exported", lambda digest: tmp_path)
+    expected = TransformerEncoder(folder, backend="torch").encode_documents(["red fox"])
+    np.testing.assert_array_equal(TransformerEncoder(folder).encode_documents(["red fox"]), expected)
+    assert "is run by PyTorch: " in caplog.text and "is no model that onnxruntime reads" in caplog.text
+    with pytest.raises(InputError, match="is no model that onnxruntime reads"):
+        TransformerEncoder(folder, backend="onnx").encode_documents(["red fox"])
 
 
 @needs_learn

@@ -74,9 +74,9 @@ def fastest(stage: str, about: str, ways: Mapping[str, Mapping[str, Encode]]) ->
     key = hashlib.sha256(json.dumps(alike).encode()).hexdigest()
     kept = _read()
     found = kept["choices"].get(key)
-    if found is None or not _fits(found, ways):
+    if found is None or not _fits(found, ways) or _here(stage) not in kept["told"]:
         found = {role: _measured(stage, role, names) for role, names in ways.items()}
-        kept["choices"][key], kept["told"][stage] = found, sentence(stage, found)
+        kept["choices"][key], kept["told"][_here(stage)] = found, sentence(stage, found)
         try:
             with replacing(_file()) as file:
                 file.write(json.dumps(kept, indent=1).encode())
@@ -87,8 +87,13 @@ def fastest(stage: str, about: str, ways: Mapping[str, Mapping[str, Encode]]) ->
 
 def told(stage: str) -> str | None:
     """What was measured of a stage on this machine, as a sentence; None where nothing was."""
-    found = _read()["told"].get(stage)
+    found = _read()["told"].get(_here(stage))
     return found if isinstance(found, str) else None
+
+
+def _here(stage: str) -> str:
+    """A stage on this machine, with these threads and versions: a cache folder may be shared with others."""
+    return hashlib.sha256(json.dumps([stage, _machine()]).encode()).hexdigest()
 
 
 def sentence(stage: str, found: Mapping[str, Mapping[str, float]]) -> str:

@@ -15,7 +15,7 @@ from codomain.encode.text.backends import BACKENDS, DTYPES, exported, fastest, t
 from codomain.encode.text.batched import Batched
 from codomain.encode.text.encoder import TextEncoder
 from codomain.encode.text.models import Lease, lease
-from codomain.errors import InputError, MissingExtra
+from codomain.errors import CodomainError, InputError, MissingExtra, notice
 from codomain.progress import Progress, counter
 from codomain.registry import stage
 from codomain.stage import check_int
@@ -209,13 +209,20 @@ class _Pooled(SentenceTransformerStage):
             return None
         from codomain.encode.onnx.encoder import OnnxEncoder
 
-        return OnnxEncoder(
+        found = OnnxEncoder(
             str(folder),
             query_prompt=self._prompt("query"),
             document_prompt=self._prompt("document"),
             max_length=self._lease.longest,
             device=self.device,
         )
+        if not asked:
+            try:
+                _ = found.full
+            except CodomainError as error:  # nobody named this model: without it there are the same vectors
+                notice(f"{self} is run by PyTorch: {error}")
+                return None
+        return found
 
     def _settings(self) -> list[Any]:
         # what is stored was made without a word on dtype

@@ -68,10 +68,9 @@ def synthetic(
     if not texts:
         if generate is not None:
             raise InputError("the callable wrote no query for any document.")
-        longest = max((len(passage.split()) for passage in passages), default=0)
         raise InputError(
-            f"no document has a {source} that could be a query: {_LEFT} words must be left of a passage, and the longest has "
-            f"{longest}. Give queries, or a callable that writes them."
+            f"no document has a {source} that could be a query: {_least(source)} to {_WORDS[1]} words, with {_LEFT} others left "
+            "of the passage. Give queries, or a callable that writes them."
         )
     qrels = {id: {id: 1} for id in texts}
     cut = [
@@ -106,8 +105,7 @@ def _taken(passage: str, source: Source, rng: np.random.Generator) -> str:
 
     def fits(sentence: str) -> bool:
         length = len(sentence.split())
-        least = 2 if source == "first line" else _WORDS[0]
-        return least <= length <= _WORDS[1] and words - length >= _LEFT
+        return _least(source) <= length <= _WORDS[1] and words - length >= _LEFT
 
     candidates = sentences[:1] if source == "first line" else [s for s in sentences if fits(s)]
     if source == "sentence" and not candidates:
@@ -115,6 +113,11 @@ def _taken(passage: str, source: Source, rng: np.random.Generator) -> str:
     if not candidates or not fits(candidates[0]):
         return ""
     return candidates[int(rng.integers(len(candidates)))]
+
+
+def _least(source: Source) -> int:
+    """Words that a query has at least."""
+    return 2 if source == "first line" else _WORDS[0]
 
 
 def _run(passage: str, rng: np.random.Generator) -> str:

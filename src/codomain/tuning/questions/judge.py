@@ -37,6 +37,8 @@ that counts what it `refused` may give None (`codomain.endpoints.judge`).
 _DEPTH, _PIPELINES = 10, 5
 _AT_ONCE = 16
 """Pairs that a judge of several is given at a time."""
+_UNREADABLE = 32
+"""Answers without a grade, and none with one, after which a judge is not asked any more."""
 _CHEAP = 0.1
 """Of the budget, what encoding for the pool may take."""
 
@@ -185,6 +187,8 @@ def judged(
             if grade is not None:
                 known.keep(str(questions.texts[pair[0]]), texts[pair[1]], grade)
             grades[pair] = grade
+        if not qrels and refused == called >= _UNREADABLE:
+            break  # it may be paid for each
         if new:
             on_event("judged", (start + len(some), len(pairs)))
         for (id, document), grade in grades.items():
@@ -192,6 +196,10 @@ def judged(
                 qrels.setdefault(id, {})[document] = grade
     graded = sum(map(len, qrels.values()))
     relevant = {id: grades for id, grades in qrels.items() if any(grades.values())}
+    if refused and not graded:
+        raise InputError(
+            f"no query can be measured: the judge gave no grade to any of {refused:,} {'pair' if refused == 1 else 'pairs'} that it was asked for."
+        )
     if not relevant:
         raise InputError(f"no query can be measured: the callable finds none of {graded:,} documents relevant.")
     kept = {id: questions.texts[id] for id in questions.texts if id in relevant}
@@ -224,7 +232,7 @@ def _asked(
         found = several(written) if several is not None and written else [judge(*pair) for pair in written]
     except Exception as error:
         raise InputError(
-            f"the judge failed {which}: {type(error).__name__}: {error}. What it said before is kept."
+            f"the judge failed {which}: {type(error).__name__}: {str(error).rstrip('.')}. What it said before is kept."
         ) from error
     for grade, (id, document) in zip(found, pairs, strict=True):
         ok = isinstance(grade, int | np.integer) and not isinstance(grade, bool) and 0 <= grade <= 3

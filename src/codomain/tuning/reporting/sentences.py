@@ -62,16 +62,17 @@ def _unknown(tuned: Tuned) -> Iterator[tuple[str, str, list[Outcome]]]:
 
 def _about(tuned: Tuned) -> Iterator[str]:
     number = len(next(o for o in tuned.outcomes if o.status == "done").by_query)
+    noun, they = ("query", "it uses") if number == 1 else ("queries", "they use")
     kind = {
-        "judged": f"{number} judged {'query' if number == 1 else 'queries'}",
+        "judged": f"{number} judged {noun}",
         "synthetic": (
-            f"{number} queries made from the documents, not asked by people: they use the documents' own words, "
+            f"{number} {noun} made from the documents, not asked by people: {they} the documents' own words, "
             "which flatters lexical search"
         ),
-        "feedback": f"{number} {'query' if number == 1 else 'queries'} with feedback",
-        "clicks": f"{number} {'query' if number == 1 else 'queries'} with clicks",
-        "judge": f"{number} {'query' if number == 1 else 'queries'} with grades of a callable",
-        "fidelity": f"{number} queries without judgments: {tuned.metric} is agreement with exact float32 search",
+        "feedback": f"{number} {noun} with feedback",
+        "clicks": f"{number} {noun} with clicks",
+        "judge": f"{number} {noun} with grades of a callable",
+        "fidelity": f"{number} {noun} without judgments: {tuned.metric} is agreement with exact float32 search",
     }[tuned.questions.kind]
     if tuned.documents < tuned.of_documents:
         yield (
