@@ -166,6 +166,26 @@ def test_a_document_of_several_chunks_has_the_mean_of_their_vectors(tmp_path: Pa
         assert cd.build_map(long, namespace="other").documents.texts == ["an engine"]
 
 
+def test_fields_of_lists_stay_with_their_documents_where_some_have_no_place(tmp_path: Path) -> None:
+    tags = ["wine", "fox", "engine"]
+    with cd.create(tmp_path / "tags", "static() >> flat()") as notes:
+        notes.add(
+            {"id": f"d{i}", "text": "\u2603" if i in (3, 8) else f"{SUBJECTS[i % 3]}, number {i}", "metadata": {"tags": tags[: i % 4], "n": i}}
+            for i in range(20)
+        )  # fmt: skip
+        drawn = cd.build_map(notes)
+    assert drawn.notes == ["2 documents have no vector, so they have no place."]
+    found = unpacked(drawn.pack())
+    field = next(k for k, one in enumerate(found["fields"]) if one["name"] == "tags")
+    codes, values = iter(found[f"field{field}"].tolist()), found["fields"][field]["values"]
+    held = {
+        id: [values[next(codes)] for _ in range(n)] for id, n in zip(found["ids"], found[f"many{field}"], strict=True)
+    }
+    assert held == {f"d{i}": tags[: i % 4] for i in range(20) if i not in (3, 8)}
+    number = next(k for k, one in enumerate(found["fields"]) if one["name"] == "n")
+    assert found[f"field{number}"].tolist() == [int(id[1:]) for id in found["ids"]]
+
+
 def test_of_too_many_documents_a_sample_is_drawn(notes: Any) -> None:
     found = cd.build_map(notes, most=20, seed=1)
     assert len(found) == 20 and found.notes[0] == "A sample: 71 more documents are not on the map."

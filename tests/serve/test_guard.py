@@ -407,3 +407,26 @@ def test_keys_of_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
         file.write_text(text)
         with pytest.raises(InputError, match=words):
             Keys.read(file=file)
+
+
+def test_a_document_that_lacks_a_field_is_told_which(client: httpx.Client) -> None:
+    for document, said in (
+        ({"id": "a"}, "text is missing."),
+        ({"text": "a", "year": 2020}, "there is no field 'year' here."),
+        (5, "documents.1: input should be"),
+    ):
+        body = {"documents": ["a text", document]}
+        found = client.post("/collections/notes/documents", json=body).json()["error"]
+        assert said in found["message"] and found["param"].startswith("documents.1"), found["message"]
+
+
+def test_an_encoder_and_a_collection_with_it_are_served_in_any_order(tmp_path: Path) -> None:
+    with cd.create(tmp_path / "notes", "static() >> flat()"):
+        pass
+    names = [str(tmp_path / "notes"), "static()", "own=hashed(8)"]
+    for order in (names, names[::-1]):
+        catalog = Catalog(order)
+        assert sorted(catalog.models) == ["own", "static"]
+        # named at the start, so that a key of no collection sees it, too
+        assert "static" in catalog.seen_by(Key("k", collections=frozenset())).models
+        catalog.close()

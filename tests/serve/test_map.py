@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import codomain as cd
 from codomain.maps.packing import unpacked
 from codomain.serve.catalog import Catalog
 from codomain.serve.keys import Key, Keys
+from codomain.serve.page import map as page_map
 
 from .server import served
 
@@ -54,6 +56,52 @@ def test_a_map_follows_its_collection(url: str) -> None:
     assert ids() == first
     other = unpacked(httpx.get(f"{url}/collections/notes/map", params={"namespace": "other"}).content)
     assert other["documents"] == 2 and other["title"] == "notes / other"
+
+
+def test_a_map_that_takes_longer_than_a_search_may_is_drawn_once_and_kept(
+    catalog: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, going, draw = [], threading.Event(), page_map._drawn
+
+    def slow(*arguments: Any) -> bytes:
+        begun.append(arguments)
+        assert going.wait(60)
+        return draw(*arguments)
+
+    monkeypatch.setattr(page_map, "_drawn", slow)
+    with served(Catalog(catalog, seconds=0.1)) as url:
+        for _ in range(6):  # more than readers: a search still finds one
+            answer = httpx.get(f"{url}/collections/notes/map")
+            assert answer.status_code == 503 and answer.headers["retry-after"] == "5"
+            assert answer.json()["error"]["message"] == "the map of notes is still being drawn: ask again."
+        while httpx.get(f"{url}/collections/notes/count").status_code != 200:
+            pass
+        assert len(begun) == 1
+        going.set()
+        while (answer := httpx.get(f"{url}/collections/notes/map")).status_code == 503:
+            pass
+        assert len(unpacked(answer.content)["ids"]) == 40 and len(begun) == 1
+
+
+def test_a_map_that_was_drawn_waits_for_no_other(catalog: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    going, draw = threading.Event(), page_map._drawn
+    with served(Catalog(catalog, seconds=60)) as url:
+        first = httpx.get(f"{url}/collections/notes/map").content
+        began = threading.Event()
+
+        def slow(*arguments: Any) -> bytes:
+            began.set()
+            assert going.wait(60)
+            return draw(*arguments)
+
+        monkeypatch.setattr(page_map, "_drawn", slow)
+        other = threading.Thread(
+            target=httpx.get, args=(f"{url}/collections/notes/map?namespace=other",), kwargs={"timeout": 60}
+        )
+        other.start()
+        assert began.wait(60) and httpx.get(f"{url}/collections/notes/map", timeout=60).content == first
+        going.set()
+        other.join(60)
 
 
 def test_what_has_no_vectors_has_no_map_and_the_sentence_names_no_folder(url: str, catalog: list[str]) -> None:

@@ -160,3 +160,24 @@ def test_a_search_that_takes_too_long_is_a_sentence(folder: Path, monkeypatch: p
         while client.get("/collections/notes/count").status_code == 504:  # the thread gives its connection back
             pass
         assert json.loads(client.get("/collections/notes/count").text) == {"count": 4}
+
+
+def test_each_namespace_is_told_below_its_own_folder_and_follows_what_is_added(folder: Path, tmp_path: Path) -> None:
+    for name in ("first/x.txt", "second/deep/y.txt"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("a red fox")
+    with cd.open(folder) as notes:
+        index_files(notes.namespace("one"), [tmp_path / "first"])
+        index_files(notes.namespace("two"), [tmp_path / "second" / "deep"])
+    with served(Catalog([str(folder)]), Keys(write=True)) as url, httpx.Client(base_url=url) as client:
+
+        def sources(namespace: str) -> list[str]:
+            found = client.get("/collections/notes/documents", params={"namespace": namespace})
+            assert str(tmp_path) not in found.text
+            return sorted(one["source"] for one in found.json()["documents"])
+
+        assert sources("one") == ["x.txt"] and sources("two") == ["y.txt"]
+        (tmp_path / "second" / "z.txt").write_text("a blue whale")
+        with cd.open(folder) as notes:
+            index_files(notes.namespace("two"), [tmp_path / "second"])
+        assert sources("two") == ["deep/y.txt", "z.txt"] and sources("one") == ["x.txt"]

@@ -108,7 +108,7 @@ class ServedCollection:
     def __init__(
         self, name: str, folder: Path, pool: ThreadPoolExecutor, *, trust_models: bool = False, seconds: float = SECONDS
     ) -> None:
-        self.name, self.folder, self._pool, self._seconds = name, folder, pool, seconds
+        self.name, self.folder, self._pool, self.seconds = name, folder, pool, seconds
         opened = [open_collection(folder, trust_models=trust_models)]
         self.first = opened[0]
         try:
@@ -131,15 +131,15 @@ class ServedCollection:
         found = {str(branch.plan.stages[0]): branch.plan.stages[0] for branch in self.first.vector_branches}
         return [encoder for encoder in found.values() if "text" in encoder.modalities]
 
-    async def read(self, work: Callable[[Collection], T]) -> T:
-        """The result of some reading, in a thread with a connection of its own."""
+    async def read(self, work: Callable[[Collection], T], *, limited: bool = True) -> T:
+        """The result of some reading, in a thread with a connection of its own; raises Refusal where it is limited and too slow."""
 
         def run() -> T:
             with self._reader() as collection, self._without_folder(), span("read", {"codomain.collection": self.name}):
                 return work(collection)
 
         try:
-            async with asyncio.timeout(self._seconds) as limit:
+            async with asyncio.timeout(self.seconds if limited else None) as limit:
                 await self._reading.acquire()
                 reading = asyncio.get_running_loop().run_in_executor(self._pool, carried(run))
                 reading.add_done_callback(self._read)
@@ -151,7 +151,7 @@ class ServedCollection:
                 raise
             raise Refusal(
                 504,
-                f"{self.name} had no answer after {self._seconds:g} s: ask for less, or start the server with --search-seconds.",
+                f"{self.name} had no answer after {self.seconds:g} s: ask for less, or start the server with --search-seconds.",
                 code="timeout",
             ) from None
 
@@ -226,7 +226,7 @@ class Catalog:
         self._waiting: list[ThreadPoolExecutor] = []
         self._reading = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="read")
         try:
-            for name in names:
+            for name in sorted(names, key=_is_folder):  # models that are named keep their names wherever they stand
                 self._serve(name, trust_models)
         except BaseException:
             self.close()
@@ -280,10 +280,10 @@ class Catalog:
         return f"it has {', '.join(sorted(self.models)[:12])}" if self.models else "it has none"
 
     def _serve(self, name: str, trust_models: bool) -> None:
-        alias, equals, expression = name.partition("=")
-        if equals and alias.strip() and "(" not in alias:
+        alias, _, expression = name.partition("=")
+        if _is_alias(name):
             self._add_model(alias.strip(), pipeline(expression))
-        elif "(" in name and not collection_exists(name):
+        elif not _is_folder(name):
             made = pipeline(name)
             self._add_model(_short(told(str(made))), made)
         else:
@@ -326,6 +326,17 @@ class Catalog:
             pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"encode {name}")
             self._waiting.append(pool)
         self.models[name] = Model(name, made.stages, pool)
+
+
+def _is_alias(name: str) -> bool:
+    """Whether a name is NAME=EXPRESSION."""
+    alias, equals, _ = name.partition("=")
+    return bool(equals and alias.strip()) and "(" not in alias
+
+
+def _is_folder(name: str) -> bool:
+    """Whether a name is a collection's folder, not an encoder."""
+    return not _is_alias(name) and ("(" not in name or collection_exists(name))
 
 
 def _short(expression: str) -> str:

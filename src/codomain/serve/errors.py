@@ -62,8 +62,10 @@ def of_validation(errors: Sequence[Mapping[str, Any]]) -> Refusal:
     >>> of_validation([{"type": "missing", "loc": ("body", "model"), "msg": "Field required"}]).sentence
     'model is missing.'
     """
-    # of a value that may be of several kinds each kind complains: what is said of it as a whole comes first
-    first = min(errors, key=lambda one: (_depth(one), errors.index(one)))
+    # of a value that may be of several kinds each kind complains: what is said of it as a whole comes first, but of an object
+    # what its fields lack, not that it is no text
+    told = [one for one in errors if not any(_is_inside(other, one) for other in errors)]
+    first = min(told, key=lambda one: (_depth(one), errors.index(one)))
     where = [str(part) for part in first["loc"] if not _is_kind(part)][1:]
     name = ".".join(where)
     if first["type"] == "json_invalid":
@@ -82,6 +84,14 @@ def of_validation(errors: Sequence[Mapping[str, Any]]) -> Refusal:
 def _is_kind(part: Any) -> bool:
     """Whether a part of a place names one of the kinds that a value may have, and no field."""
     return isinstance(part, str) and (part in {"str", "int", "float", "bool"} or "[" in part or part[:1].isupper())
+
+
+def _is_inside(error: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether a complaint is of a field of an object where the other says that the object is of another kind."""
+    place, at = other["loc"][:-1], len(other["loc"]) - 1
+    if not (_is_kind(other["loc"][-1]) and len(error["loc"]) > at + 1 and error["loc"][:at] == place):
+        return False
+    return isinstance(error["loc"][at], str) and error["loc"][at][:1].isupper()
 
 
 def _depth(error: Mapping[str, Any]) -> int:

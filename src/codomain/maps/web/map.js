@@ -531,6 +531,10 @@ function fromServer() {
     const answer = await fetch(path, { method: body ? "POST" : "GET", headers: { ...(body && { "Content-Type": "application/json" }), ...(key && { Authorization: `Bearer ${key}` }) }, body: body && JSON.stringify(body) });
     if (answer.ok) return answer;
     const said = await answer.json().catch(() => ({}));
+    if (said.error?.code === "drawing") { // it goes on where a request has waited for as long as the server lets it
+      await new Promise((go) => setTimeout(go, 1000 * Number(answer.headers.get("Retry-After") ?? 5)));
+      return ask(path, body);
+    }
     throw new Error(answer.status === 401 ? "This server needs a key: give it on the start page first." : said.error?.message ?? `The server answered ${answer.status}.`);
   };
   served = {

@@ -19,32 +19,71 @@ router = APIRouter(tags=["collections"])
 
 _MOST_BYTES = 6_000_000
 _KEPT = 4
+_AGAIN = 5
+"""Seconds after which to ask for a map that is still being drawn."""
 
 Version = tuple[int, int, int]
 Drawn = tuple[Version, bytes]
 
 
 class Maps:
-    """The maps that were asked for last, with the version of the collection that they show; one is drawn at a time."""
+    """The maps that were asked for last, with the version of the collection that they show; one is drawn at a time.
+
+    Drawing goes on where a caller has waited as long as a search may take: the next one finds what was drawn.
+    """
 
     def __init__(self) -> None:
         self._kept: OrderedDict[tuple[str, str], Drawn] = OrderedDict()
+        self._under_way: dict[tuple[str, str], asyncio.Task[Drawn]] = {}
         self._drawing = asyncio.Lock()  # it takes a processor for seconds
 
     async def of(self, collection: ServedCollection, namespace: str | None) -> bytes:
         """The map of a collection, or of one of its namespaces, as the page reads it."""
+        try:
+            async with asyncio.timeout(collection.seconds) as limit:
+                return await self._current(collection, namespace)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            said = f"the map of {collection.name} is still being drawn: ask again."
+            raise Refusal(503, said, code="drawing", retry_after=_AGAIN) from None
+
+    async def _current(self, collection: ServedCollection, namespace: str | None) -> bytes:
         asked = (collection.name, namespace or "")
+        for _ in range(2):  # one that was under way may show less than there is now; the one after it does not
+            version = await collection.read(lambda c: _version(c, namespace), limited=False)  # by `of`
+            found, under_way = self._kept.get(asked), self._under_way.get(asked)
+            if found is not None and found[0] == version:
+                self._kept.move_to_end(asked)
+                break
+            found = await asyncio.shield(under_way or self._begin(asked, collection, namespace))
+            if under_way is None or found[0] == version:
+                break
+        assert found is not None
+        return found[1]
+
+    def _begin(
+        self, asked: tuple[str, str], collection: ServedCollection, namespace: str | None
+    ) -> asyncio.Task[Drawn]:
         title = f"{collection.name} / {namespace}" if namespace else collection.name
-        async with self._drawing:
-            version = await collection.read(lambda c: _version(c, namespace))
-            found = self._kept.get(asked)
-            if found is None or found[0] != version:
-                drawn = await collection.read(lambda c: _drawn(collection, c, namespace, title))
-                found = self._kept[asked] = version, drawn
+
+        async def draw() -> Drawn:
+            async with self._drawing:
+                work = lambda c: (_version(c, namespace), _drawn(collection, c, namespace, title))  # noqa: E731
+                found = self._kept[asked] = await collection.read(work, limited=False)
             self._kept.move_to_end(asked)
             if len(self._kept) > _KEPT:
                 self._kept.popitem(last=False)
-            return found[1]
+            return found
+
+        def ended(task: asyncio.Task[Drawn]) -> None:
+            del self._under_way[asked]
+            if not task.cancelled():
+                task.exception()  # where nobody waits any more, it has been looked at
+
+        begun = self._under_way[asked] = asyncio.create_task(draw())
+        begun.add_done_callback(ended)
+        return begun
 
 
 def _drawn(served: ServedCollection, collection: Collection, namespace: str | None, title: str) -> bytes:
