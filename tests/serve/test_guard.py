@@ -228,6 +228,7 @@ def test_more_requests_at_once_than_may_be_are_told_to_come_again() -> None:
             found = httpx.post(f"{url}/embed", json={"inputs": "a"})
             assert found.status_code == 503 and found.json()["error_type"] == "Unhealthy"
             assert found.headers["Retry-After"] == "1"
+            assert httpx.get(f"{url}/health").status_code == 200  # it is busy, not ill
         while httpx.post(f"{url}/embed", json={"inputs": "a"}).status_code == 503:
             pass
 

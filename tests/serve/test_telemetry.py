@@ -55,6 +55,13 @@ def test_a_search_is_a_tree_of_spans_without_a_word_of_it(tmp_path: Path, export
     assert spans["POST /v1/embeddings"].attributes["http.response.status_code"] == 404
 
 
+def test_a_span_has_no_path_of_the_machine(exported: InMemorySpanExporter) -> None:
+    for expression in ("static('/srv/models/small') >> flat()", "tei('bge', base_url='http://10.0.0.7:8080')"):
+        with telemetry.stage(expression):
+            pass
+    assert [one.name for one in exported.get_finished_spans()] == ["stage static('small') >> flat()", "stage tei('bge')"]
+
+
 def test_without_a_collector_nothing_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OTEL_EXPORTER_OTLP_ENDPOINT", raising=False)
     assert not telemetry.set_up()

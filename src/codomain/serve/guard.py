@@ -94,7 +94,8 @@ class Guard:
         began = time.perf_counter()
         self._under_way += 1
         try:
-            if self._under_way > self._limits.requests:
+            # a server that is busy is alive: whoever starts it again for that makes it worse
+            if self._under_way > self._limits.requests and scope["path"] != "/health":
                 raise Refusal(
                     503, "the server answers as many requests as it can: ask again.", code="overloaded", retry_after=1
                 )
