@@ -4,7 +4,7 @@ Each server is a process of its own with its usual settings, and gets the same d
 32 texts a request, from four clients that wait for their answers. The servers take turns, three rounds each, the order reversed
 from round to round; counted is each server's processor time (wall time beside it), the median of the rounds. Two mixes: short
 texts (the first 12 words) and whole descriptions. A first run, at a load of 7 on two cores, found codomain at 0.19 and 0.27 times infinity-emb: threads that wait for each
-other turned in circles. OMP_WAIT_POLICY=PASSIVE, which the command line sets since, came of it. Bar, set before the first run: codomain serve has at least 1.5 times the texts per
+other turned in circles. GOMP_SPINCOUNT, which the command line sets since, came of it. Bar, set before the first run: codomain serve has at least 1.5 times the texts per
 processor second of infinity-emb on both mixes, at a cosine of at least .999.
 
 infinity-emb (0.0.78, the newest) asks for numpy below 2, so it runs in an environment of its own, which --infinity names:

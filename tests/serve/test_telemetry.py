@@ -59,7 +59,10 @@ def test_a_span_has_no_path_of_the_machine(exported: InMemorySpanExporter) -> No
     for expression in ("static('/srv/models/small') >> flat()", "tei('bge', base_url='http://10.0.0.7:8080')"):
         with telemetry.stage(expression):
             pass
-    assert [one.name for one in exported.get_finished_spans()] == ["stage static('small') >> flat()", "stage tei('bge')"]
+    assert [one.name for one in exported.get_finished_spans()] == [
+        "stage static('small') >> flat()",
+        "stage tei('bge')",
+    ]
 
 
 def test_without_a_collector_nothing_is_made(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,6 +49,8 @@ import sys
 import warnings
 from typing import Any, NoReturn
 
+from codomain.devices.waiting import wait_briefly
+
 
 class Interrupted(BaseException):
     """Ctrl-C. Not a KeyboardInterrupt, which the option parser would turn into the word "Aborted!" and exit code 1."""
@@ -57,8 +59,7 @@ class Interrupted(BaseException):
 def main() -> None:
     """Run the command line and exit: 0 done, 1 found nothing or found faults, 2 bad input, 130 interrupted."""
     signal.signal(signal.SIGINT, _interrupt)
-    # threads of torch and FAISS that wait for each other would turn in circles: on a busy machine most of the processor time
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    wait_briefly()
     before = _spent({})
     try:
         try:

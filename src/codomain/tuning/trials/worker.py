@@ -17,6 +17,7 @@ from dataclasses import replace
 from importlib.util import find_spec
 from typing import Any
 
+from codomain.devices.waiting import wait_briefly
 from codomain.errors import InputError
 from codomain.tuning.trials.coverage import Rate, survey
 from codomain.tuning.trials.job import Job
@@ -135,7 +136,7 @@ def _limit_memory(limit: int | None) -> None:
 
 def main() -> None:
     """Read a job from standard input and answer on standard output, which nobody else gets to write to."""
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the command line has it
+    wait_briefly()
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
     os.dup2(2, 1)
     asked = json.loads(sys.stdin.readline())
