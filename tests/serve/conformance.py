@@ -377,6 +377,18 @@ def langchain_openai(url: str) -> None:
     close([made.embed_query(TEXTS[0])], TEXTS[:1])
 
 
+@check("llama_index", "POST /v1/embeddings")
+def llama_index_openai_like(url: str) -> None:
+    """OpenAILikeEmbedding of texts, of a query, and with fewer dimensions."""
+    from llama_index.embeddings.openai_like import OpenAILikeEmbedding
+
+    settings = {"model_name": "static", "api_base": f"{url}/v1", "api_key": KEY, "reuse_client": False}
+    made = OpenAILikeEmbedding(**settings)
+    close(made.get_text_embedding_batch(TEXTS))
+    close([made.get_query_embedding(TEXTS[0])], TEXTS[:1])
+    assert len(OpenAILikeEmbedding(**settings, dimensions=16).get_text_embedding(TEXTS[0])) == 16
+
+
 @check("haystack", "POST /v1/embeddings")
 def haystack(url: str) -> None:
     """OpenAIDocumentEmbedder and OpenAITextEmbedder."""
