@@ -214,7 +214,7 @@ def test_a_run_that_is_killed_while_training_goes_on_where_it_stopped(tmp_path, 
             return np.stack([np.random.default_rng(list(text.encode())).standard_normal(6) for text in texts])
 
     tokenizer = json.loads((BUNDLED / "tokenizer.json").read_text())
-    monkeypatch.setattr(static, "load_teacher", lambda name: (Teacher(), tokenizer))
+    monkeypatch.setattr(static, "load_teacher", lambda name, device=None: (Teacher(), tokenizer))
     settings = static.read_recipe(None) | {"train": {"epochs": 4, "batch": 32, "rate": 0.01}}
     texts, _ = made_up(150)
     texts = sorted(set(texts))

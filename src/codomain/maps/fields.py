@@ -43,7 +43,7 @@ def fields_of(rows: Sequence[Mapping[str, Any]], wanted: Sequence[str] | None = 
 
     >>> rows = [{"year": 2020, "day": "2024-05-01", "kind": "a"}, {"year": 2021, "day": "2024-05-02", "kind": "a"}] * 2
     >>> [(field.name, field.kind) for field in fields_of(rows)[0]]
-    [('day', 'date'), ('kind', 'category'), ('year', 'number')]
+    [('day', 'date'), ('year', 'number')]
 
     Raises InputError for a field that is asked for and that no document has.
     """

@@ -75,10 +75,10 @@ def tile_labels(places: Floats, box: Box, terms: Terms) -> list[Label]:
 
 
 def deepest(n: int) -> int:
-    """The level at which n documents, spread evenly, are ten a tile; 8 at most.
+    """The level below the one at which n documents, spread evenly, are ten a tile.
 
     >>> deepest(100), deepest(60_000)
-    (2, 6)
+    (2, 7)
     """
     return int(np.clip(np.log(max(n, 1) / 10) / np.log(4), 1, _DEEPEST)) + (n >= 40)
 

@@ -74,7 +74,7 @@ def _placed(units: Floats, progress: Progress | None) -> tuple[Floats, Neighbors
 def _spread(places: Floats) -> Floats:
     """Places (n, 2) of which no two are the same: those of copies, and of the closest neighbors, lie on a small spiral.
 
-    >>> _spread(np.zeros((3, 2), np.float32)).round(3).tolist()
+    >>> _spread(np.zeros((3, 2), np.float32)).astype(float).round(3).tolist()
     [[0.0, 0.0], [-0.015, 0.014], [0.002, -0.028]]
     """
     if not len(places):
