@@ -40,24 +40,28 @@ def url(folders: list[Path]) -> Iterator[str]:
         yield address
 
 
-@pytest.fixture
-def page(url: str) -> Iterator[Any]:
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
     api = pytest.importorskip("playwright.sync_api")
     if CHROMIUM is None:
         pytest.skip("there is no chromium here (Debian: apt-get install chromium)")
     with api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        opened = browser.new_page()
-        complaints: list[str] = []
-        opened.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
-        opened.on("pageerror", lambda error: complaints.append(str(error)))
-        opened.on("request", lambda asked: None if asked.url.startswith(url) else complaints.append(asked.url))
-        opened.goto(url)
-        opened.wait_for_selector("#filters fieldset")
-        opened.set_default_timeout(60_000)
-        yield opened
-        assert not complaints
-        browser.close()
+        yield playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+
+
+@pytest.fixture
+def page(url: str, browser: Any) -> Iterator[Any]:
+    opened = browser.new_page()  # with a storage of its own
+    complaints: list[str] = []
+    opened.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
+    opened.on("pageerror", lambda error: complaints.append(str(error)))
+    opened.on("request", lambda asked: None if asked.url.startswith(url) else complaints.append(asked.url))
+    opened.goto(url)
+    opened.wait_for_selector("#filters fieldset")
+    opened.set_default_timeout(60_000)
+    yield opened
+    assert not complaints
+    opened.close()
 
 
 def ids(page: Any) -> list[str]:
@@ -200,13 +204,9 @@ def test_a_phone_shows_it_without_scrolling_sideways(page: Any) -> None:
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
 
-def test_a_server_with_a_key_asks_for_it(folders: list[Path]) -> None:
-    api = pytest.importorskip("playwright.sync_api")
-    if CHROMIUM is None:
-        pytest.skip("there is no chromium here (Debian: apt-get install chromium)")
+def test_a_server_with_a_key_asks_for_it(folders: list[Path], browser: Any) -> None:
     keys = Keys([Key("me", Keys.digest("secret"))])
-    with served(Catalog([str(folders[0])]), keys) as url, api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with served(Catalog([str(folders[0])]), keys) as url:
         opened = browser.new_page()
         opened.goto(url)
         opened.wait_for_selector("#ask-key[open]")
@@ -222,7 +222,7 @@ def test_a_server_with_a_key_asks_for_it(folders: list[Path]) -> None:
         assert opened.locator(".tools button").count() == opened.locator(".hit").count()
         opened.goto(f"{url}/docs")
         opened.wait_for_selector(".route")
-        browser.close()
+        opened.close()
 
 
 def test_the_routes_are_a_page(page: Any, url: str) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import codomain as cd
 
-KILLS = int(os.environ.get("CODOMAIN_KILLS", "15"))  # make soak has 60
+KILLS = int(os.environ.get("CODOMAIN_KILLS", "10"))  # make soak has 60
 WORKER = Path(__file__).with_name("crash_worker.py")
 
 

@@ -25,7 +25,7 @@ from codomain.store.sqlite.schema import FORMAT
 from codomain.transform.adapt.items import OnlineItems
 
 WORKER = Path(__file__).with_name("feedback_worker.py")
-KILLS = int(os.environ.get("CODOMAIN_KILLS", "15"))  # make soak has 60
+KILLS = int(os.environ.get("CODOMAIN_KILLS", "10"))  # make soak has 60
 FLAT = "hashed(64) >> flat()"
 SCANNED = [
     FLAT,

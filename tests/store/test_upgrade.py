@@ -24,7 +24,7 @@ from codomain.store.upgrade import begin, bridge, steps
 from codomain.store.writing import ingest
 
 WORKER = Path(__file__).with_name("upgrade_worker.py")
-KILLS = int(os.environ.get("CODOMAIN_KILLS", "15"))  # make soak has 60
+KILLS = int(os.environ.get("CODOMAIN_KILLS", "10"))  # make soak has 60
 OLD, NEW = (str(cd.pipeline(f"hashed({end}) >> float16() >> flat()")) for end in ("64", "96, 'new'"))
 ALL = 0.99
 """Two texts of the fixture may have one bag of hashed words."""
