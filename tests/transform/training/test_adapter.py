@@ -11,7 +11,9 @@ RNG = np.random.default_rng(0)
 D = RNG.standard_normal((60, 8)).astype(np.float32)
 D /= np.linalg.norm(D, axis=1, keepdims=True)
 # queries see a document through a mirror, and noise
-Q = D[np.arange(90) % 60] * np.float32([-1, -1, 1, 1, 1, 1, 1, 1]) + 0.2 * RNG.standard_normal((90, 8)).astype(np.float32)
+Q = D[np.arange(90) % 60] * np.float32([-1, -1, 1, 1, 1, 1, 1, 1]) + 0.2 * RNG.standard_normal((90, 8)).astype(
+    np.float32
+)
 Q /= np.linalg.norm(Q, axis=1, keepdims=True)
 RIGHT = np.arange(90) % 60
 SETTINGS = LowRankAdapter(rank=3, epochs=12, lr=0.02, dropout=0.3, negatives=2, batch_size=100)

@@ -186,9 +186,7 @@ def test_layers_are_what_their_formulas_say():
 
     with torch.no_grad():
         assert np.allclose(block(torch.from_numpy(x)).numpy(), blocked(block, x), atol=1e-5)
-        assert np.allclose(
-            judge(torch.from_numpy(x[:, :4])).numpy(), through(judge, x[:, :4]), atol=1e-5
-        )
+        assert np.allclose(judge(torch.from_numpy(x[:, :4])).numpy(), through(judge, x[:, :4]), atol=1e-5)
         for s, t in ((0, 1), (1, 0), (0, 0)):
             v = x[:, : DIMS[s]]
             found = net.out(net.latent(torch.from_numpy(v), s), t).numpy()
