@@ -1,4 +1,4 @@
-"""codomain learn: make encoders."""
+"""codomain learn: make encoders, and transforms of their vectors."""
 
 from __future__ import annotations
 
@@ -7,14 +7,25 @@ from typing import Annotated
 
 import typer
 
+from codomain.cli import learn_maps
 from codomain.cli.terminal import json_line
 
-app = typer.Typer(help="Make better or smaller encoders from data.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(
+    help="Make better or smaller encoders, and transforms of their vectors, from data.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+app.command("align")(learn_maps.align)
+app.command("unpaired-align")(learn_maps.unpaired_align)
+app.command("relative")(learn_maps.relative)
+app.command("low-rank-adapter")(learn_maps.low_rank_adapter)
+app.command("siamese")(learn_maps.siamese)
 
 
 @app.callback()
 def _learn() -> None:
-    """Make better or smaller encoders from data."""
+    """Make better or smaller encoders, and transforms of their vectors, from data."""
 
 
 @app.command("static")
