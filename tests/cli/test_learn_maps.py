@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -139,7 +140,7 @@ def test_an_adapter_learns_from_pairs_of_texts_of_vectors_of_ids_and_from_feedba
 
 @pytest.mark.needs_learn
 def test_a_head_learns_from_pairs_with_scores(run: Run) -> None:
-    rows = [{"left": a, "right": b, "score": i % 5} for i, (a, b) in enumerate(zip(TEXTS, TEXTS[1:], strict=False))]
+    rows = [{"left": a, "right": b, "score": i % 5} for i, (a, b) in enumerate(pairwise(TEXTS))]
     lines("scored.jsonl", rows)
     code, out, err = run("learn", "siamese", "scored.jsonl", "-e", "static()", "--epochs", "1", "-o", "h.map")
     assert code == 0 and f"fitted on {len(TEXTS) - 1} pairs" in out, err

@@ -323,3 +323,77 @@ def test_maps_between_clouds_of_unequal_width_and_their_null():
         UnpairedAlign(runs=2).fit(wide, narrow, seeds=([0], [0]))
     with pytest.raises(InputError, match="two equally long lists"):
         UnpairedAlign(runs=2).fit(wide, narrow, seeds=([0, 1], [0, 1], [0, 1]))
+
+
+def test_a_bin_of_one_value_stands_for_it():
+    one_each = np.float32([[0, 9], [1, 7], [2, 4], [3, 0]])
+    assert np.array_equal(QuantileBins(2).fit(one_each).transform(one_each), one_each)
+
+
+def test_small_vectors_are_whitened_as_large_ones():
+    for scale in (1e-8, 1e8):
+        out = PCA(6, whiten=True).fit(X * np.float32(scale)).transform(X * np.float32(scale))
+        assert np.allclose(out.std(axis=0, ddof=1), 1, atol=1e-3)
+
+
+def test_the_intrinsic_dimension_of_many_rows_is_that_of_five_thousand():
+    from codomain.transform.dimension import twonn
+
+    many = np.random.default_rng(1).random((5003, 3)).astype(np.float32)
+    rows = np.unique(many, axis=0)
+    chosen = rows[np.sort(np.random.default_rng(0).choice(len(rows), 5000, replace=False))]
+    distances = np.sort(((chosen[:60, None] - chosen) ** 2).sum(axis=2), axis=1)[:, 1:3] ** 0.5
+    assert twonn(many) == twonn(chosen)
+    # d = N / sum ln(r2 / r1), here over sixty of the rows
+    assert twonn(chosen) == pytest.approx(60 / np.log(distances[:, 1] / distances[:, 0]).sum(), rel=0.5)
+    assert twonn(many[:4000]) != twonn(many[:3999])
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_penalty_of_few_pairs_is_the_one_that_predicts_each_pair_left_out_best(seed):
+    """With the means fitted again without the pair, as it is told: an eighth of the pairs is a lot."""
+    from sklearn.linear_model import Ridge
+
+    rng = np.random.default_rng(seed)
+    A = rng.standard_normal((8, 3))
+    B = A @ rng.standard_normal((3, 2)) + 0.8 * rng.standard_normal((8, 2)) + 3
+    values = np.linalg.svd(A - A.mean(0), compute_uv=False) ** 2
+    errors = {}
+    for penalty in 10.0 ** np.arange(-5, 2.1, 0.5) * values.mean():
+        rests = [np.delete(np.arange(8), i) for i in range(8)]
+        left = [
+            Ridge(alpha=penalty).fit(A[rest], B[rest]).predict(A[i : i + 1])[0] - B[i] for i, rest in enumerate(rests)
+        ]
+        errors[penalty] = float(np.square(left).sum())
+    best = min(errors, key=lambda penalty: errors[penalty])
+    assert np.allclose(ridge(A, B)(A), Ridge(alpha=best).fit(A, B).predict(A))
+
+
+@pytest.mark.needs_learn
+def test_the_loss_of_a_siamese_head_is_the_squared_error_on_standard_scores(monkeypatch):
+    import torch
+
+    from codomain.transform.training import siamese as module
+
+    A, B = (unit(side.astype(np.float64)).astype(np.float32) for side in (X[:60], X[60:]))
+    scores, learn, stop, seen = np.linspace(3, 90, 60) ** 2, np.arange(45), np.arange(45, 60), []
+
+    class Watched(module.Loop):
+        def run(self):
+            (update,) = self.updates
+            batches = self.batches(0)
+            seen.extend((rows, update.loss(rows).item()) for rows in batches)
+            with torch.no_grad():
+                seen.append((stop, self.validate()))
+            assert (self.epochs, self.patience) == (3, 8)
+
+    monkeypatch.setattr(module, "Loop", Watched)
+    module._learned(SiameseHead(epochs=3, batch_size=16), A, B, scores, learn, stop, np.random.default_rng(0))
+    *batches, (_, agreement) = seen
+    assert sorted(np.concatenate([rows for rows, _ in batches]).tolist()) == [*range(45)] and len(batches) == 3
+    y = (scores - scores[:45].mean()) / scores[:45].std()
+    for rows, loss in batches:  # 4 cos - 2 at the start
+        assert loss == pytest.approx(np.mean([(4 * (A[i] @ B[i]) - 2 - y[i]) ** 2 for i in rows]), rel=1e-4)
+    from scipy.stats import spearmanr
+
+    assert agreement == pytest.approx(spearmanr((A[45:] * B[45:]).sum(axis=1), scores[45:]).statistic, abs=1e-5)
