@@ -35,6 +35,7 @@ vectors.py    codomain vectors: files of word vectors
 backup.py     codomain backup and restore: copies of a collection
 verify.py     codomain verify: every fault of a collection
 plugins.py    commands of other packages
+parameters.py what the options of several commands share
 namespaces.py the option --namespace
 opening.py    open a collection, or create it
 progress.py   progress bars
