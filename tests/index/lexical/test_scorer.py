@@ -83,6 +83,9 @@ QUERIES = [
 ]
 
 
+QUERY = [((name(0),), 1), ((name(1),), 1)]
+
+
 def both(scorer: Scorer, k: int, allowed=None):
     """Hits by numpy and by the compiled loops, the scorer's impacts computed."""
     state = scorer._prepared(QUERIES)
@@ -128,6 +131,13 @@ def test_equal_rows_come_by_number():
     queries = [[((name(4),), 1)], [((name(0),), 1)]]
     for hits in (scorer._plain(state, queries, 3, None), scorer._compiled(state, queries, 3, None)):
         assert hits.rows.tolist() == [[0, 1, 2], [100, 200, 300]]
+    # the rows of the second list come before those of the first
+    counts = np.zeros((400, TERMS), int)
+    counts[[300, 350], 0] = counts[[50, 60], 1] = 1
+    scorer = scorer_of(counts, np.zeros(0, np.int64))
+    state = scorer._prepared(QUERIES)
+    for hits in (scorer._plain(state, [QUERY], 2, None), scorer._compiled(state, [QUERY], 2, None)):
+        assert hits.rows.tolist() == [[50, 60]]
 
 
 def test_what_is_borrowed_comes_back_as_zeros():
