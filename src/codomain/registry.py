@@ -59,6 +59,9 @@ _BUILT_IN: dict[Role, dict[str, str]] = {
         "opq": "codomain.transform.product",
         "recurrent_binary": "codomain.transform.recurrent",
         "fitted": "codomain.transform.files",
+        **dict.fromkeys(
+            ("align", "unpaired_align", "relative", "low_rank_adapter", "siamese"), "codomain.transform.fitted"
+        ),
         "flat": "codomain.index.flat",
         "hnsw": "codomain.index.hnsw",
         "ivf": "codomain.index.ivf",

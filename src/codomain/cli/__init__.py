@@ -17,6 +17,7 @@ import_.py    codomain import: what export wrote
 index.py      codomain index: files into a collection
 info.py       codomain info: counts, sizes, state
 learn.py      codomain learn: encoders from one's own data
+learn_maps.py its commands that fit transforms: align, unpaired-align, relative, low-rank-adapter, siamese
 listing.py    codomain list, count and facets: documents without a query
 map.py        codomain map: a collection as a page with a map
 mcp.py        codomain mcp: collections as tools of language models

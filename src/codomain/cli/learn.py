@@ -1,4 +1,4 @@
-"""codomain learn: make encoders."""
+"""codomain learn: make encoders, and transforms of their vectors."""
 
 from __future__ import annotations
 
@@ -6,13 +6,24 @@ from pathlib import Path
 
 import click
 
+from codomain.cli import learn_maps
 from codomain.cli.parameters import PATH
 from codomain.cli.terminal import json_line
 
 
 @click.group()
 def app() -> None:
-    """Make better or smaller encoders from data."""
+    """Make better or smaller encoders, and transforms of their vectors, from data."""
+
+
+for _command in (
+    learn_maps.align,
+    learn_maps.unpaired_align,
+    learn_maps.relative,
+    learn_maps.low_rank_adapter,
+    learn_maps.siamese,
+):
+    app.add_command(_command)
 
 
 @app.command("static")
