@@ -14,7 +14,7 @@ from codomain.encode.text import static
 
 WITHOUT = """
 import sys
-for name in ("scipy", "sklearn", "numba", "torch"):
+for name in ("scipy", "sklearn", "numba", "numkong", "torch"):
     sys.modules[name] = None
 from codomain.cli import main
 sys.argv = ["codomain", *sys.argv[1:]]
