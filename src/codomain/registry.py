@@ -130,6 +130,7 @@ _ALIASES: dict[Role, dict[str, str]] = {
 _NEEDS = {
     **dict.fromkeys(("sparse", "sdc", "recompute", "prototypes"), ("numba", "engines")),
     **dict.fromkeys(("st", "minilm", "late", "splade"), ("sentence_transformers", "learn")),
+    **dict.fromkeys(("bag_of_words", "char_ngrams"), ("scipy", "engines")),
     "onnx": ("onnxruntime", "onnx"),
 }
 """The package that a stage cannot do without, and the extra that brings it."""

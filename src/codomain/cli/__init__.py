@@ -36,6 +36,7 @@ vectors.py    codomain vectors: files of word vectors
 backup.py     codomain backup and restore: copies of a collection
 verify.py     codomain verify: every fault of a collection
 plugins.py    commands of other packages
+parameters.py what the options of several commands share
 namespaces.py the option --namespace
 opening.py    open a collection, or create it
 progress.py   progress bars
@@ -74,7 +75,7 @@ def main() -> None:
 
 def _run() -> None:
     from codomain.cli.app import app
-    from codomain.errors import CodomainError
+    from codomain.errors import CodomainError, MissingExtra
 
     warnings.showwarning = _note
     try:
@@ -85,6 +86,11 @@ def _run() -> None:
     except BrokenPipeError:  # the reader of a pipe has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.split(".")[0] != "scipy":
+            raise
+        _complain(str(MissingExtra("this", "measure")))
+        sys.exit(2)
     except MemoryError:
         _complain("there is not enough memory for this.")
         sys.exit(2)

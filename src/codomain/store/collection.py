@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast, overload
 from weakref import WeakSet
 
-from codomain import files
+import codomain.files as files
 from codomain.arrays import Floats, Rows
 from codomain.errors import InputError, PipelineError, StoreError
 from codomain.items import Item as Passage
@@ -35,7 +35,7 @@ from codomain.store.reading.passages import items_of, passages_of
 from codomain.store.reading.search import Syntax, Wanted, search_by_vector, search_many
 from codomain.store.settings import Settings
 from codomain.store.state import CollectionState
-from codomain.store.writing.update import UNCHANGED, update, update_where
+from codomain.store.writing import UNCHANGED
 
 if TYPE_CHECKING:
     from codomain.pipeline import Pipeline
@@ -241,12 +241,16 @@ class Collection:
 
         Other metadata alone costs no encoding: vectors and feedback stay. Raises InputError for a document that is not there.
         """
+        from codomain.store.writing.update import update
+
         update(self._in(namespace), id, metadata, text, title)
 
     def update_where(
         self, where: str | Mapping[str, Any] | Where, metadata: Mapping[str, Any], *, namespace: str | None = None
     ) -> int:
         """Change fields of all documents that a filter matches (None removes one); nothing is encoded; how many there were."""
+        from codomain.store.writing.update import update_where
+
         return update_where(self._in(namespace), where, metadata)
 
     def delete(self, ids: DocumentId | Iterable[DocumentId], *, namespace: str | None = None) -> int:

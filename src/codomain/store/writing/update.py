@@ -12,15 +12,13 @@ from codomain.read.record import Record
 from codomain.store.filters.masks import notice_unknown
 from codomain.store.filters.where import Where, fields_of, parse_where
 from codomain.store.ids import DocumentId, document_id
+from codomain.store.writing import UNCHANGED
 from codomain.store.writing.ingest import add_records, has_headings
 
 if TYPE_CHECKING:
     from codomain.store.backend import Backend
     from codomain.store.backend.values import StoredDocument
     from codomain.store.collection import Collection
-
-UNCHANGED: Any = object()
-"""What stands for a part that is left as it is."""
 
 
 def update(
