@@ -147,7 +147,9 @@ def graphs(vectors: np.ndarray, folder: Path) -> dict[str, Callable[[int], Searc
     }
 
 
-def words(texts: list[str], folder: Path) -> Iterator[tuple[str, str, dict[str, Search], list[str] | None]]:
+def words(
+    titles: list[str], texts: list[str], folder: Path
+) -> Iterator[tuple[str, str, dict[str, Search], list[str] | None]]:
     """Tables of lexical search: title, the row that ratios are of, engines, and queries of their own."""
     import bm25s
     import Stemmer
@@ -168,11 +170,12 @@ def words(texts: list[str], folder: Path) -> Iterator[tuple[str, str, dict[str, 
         engines[f"bm25s, {backend}"] = by_bm25s
     schema = tantivy.SchemaBuilder()
     schema.add_integer_field("row", stored=True)
+    schema.add_text_field("title", tokenizer_name="en_stem")
     schema.add_text_field("body", tokenizer_name="en_stem")
     inverted = tantivy.Index(schema.build())
     writer = inverted.writer(num_threads=1)
     for row, text in enumerate(texts):
-        writer.add_document(tantivy.Document(row=row, body=text))
+        writer.add_document(tantivy.Document(row=row, title=titles[row], body=text))
     writer.commit()
     writer.wait_merging_threads()
     inverted.reload()
@@ -181,13 +184,15 @@ def words(texts: list[str], folder: Path) -> Iterator[tuple[str, str, dict[str, 
     def by_tantivy(queries: list[str]) -> Any:
         return [searcher.search(inverted.parse_query(_plain(query), ["body"]), K).hits for query in queries]
 
-    def phrases_by_tantivy(queries: list[str]) -> Any:
+    def as_written(queries: list[str]) -> Any:
         return [searcher.search(inverted.parse_query(query, ["body"]), K).hits for query in queries]
 
     database = sqlite3.connect(":memory:")
-    database.execute("create virtual table t using fts5(body, tokenize='porter unicode61')")
-    database.executemany("insert into t(rowid, body) values (?, ?)", enumerate(texts))
-    statement = f"select rowid from t where t match ? order by rank limit {K}"
+    database.execute("create virtual table t using fts5(title, body, tokenize='porter unicode61')")
+    rows = ((row, titles[row], text) for row, text in enumerate(texts))
+    database.executemany("insert into t(rowid, title, body) values (?, ?, ?)", rows)
+    statement = f"select rowid from t where t match ? order by bm25(t, 0, 1) limit {K}"
+    in_title = f"select rowid from t where t match ? order by bm25(t, 1, 1) limit {K}"
 
     def by_sqlite(queries: list[str]) -> Any:
         return [
@@ -197,16 +202,25 @@ def words(texts: list[str], folder: Path) -> Iterator[tuple[str, str, dict[str, 
     engines |= {"tantivy": by_tantivy, "SQLite FTS5": by_sqlite}
     yield "Words", "codomain `bm25()`", engines, None
 
-    phrases = [f'"{" ".join(_plain(text).split()[3:5])}"' for text in texts[:: len(texts) // 110]]
-    phrases = [phrase for phrase in phrases if " " in phrase][:100]
+    pairs = [_plain(text).split()[3:5] for text in texts[:: len(texts) // 400]]
+    phrases = [f'"{" ".join(pair)}"' for pair in pairs if len(pair) == 2 and all(len(word) > 4 for word in pair)][:100]
+    named = [word for title in titles[:: len(titles) // 400] for word in _plain(title).split()[:1] if len(word) > 4][
+        :100
+    ]
     with cd.create(folder / "words", "bm25()", chunk_size=4_000, window=8_000) as collection:
-        collection.add({"id": str(row), "text": text} for row, text in enumerate(texts))
-        engines = {
-            "codomain `Collection.search`": lambda queries: [collection.search(query, K) for query in queries],
-            "tantivy": phrases_by_tantivy,
-            "SQLite FTS5": lambda queries: [database.execute(statement, (query,)).fetchall() for query in queries],
+        collection.add({"id": str(i), "title": titles[i], "text": texts[i]} for i in range(len(texts)))
+        ours = {"codomain `Collection.search`": lambda queries: [collection.search(query, K, syntax="query") for query in queries]}
+        by_phrase = {
+            "SQLite FTS5": lambda queries: [database.execute(statement, (query,)).fetchall() for query in queries]
         }
-        yield "Phrases of two words", "codomain `Collection.search`", engines, phrases
+        yield "Phrases of two words", next(iter(ours)), ours | {"tantivy": as_written} | by_phrase, phrases
+        asked = [f"title:{word}" for word in named]
+        by_title = {
+            "SQLite FTS5": lambda queries: [
+                database.execute(in_title, (q.replace(":", " : "),)).fetchall() for q in queries
+            ]
+        }
+        yield "A word of the title", next(iter(ours)), ours | {"tantivy": as_written} | by_title, asked
 
 
 def _plain(text: str) -> str:

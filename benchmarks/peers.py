@@ -141,7 +141,8 @@ def main() -> None:
         raise InputError("CODOMAIN_DATA names no folder with debian_packages/packages.jsonl.gz.")
     faiss.omp_set_num_threads(1)
     limit = int(sys.argv[1]) if len(sys.argv) > 1 else None
-    texts = [f"{d['title']} {d['text']}" for d in json_lines(path)][:limit]
+    documents = list(json_lines(path))[:limit]
+    titles, texts = [d["title"] for d in documents], [f"{d['title']} {d['text']}" for d in documents]
     asked = list(datasets.load("debian").queries.values())[: QUERIES + TUNING]
     encoder = cd.pipeline("static()").stages[0]
     vectors = np.ascontiguousarray(encoder.encode_documents(texts), np.float32)  # type: ignore[attr-defined]
@@ -169,7 +170,7 @@ def main() -> None:
         page += table(
             f"Graphs at a recall of {TARGET}", next(iter(engines)), in_turn(engines, queries, judge), None, rate
         )
-        for title, ours, lexical, phrased in words(texts, Path(folder)):
+        for title, ours, lexical, phrased in words(titles, texts, Path(folder)):
             print(title)
             page += table(title, ours, in_turn(lexical, phrased or asked[:QUERIES], None), None, rate)
     page += [f"Load at the end: {os.getloadavg()[0]:.1f}.", ""]
