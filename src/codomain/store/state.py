@@ -67,9 +67,13 @@ class CollectionState:
     words: tuple[tuple[int, int], BM25] | None
     """An index of the words for queries that filter by them, of a collection whose pipeline has none: rows and epoch, index."""
 
+    known_words: tuple[Any, Any] | None
+    """What such queries have learnt, with the version of the collection and the namespace (`codomain.store.filters.words`)."""
+
     def __init__(self, backend: Backend, root: PlanNode | None = None) -> None:
         self.backend = backend
         self.words = None
+        self.known_words = None
         self.spent: dict[str, Usage] = {}
         self.offline: dict[str, Any] = {}
         self.rows = 0
@@ -108,6 +112,11 @@ class CollectionState:
         for branch in branches(root) if locked else ():
             lock(branch.stages[0], self.backend.database, allowed)
         return root
+
+    @property
+    def version(self) -> tuple[int, int] | None:
+        """Another one after every change, by whomever; None where the state is not up to date."""
+        return self._synced
 
     @property
     def upgrading(self) -> bool:
