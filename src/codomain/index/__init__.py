@@ -13,7 +13,7 @@ tiered.py       `tiered()`: candidates from small codes, full vectors decide
 vocabulary.py   terms of an index by their first letters, and those one typing error away
 bm25.py         `bm25()`: lexical search
 postings.py     posting lists of terms
-filtered/       filtered search
+filtered/       filtered search, and how far any search looks
 multi/          many vectors for each item: late interaction
 sparse/         sparse vectors
 recompute/      an index without stored vectors

@@ -96,7 +96,7 @@ class FaissIndex(IndexStage):
         if wanted == 0 or len(queries) == 0:
             return hits
         if self.metric == "cosine":
-            queries = _unit(queries)
+            queries = unit(queries)
         record(queries=len(queries))
         hits.rows[:, :wanted], hits.scores[:, :wanted] = self._answer(queries, wanted, allowed)
         return hits
@@ -208,7 +208,7 @@ class FaissIndex(IndexStage):
     def _vectors(self, codes: np.ndarray) -> np.ndarray:
         """Codes as the float32 vectors that FAISS stores (and encodes to the same codes again)."""
         vectors = self.codec.decode(codes)
-        return _unit(vectors) if self.metric == "cosine" else vectors
+        return unit(vectors) if self.metric == "cosine" else vectors
 
     def _near(self, queries: Floats, k: int, allowed: Allowed, way: Way) -> Hits:
         """FAISS's own search, among the allowed rows only."""
@@ -347,6 +347,7 @@ def by_row(found: Callable[[Any, int], Hits], queries: Any, k: int, most: int) -
     return hits
 
 
-def _unit(vectors: np.ndarray) -> np.ndarray:
+def unit(vectors: np.ndarray) -> np.ndarray:
+    """Vectors (n, d) at length one; zeros stay."""
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
     return np.asarray(vectors / np.where(norms > 0, norms, 1), np.float32)
