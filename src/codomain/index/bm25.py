@@ -233,6 +233,11 @@ class BM25(IndexStage):
         return self._stored - len(self._removed)
 
     @property
+    def words(self) -> int:
+        """Words of all rows, without stop words."""
+        return sum(int(part.lengths.sum(dtype=np.int64)) for part in self._segments)
+
+    @property
     def nbytes(self) -> int:
         """Bytes of the posting lists."""
         return sum(array.nbytes for part in self._segments for array in part)

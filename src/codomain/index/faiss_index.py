@@ -112,7 +112,7 @@ class FaissIndex(IndexStage):
         if wanted <= 0 or len(queries) == 0:
             return Hits.empty(len(queries), k)
         if self.metric == "cosine":
-            queries = _unit(queries)
+            queries = unit(queries)
         record(queries=len(queries))
         answer = self._answer(queries, wanted, allowed)
         if wanted == k:
@@ -151,8 +151,8 @@ class FaissIndex(IndexStage):
 
     def _completed(self, hits: Hits, queries: Floats, allowed: Allowed) -> Hits:
         """The same hits; a query that came back short of k is scanned."""
-        short = np.flatnonzero((hits.rows < 0).any(axis=1))
-        if len(short):
+        if hits.rows[:, -1].min() < 0:  # what is missing stands at the end
+            short = np.flatnonzero(hits.rows[:, -1] < 0)
             record(plan=FilterChoice(f"{SCAN}, as a search came back short", allowed.matches, allowed.stored))
             hits.rows[short], hits.scores[short] = self._scan(queries[short], hits.rows.shape[1], allowed)
         return hits
@@ -244,7 +244,7 @@ class FaissIndex(IndexStage):
     def _vectors(self, codes: np.ndarray) -> np.ndarray:
         """Codes as the float32 vectors that FAISS stores (and encodes to the same codes again)."""
         vectors = self.codec.decode(codes)
-        return _unit(vectors) if self.metric == "cosine" else vectors
+        return unit(vectors) if self.metric == "cosine" else vectors
 
     def _near(self, queries: Floats, k: int, allowed: Allowed, way: Way) -> Hits:
         """FAISS's own search, among the allowed rows only."""
@@ -382,30 +382,21 @@ def by_row(found: Callable[[Any, int], Hits], queries: Any, k: int, most: int) -
     for more, until the last is not as good as the k-th or there are `most`.
     """
     depth = min(k + _TIES, most)
-    rows, scores = _ranked(*found(queries, depth))
-    left = _undecided(rows, scores, k) if depth < most else ()
-    hits = Hits(rows[:, :k], scores[:, :k])
-    if len(left):
-        hits = Hits(hits.rows.copy(), hits.scores.copy())
-    while len(left):
-        depth = min(4 * depth, most)
-        rows, scores = _ranked(*found(queries[left], depth))
-        hits.rows[left], hits.scores[left] = rows[:, :k], scores[:, :k]
-        left = left[_undecided(rows, scores, k)] if depth < most else ()
-    return hits
-
-
-def _ranked(rows: Rows, scores: Floats) -> tuple[Rows, Floats]:
-    """The same, the lower row first among equal scores."""
+    rows, scores = found(queries, depth)
     if not (scores[:, 1:] == scores[:, :-1]).any():
-        return rows, scores
-    order = np.lexsort((rows, -scores), axis=1)
-    return np.take_along_axis(rows, order, axis=1), np.take_along_axis(scores, order, axis=1)
-
-
-def _undecided(rows: Rows, scores: Floats, k: int) -> Rows:
-    """The queries whose last row is as good as the k-th."""
-    return np.flatnonzero((rows[:, -1] >= 0) & (scores[:, -1] == scores[:, k - 1]))
+        return Hits(rows[:, :k], scores[:, :k])
+    hits = Hits.empty(len(queries), k)
+    left = np.arange(len(queries))
+    while True:
+        order = np.lexsort((rows, -scores), axis=1)
+        rows, scores = np.take_along_axis(rows, order, axis=1), np.take_along_axis(scores, order, axis=1)
+        hits.rows[left], hits.scores[left] = rows[:, :k], scores[:, :k]
+        tied = (rows[:, -1] >= 0) & (scores[:, -1] == scores[:, k - 1])
+        left = left[tied & (depth < most)]
+        if not len(left):
+            return hits
+        depth = min(4 * depth, most)
+        rows, scores = found(queries[left], depth)
 
 
 def _same(one: np.ndarray | None, other: np.ndarray | None) -> bool:
@@ -415,6 +406,7 @@ def _same(one: np.ndarray | None, other: np.ndarray | None) -> bool:
     return bool((one[:_EARLY] == other[:_EARLY]).all()) and bool((one == other).all())
 
 
-def _unit(vectors: np.ndarray) -> np.ndarray:
+def unit(vectors: np.ndarray) -> np.ndarray:
+    """Vectors (n, d) at length one; zeros stay."""
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
     return np.asarray(vectors / np.where(norms > 0, norms, 1), np.float32)

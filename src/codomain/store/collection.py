@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast, overload
 from weakref import WeakSet
@@ -25,8 +26,7 @@ from codomain.store.backend.errors import DiskFull, closed
 from codomain.store.backend.values import ChunkFields, Event
 from codomain.store.branches.branch import MOST_TO_FIT, StoredBranch
 from codomain.store.exchange.tables import to_arrow, to_pandas, to_polars
-from codomain.store.filters.masks import notice_unknown
-from codomain.store.filters.where import Where, fields_of, parse_where
+from codomain.store.filters.where import Where, parse_where
 from codomain.store.ids import DocumentId, document_ids
 from codomain.store.reading.by_vector import VectorQuery, Weighted, given_vector, like_documents, with_vector
 from codomain.store.reading.hits import Answers
@@ -264,11 +264,7 @@ class Collection:
         """Delete the documents that a filter matches; how many there were."""
         parsed = parse_where(where)
 
-        def choose(backend: Backend) -> list[int]:
-            notice_unknown(backend, fields_of(parsed))
-            return backend.documents.matching(parsed)
-
-        return self._in(namespace)._delete(choose)
+        return self._in(namespace)._delete(partial(self.state.documents_where, parsed))
 
     def erase(self, ids: DocumentId | Iterable[DocumentId], *, namespace: str | None = None) -> int:
         """Delete documents so that no file of the collection holds a part of them; how many. Takes as long as `compact`.
