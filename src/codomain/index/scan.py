@@ -53,6 +53,8 @@ _TIES = 16
 """Rows that FAISS is asked for beyond k, to see whether the k-th ties with others."""
 _HEAP = 1 << 10
 """Hits up to which its heaps are quick."""
+_LOADED = 1 << 23
+"""Numbers that take as long to widen as FAISS to load."""
 _WORD_ROWS = 1 << 14
 """Rows whose bits are compared at a time: what is counted stays in the cache."""
 
@@ -92,13 +94,14 @@ def scan(
         return hits
     if metric == "hamming":
         return _nearest_bits(queries, codes, k, rows)
-    one_pass = (
-        longest is not None and codec.kind == "float16" and metric == "ip" and len(queries) <= _FEW and has_numkong()
-    )
+    half = None
+    if longest is not None and codec.kind == "float16" and metric == "ip" and len(queries) <= _FEW:
+        half = _half(codes.size, k)
+    one_pass = half is not None
     everything = rows is None or n > (_GATHER_HALF_BELOW if one_pass else _GATHER_BELOW) * len(codes)
-    if one_pass and everything:
+    if half is not None and everything:
         assert longest is not None
-        found = [Candidates(*_half().candidates(query, codes, rows, longest, k)) for query in queries]
+        found = [Candidates(*half.candidates(query, codes, rows, longest, k)) for query in queries]
         return rescored(
             PairScorer(queries, codec, metric), codes, k, found, np.zeros(len(queries), np.float32), every=True
         )
@@ -154,8 +157,18 @@ def _coarse(
     return rescored(scorer, codes, k, found, np.zeros(len(queries), np.float32), every=True)
 
 
+def _half(numbers: int, k: int) -> Any:
+    """What finds the best of float16 rows as they are stored: FAISS where it is loaded or worth it, numkong, or None."""
+    if k <= _HEAP and (numbers >= _LOADED or "faiss" in sys.modules):
+        from codomain.index._kernels import half_rows
+
+        if half_rows.IS_THERE:
+            return half_rows
+    return _float16_scan() if has_numkong() else None
+
+
 @cache
-def _half() -> Any:
+def _float16_scan() -> Any:
     from codomain.index._kernels import float16_scan
 
     return float16_scan
@@ -241,7 +254,7 @@ def _scores(
 ) -> Floats:
     """Scores (q, n) of queries against all codes or the chosen rows."""
     if codec.kind == "float16" and len(queries) <= _FEW and has_numkong():
-        scores: Floats = _half().products(queries, codes if rows is None else codes[rows])
+        scores: Floats = _float16_scan().products(queries, codes if rows is None else codes[rows])
     elif len(queries) <= _LOOK_UP and codec.byte_dims >= (2 if (compiled := _compiled(codes)) else _SHARED):
         scores = _looked_up(queries, codes, codec, rows, compiled)
     else:

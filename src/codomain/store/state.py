@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
+import numpy as np
+
 from codomain.endpoints.usage import Usage
 from codomain.errors import StoreError, notice
 from codomain.pipeline import Pipeline, pipeline
@@ -14,6 +16,7 @@ from codomain.store.backend import Backend
 from codomain.store.branches.branch import StoredBranch
 from codomain.store.branches.index_files import IndexFiles
 from codomain.store.filters.masks import Filters
+from codomain.store.filters.where import Where
 from codomain.store.settings import Settings
 from codomain.store.trust import check_trusted, lock, models_in, untrusted
 from codomain.store.upgrade.roles import branch_roles
@@ -180,9 +183,10 @@ class CollectionState:
             if not branch.index_files.whole():
                 branch.forget()
                 self._told(branch.index_files)
-        if not self.filters.index_files.whole():
-            self.filters.forget()
-            self._told(self.filters.index_files)
+        for files in (self.filters.index_files, self.filters.newer_files):
+            if not files.whole():
+                self.filters.forget()
+                self._told(files)
 
     def let_go(self, everything: bool = False) -> None:
         """Close indexes that are mapped files, or all; while nobody uses them. The next `sync` opens what is there then."""
@@ -191,9 +195,8 @@ class CollectionState:
                 branch.forget()
                 branch.index_files.let_go()
                 self._synced = None
-        if everything or self.filters.index_files.mapped:
-            self.filters.forget()
-            self.filters.index_files.let_go()
+        if everything or self.filters.mapped():
+            self.filters.close()
             self._synced = None
 
     def _told(self, files: IndexFiles) -> None:
@@ -221,3 +224,13 @@ class CollectionState:
             searched.sync(self.rows, self.epoch)
         self.filters.sync(self.rows, self.epoch)
         self._synced = (seen, self._changes)
+
+    def documents_where(self, where: Where, backend: Backend) -> list[int]:
+        """Numbers of the documents in the namespace of `backend` that a filter matches, in order; inside a transaction.
+
+        Every document has a row. The indexes are not brought up to date, only the filters.
+        """
+        self.filters.sync(self.backend.rows.next(), self._number("epoch"))
+        self._synced = None
+        rows = np.flatnonzero(self.filters.mask(where, backend))
+        return sorted({*self.backend.rows.owners(rows).values()})

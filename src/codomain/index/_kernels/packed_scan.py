@@ -15,9 +15,8 @@ import numpy as np
 from codomain.arrays import Floats
 from codomain.codecs.codec import Codec, QueryForm
 from codomain.codecs.float8 import SMALL, round_to_byte
+from codomain.index._kernels import ROUNDING
 
-_ROUNDING = np.float32(1e-5)
-"""Relative error of summing in float32, with a margin."""
 _TYPE = {"int8": "uint8", "float16": "f16", "float8_e4m3": "e4m3", "float8_e5m2": "e5m2"}
 _STEP = {"float16": 2048.0, "float8_e4m3": 16.0, "float8_e5m2": 8.0}
 """How much smaller than a number is what rounding it to a type leaves."""
@@ -126,7 +125,7 @@ def _floats(form: QueryForm, kind: str, parts: int) -> tuple[np.ndarray, Floats,
         factors.append(form.unit * unit / scale)
         left = (left - value) * np.float32(_STEP[kind])
         scale *= np.float32(_STEP[kind])
-    error = form.unit * unit * (np.linalg.norm(left, axis=1) / scale + _ROUNDING * length)
+    error = form.unit * unit * (np.linalg.norm(left, axis=1) / scale + np.float32(ROUNDING) * length)
     return np.concatenate(rounded), np.array(factors, np.float32), form.bias, error.astype(np.float32)
 
 

@@ -75,10 +75,14 @@ class _Held(NamedTuple):
 
 
 class Columns:
-    """The fields of the rows 0 .. rows - 1; `mask(where)` returns what a filter matches. Saved and opened like an index."""
+    """The fields of the rows 0 .. rows - 1; `mask(where)` returns what a filter matches. Saved and opened like an index.
+
+    `version` is that of the metadata. `base` are rows and version of other columns, which these continue, see `build_newer`.
+    """
 
     def __init__(self) -> None:
         self.rows = self.version = 0
+        self.base: tuple[int, int] | None = None
         self._fields: dict[str, dict[str, Any]] = {}
         self._arrays: dict[str, np.ndarray[Any, Any]] = {}
         self._moments: dict[tuple[str, str], np.ndarray[Any, Any]] = {}
@@ -112,9 +116,26 @@ class Columns:
         self._arrays = pools.arrays()
         return self
 
+    def build_newer(
+        self, owners: np.ndarray[Any, Any], metadata: Iterable[tuple[int, str]], version: int, base: Columns
+    ) -> Self:
+        """Take in what came after other columns: rows that they lack, and rows whose metadata has changed; see `update`."""
+        places = np.sort(owners[:, 1])
+        numbered = np.stack([owners[:, 0], np.searchsorted(places, owners[:, 1])], axis=1)
+        self.build(numbered, metadata, len(places), version)
+        self._arrays["places"] = places
+        self.base = (base.rows, base.version)
+        return self
+
+    def update(self, mask: Mask, where: Where) -> None:
+        """Write what a filter matches over the mask (rows,) of all rows, where these columns are newer than others."""
+        mask[self._arrays["places"]] = self.mask(where)
+
     def save(self, folder: Path) -> None:
         """Write everything to a folder."""
         settings = {"rows": self.rows, "version": self.version, "fields": self._fields, "inexact": self._known}
+        if self.base is not None:
+            settings["base"] = self.base
         save_arrays(folder, "columns", self._arrays, settings)
 
     def load(self, folder: Path) -> Self:
@@ -122,6 +143,7 @@ class Columns:
         self._arrays, settings = open_arrays(folder, "columns")
         self.rows, self.version = settings["rows"], settings["version"]
         self._fields, self._known = settings["fields"], settings["inexact"]
+        self.base = tuple(settings["base"]) if "base" in settings else None
         return self
 
     def mask(self, where: Where) -> Mask:
