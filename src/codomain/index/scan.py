@@ -94,6 +94,10 @@ def scan(
         return hits
     if metric == "hamming":
         return _nearest_bits(queries, codes, k, rows)
+    if metric == "ip" and codec.kind == "int8" and len(queries) <= _FEW and not has_numkong():
+        by_faiss = _by_faiss(queries, codes, codec, k, rows)
+        if by_faiss is not None:
+            return by_faiss
     half = None
     if longest is not None and codec.kind == "float16" and metric == "ip" and len(queries) <= _FEW:
         half = _half(codes.size, k)
@@ -154,6 +158,20 @@ def _coarse(
     found = coarse.candidates(queries, codes, codec, metric, norms, k, mask, longest, scorer.doubt(lengths))
     if found is None:
         return None
+    return rescored(scorer, codes, k, found, np.zeros(len(queries), np.float32), every=True)
+
+
+def _by_faiss(queries: Floats, codes: np.ndarray, codec: Codec, k: int, rows: Rows | None) -> Hits | None:
+    """Inner products with rows of int8 by FAISS, where it is loaded or worth it; None where it is not."""
+    if k > _HEAP or not (codes.size >= _LOADED or "faiss" in sys.modules) or not queries.any(axis=1).all():
+        return None
+    from codomain.index._kernels import half_rows
+
+    if not half_rows.IS_THERE or (rows is not None and len(rows) <= _GATHER_BELOW * len(codes)):
+        return None
+    longest = half_rows.longest_sum(codec)
+    found = [Candidates(*half_rows.candidates(query, codes, rows, longest, k, codec)) for query in queries]
+    scorer = PairScorer(queries, codec, "ip")
     return rescored(scorer, codes, k, found, np.zeros(len(queries), np.float32), every=True)
 
 
