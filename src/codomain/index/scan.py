@@ -230,15 +230,20 @@ def _nearest_bits(queries: Floats, codes: np.ndarray, k: int, rows: Rows | None)
 
     # one thread a query: the rows are looked at once for all queries
     distances, found = faiss.knn_hamming(bits, codes if rows is None else codes[rows], depth)
-    order = np.lexsort((found, distances), axis=1)[:, :k]
-    best = np.take_along_axis(found, order, axis=1)
-    hits = Hits.empty(len(queries), k)
-    hits.rows[:, : best.shape[1]] = best if rows is None else rows[best]
-    hits.scores[:, : best.shape[1]] = -np.take_along_axis(distances, order, axis=1)
+    each = np.arange(len(queries))[:, None]
+    order = np.lexsort((found, distances), axis=1)
+    found, distances = found[each, order], distances[each, order]
+    width = min(k, n)
+    best, scores = found[:, :width], np.negative(distances[:, :width], dtype=np.float32)
+    hits = Hits(best if rows is None else rows[best], scores)
+    if width < k:
+        hits = Hits.empty(len(queries), k)
+        hits.rows[:, :width], hits.scores[:, :width] = best if rows is None else rows[best], scores
     # of rows that tie with the last that FAISS gives, it may have left out lower ones
-    open_end = np.flatnonzero((distances.max(axis=1) == -hits.scores[:, min(k, n) - 1]) & (depth < n))
-    for i in open_end:
-        hits.rows[i], hits.scores[i] = (side[0] for side in _counted(bits[i : i + 1], codes, k, rows))
+    open_end = distances[:, -1] == distances[:, width - 1]
+    if depth < n and open_end.any():
+        for i in np.flatnonzero(open_end):
+            hits.rows[i], hits.scores[i] = (side[0] for side in _counted(bits[i : i + 1], codes, k, rows))
     return hits
 
 
