@@ -46,9 +46,9 @@ def main() -> None:
     indexes = {
         "flat()": stage_class("flat")(),
         "hnsw()": stage_class("hnsw")(),
-        "recompute()": Recompute(remember=0),
+        "recompute(m=8)": Recompute(8, remember=0),
         "recompute(cache=.1)": Recompute(remember=0, cache=0.1),
-        "recompute(m=0)": Recompute(m=0, remember=0),
+        "recompute()": Recompute(remember=0),
     }
     for index in indexes.values():
         index.build(vectors)

@@ -79,13 +79,15 @@ def main() -> list[Claim]:
     queries = np.float32(encoded(encoder, list(datasets.load("debian").queries.values())[:200], "queries"))
     exact = Flat().build(vectors)
     attributes = {"section": sections, "size": sizes}
-    memory = IVFAttr(dtype="float32").build(vectors, attributes=attributes)
+    memory = IVFAttr(nprobe=32, dtype="float32").build(vectors, attributes=attributes)
     shuffled = np.random.default_rng(0).permutation(len(sections))
-    by_chance = IVFAttr(dtype="float32").build(vectors, attributes={n: v[shuffled] for n, v in attributes.items()})
+    by_chance = IVFAttr(nprobe=32, dtype="float32").build(
+        vectors, attributes={n: v[shuffled] for n, v in attributes.items()}
+    )
     recalls, shares_read, short, gains, same = [], [], 0, [], True
     with tempfile.TemporaryDirectory() as folder:
-        IVFAttr(dtype="float32").build(vectors, attributes=attributes).save(Path(folder))
-        disk = IVFAttr(dtype="float32").load(Path(folder))
+        IVFAttr(nprobe=32, dtype="float32").build(vectors, attributes=attributes).save(Path(folder))
+        disk = IVFAttr(nprobe=32, dtype="float32").load(Path(folder))
         file = (Path(folder) / "lists.npy").stat().st_size
         print(
             f"{len(vectors):,} packages in {len(disk._centroids)} lists, {file / 1e6:.0f} MB of vectors on disk, "

@@ -144,7 +144,7 @@ def main() -> list[Claim]:
     vectors, queries = data.vectors, data.asked
     exact = np.argsort(-(queries @ vectors.T), axis=1, kind="stable")[:, :K]
     started = time.perf_counter()
-    index = Recompute(remember=0).build(vectors)
+    index = Recompute(8, remember=0).build(vectors)
     share, text = index.nbytes / vectors.nbytes, sum(len(t.encode()) for t in data.texts)
     print(f"{len(vectors)} x {vectors.shape[1]}, built in {time.perf_counter() - started:.0f} s; {index.nbytes / len(vectors):.0f} bytes a row: "
           f"{share:.1%} of the vectors, {index.nbytes / text:.0%} of these very short texts")  # fmt: skip
@@ -161,7 +161,7 @@ def main() -> list[Claim]:
         print(
             f"no graph, best {depth} of all codes recomputed: recall@3 {without_graph(index, vectors, queries, exact, depth):.3f}"
         )
-    cached = Recompute(remember=0, cache=0.1).build(vectors)
+    cached = Recompute(8, remember=0, cache=0.1).build(vectors)
     cached.attach(Stored(vectors))
     print(
         f"10 % of the vectors cached, {cached.nbytes / vectors.nbytes:.1%}: {counted(cached, queries, exact)[1]:.0f} recomputed"

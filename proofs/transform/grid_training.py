@@ -12,7 +12,8 @@ without pairs, which keeps less than int2. Two further forms of it:
 
 The bars, set before the first run: 1. at least 0.8 and 0.01 more than the grid, code against code, as the specification asks
 before learned codes may be a default; 2. of the 1,000, 0.9 find their own text first, and more of MiniLM's ten nearest are found
-than by the rotation.
+than by the rotation. The gain over the grid is 0.006, so the grid stays the default; the rotation finds more than
+compatible training.
 
     CODOMAIN_DATA=... python proofs/transform/grid_training.py
 """

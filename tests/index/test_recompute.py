@@ -43,8 +43,8 @@ class Owner:
         return self.rows[rows]
 
 
-def built(**arguments) -> Recompute:
-    index = Recompute(remember=0, **arguments).build(VECTORS)
+def built(m=8, **arguments) -> Recompute:
+    index = Recompute(m, remember=0, **arguments).build(VECTORS)
     index.attach(Owner(VECTORS))
     return index
 
@@ -172,8 +172,43 @@ def test_without_a_graph_all_codes_are_read():
     check(index, VECTORS)
     with collect() as report:
         index.search(QUERIES[:1], 5)
-    assert report.recomputed == 64
+    assert report.recomputed == 128
     assert index.nbytes < built().nbytes
+
+
+def test_a_graph_is_left_out_below_a_million_rows_unless_it_is_asked_for(tmp_path, monkeypatch):
+    for arguments, graphs in (({}, False), ({"cache": 0.1}, True), ({"m": 8}, True), ({"m": 0}, False)):
+        assert (built(**{"m": "auto", **arguments})._graph is not None) == graphs
+    monkeypatch.setattr("codomain.index.recompute.recompute._MANY", 3000)
+    large = built("auto")
+    assert large._graph is not None
+    with collect() as report:
+        large.search(QUERIES[:1], 5)
+    assert report.recomputed < 128
+    large.save(tmp_path)
+    monkeypatch.undo()
+    opened = Recompute(remember=0).load(tmp_path)
+    opened.attach(Owner(VECTORS))
+    assert np.array_equal(opened.search(QUERIES, 5).rows, large.search(QUERIES, 5).rows)
+
+
+def test_the_default_opens_the_graph_that_it_was_in_earlier_versions(tmp_path):
+    earlier = built(m=8)
+    earlier.save(tmp_path)
+    opened = Recompute(remember=0).load(tmp_path)
+    opened.attach(Owner(VECTORS))
+    assert np.array_equal(opened.search(QUERIES, 5).rows, earlier.search(QUERIES, 5).rows)
+    opened.attach(Owner(VECTORS, MORE))
+    opened.add(MORE)
+    check(opened, np.concatenate([VECTORS, MORE]))
+
+
+def test_more_answers_have_more_texts_encoded():
+    index = built(m=0)
+    for k, encoded in ((1, 128), (10, 128), (50, 640), (400, 3000)):
+        with collect() as report:
+            index.search(QUERIES[:1], k)
+        assert report.recomputed == encoded
 
 
 def test_cached_hubs_are_not_recomputed():
@@ -188,7 +223,7 @@ def test_cached_hubs_are_not_recomputed():
     assert cached.nbytes == plain.nbytes + 1500 * (2 * DIM + 8)
 
 
-@pytest.mark.parametrize("arguments", [{}, {"m": 0}, {"metric": "cosine", "cache": 0.1}], ids=str)
+@pytest.mark.parametrize("arguments", [{}, {"m": 0}, {"m": "auto", "metric": "cosine", "cache": 0.1}], ids=str)
 def test_filters_changes_and_files(arguments, tmp_path):
     index = built(**arguments)
     for share in (0.5, 0.1, 0.002):
@@ -213,7 +248,7 @@ def test_filters_changes_and_files(arguments, tmp_path):
     index.save(tmp_path)
     verify(tmp_path)
     assert sum(path.stat().st_size for path in tmp_path.iterdir()) < index.nbytes + 10_000
-    opened = Recompute(remember=0, **arguments).load(tmp_path)
+    opened = Recompute(**{"m": 8, "remember": 0, **arguments}).load(tmp_path)
     with pytest.raises(InputError, match="attach"):
         opened.search(QUERIES, 5)
     opened.attach(Owner(everything))

@@ -91,11 +91,12 @@ def test_every_metric_agrees_with_a_slow_scan(metric):
 
 
 def test_full_vectors_on_disk_take_no_memory(tmp_path):
-    index = Tiered(candidates=40).build(VECTORS)
+    bits = "binary() >> flat('hamming')"
+    index = Tiered(bits, candidates=40).build(VECTORS)
     assert index.nbytes > VECTORS.nbytes / 2
     index.save(tmp_path)
     assert index.nbytes < VECTORS.nbytes / 12
-    again = Tiered(candidates=40).load(tmp_path)
+    again = Tiered(bits, candidates=40).load(tmp_path)
     with collect() as report:
         again.search(QUERIES, 10)
     assert report.fetched == 40 * len(QUERIES)
@@ -190,7 +191,9 @@ QUANTIZERS = {
 def test_over_codes_both_tiers_are_those_of_a_slow_search(kind, metric):
     """Signs around the mean of what the codes stand for, the best by Hamming distance, scored by what the codes stand for."""
     quantizer = QUANTIZERS[kind].fit(VECTORS)
-    index = Tiered(candidates=60, metric=metric).build(quantizer.encode(VECTORS), quantizer.codec)
+    index = Tiered("binary() >> flat('hamming')", candidates=60, metric=metric).build(
+        quantizer.encode(VECTORS), quantizer.codec
+    )
     x = quantizer.transform(VECTORS)
     inner = Binary().fit(x)
     bits, asked = inner.encode(x), np.packbits(inner.transform_queries(QUERIES) > 0, axis=1)
@@ -262,7 +265,7 @@ def test_over_int8_as_much_is_found_as_over_float32(coarse):
 
 def test_a_collection_holds_codes_once_and_coarse_codes_beside_them(tmp_path, texts):
     many = [f"{text} {n}" for n in range(6) for text in texts]
-    pipe = "hashed(64) >> int8() >> tiered(candidates=50, store='collection')"
+    pipe = """hashed(64) >> int8() >> tiered("binary() >> flat('hamming')", 50, store='collection')"""
     with cd.create(tmp_path / "c", pipe) as c, cd.create(tmp_path / "exact", "hashed(64) >> int8() >> flat()") as plain:
         for collection in (c, plain):
             collection.add([{"id": str(i), "text": text} for i, text in enumerate(many)])
@@ -315,3 +318,36 @@ def test_what_halves_cannot_hold_is_clipped(tmp_path):
     index.save(tmp_path)
     _, scores = exact(np.clip(large, -65504, 65504), 5)
     assert np.allclose(index.search(QUERIES, 5).scores, scores, rtol=1e-3)
+
+
+def test_the_default_opens_the_tier_of_signs_of_earlier_versions(tmp_path):
+    signs = "binary() >> flat('hamming')"
+    earlier = Tiered(signs, 200).build(VECTORS)
+    earlier.save(tmp_path)
+    opened = Tiered(candidates=200).load(tmp_path)
+    assert np.array_equal(opened.search(QUERIES, 10).rows, earlier.search(QUERIES, 10).rows)
+    opened.add(MORE)
+    opened.save(tmp_path)
+    assert len(Tiered().load(tmp_path)) == len(VECTORS) + len(MORE)
+    with pytest.raises(InputError, match="other parameters"):
+        Tiered("pca(8) >> int8() >> flat()").load(tmp_path)
+
+
+def test_without_numba_the_coarse_tier_is_of_signs(monkeypatch):
+    monkeypatch.setattr("codomain.index.tiered.find_spec", lambda name: None)
+    assert Tiered().build(VECTORS).search(QUERIES, 10).rows.shape == (len(QUERIES), 10)
+    assert [str(stage) for stage in Tiered()._tier.stages] == ["binary()", "flat('hamming')"]
+
+
+def test_candidates_grow_in_proportion_to_the_answers():
+    for candidates, k, read in (
+        (30, 1, 30),
+        (30, 10, 30),
+        (30, 25, 75),
+        (30, 10_000, len(VECTORS)),
+        ("auto", 10, None),
+    ):
+        index = Tiered("flat()", candidates, store="ram", dtype="float32").build(VECTORS)
+        with collect() as report:
+            index.search(QUERIES[:1], k)
+        assert report.scored == len(VECTORS) + (min(400, len(VECTORS)) if read is None else read)

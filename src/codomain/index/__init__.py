@@ -13,7 +13,7 @@ sdc.py          `sdc()`: symmetric distances between multi-bit binary codes
 tiered.py       `tiered()`: candidates from small codes, full vectors decide
 bm25.py         `bm25()`: lexical search
 lexical/        what `bm25()` is made of: posting lists, terms, scores
-filtered/       filtered search
+filtered/       filtered search, and how far any search looks
 multi/          many vectors for each item: late interaction
 sparse/         sparse vectors
 recompute/      an index without stored vectors

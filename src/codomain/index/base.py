@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar, Generic, Self, TypeVar, cast
+from typing import ClassVar, Generic, Literal, Self, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,8 +64,14 @@ class IndexStage(Stage):
     chooses_by_size: ClassVar[bool] = False
     """Whether `build` decides by the number of rows, so that growing the index in place would be a stale decision."""
 
-    nprobe: int | None = None
-    """Lists that a search reads, for an index of lists; None for others."""
+    nprobe: int | Literal["auto"] | None = None
+    """Lists that a search for ten answers reads, for an index of lists; None for others."""
+
+    recall: ClassVar[float] = 0.95
+    """Share of the k best stored rows that a search finds with the stage's defaults, at every k and under filters.
+
+    Exact indexes find all. The contract checks measure it against a slow scan (`codomain.testing`).
+    """
 
     version: ClassVar[str] = ""
     """Counted up where the same expression makes another index of the same rows: a file of an earlier one is made again."""
@@ -77,6 +83,10 @@ class IndexStage(Stage):
     def keeps_vectors(self) -> bool:
         """Whether a collection keeps the vectors in its database; without, they are dropped once the index covers them."""
         return True
+
+    def first(self, share: float) -> IndexStage | None:
+        """The index as one that reads only the first share of its lists; None where it has no lists."""
+        return None
 
     def attach(self, rows: RowReader) -> None:
         """Say who has the rows, before the first search; most indexes have all that they need."""

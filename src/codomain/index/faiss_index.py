@@ -112,7 +112,7 @@ class FaissIndex(IndexStage):
         if wanted <= 0 or len(queries) == 0:
             return Hits.empty(len(queries), k)
         if self.metric == "cosine":
-            queries = _unit(queries)
+            queries = unit(queries)
         record(queries=len(queries))
         answer = self._answer(queries, wanted, allowed)
         if wanted == k:
@@ -244,7 +244,7 @@ class FaissIndex(IndexStage):
     def _vectors(self, codes: np.ndarray) -> np.ndarray:
         """Codes as the float32 vectors that FAISS stores (and encodes to the same codes again)."""
         vectors = self.codec.decode(codes)
-        return _unit(vectors) if self.metric == "cosine" else vectors
+        return unit(vectors) if self.metric == "cosine" else vectors
 
     def _near(self, queries: Floats, k: int, allowed: Allowed, way: Way) -> Hits:
         """FAISS's own search, among the allowed rows only."""
@@ -406,6 +406,7 @@ def _same(one: np.ndarray | None, other: np.ndarray | None) -> bool:
     return bool((one[:_EARLY] == other[:_EARLY]).all()) and bool((one == other).all())
 
 
-def _unit(vectors: np.ndarray) -> np.ndarray:
+def unit(vectors: np.ndarray) -> np.ndarray:
+    """Vectors (n, d) at length one; zeros stay."""
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
     return np.asarray(vectors / np.where(norms > 0, norms, 1), np.float32)

@@ -14,6 +14,7 @@ import numpy as np
 from codomain.arrays import Floats, Hits, Rows
 from codomain.codecs.codec import Codec
 from codomain.index.faiss_index import FaissIndex, by_row, calibrate, scalar_storage
+from codomain.index.filtered.effort import steps
 from codomain.index.filtered.planner import Allowed, QueryCosts, Way, milliseconds
 from codomain.index.rescore import are_merged
 from codomain.index.scan import Metric, scan
@@ -65,8 +66,8 @@ class HNSW(FaissIndex):
 
     def _efforts(self, allowed: Allowed, k: int) -> dict[str, int]:
         # a filter hides the near rows that it does not allow: the walk must see 1/share times as many, not all of them far
-        effort = math.ceil(max(self.ef_search, k) / math.sqrt(allowed.share))
-        return {"graph": max(k, min(effort, _EF_MOST))}
+        effort = steps(self.ef_search, k, allowed.share)
+        return {"graph": max(k + k // 2, min(effort, _EF_MOST))}
 
     def _effort(self, chosen: Any, effort: int) -> Any:
         import faiss

@@ -16,6 +16,7 @@ from codomain.errors import InputError, MissingExtra
 from codomain.index._kernels.tiles import LANES, Tiles
 from codomain.index.array_files import GrowableArray, codec_arrays, fitting, open_arrays, save_arrays, saved_codec
 from codomain.index.base import IndexStage
+from codomain.index.filtered.effort import ANSWERS, candidates
 from codomain.index.rescore import PairScorer
 from codomain.index.scan import Metric, check_metric, codes_of
 from codomain.registry import stage
@@ -36,7 +37,7 @@ _SHARE = 1 << 20
 
 @stage("sdc", takes=["codes", "packed"], gives="hits", papers=[42])
 class SymmetricDistance(IndexStage):
-    """Search over multi-bit binary codes by popcounts, then `rescore` * k rows again with the float32 query.
+    """Search over multi-bit binary codes by popcounts, then `rescore` * k rows, at least ten times `rescore`, again with the float32 query.
 
     "Binary Embedding-based Retrieval at Tencent" (2023): query and rows are both codes, their inner product is a
     weighted count of differing bits, `4^u <v_a, v_b> = sum_ij 2^((u-i) + (u-j)) (m - 2 popcount(a_i ^ b_j))`, as fast
@@ -98,7 +99,7 @@ class SymmetricDistance(IndexStage):
         hits = Hits.empty(len(queries), k)
         if wanted == 0 or len(queries) == 0:
             return hits
-        depth = min(self.rescore * wanted, matches)
+        depth = candidates(self.rescore * ANSWERS, wanted, matches)
         if depth < matches:
             near = self._nearest(queries, depth, rows)
         else:

@@ -16,11 +16,9 @@ from codomain.testing.checks import Check
 from codomain.testing.samples import Owner, Stored, join, take, texts
 
 _N, _MORE = 400, 60
-_LEAST_RECALL = 0.5
-"""Share of the ten best by definition that any index must find among four hundred rows."""
 _ATTRIBUTES = {
     "metric": str, "grows": bool, "exact": bool, "complete": bool, "keeps_vectors": bool, "needs_rows": bool,
-    "holds_rows_only": bool, "chooses_by_size": bool,
+    "recall": float, "holds_rows_only": bool, "chooses_by_size": bool,
 }  # fmt: skip
 
 
@@ -286,17 +284,21 @@ def alone(case: _Case) -> None:
 
 
 def finds(case: _Case) -> None:
-    """All of the best rows by definition, if it is exact; half of them at least, if it is not."""
+    """The share of the k best by definition that the index says it finds, at every k, with and without a filter."""
     scores = case.build().scores()
     if scores is None:
         return
-    found = case.search(10).rows
-    last = np.sort(scores, axis=1)[:, -10]
-    reached = np.take_along_axis(scores, found, axis=1)
-    slack = 2e-3 * (1 + np.abs(last))
-    recall = float((reached >= (last - slack)[:, None]).mean())
-    floor = 1.0 if case.stage.exact else _LEAST_RECALL
-    assert recall >= floor, f"recall@10 is {recall:.3f}"
+    floor = 1.0 if case.stage.exact else case.stage.recall
+    for share in (1.0, 0.5, 0.1):
+        rows = np.flatnonzero(np.random.default_rng(7).random(_N) < share)
+        for k in (1, 10, 100, _N):
+            found = case.search(k, None if share == 1 else rows).rows[:, : min(k, len(rows))]
+            assert (found >= 0).all(), f"fewer than min({k}, {len(rows)}) hits"
+            # a row that ties with the k-th best is as good as it
+            last = np.sort(scores[:, rows], axis=1)[:, -min(k, len(rows))]
+            slack = 2e-3 * (1 + np.abs(last))
+            recall = float((np.take_along_axis(scores, found, axis=1) >= (last - slack)[:, None]).mean())
+            assert recall >= floor, f"recall@{k} among {len(rows)} rows is {recall:.3f}, not {floor}"
 
 
 def refuses(case: _Case) -> None:

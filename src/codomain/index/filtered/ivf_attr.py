@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from copy import copy
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -15,9 +16,10 @@ from codomain.errors import InputError
 from codomain.index.array_files import Arrays, GrowableArray, fitting, open_arrays, save_arrays
 from codomain.index.base import IndexStage
 from codomain.index.filtered.attributes import Attributes, Tests, attribute_table, passing
+from codomain.index.filtered.effort import PROBES, QUERIES, ROWS, Reach, stand_ins, steps
 from codomain.index.filtered.planner import Allowed
 from codomain.index.kmeans import centroids, half_squares, nearest
-from codomain.index.scan import check_metric
+from codomain.index.scan import Metric, check_metric, scan
 from codomain.index.stores.mapped import MappedStore
 from codomain.index.stores.stores import RamStore
 from codomain.registry import stage
@@ -36,7 +38,8 @@ class IVFAttr(IndexStage):
     """Lists around centroids on disk, with attributes beside them: only the matches of the nearest lists are read.
 
     Each list is one run of the file. A search visits the lists by the nearness of their centroids, leaves out those that
-    cannot match without touching the disk, and goes on until it has scored as many matches as `nprobe` lists hold rows.
+    cannot match without touching the disk, and goes on until it has scored as many matches as `nprobe` lists hold rows;
+    more for more than ten answers. "auto" probes are measured by the build, so that .95 of the k best are found.
     Filters are an allowed set of rows, as everywhere, or tests of whole-number attributes given to `build`.
     "Billion-scale Similarity Search Using a Hybrid Indexing Approach with Advanced Filtering" (2025).
 
@@ -46,21 +49,25 @@ class IVFAttr(IndexStage):
     array([[1, 3]])
     """
 
-    nprobe: int
+    nprobe: int | Literal["auto"]
 
     def __init__(
         self,
         nlist: int | Literal["auto"] = "auto",
-        nprobe: int = 32,
+        nprobe: int | Literal["auto"] = "auto",
         dtype: Literal["float16", "float32"] = "float16",
         metric: Literal["ip", "cosine", "l2"] = "ip",
     ) -> None:
         if nlist != "auto":
             check_int("nlist", nlist, 1, 1 << 20)
+        if nprobe != "auto":
+            check_int("nprobe", nprobe, 1, 1 << 20)
         if dtype not in _DTYPES:
             raise ValueError(f"needs a dtype among {', '.join(_DTYPES)}, not {dtype!r}")
         check_metric(metric, ("ip", "cosine", "l2"))
-        self.nlist, self.nprobe, self.dtype, self.metric = nlist, check_int("nprobe", nprobe, 1, 1 << 20), dtype, metric
+        self.nlist, self.nprobe, self.dtype, self.metric = nlist, nprobe, dtype, metric
+        self._reach: Reach | None = None
+        self._part = 1.0
 
     def build(self, vectors: Floats, codec: Codec | None = None, attributes: Mapping[str, Any] | None = None) -> Self:
         """Sort the vectors (n, d) into lists; `attributes` are whole numbers (n,) by name.
@@ -81,6 +88,7 @@ class IVFAttr(IndexStage):
         self._lists: MappedStore | RamStore = RamStore(self._codec.encode(vectors[order]))
         self._reset_tail()
         self._removed = np.empty(0, np.int64)
+        self._reach = self._measured(vectors, assigned) if self.nprobe == "auto" and len(starts) > 2 else None
         return self
 
     def add(self, vectors: Floats, attributes: Mapping[str, Any] | None = None) -> None:
@@ -154,6 +162,7 @@ class IVFAttr(IndexStage):
             "starts": attributes.starts, "least": attributes.least, "most": attributes.most, "bloom": attributes.bloom,
         }  # fmt: skip
         settings = {"dim": self._dim, "names": attributes.names, "made": self._made()}
+        settings["reach"] = None if self._reach is None else self._reach.points
         save_arrays(folder, "ivf_attr", arrays, settings, files=(_FILE,))
         self._attributes, self._rows_in_order = attributes, order
         self._lists = MappedStore(folder / _FILE)
@@ -167,12 +176,27 @@ class IVFAttr(IndexStage):
         if settings["made"] != self._made():
             raise InputError(f"{folder} was saved by ivf_attr() with other parameters than {self}: rebuild the index.")
         self._dim = settings["dim"]
+        self._reach = None if settings.get("reach") is None else Reach(settings["reach"])
         self._centroids, self._rows_in_order, self._removed = arrays["centroids"], arrays["rows"], arrays["removed"]
         summaries = (arrays[name] for name in ("starts", "least", "most", "bloom"))
         self._attributes = Attributes(tuple(settings["names"]), arrays["attributes"], *summaries)
         self._lists = MappedStore(folder / _FILE)
         self._reset_tail()
         return self
+
+    def probes(self, k: int) -> int:
+        """Lists whose number of rows is scored for the k best."""
+        if self.nprobe != "auto" or self._reach is None:
+            lists = steps(PROBES if self.nprobe == "auto" else self.nprobe, k, 1.0)
+        else:
+            lists = self._reach.lists(k, 1.0)
+        return math.ceil(self._part * lists)
+
+    def first(self, share: float) -> IVFAttr:
+        """The same contents, of which a search reads the first share of its lists."""
+        part = copy(self)
+        part._part = share
+        return part
 
     # --- searching -------------------------------------------------------------------------------------------------
 
@@ -182,7 +206,7 @@ class IVFAttr(IndexStage):
         """The best of the nearest lists that hold a match."""
         best, scores = np.empty(0, np.int64), np.empty(0, np.float32)
         # a filter thins the lists out: as many rows are scored as `nprobe` whole lists hold, from as many lists as it takes
-        left = max(k, math.ceil(self.nprobe * len(self._rows_in_order) / len(self._centroids)))
+        left = max(k, math.ceil(self.probes(k) * len(self._rows_in_order) / len(self._centroids)))
         groups = self._groups(query, mask, tests, possible)
         ahead = next(groups, None)
         while ahead is not None:
@@ -200,9 +224,7 @@ class IVFAttr(IndexStage):
 
     def _groups(self, query: Floats, mask: np.ndarray | None, tests: list[Any], possible: np.ndarray) -> Iterator[Rows]:
         """Places of the matches in the file, a few lists at a time, nearest first."""
-        nearness = self._centroids @ query
-        if self.metric == "l2":
-            nearness -= half_squares(self._centroids)
+        nearness = self._nearness(query)
         near = np.flatnonzero(possible)
         near = near[np.argsort(-nearness[near], kind="stable")]
         places: list[Rows] = []
@@ -219,6 +241,11 @@ class IVFAttr(IndexStage):
                 places = []
         if places:
             yield np.concatenate(places)
+
+    def _nearness(self, queries: Floats) -> Floats:
+        """How near each list is to queries (..., d): (..., lists), the nearest the highest."""
+        nearness = queries @ self._centroids.T
+        return nearness - half_squares(self._centroids) if self.metric == "l2" else nearness
 
     def _search_tail(self, queries: Floats, k: int, mask: np.ndarray | None, tests: list[Any]) -> Hits:
         first = len(self._rows_in_order)
@@ -277,6 +304,17 @@ class IVFAttr(IndexStage):
     def _assign(self, vectors: np.ndarray) -> np.ndarray:
         """The list of the nearest centroid by distance."""
         return nearest(self._centroids, len(vectors), lambda part: vectors[part].astype(np.float32))
+
+    def _measured(self, vectors: Floats, assigned: np.ndarray) -> Reach:
+        """By the exact answers to stand-ins of queries among all rows, or a sample of them."""
+        rng, codec = np.random.default_rng(0), Codec("float32", self._dim)
+        rows = np.sort(rng.choice(len(vectors), min(len(vectors), ROWS), replace=False))
+        queries = stand_ins(vectors, codec, QUERIES, rng)
+        metric: Metric = "l2" if self.metric == "l2" else "ip"  # rows of cosine have length one
+        norms = codec.squared_norms(vectors[rows]) if metric == "l2" else None
+        near = rows[scan(queries, vectors[rows], codec, metric, norms, min(1000, len(rows)), None).rows]
+        order = np.argsort(-self._nearness(queries), axis=1, kind="stable")
+        return Reach.measured(near, order, assigned, len(rows) / len(vectors))
 
     def _merged(self) -> tuple[Attributes, Rows, Any]:
         """Attributes and rows with the added ones in their lists, and how to read the vectors in that order."""

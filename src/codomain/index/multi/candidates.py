@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-import math
 from contextvars import Context
 from typing import Any, Protocol, Self
 
@@ -96,11 +94,9 @@ class Coarse:
 
     def early(self, queries: Ragged, k: int, allow: Rows | None, share: float) -> Hits | None:
         """The same after the first `share` of the lists, unreported; None where the index has no lists to stop between."""
-        lists = self.index.nprobe
-        if lists is None:
+        first = self.index.first(share)
+        if first is None:
             return None
-        first = copy.copy(self.index)  # the same contents, fewer probes
-        first.nprobe = max(1, math.ceil(share * lists))
         return inside(first, self.encoding.queries(queries), k, allow)[0]
 
 

@@ -14,6 +14,7 @@ from codomain.errors import InputError
 from codomain.index.array_files import fitting, open_arrays, part_folder, save_arrays
 from codomain.index.auto import Auto
 from codomain.index.base import IndexStage
+from codomain.index.filtered.effort import candidates
 from codomain.index.multi.candidates import inside
 from codomain.index.multi.prefix import farthest_first, padded
 from codomain.index.multi.scoring import rounding
@@ -48,6 +49,8 @@ class Cascade(IndexStage):
     """
 
     grows: ClassVar[bool] = True
+    recall: ClassVar[float] = 0.7
+    """Of the k best by MaxSim over all vectors: the score of the last step counts the mean among a document's vectors."""
 
     def __init__(
         self,
@@ -103,7 +106,7 @@ class Cascade(IndexStage):
         hits = Hits.empty(len(prefixes), k)
         if k == 0 or len(rows) == 0:
             return hits
-        kept = [max(keep, k) for _, _, keep in self.steps]
+        kept = [candidates(keep, k, max(k, len(rows))) for _, _, keep in self.steps]
         for i, query in enumerate(prefixes):
             # one vector of a document: sum_i <q_i, c_1> is a single inner product
             summed = query[: self.steps[0][0]].sum(axis=0)[None]

@@ -15,6 +15,7 @@ from codomain.errors import InputError
 from codomain.index.array_files import fitting, open_arrays, part_folder, save_arrays
 from codomain.index.auto import Auto
 from codomain.index.base import IndexStage
+from codomain.index.filtered.effort import candidates
 from codomain.index.multi.candidate_selection import SAMPLE, CandidateChoice, choose
 from codomain.index.multi.candidates import Coarse, Encoding, Pooled
 from codomain.index.multi.fde import FDE, LARGEST_K_SIM
@@ -40,7 +41,7 @@ class MultiVector(IndexStage):
     `candidates` are found by "pooled" mean vectors or by "fde" (fixed dimensional encodings, `fde` = k_sim, d_proj,
     repetitions) in the index `ann`, or all documents are scored ("exact"). "auto" scores all while that takes
     milliseconds, else takes the stage and the `n_candidates` whose recall, measured at build time on excerpts of
-    documents, suffices; `choose(queries)` measures with real ones. `rerank` scores only the first so many candidates.
+    documents, suffices for ten answers (more answers take more in proportion); `choose(queries)` measures with real ones. `rerank` scores only the first so many candidates.
     Vectors of `dtype` live in "ram", on "disk" once saved, or nowhere ("recompute", from the texts). With lists in `ann`,
     reading from disk begins after the first `ahead` of them. `anchor` adds that much of the pooled cosine.
     Scores are sums over the query's vectors: comparable for one query.
@@ -138,7 +139,7 @@ class MultiVector(IndexStage):
         queries = as_queries(queries, self._lists.dim)
         rows = self._live(allow)
         record(queries=len(queries.lengths))
-        depth = max(self._depth, k)
+        depth = candidates(self._depth, k, len(rows))
         if self._coarse is None or len(rows) <= depth or k == 0:
             return self._exact(queries, k, rows)
         hits = Hits.empty(len(queries.lengths), k)
@@ -279,7 +280,7 @@ class MultiVector(IndexStage):
     def _candidates(self, queries: Ragged, depth: int, count: int, allowed: Rows | None) -> Iterator[Hits]:
         """What the coarse stage gives for each query; reading the first `count` has begun when it is given."""
         assert self._coarse is not None
-        lists_remain = self.store == "disk" and self._coarse.index.nprobe is not None
+        lists_remain = self.store == "disk" and self._coarse.index.first(self.ahead) is not None
         found = None if lists_remain else self._coarse.search(queries, depth, allowed)
         for i in range(len(queries.lengths)):
             if found is not None:

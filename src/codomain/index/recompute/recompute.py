@@ -14,6 +14,7 @@ from codomain.contracts import RowReader
 from codomain.errors import InputError, MissingExtra
 from codomain.index.array_files import fitting, open_arrays, save_arrays
 from codomain.index.base import IndexStage
+from codomain.index.filtered.effort import candidates
 from codomain.index.scan import Metric, check_metric
 from codomain.index.stores.stores import RecomputeStore
 from codomain.registry import stage
@@ -24,6 +25,12 @@ if TYPE_CHECKING:
     from codomain.index.recompute.codes import Codebook
     from codomain.index.recompute.graph import Graph
 
+_EDGES = 8
+"""Edges that "auto" keeps a node where it builds a graph."""
+_MANY = 1_000_000
+"""Rows from which "auto" builds one."""
+_EF_OF_CODES, _EF_OF_A_WALK = 128, 64
+"""What "auto" is: either way some 130 texts are encoded for ten answers."""
 _FEW = 1000
 """Rows up to which there is no graph: all matches are encoded again."""
 _READ_BELOW = 0.6
@@ -36,7 +43,7 @@ _MARKS = 1 << 23
 
 @stage("recompute", takes=["dense"], gives="hits", papers=[61])
 class Recompute(IndexStage):
-    """Graph search without stored vectors: a thinned HNSW and small codes; rows on the way are encoded from their texts.
+    """Graph search without stored vectors: small codes, and a thinned HNSW; rows on the way are encoded from their texts.
 
     "LEANN: A Low-Storage Vector Index" (2025). The graph keeps `m` edges a node and `hub_m` at the share `hubs` of
     highest degree. A search orders what it sees by codes of `parts` bytes and encodes the best `ratio` of it, `batch`
@@ -44,8 +51,9 @@ class Recompute(IndexStage):
     are kept, as float16 if that holds them; the last `remember` encoded rows stay in memory. Metrics ip and cosine. Up to 1,000 rows all
     are encoded at every search. `attach(source)` says where texts are. Raises MissingExtra without numba.
 
-    `m=0` leaves out the graph: every search reads all codes and encodes the `ef` best. While codes are quickly read, up
-    to a million rows or so, that finds more and encodes less.
+    "auto" leaves out the graph (`m=0`) below a million rows, unless there is a `cache`: every search reads all codes and
+    encodes the `ef` best, which finds more and encodes less while codes are quickly read; from there on `m` is 8. "auto" `ef`
+    is 128 without a graph, else 64, for ten answers; more answers take more in proportion.
 
     >>> vectors = np.eye(3, dtype=np.float32)
     >>> class Owner:
@@ -68,10 +76,10 @@ class Recompute(IndexStage):
 
     def __init__(
         self,
-        m: int = 8,
+        m: int | Literal["auto"] = "auto",
         hub_m: int = 60,
         hubs: float = 0.02,
-        ef: int = 64,
+        ef: int | Literal["auto"] = "auto",
         ratio: float = 0.15,
         batch: int = 16,
         parts: int | Literal["auto"] = "auto",
@@ -80,15 +88,15 @@ class Recompute(IndexStage):
         metric: Metric = "ip",
         seed: int = 0,
     ) -> None:
-        self.m = check_int("m", m, 0, 512)
-        self.hub_m = check_int("hub_m", hub_m, m, 512)
+        self.m: int | Literal["auto"] = m if m == "auto" else check_int("m", m, 0, 512)
+        self.hub_m = check_int("hub_m", hub_m, _EDGES if self.m == "auto" else self.m, 512)
         self.hubs = check_float("hubs", hubs, 0, 1)
-        self.ef = check_int("ef", ef)
+        self.ef: int | Literal["auto"] = ef if ef == "auto" else check_int("ef", ef)
         self.ratio = check_float("ratio", ratio, 0, 1)
         self.batch = check_int("batch", batch)
         self.parts: int | Literal["auto"] = parts if parts == "auto" else check_int("parts", parts)
         self.cache = check_float("cache", cache, 0, 1)
-        if cache and not m:
+        if cache and m == 0:
             raise ValueError("needs a graph to know what to cache: m above 0, or cache=0")
         self.remember = check_int("remember", remember, 0)
         check_metric(metric, ("ip", "cosine"))
@@ -153,7 +161,7 @@ class Recompute(IndexStage):
         if wanted == 0 or len(queries) == 0:
             return hits
         queries = self._unit(queries)
-        ef = max(self.ef, wanted)
+        ef = candidates(self._effort, wanted, matches)
         every = np.arange(self._stored) if rows is None else rows
         if self._codebook is None or matches <= ef:
             found = self._all(queries, every)
@@ -187,7 +195,10 @@ class Recompute(IndexStage):
         from codomain.index.recompute.graph import Graph
 
         arrays, settings = open_arrays(folder, "recompute")
-        if settings["made"] != self._made():
+        made = settings["made"]
+        if self.m == "auto":  # whichever it was: earlier versions built a graph of any number of rows
+            made = made | {"m": "auto"}
+        if made != self._made():
             raise InputError(f"{folder} was saved by recompute() with other parameters than {self}: rebuild the index.")
         self._stored, self._dim, self._removed = settings["stored"], settings["dim"], arrays["removed"]
         self._forget()
@@ -197,6 +208,19 @@ class Recompute(IndexStage):
             self._graph = Graph(arrays["offsets"], arrays["packed"], arrays["entries"])
             self._cached, self._kept = arrays["cached"], arrays["kept"]
         return self
+
+    @property
+    def _effort(self) -> int:
+        """Rows that are encoded, or that a walk refines, for ten answers."""
+        if self.ef != "auto":
+            return self.ef
+        return _EF_OF_CODES if self._graph is None else _EF_OF_A_WALK
+
+    def _edges(self, rows: int) -> int:
+        """Edges a node; 0 where codes are read instead of a graph."""
+        if self.m != "auto":
+            return self.m
+        return _EDGES if rows >= _MANY or self.cache else 0
 
     def _made(self) -> dict[str, Any]:
         names = ("m", "hub_m", "hubs", "parts", "cache", "metric", "seed")
@@ -232,9 +256,10 @@ class Recompute(IndexStage):
         parts = codes.parts_of(self._dim) if self.parts == "auto" else self.parts
         self._codebook = codes.train(vectors, parts, self.seed)
         self._codes = self._codebook.encode(vectors)
-        if not self.m:
+        edges = self._edges(len(vectors))
+        if not edges:
             return
-        lists = graph.thin(graph.hnsw(vectors), vectors, self.m, self.hub_m, self.hubs)
+        lists = graph.thin(graph.hnsw(vectors), vectors, edges, self.hub_m, self.hubs)
         self._graph = graph.pack(lists, vectors)
         hottest = np.argsort(-lists.degrees, kind="stable")[: round(self.cache * len(vectors))]
         self._cached = np.sort(hottest).astype(np.int64)
@@ -249,12 +274,12 @@ class Recompute(IndexStage):
         self._codes = np.concatenate([self._codes, self._codebook.encode(vectors)])
         if self._graph is None or not len(vectors):
             return
-        linked = []
+        linked, edges = [], _EDGES if self.m == "auto" else self.m
         guess = np.empty(len(self._codes), np.float32)
         for row, vector in enumerate(vectors, before):
             walk.approximate_all(self._codebook.table(vector), self._codes, np.arange(row), guess[:row])
             near = np.argpartition(-guess[:row], _LINKED)[:_LINKED]
-            linked.append(near[graph.spread(vector, self._codebook.decode(self._codes[near]), self.m)])
+            linked.append(near[graph.spread(vector, self._codebook.decode(self._codes[near]), edges)])
         self._graph = graph.join(self._graph, linked)
 
     def _by_codes(self, queries: Floats, depth: int, rows: Rows) -> list[tuple[Rows, Floats]]:

@@ -13,6 +13,7 @@ from codomain.errors import InputError
 from codomain.learn.fitting import pairs as found_pairs
 from codomain.learn.fitting.sides import (
     Side,
+    Texts,
     encoded,
     from_file,
     is_expression,
@@ -88,7 +89,7 @@ def unpaired_align(
     with ExitStack() as stack:
         a, b = _sides(stack, [new, old], [*texts], paired=False)
         known = _seeds(seeds, a, b) if seeds is not None else np.zeros((2, 0), np.int64)
-        rows = [np.union1d(sampled(side.count, sample), own) for side, own in zip((a, b), known, strict=True)]
+        rows = [np.union1d(sampled(side.size, sample), own) for side, own in zip((a, b), known, strict=True)]
         given = tuple(np.searchsorted(all_, own) for all_, own in zip(rows, known, strict=True)) if seeds else None
         X, y = a.at(rows[0]), b.at(rows[1])
         transform = UnpairedAlign(**arguments).fit(X, y, seeds=given)
@@ -114,7 +115,7 @@ def relative(
     """
     with ExitStack() as stack:
         (side,) = _sides(stack, [source], [*texts], paired=False)
-        rows = sampled(side.count, sample)
+        rows = sampled(side.size, sample)
         if like is None:
             transform = Relative(**arguments).fit(side.at(rows))
         else:
@@ -129,7 +130,7 @@ def relative(
             same = {name: value for name, value in first.get_params().items() if name != "anchors"}
             transform = Relative("all", **same).fit(side.at(rows[first.rows_]))
     save_transform(transform, out)
-    told = f"{transform.n_features_in_} dimensions to {len(transform.anchors_)} anchors, out of {_of(len(rows), side.count, 'vectors')}"
+    told = f"{transform.n_features_in_} dimensions to {len(transform.anchors_)} anchors, out of {_of(len(rows), side.size, 'vectors')}"
     return Fitted(transform, told if like is None else f"{told}; the anchors of {like}")
 
 
@@ -193,14 +194,14 @@ def _sides(stack: ExitStack, sources: list[str], paths: list[str], paired: bool)
             found.append(side)
         else:
             found.append(from_file(Path(source)))
-    made = []
-    for source, side in zip(sources, found, strict=True):
-        if side is None:
-            if texts is None:
-                raise InputError(f"{source} has no texts to encode: name files of them with --texts.")
-            side = encoded(source, texts)
-        made.append(side)
-    return made
+    pairs = zip(sources, found, strict=True)
+    return [_of_encoder(source, texts) if known is None else known for source, known in pairs]
+
+
+def _of_encoder(expression: str, texts: Texts | None) -> Side:
+    if texts is None:
+        raise InputError(f"{expression} has no texts to encode: name files of them with --texts.")
+    return encoded(expression, texts)
 
 
 def _is_collection(source: str) -> bool:
@@ -226,7 +227,7 @@ def _seeds(path: Path, new: Side, old: Side) -> np.ndarray:
         for name, side, known in zip(("new", "old"), (new, old), places, strict=True):
             value = row[name]
             at = known.get(str(value)) if known is not None else value if type(value) is int else None
-            if at is None or not 0 <= at < side.count:
+            if at is None or not 0 <= at < side.size:
                 raise InputError(f"{path}, line {number}: {side.name} has no vector {value!r}.")
             pair.append(at)
         found.append(pair)

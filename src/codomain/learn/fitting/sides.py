@@ -27,11 +27,11 @@ class Texts(NamedTuple):
 
 
 class Side(NamedTuple):
-    """`count` vectors, read or encoded by `at(rows)`; `ids` where they have any, and what to call them in a sentence."""
+    """`size` vectors, read or encoded by `at(rows)`; `ids` where they have any, and what to call them in a sentence."""
 
     name: str
     ids: list[str] | None
-    count: int
+    size: int
     at: Callable[[Rows], Floats]
 
 
@@ -132,11 +132,11 @@ def joined(new: Side, old: Side) -> Joined:
     Raises InputError where no id is on both sides, and for sides without ids that differ in length.
     """
     if new.ids is None or old.ids is None:
-        if new.count != old.count:
+        if new.size != old.size:
             raise InputError(
-                f"{new.name} has {new.count:,} vectors and {old.name} {old.count:,}: without ids they must be row for row."
+                f"{new.name} has {new.size:,} vectors and {old.name} {old.size:,}: without ids they must be row for row."
             )
-        return Joined(np.arange(new.count), np.arange(old.count), (0, 0))
+        return Joined(np.arange(new.size), np.arange(old.size), (0, 0))
     places: dict[str, int] = {}
     for place, id in enumerate(old.ids):
         places.setdefault(id, place)
@@ -147,7 +147,7 @@ def joined(new: Side, old: Side) -> Joined:
     if not pairs:
         raise InputError(f"no id of {new.name} is in {old.name}: there are no pairs.")
     rows = np.array([*pairs.values()], np.int64), np.array([places[id] for id in pairs], np.int64)
-    return Joined(*rows, (new.count - len(pairs), old.count - len(pairs)))
+    return Joined(*rows, (new.size - len(pairs), old.size - len(pairs)))
 
 
 def sampled(count: int, most: int, seed: int = 0) -> Rows:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -100,18 +101,26 @@ class Columns:
         owner, row = owners.T
         documents, starts = np.unique(owner, return_index=True)
         place = {document: i for i, document in enumerate(documents.tolist())}
-        fields: dict[str, _Held] = {}
-        inexact: set[str] = set()
+        having: dict[
+            str, tuple[list[Any], list[int]]
+        ] = {}  # of each field the values, and the documents that have them
         for document, stored in metadata:
             if stored != "{}" and document in place:
+                at = place[document]
                 for name, value in json.loads(stored).items():
-                    held = fields.setdefault(name, _Held.empty())
-                    if value is not None and not _hold(held, value, place[document]):
-                        inexact.add(name)
+                    held = having.get(name)
+                    if held is None:
+                        held = having[name] = ([], [])
+                    held[0].append(value)
+                    held[1].append(at)
         lengths = np.diff(np.append(starts, len(row)))
-        pools = _Pools()
-        for name in fields.keys() - inexact:
-            self._fields[name] = _written(fields[name], pools, rows, row, starts, lengths)
+        pools, inexact = _Pools(), []
+        for name, (values, at_documents) in having.items():
+            fields = _held(values, at_documents)
+            if fields is None:
+                inexact.append(name)
+            else:
+                self._fields[name] = _written(fields, pools, rows, row, starts, lengths)
         self._known = sorted(inexact)
         self._arrays = pools.arrays()
         return self
@@ -281,6 +290,31 @@ def _span(op: str, left: Any, right: Any, n: int) -> tuple[int, int]:
     return int(low), int(high)
 
 
+def _held(values: list[Any], documents: list[int]) -> _Held | None:
+    """The values of a field; None when a column cannot hold one of them exactly. Values of one kind are taken together."""
+    held, kinds = _Held.empty(), {*map(type, values)}
+    if kinds == {str}:
+        held.texts[:] = zip(_nfc(values), documents, strict=True)
+    elif kinds <= {int, float}:
+        held.numbers[:] = zip(values, documents, strict=True)
+        if not all(map(_is_exact, values)):
+            return None
+    elif kinds == {list} and {*map(type, chain.from_iterable(values))} <= {str}:
+        of_members = chain.from_iterable(map(repeat, documents, map(len, values)))
+        held.members[:] = zip(_nfc([*chain.from_iterable(values)]), of_members, strict=True)
+    else:
+        for value, document in zip(values, documents, strict=True):
+            if value is not None and not _hold(held, value, document):
+                return None
+        return held
+    held.present[:] = documents
+    return held
+
+
+def _nfc(texts: list[str]) -> list[str]:
+    return texts if all(map(str.isascii, texts)) else [*map(nfc, texts)]
+
+
 def _hold(held: _Held, value: Any, document: int) -> bool:
     """Enter a value; False when a column cannot hold it exactly."""
     held.present.append(document)
@@ -324,10 +358,12 @@ def _written(held: _Held, pools: _Pools, rows: int, row: Any, starts: Any, lengt
         order = np.lexsort((having, expanded))
         return having[order], expanded[order]
 
-    def terms(entries: list[tuple[str, int]]) -> dict[str, list[int]]:
-        vocabulary = sorted({text.encode() for text, _ in entries})
-        number = {term: i for i, term in enumerate(vocabulary)}
-        having, codes = ordered(entries, np.array([number[text.encode()] for text, _ in entries], np.int64))
+    def written(entries: list[tuple[str, int]]) -> dict[str, list[int]]:
+        texts = [text for text, _ in entries]
+        terms = sorted({*texts})  # by code points, which is the order of their bytes in UTF-8
+        number = dict(zip(terms, range(len(terms)), strict=True))
+        having, codes = ordered(entries, np.fromiter(map(number.__getitem__, texts), np.int64, len(texts)))
+        vocabulary = [term.encode() for term in terms]
         ends = np.cumsum([0, *map(len, vocabulary)])
         return {
             "letters": pools.put("letters", np.frombuffer(b"".join(vocabulary), np.uint8)),
@@ -346,8 +382,8 @@ def _written(held: _Held, pools: _Pools, rows: int, row: Any, starts: Any, lengt
     return {
         "numbers": [pools.put("values", values), pools.put("rows", number_rows)],
         "by_row": pools.put("values", by_row) if 2 * len(values) >= len(row) else None,
-        "texts": terms(held.texts),
-        "members": terms(held.members),
+        "texts": written(held.texts),
+        "members": written(held.members),
         "listed": [pools.put("values", listed), pools.put("rows", listed_rows)],
         "yes": pools.put("rows", rows_of(held.yes)[0]),
         "no": pools.put("rows", rows_of(held.no)[0]),

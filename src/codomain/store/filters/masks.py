@@ -49,13 +49,13 @@ class Filters:
         self._columns: tuple[Path, Columns] | None = None
         self._newer: tuple[int, Columns] | None = None  # and how many rows they and the others cover
         self._opened: tuple[int, int] | None = None
-        self._rows = self._epoch = 0
+        self.rows = self._epoch = 0
 
     def sync(self, rows: int, epoch: int) -> None:
         """Forget what was found before; the columns are opened again by the next filter."""
         self._known.clear()
         self._opened = None
-        self._rows, self._epoch = rows, epoch
+        self.rows, self._epoch = rows, epoch
         self._divided = self.backend.namespaces.any()
 
     def forget(self) -> None:
@@ -84,12 +84,12 @@ class Filters:
         if before is None or before.epoch != self._epoch:
             before = _Inside(self._epoch, 0, np.empty(0, np.int64))
         rows = before.rows
-        if before.stop < self._rows:  # rows are only added, or deleted
+        if before.stop < self.rows:  # rows are only added, or deleted
             rows = np.concatenate([rows, backend.rows.inside(before.stop)])
-        self._inside[name] = _Inside(self._epoch, self._rows, rows)
+        self._inside[name] = _Inside(self._epoch, self.rows, rows)
         while len(self._inside) > _REMEMBERED:
             self._inside.popitem(last=False)
-        mask = np.zeros(self._rows, bool)
+        mask = np.zeros(self.rows, bool)
         mask[rows] = True
         mask[self.backend.rows.deleted()] = False
         return mask
@@ -108,18 +108,18 @@ class Filters:
             if key not in self._known:
                 self._remember(key, self._found(where, backend))
             else:
-                record(plan=FilterChoice("remembered filter", int(self._known[key].sum()), self._rows))
+                record(plan=FilterChoice("remembered filter", int(self._known[key].sum()), self.rows))
         self._known.move_to_end(key)
         return self._known[key]
 
     def _found(self, where: Where, backend: Backend) -> Mask:
         from codomain.store.filters.columns import NotInColumns
 
-        mask = np.zeros(self._rows, bool)
+        mask = np.zeros(self.rows, bool)
         inside = self.inside(backend)
         columns, way = self._open(), "columns"
         every = [] if columns is None else [columns] if self._newer is None else [columns, self._newer[1]]
-        if self._rows:
+        if self.rows:
             # the columns are of all namespaces: they do not tell what fields this one has
             there = set().union(*(some.fields for some in every)) if inside is None else set()
             notice_unknown(backend, fields_of(where) - there)
@@ -133,7 +133,7 @@ class Filters:
             mask[:] = False
             covered = 0
         changed = self.backend.fields.changed_since(version) if covered else ()
-        if covered < self._rows or len(changed):
+        if covered < self.rows or len(changed):
             way = "columns and database" if covered else "database"
             mask[changed] = False
             since = version if len(changed) else None
@@ -142,7 +142,7 @@ class Filters:
             mask[self.backend.rows.deleted(covered)] = False
         if inside is not None:
             mask &= inside
-        record(plan=FilterChoice(f"filter by {way}", int(mask.sum()), self._rows))
+        record(plan=FilterChoice(f"filter by {way}", int(mask.sum()), self.rows))
         return mask
 
     def _covered(self, columns: Columns | None) -> tuple[int, int]:
@@ -165,13 +165,13 @@ class Filters:
                 raise StoreError(f"{path} continues other columns.")
             return found
 
-        if self._opened != (self._rows, self._epoch):
-            self._opened = (self._rows, self._epoch)
-            found = self.index_files.open(self._fingerprint, self._epoch, self._rows, read)
+        if self._opened != (self.rows, self._epoch):
+            self._opened = (self.rows, self._epoch)
+            found = self.index_files.open(self._fingerprint, self._epoch, self.rows, read)
             self._columns = self._newer = None
             if found is not None:
                 self._columns = found[1]
-                self._newer = self.newer_files.open(self._fingerprint, self._epoch, self._rows, read_newer)
+                self._newer = self.newer_files.open(self._fingerprint, self._epoch, self.rows, read_newer)
         return None if self._columns is None else self._columns[1]
 
     def reindex(self, rows: int, epoch: int) -> bool:

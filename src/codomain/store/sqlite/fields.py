@@ -25,9 +25,8 @@ class SqliteFields(Scoped):
 
     def rows_where(self, where: Where, start: int = 0, changed_since: int | None = None) -> Rows:
         condition, parameters = to_sql(where)
-        asked, values = "c.row >= ?", [start]
-        if changed_since is not None:
-            asked, values = f"({asked} OR d.id IN ({_CHANGED}))", [start, changed_since]
+        asked, values = self._newer(start, changed_since)
+        asked = asked.replace("row", "c.row", 1)
         found = self.db.execute(f"SELECT c.row {_CHUNKS} WHERE {asked} AND {condition}", [*values, *parameters])
         return np.fromiter((row for (row,) in found), np.int64)
 
@@ -105,4 +104,6 @@ class SqliteFields(Scoped):
             return "1", []
         if changed_since is None or self.version() <= changed_since:
             return "row >= ?", [start]
-        return f"(row >= ? OR document IN ({_CHANGED}))", [start, changed_since]
+        # OR would let SQLite go through all chunks
+        of_changed = f"SELECT row FROM chunks WHERE document IN ({_CHANGED})"
+        return f"row IN (SELECT row FROM chunks WHERE row >= ? UNION {of_changed})", [start, changed_since]

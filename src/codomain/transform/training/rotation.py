@@ -29,18 +29,21 @@ class _Grid(nn.Module):
         self.start = torch.from_numpy(rotation)
         self.turn = nn.Parameter(torch.zeros(len(rotation), len(rotation)))
         self.steps = nn.Parameter(torch.log(torch.from_numpy(steps)))
-        self.half = 2 ** (bits - 1)
+        self.most = 2.0 ** (bits - 1)
 
     def rotation(self) -> Tensor:
-        return self.start @ torch.linalg.matrix_exp(self.turn - self.turn.T)
+        """R exp(A - A^T), a rotation (d, d)."""
+        turned: Tensor = self.start @ torch.linalg.matrix_exp(self.turn - self.turn.T)
+        return turned
 
     def forward(self, x: Tensor) -> Tensor:
         """What the codes of rows (n, d) stand for, rotated; the gradient passes where a value is within the grid."""
         s = torch.exp(self.steps)
         y = x @ self.rotation() / s
-        level = torch.clamp(torch.floor(y), -self.half, self.half - 1) + 0.5
-        within = torch.clamp(y, -self.half, self.half)
-        return s * (within + (level - within).detach())
+        level = torch.clamp(torch.floor(y), -self.most, self.most - 1) + 0.5
+        within = torch.clamp(y, -self.most, self.most)
+        codes: Tensor = s * (within + (level - within).detach())
+        return codes
 
 
 def train_rotation(X: Floats, bits: int = 2, epochs: int = 5, lr: float = 1e-3, seed: int = 0) -> RecurrentBinary:
