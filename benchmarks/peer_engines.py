@@ -209,7 +209,11 @@ def words(
     ]
     with cd.create(folder / "words", "bm25()", chunk_size=4_000, window=8_000) as collection:
         collection.add({"id": str(i), "title": titles[i], "text": texts[i]} for i in range(len(texts)))
-        ours = {"codomain `Collection.search`": lambda queries: [collection.search(query, K, syntax="query") for query in queries]}
+        ours = {
+            "codomain `Collection.search`": lambda queries: [
+                collection.search(query, K, syntax="query") for query in queries
+            ]
+        }
         by_phrase = {
             "SQLite FTS5": lambda queries: [database.execute(statement, (query,)).fetchall() for query in queries]
         }
