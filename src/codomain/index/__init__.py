@@ -3,6 +3,7 @@
 base.py         what a collection asks of an index, with the answers of most
 flat.py         `flat()`: every row is scored
 scan.py         exact scoring of stored codes, block by block
+hamming.py      the rows with the fewest bits that differ
 coarse.py       candidates by products with rows as they are stored
 rescore.py      scores of candidates pair by pair, so that ties do not depend on the batch
 hnsw.py         `hnsw()`: graph search, FAISS's
