@@ -82,7 +82,7 @@ $(VENV)/core: $(VENV)/python pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/test: $(VENV)/core
-	$(PIP) --editable '.[learn,export,measure,engines,files,serve,mcp,langchain,llama-index,haystack,rerankers,sql,parquet,test,docs]'
+	$(PIP) --editable '.[learn,export,measure,engines,seismic,map,files,serve,mcp,langchain,llama-index,haystack,rerankers,sql,parquet,test,docs]'
 	touch $@
 
 $(VENV)/dist: $(VENV)/python pyproject.toml constraints.txt

@@ -8,7 +8,7 @@ import pkgutil
 import re
 from collections.abc import Iterator
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 from codomain.kinds import in_words
 from codomain.registry import _BUILT_IN, _NEEDS, aliases, stage_class
@@ -193,20 +193,22 @@ def _first_paragraph(module: ModuleType) -> str:
 
 def cli() -> list[str]:
     """The help of every command, as the command line prints it."""
-    import typer
+    import click
 
     from codomain.cli.app import app
 
     lines = ["# Command line", ""]
-    root = typer.main.get_command(app)
 
-    def describe(command: Any, path: str) -> None:
-        context = command.context_class(command, info_name=path, terminal_width=100, max_content_width=100)
-        lines.extend([f"## `{path}`", "", "```text", command.get_help(context).rstrip(), "```", ""])
-        for name, part in sorted(getattr(command, "commands", {}).items()):
-            describe(part, f"{path} {name}")
+    def describe(command: click.Command, name: str, parent: click.Context | None = None) -> None:
+        context = command.context_class(
+            command, parent, name, terminal_width=100, max_content_width=100, **command.context_settings
+        )
+        lines.extend([f"## `{context.command_path}`", "", "```text", command.get_help(context).rstrip(), "```", ""])
+        if isinstance(command, click.Group):
+            for part in sorted(command.list_commands(context)):
+                describe(cast(click.Command, command.get_command(context, part)), part, context)
 
-    describe(root, "codomain")
+    describe(app, "codomain")
     return lines
 
 

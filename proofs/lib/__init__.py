@@ -14,10 +14,12 @@ files         files of the folder that CODOMAIN_DATA names
 books         books of the Bible, each described by one verse
 docstrings    docstrings and their functions
 e5            multilingual-e5-small, the encoder of many languages
+glosses       definitions of WordNet, many short texts
 glove         GloVe's words and vectors
 labeled       labelled texts: AG News, 20 Newsgroups, Banking77, SST-2
 minilm_l3     a second real encoder, paraphrase-MiniLM-L3
 models        encoders that share no weights, to be ranked
+mpnet         all-mpnet-base-v2, a large encoder that shares nothing with the others
 packages      Debian packages with section and size
 sets          judged sets, with what every pipeline of the usual space gives on them
 smollm        SmolLM2-135M, a decoder

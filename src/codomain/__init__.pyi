@@ -19,6 +19,7 @@ from codomain.measure.tasks.evaluation import evaluate as evaluate
 from codomain.measure.data.datasets import load as load
 from codomain.store.open_create import open as open
 from codomain.tuning.tuner import tune as tune
+from codomain.transform.fitted import FittedAlign as align
 from codomain.index.auto import Auto as auto
 from codomain.transform.autoencoder import Autoencoder as autoencoder
 from codomain.encode.text.lexical import BagOfWordsEncoder as bag_of_words
@@ -46,6 +47,7 @@ from codomain.index.filtered.ivf_attr import IVFAttr as ivf_attr
 from codomain.index.ivf import IVFPQ as ivfpq
 from codomain.transform.project import KernelPCA as kernel_pca
 from codomain.encode.text.late import LateEncoder as late
+from codomain.transform.fitted import FittedLowRankAdapter as low_rank_adapter
 from codomain.encode.text.transformer import MiniLMEncoder as minilm
 from codomain.index.multi.multivector import MultiVector as multivector
 from codomain.transform.reduce import Normalize as normalize
@@ -62,7 +64,9 @@ from codomain.index.rabitq.rabitq import RaBitQ as rabitq
 from codomain.transform.project import RandomProjection as random_projection
 from codomain.index.recompute.recompute import Recompute as recompute
 from codomain.transform.recurrent import RecurrentBinary as recurrent_binary
+from codomain.transform.fitted import FittedRelative as relative
 from codomain.index.sdc import SymmetricDistance as sdc
+from codomain.transform.fitted import FittedSiamese as siamese
 from codomain.index.sparse.sparse import SparseIndex as sparse
 from codomain.transform.band import SpectralBand as spectral_band
 from codomain.encode.text.splade import SpladeEncoder as splade
@@ -75,6 +79,7 @@ from codomain.encode.hosted import TEISparseEncoder as tei_sparse
 from codomain.encode.hosted import TEITokensEncoder as tei_tokens
 from codomain.index.tiered import Tiered as tiered
 from codomain.transform.reduce import Truncate as truncate
+from codomain.transform.fitted import FittedUnpairedAlign as unpaired_align
 from codomain.encode.words.vectorfile import VectorFileEncoder as vectorfile
 from codomain.encode.given import GivenVectors as vectors
 from codomain.encode.hosted import VoyageEncoder as voyage
@@ -108,6 +113,7 @@ __all__ = [
     "Ragged",
     "Retriever",
     "__version__",
+    "align",
     "auto",
     "autoencoder",
     "bag_of_words",
@@ -145,6 +151,7 @@ __all__ = [
     "late",
     "learn",
     "load",
+    "low_rank_adapter",
     "maps",
     "measure",
     "minilm",
@@ -167,8 +174,10 @@ __all__ = [
     "read",
     "recompute",
     "recurrent_binary",
+    "relative",
     "sdc",
     "sentence_transformer",
+    "siamese",
     "sparse",
     "spectral_band",
     "splade",
@@ -185,6 +194,7 @@ __all__ = [
     "truncate",
     "tune",
     "tuning",
+    "unpaired_align",
     "vectorfile",
     "vectorfiles",
     "vectors",

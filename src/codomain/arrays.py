@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from codomain.errors import InputError
+from codomain.errors import InputError, MissingExtra
 from codomain.kinds import Kind as Kind
 
 Floats = NDArray[np.float32]
@@ -207,7 +207,10 @@ def as_sparse(vectors: Any, *, dim: int | None = None, what: str = "vectors") ->
 
     Raises InputError for anything else, NaN, infinity or another number of dimensions.
     """
-    import scipy.sparse
+    try:
+        import scipy.sparse
+    except ImportError:
+        raise MissingExtra("a sparse vector", "engines") from None
 
     if not scipy.sparse.issparse(vectors):
         raise InputError(f"{what} must be sparse (scipy.sparse), but are {type(vectors).__name__}.")

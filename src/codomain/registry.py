@@ -59,6 +59,9 @@ _BUILT_IN: dict[Role, dict[str, str]] = {
         "opq": "codomain.transform.product",
         "recurrent_binary": "codomain.transform.recurrent",
         "fitted": "codomain.transform.files",
+        **dict.fromkeys(
+            ("align", "unpaired_align", "relative", "low_rank_adapter", "siamese"), "codomain.transform.fitted"
+        ),
         "flat": "codomain.index.flat",
         "hnsw": "codomain.index.hnsw",
         "ivf": "codomain.index.ivf",
@@ -128,6 +131,7 @@ _ALIASES: dict[Role, dict[str, str]] = {
 _NEEDS = {
     **dict.fromkeys(("sparse", "sdc", "recompute", "prototypes"), ("numba", "engines")),
     **dict.fromkeys(("st", "minilm", "late", "splade"), ("sentence_transformers", "learn")),
+    **dict.fromkeys(("bag_of_words", "char_ngrams"), ("scipy", "engines")),
     "onnx": ("onnxruntime", "onnx"),
 }
 """The package that a stage cannot do without, and the extra that brings it."""

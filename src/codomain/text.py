@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
+
+from codomain.lazy import lazy_pattern
 
 INVISIBLE = (
     "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f"
@@ -12,12 +13,12 @@ INVISIBLE = (
 """What is not shown: soft hyphens, zero-width characters, marks of direction (Unicode's Default_Ignorable_Code_Point)."""
 
 _JOINERS = "\u200c\u200d"
-_UNSEEN = re.compile(
+_UNSEEN = lazy_pattern(
     f"(?![{_JOINERS}])[{INVISIBLE}]|(?<![\u0600-\U0010ffff])[{_JOINERS}]|[{_JOINERS}](?![\u0600-\U0010ffff])"
 )
 """Zero-width joiners stay between letters of the scripts that are spelt with them, and between emoji."""
 
-_PRESENTATION = re.compile(
+_PRESENTATION = lazy_pattern(
     "[\u0132\u0133\u01c4-\u01cc\u01f1-\u01f3\ufb00-\ufb4f\ufb50-\ufdff\ufe70-\ufefc\uff00-\uffef]+"
 )
 """Ligatures, presentation forms of Arabic and Hebrew, full-width and half-width forms."""

@@ -275,7 +275,7 @@ def _count(database: Path) -> int:
         return 0
 
 
-HEAVY = ("torch", "sklearn", "numba", "pandas", "scipy", "transformers", "sentence_transformers", "pyarrow")
+HEAVY = ("torch", "sklearn", "numba", "pandas", "pydantic", "scipy", "transformers", "sentence_transformers", "pyarrow")
 
 
 def test_search_never_imports_what_is_heavy(notes: Path, tmp_path: Path) -> None:

@@ -6,8 +6,8 @@ import importlib.metadata
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import click
 import pytest
-import typer
 
 from codomain.cli import plugins
 
@@ -23,15 +23,18 @@ class _Point:
         self.name, self.load = name, load
 
 
-def greet(name: str, loud: bool = False) -> None:
+@click.command()
+@click.argument("name")
+@click.option("--loud", is_flag=True)
+def greet(name: str, loud: bool) -> None:
     """Say hello."""
-    typer.echo(f"hello {name}".upper() if loud else f"hello {name}")
+    click.echo(f"hello {name}".upper() if loud else f"hello {name}")
 
 
-def group() -> typer.Typer:
-    app = typer.Typer()
-    app.command("one")(lambda: typer.echo("first"))
-    app.command("two")(lambda: typer.echo("second"))
+def group() -> click.Group:
+    app = click.Group()
+    app.command("one")(lambda: click.echo("first"))
+    app.command("two")(lambda: click.echo("second"))
     return app
 
 
@@ -52,12 +55,12 @@ def offered(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
     plugins._entry_points.cache_clear()
 
 
-def test_a_function_is_a_command(command: Run, offered: Callable[..., None]) -> None:
+def test_a_command_is_a_command(command: Run, offered: Callable[..., None]) -> None:
     offered(greet=lambda: greet)
     assert command("greet", "you", "--loud") == (0, "HELLO YOU\n", "")
 
 
-def test_a_typer_app_is_a_command_with_commands(command: Run, offered: Callable[..., None]) -> None:
+def test_a_group_is_a_command_with_commands(command: Run, offered: Callable[..., None]) -> None:
     offered(numbers=group)
     assert command("numbers", "two") == (0, "second\n", "")
 

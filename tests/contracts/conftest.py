@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -39,6 +40,29 @@ HOSTED = ("openai", "cohere", "voyage", "ollama", "tei", "tei_tokens", "tei_spar
 """Encoders of a server."""
 
 
+NAMED = ("align", "unpaired_align", "relative", "low_rank_adapter", "siamese")
+"""Stages that apply a transform from a file."""
+
+
+def _fitted(X: np.ndarray) -> dict[str, Any]:
+    """One transform for each of them; what torch would learn is drawn."""
+    from codomain.transform import Align, LowRankAdapter, Relative, SiameseHead, UnpairedAlign
+
+    rng, dim = np.random.default_rng(0), X.shape[1]
+    W1, W2 = np.float32(rng.standard_normal((3, dim)) / 9), np.float32(rng.standard_normal((dim, 3)) / 9)
+    zero, width = np.zeros(dim, np.float32), np.array(dim)
+    adapter = {f"query_{part}": value for part, value in (("down_", W1), ("up_", W2), ("bias_", zero))}
+    adapter |= {"down_": W1, "up_": W2, "bias_": zero, "alpha_": np.array(0.5), "gain_": np.array(0.1)}
+    head = {"gain_": np.array(0.1), "down_": W1, "bias_": np.zeros(3, np.float32), "up_": W2}
+    return {
+        "align": Align("procrustes").fit(X, X[:, ::-1]),
+        "unpaired_align": UnpairedAlign(runs=2).fit(X[:200], X[:200, ::-1], seeds=(np.arange(60), np.arange(60))),
+        "relative": Relative(6).fit(X),
+        "low_rank_adapter": LowRankAdapter(rank=3).restore(adapter | {"n_features_in_": width}),
+        "siamese": SiameseHead(width=3).restore(head | {"n_features_in_": width}),
+    }
+
+
 def counted(texts: list[str]) -> list[list[float]]:
     """An encoder of one's own."""
     return [vector(text) for text in texts]
@@ -62,7 +86,10 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
 
         written(folder / "exported", prompts={"query": "query : "})
     save_transform(cd.pca(6).fit(dense(200)), folder / "pca.fitted")
+    for name, transform in _fitted(dense(400)).items():
+        save_transform(transform, folder / f"{name}.map")
     found = {
+        **{name: f"{name}({str(folder / f'{name}.map')!r})" for name in NAMED},
         "vectorfile": f"vectorfile({str(folder / 'words')!r})",
         "fitted": f"fitted({str(folder / 'pca.fitted')!r})",
         "onnx": f"onnx({str(folder / 'exported')!r})",

@@ -1,4 +1,4 @@
-"""The wheel alone, in an empty environment: it holds every file of the source, and runs the demo and a search.
+"""The wheel alone, in an empty environment: it holds every file of the source, and runs the demo, a search and a diagnosis; it is small.
 
 python tests/dist/wheel_alone.py dist/*.whl        (make dist)
 """
@@ -14,6 +14,9 @@ import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+
+MOST = 250
+"""Megabytes of the light core with its data, without pip."""
 
 
 def missing(wheel: Path) -> list[str]:
@@ -47,6 +50,14 @@ def main(wheel: Path) -> int:
             print(f"a search for chess found {found!r}", file=sys.stderr)
             return 1
         run(codomain, "stages")
+        run(codomain, "diagnose", "demo")
+        megabytes = sum(
+            f.stat().st_size for f in Path(f"{place}/venv").rglob("*") if f.is_file() and not f.is_symlink() and not {"pip", "setuptools"} & set(f.parts)
+        ) / 1e6
+        print(f"installed: {megabytes:.0f} MB without pip")
+        if megabytes > MOST:
+            print(f"the light core has {megabytes:.0f} MB, {MOST} at most are allowed", file=sys.stderr)
+            return 1
         run(python, "-c", "import codomain as cd; cd.tune, cd.compare, cd.diagnose, cd.evaluate")
     print(f"{wheel.name}: complete, and runs alone")
     return 0

@@ -30,7 +30,7 @@ from codomain.trace import collect
 
 DIM = 300
 needs_engines = pytest.mark.skipif(
-    importlib.util.find_spec("seismic") is None, reason="needs pip install 'codomain[engines]'"
+    importlib.util.find_spec("seismic") is None, reason="needs pip install 'codomain[seismic]'"
 )
 
 

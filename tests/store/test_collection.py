@@ -15,6 +15,7 @@ import codomain as cd
 from codomain import registry as stages
 from codomain.errors import CodomainError, InputError, MissingExtra, StoreError
 from codomain.store import DEFAULT_PIPELINE, Collection
+from codomain.store.branches import branch as branch_module
 from codomain.store.writing import ingest
 
 DENSE = "hashed(64) >> flat()"
@@ -491,3 +492,27 @@ def test_a_missing_extra_is_told_before_anything_is_made(tmp_path: Path, monkeyp
         with pytest.raises(MissingExtra, match="engines"):
             cd.create(tmp_path / "c", pipe)
     assert not (tmp_path / "c").exists()
+
+
+def test_a_large_index_is_not_written_again_for_few_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(branch_module, "_LARGE", 200)
+    monkeypatch.setattr(branch_module, "_FEW_TEXTS", 50)
+
+    def newer() -> list[int]:
+        return [branch["rows_newer"] for branch in c.info()["branches"]]
+
+    with cd.create(tmp_path / "c", "fuse(static() >> hnsw(), bm25())") as c:
+        c.add(f"the fox of number {i}" for i in range(400))
+        c.reindex()
+        assert newer() == [0, 0]
+        c.add(f"a whale of number {i}" for i in range(4))
+        c.reindex()
+        assert newer() == [4, 4] and c.reindex() is False
+        assert "whale" in c.search("whales", k=1)[0].text
+        c.add(f"a heron of number {i}" for i in range(3))
+        c.reindex()
+        assert newer() == [0, 7]  # more than a hundredth, less than a fiftieth
+        c.add(f"an otter of number {i}" for i in range(4))
+        c.reindex()
+        assert newer() == [4, 0]
+        assert {hit.text.split()[1] for hit in c.search("whale heron otter", k=11)} == {"whale", "heron", "otter"}

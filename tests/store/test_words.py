@@ -207,3 +207,29 @@ def test_an_index_of_its_own_follows_the_documents(tmp_path):
     assert answers(collection, "+fox") == {"b"}
     collection.compact()
     assert answers(collection, "+owl") == {"c"}
+
+
+def test_what_is_kept_of_the_words_follows_every_change(tmp_path):
+    """Texts are read until it pays to keep where their words stand; answers are the same before and after."""
+    with cd.create(tmp_path / "c", "bm25()") as collection:
+        collection.add(
+            [{"id": f"{i}", "title": "Red house", "text": f"a red fox {i} over the river"} for i in range(6)]
+        )
+
+        def found(query, namespace=None):
+            return {hit.id for hit in collection.search(query, 50, syntax="query", namespace=namespace)}
+
+        for _ in range(4):
+            assert found('"red fox"') == found("title:house") == {f"{i}" for i in range(6)}
+            assert found('"over the"') == {f"{i}" for i in range(6)} and found('"fox red"') == set()
+        assert collection.state.known_words[1].sequences is not None
+        collection.delete("0")
+        collection.update("1", title="Blue house")
+        collection.update("2", text="a fox that is red")
+        collection.add([{"id": "new", "title": "House", "text": "the red fox"}], namespace="other")
+        with cd.open(tmp_path / "c") as again:
+            again.add([{"id": "6", "title": "Red", "text": "one more red fox"}])
+        for _ in range(4):
+            assert found('"red fox"') == {"1", "3", "4", "5", "6"} and found("title:red") == {"2", "3", "4", "5", "6"}
+            assert found('"red fox"', "other") == {"new"} and found("title:house", "other") == {"new"}
+            assert found('"fox that is"') == {"2"}

@@ -13,6 +13,7 @@ from codomain.transform.adapt.low_rank import LowRankAdapter
 from codomain.transform.align.align import Align
 from codomain.transform.align.relative import Relative
 from codomain.transform.files import FittedTransform, load_transform, save_transform
+from codomain.transform.fitted import FittedSiamese
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.standard_normal((80, 12)).astype(np.float32), RNG.standard_normal((80, 7)).astype(np.float32)
@@ -48,6 +49,22 @@ def test_a_stage_applies_it_within_a_pipeline(tmp_path, monkeypatch):
     assert np.array_equal(stage.transform_queries(X), SAVED[0].transform(X))
     with pytest.raises(PipelineError, match="needs the 12 dimensions"):
         pipeline(f"hashed(64) >> fitted({stage.path!r}) >> flat()")
+
+
+def test_a_stage_that_names_a_transform_takes_a_file_of_it_alone(tmp_path):
+    for transform in SAVED[:3]:
+        save_transform(transform, tmp_path / transform.name)
+    aligned, related, reduced = (str(tmp_path / name) for name in ("align", "relative", "pca"))
+    stage = pipeline(f"align({aligned!r}) >> flat()").stages[0]
+    assert np.array_equal(stage.transform(X), SAVED[0].transform(X)) and stage.output_dim(12) == 7
+    assert stage.fingerprint == SAVED[0].fingerprint and str(stage) == f"align({aligned!r})"
+    assert pipeline(f"relative({related!r}) >> flat()").stages[0].output_dim(12) == 5
+    with pytest.raises(InputError, match=r"holds relative, not align: write relative\("):
+        pipeline(f"align({related!r}) >> flat()")
+    with pytest.raises(InputError, match=r"holds pca, not relative: write fitted\("):
+        pipeline(f"relative({reduced!r}) >> flat()").stages[0].transform(X)
+    with pytest.raises(InputError, match="holds align, not siamese"):
+        FittedSiamese(aligned).transform(X)
 
 
 @pytest.mark.needs_learn

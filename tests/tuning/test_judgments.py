@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from tests.endpoints.server import serving
 from tests.tuning.conftest import Clock
-from typer.testing import CliRunner
 
 import codomain as cd
 from codomain.cli.app import app

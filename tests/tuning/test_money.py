@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from tests.endpoints.server import serving
-from typer.testing import CliRunner
 
 import codomain as cd
 from codomain.analyzer.tokens import estimate

@@ -7,8 +7,9 @@ import unicodedata
 from functools import lru_cache
 
 from codomain.analyzer.characters import INVISIBLE
+from codomain.lazy import lazy_pattern
 
-_INVISIBLE = re.compile(f"[{INVISIBLE}\u0640]")
+_INVISIBLE = lazy_pattern(f"[{INVISIBLE}\u0640]")
 """What is not shown, and the Arabic stroke that only stretches a word."""
 
 _ASCII_DIGITS = re.compile(r"[^\W\x00-\x7f]")

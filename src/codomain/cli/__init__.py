@@ -17,6 +17,7 @@ import_.py    codomain import: what export wrote
 index.py      codomain index: files into a collection
 info.py       codomain info: counts, sizes, state
 learn.py      codomain learn: encoders from one's own data
+learn_maps.py its commands that fit transforms: align, unpaired-align, relative, low-rank-adapter, siamese
 listing.py    codomain list, count and facets: documents without a query
 map.py        codomain map: a collection as a page with a map
 mcp.py        codomain mcp: collections as tools of language models
@@ -35,6 +36,7 @@ vectors.py    codomain vectors: files of word vectors
 backup.py     codomain backup and restore: copies of a collection
 verify.py     codomain verify: every fault of a collection
 plugins.py    commands of other packages
+parameters.py what the options of several commands share
 namespaces.py the option --namespace
 opening.py    open a collection, or create it
 progress.py   progress bars
@@ -73,7 +75,7 @@ def main() -> None:
 
 def _run() -> None:
     from codomain.cli.app import app
-    from codomain.errors import CodomainError
+    from codomain.errors import CodomainError, MissingExtra
 
     warnings.showwarning = _note
     try:
@@ -84,6 +86,11 @@ def _run() -> None:
     except BrokenPipeError:  # the reader of a pipe has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.split(".")[0] != "scipy":
+            raise
+        _complain(str(MissingExtra("this", "measure")))
+        sys.exit(2)
     except MemoryError:
         _complain("there is not enough memory for this.")
         sys.exit(2)

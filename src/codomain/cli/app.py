@@ -1,116 +1,76 @@
-"""The commands by name. A command's module is imported for its signature only; it imports what it needs when it runs."""
+"""The commands by name. A command's module is imported when it runs or when the help lists it."""
 
 from __future__ import annotations
 
 import sys
-from typing import Annotated
 
-import typer
+import click
 
-from codomain.cli import (
-    backup,
-    benchmark,
-    classify,
-    cluster,
-    compact,
-    dedupe,
-    demo,
-    diagnose,
-    embed,
-    eval,
-    export,
-    export_model,
-    feedback,
-    import_,
-    index,
-    info,
-    learn,
-    listing,
-    map,
-    mcp,
-    papers,
-    reindex,
-    rm,
-    search,
-    serve,
-    similar,
-    stages,
-    tune,
-    update,
-    upgrade,
-    vectors,
-    verify,
-)
 from codomain.cli.plugins import Commands
 
-app = typer.Typer(
-    name="codomain",
-    cls=Commands,
-    help="The whole life of an embedding: index, search and measure your own documents.",
-    no_args_is_help=True,
-    add_completion=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-
-app.command("index")(index.index)
-app.command("search")(search.search)
-app.command("embed")(embed.embed)
-app.command("serve")(serve.serve)
-app.command("mcp")(mcp.mcp)
-app.command("similar")(similar.similar)
-app.command("list")(listing.list_)
-app.command("count")(listing.count)
-app.command("facets")(listing.facets)
-app.command("info")(info.info)
-app.command("update")(update.update)
-app.command("rm")(rm.rm)
-app.command("export")(export.export)
-app.command("export-model")(export_model.export_model)
-app.command("import")(import_.import_)
-app.command("reindex")(reindex.reindex)
-app.command("compact")(compact.compact)
-app.command("backup")(backup.backup)
-app.command("restore")(backup.restore)
-app.command("upgrade")(upgrade.upgrade)
-app.command("feedback")(feedback.feedback)
-app.command("verify")(verify.verify)
-app.command("stages")(stages.stages)
-app.command("eval")(eval.eval)
-app.command("tune")(tune.tune)
-app.command("diagnose")(diagnose.diagnose)
-app.command("classify")(classify.classify)
-app.command("dedupe")(dedupe.dedupe)
-app.command("cluster")(cluster.cluster)
-app.command("map")(map.map_)
-app.command("demo")(demo.demo)
-app.command("papers")(papers.papers)
-app.add_typer(learn.app, name="learn")
-app.add_typer(benchmark.app, name="benchmark")
-app.add_typer(vectors.app, name="vectors")
+_COMMANDS = {
+    "index": "index:index",
+    "search": "search:search",
+    "embed": "embed:embed",
+    "serve": "serve:serve",
+    "mcp": "mcp:mcp",
+    "similar": "similar:similar",
+    "list": "listing:list_",
+    "count": "listing:count",
+    "facets": "listing:facets",
+    "info": "info:info",
+    "update": "update:update",
+    "rm": "rm:rm",
+    "export": "export:export",
+    "export-model": "export_model:export_model",
+    "import": "import_:import_",
+    "reindex": "reindex:reindex",
+    "compact": "compact:compact",
+    "backup": "backup:backup",
+    "restore": "backup:restore",
+    "upgrade": "upgrade:upgrade",
+    "feedback": "feedback:feedback",
+    "verify": "verify:verify",
+    "stages": "stages:stages",
+    "eval": "eval:eval",
+    "tune": "tune:tune",
+    "diagnose": "diagnose:diagnose",
+    "classify": "classify:classify",
+    "dedupe": "dedupe:dedupe",
+    "cluster": "cluster:cluster",
+    "map": "map:map_",
+    "demo": "demo:demo",
+    "papers": "papers:papers",
+    "learn": "learn:app",
+    "benchmark": "benchmark:app",
+    "vectors": "vectors:app",
+}
+"""Module and name of each command, in the order of the help."""
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _version(ctx: click.Context, _option: click.Parameter, wanted: bool) -> None:
+    if wanted and not ctx.resilient_parsing:
         from codomain import __version__
 
-        typer.echo(f"codomain {__version__}")
-        raise typer.Exit
+        click.echo(f"codomain {__version__}")
+        ctx.exit()
 
 
-@app.callback()
-def _main(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
-    ] = False,
-    trust_models: Annotated[
-        bool,
-        typer.Option(
-            "--trust-models", help="Load the models and files that a collection from elsewhere names; remembered."
-        ),
-    ] = False,
-) -> None:
+@click.group(
+    "codomain",
+    cls=Commands,
+    own=_COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"], "show_default": True},
+)
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Print the version."
+)
+@click.option(
+    "--trust-models",
+    is_flag=True,
+    help="Load the models and files that a collection from elsewhere names; remembered.",
+)
+def app(trust_models: bool) -> None:
     """The whole life of an embedding: index, search and measure your own documents."""
     if trust_models:
         from codomain.store.trust import trust_all
@@ -127,6 +87,6 @@ def _may_be_loaded(sentence: str) -> bool:
     from codomain.cli.terminal import shown
 
     try:
-        return typer.confirm(f"codomain: {shown(sentence)} Do you trust where it comes from?", default=False, err=True)
-    except typer.Abort:  # the end of the input
+        return click.confirm(f"codomain: {shown(sentence)} Do you trust where it comes from?", default=False, err=True)
+    except click.Abort:  # the end of the input
         return False

@@ -3,29 +3,30 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
+
+from codomain.cli.parameters import PATH
 
 
-def backup(
-    name: Annotated[Path, typer.Argument(help="The collection.", metavar="NAME")],
-    to: Annotated[Path, typer.Argument(help="A new or empty folder.", metavar="TO")],
-) -> None:
+@click.command()
+@click.argument("name", type=PATH, metavar="NAME", help="The collection.")
+@click.argument("to", type=PATH, metavar="TO", help="A new or empty folder.")
+def backup(name: Path, to: Path) -> None:
     """Copy a collection with its vectors and indexes; others may write to it meanwhile. The copy is a collection."""
     import codomain as cd
 
     with cd.open(name) as collection:
         collection.backup(to)
     with cd.open(to) as copy:
-        typer.echo(f"{to}: {len(copy):,} documents.")
+        click.echo(f"{to}: {len(copy):,} documents.")
 
 
-def restore(
-    source: Annotated[Path, typer.Argument(help="What codomain backup has written.", metavar="FROM")],
-    name: Annotated[Path, typer.Argument(help="A new or empty folder.", metavar="NAME")],
-) -> None:
+@click.command()
+@click.argument("source", type=PATH, metavar="FROM", help="What codomain backup has written.")
+@click.argument("name", type=PATH, metavar="NAME", help="A new or empty folder.")
+def restore(source: Path, name: Path) -> None:
     """Make a collection of a backup; every document and vector in it is checked first."""
     from codomain.store.backup import restore as restored
 
-    typer.echo(f"{name}: {restored(source.absolute(), name.absolute()):,} documents.")
+    click.echo(f"{name}: {restored(source.absolute(), name.absolute()):,} documents.")

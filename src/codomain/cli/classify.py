@@ -3,42 +3,55 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
-from codomain.cli.namespaces import InNamespace, inside
+from codomain.cli.namespaces import in_namespace, inside
+from codomain.cli.parameters import PATH
 from codomain.cli.terminal import json_line
 
 if TYPE_CHECKING:
     from codomain.measure.tasks.labeling import Labelling
 
 
+@click.command()
+@click.argument("name", type=PATH, metavar="NAME", help="The collection.")
+@click.option("--labels", "-l", type=PATH, help='Classes, one a line: "label" or "label: keyword, keyword".')
+@click.option("--examples", help="Instead: label by the documents with a value in this field.")
+@click.option(
+    "--neighbours", "-k", "k", type=click.IntRange(min=1), default=5, help="With --examples: how many of them vote."
+)
+@click.option("--gold", help="A metadata field with the true label: print accuracy and macro-F1.")
+@click.option("--where", "-w", help='Only these documents: "year > 2020".')
+@click.option(
+    "--documents", type=float, help="Documents that a class is moved to: a share below 1, a count, 0 for none."
+)
+@click.option(
+    "--iterations",
+    type=click.IntRange(min=1),
+    default=1,
+    help="How often a class moves to the documents nearest to it.",
+)
+@click.option("--outliers", is_flag=True, help="Leave out odd ones among them (scikit-learn).")
+@click.option("--keep-all", is_flag=True, help="Keep classes that the collection seems to have nothing of.")
+@in_namespace
+@click.option("--json", "as_json", is_flag=True, help="Print JSON: the sums, and every document.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print id, label and confidence of every document.")
 def classify(
-    name: Annotated[Path, typer.Argument(help="The collection.", metavar="NAME")],
-    labels: Annotated[
-        Path | None, typer.Option("--labels", "-l", help='Classes, one a line: "label" or "label: keyword, keyword".')
-    ] = None,
-    examples: Annotated[
-        str | None, typer.Option("--examples", help="Instead: label by the documents with a value in this field.")
-    ] = None,
-    k: Annotated[int, typer.Option("--neighbours", "-k", min=1, help="With --examples: how many of them vote.")] = 5,
-    gold: Annotated[
-        str | None, typer.Option("--gold", help="A metadata field with the true label: print accuracy and macro-F1.")
-    ] = None,
-    where: Annotated[str | None, typer.Option("--where", "-w", help='Only these documents: "year > 2020".')] = None,
-    documents: Annotated[
-        float | None,
-        typer.Option(help="Documents that a class is moved to: a share below 1, a count, 0 for none."),
-    ] = None,
-    iterations: Annotated[int, typer.Option(min=1, help="How often a class moves to the documents nearest to it.")] = 1,
-    outliers: Annotated[bool, typer.Option("--outliers", help="Leave out odd ones among them (scikit-learn).")] = False,
-    keep_all: Annotated[
-        bool, typer.Option("--keep-all", help="Keep classes that the collection seems to have nothing of.")
-    ] = False,
-    namespace: InNamespace = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON: the sums, and every document.")] = False,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Print id, label and confidence of every document.")] = False,
+    name: Path,
+    labels: Path | None,
+    examples: str | None,
+    k: int,
+    gold: str | None,
+    where: str | None,
+    documents: float | None,
+    iterations: int,
+    outliers: bool,
+    keep_all: bool,
+    namespace: str | None,
+    as_json: bool,
+    as_csv: bool,
 ) -> None:
     """Label documents without training: by the names of classes, or by the nearest that have a label."""
     import codomain as cd
@@ -86,7 +99,7 @@ def _print_csv(found: Labelling) -> None:
     writer.writerows(
         (id, label, f"{c:.4f}") for id, label, c in zip(found.ids, found.labels, found.confidences, strict=True)
     )
-    typer.echo(text.getvalue(), nl=False)
+    click.echo(text.getvalue(), nl=False)
 
 
 def _print_json(found: Labelling) -> None:
@@ -99,21 +112,21 @@ def _print_json(found: Labelling) -> None:
         "judged": found.judged,
         "documents": [{"id": id, "label": label, "confidence": round(c, 4)} for id, label, c in rows],
     }
-    typer.echo(json_line(facts))
+    click.echo(json_line(facts))
 
 
 def _print_table(found: Labelling, gold: str | None, examples: str | None) -> None:
     counts = found.counts()
     width = max([len("label"), *(len(label) for label, _, _ in counts)])
     if counts:
-        typer.echo(f"{'label':{width}}  documents   share  confidence")
+        click.echo(f"{'label':{width}}  documents   share  confidence")
     for label, n, confidence in counts:
-        typer.echo(f"{label:{width}}  {n:9,}  {n / len(found.ids):6.1%}  {confidence:10.2f}")
+        click.echo(f"{label:{width}}  {n:9,}  {n / len(found.ids):6.1%}  {confidence:10.2f}")
     if not counts:
-        typer.echo(f'Every document has a value in "{examples}": there is nothing to label.')
+        click.echo(f'Every document has a value in "{examples}": there is nothing to label.')
     if found.dropped:
-        typer.echo(f"dropped, as nothing in the collection is about them: {', '.join(found.dropped)}")
+        click.echo(f"dropped, as nothing in the collection is about them: {', '.join(found.dropped)}")
     if found.scores:
         told = ", ".join(f"{name} {score}" for name, score in found.scores.items())
         how = f'against "{gold}"' if examples is None else f'of "{examples}", a fifth labelled by the other four'
-        typer.echo(f"{told} {how}, over {found.judged:,} documents")
+        click.echo(f"{told} {how}, over {found.judged:,} documents")

@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
 
-from codomain.cli.namespaces import InNamespace, inside
+from codomain.cli.namespaces import in_namespace, inside
+from codomain.cli.parameters import PATH
 from codomain.cli.terminal import json_line, shown
 
 
+@click.command()
+@click.argument("name", type=PATH, metavar="NAME", help="The collection.")
+@click.option("--groups", "-g", type=int, help="How many; without it as many as are dense enough.")
+@click.option("--smallest", type=int, help="Without --groups: the least documents of a group.")
+@click.option("--where", "-w", help="Only what a filter matches.")
+@click.option("--set", "field", help="Write the name of its group into this field of each document.")
+@in_namespace
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line and group.")
 def cluster(
-    name: Annotated[Path, typer.Argument(help="The collection.", metavar="NAME")],
-    groups: Annotated[
-        int | None, typer.Option("--groups", "-g", help="How many; without it as many as are dense enough.")
-    ] = None,
-    smallest: Annotated[
-        int | None, typer.Option("--smallest", help="Without --groups: the least documents of a group.")
-    ] = None,
-    where: Annotated[str | None, typer.Option("--where", "-w", help="Only what a filter matches.")] = None,
-    field: Annotated[
-        str | None, typer.Option("--set", help="Write the name of its group into this field of each document.")
-    ] = None,
-    namespace: InNamespace = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line and group.")] = False,
+    name: Path,
+    groups: int | None,
+    smallest: int | None,
+    where: str | None,
+    field: str | None,
+    namespace: str | None,
+    as_json: bool,
 ) -> None:
     """Group documents by their vectors and name each group by the words that tell it from the others."""
 
@@ -36,15 +38,15 @@ def cluster(
         found = topics_of(collection, groups, smallest, where)
         for topic in found.topics:
             if as_json:
-                typer.echo(json_line({"words": topic.words, "ids": topic.ids}))
+                click.echo(json_line({"words": topic.words, "ids": topic.ids}))
             else:
-                typer.echo(shown(f"{len(topic.ids):>8,}  {topic.name}    e.g. {', '.join(topic.ids[:3])}"))
+                click.echo(shown(f"{len(topic.ids):>8,}  {topic.name}    e.g. {', '.join(topic.ids[:3])}"))
         if field is not None:
             for topic in found.topics:
                 collection.update_where({"_id": {"$in": topic.ids}}, {field: topic.name})
             if found.outliers:
                 collection.update_where({"_id": {"$in": found.outliers}}, {field: None})
     if found.outliers:
-        typer.echo(f"{len(found.outliers):>8,}  in no group", err=as_json)
+        click.echo(f"{len(found.outliers):>8,}  in no group", err=as_json)
     if not found.topics:
-        raise typer.Exit(1)
+        raise SystemExit(1)

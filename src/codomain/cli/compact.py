@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
+
+from codomain.cli.parameters import PATH
 
 
-def compact(name: Annotated[Path, typer.Argument(help="The collection.", metavar="NAME")]) -> None:
+@click.command()
+@click.argument("name", type=PATH, metavar="NAME", help="The collection.")
+def compact(name: Path) -> None:
     """Rewrite the database without deleted rows and rebuild the indexes."""
     import codomain as cd
 
@@ -19,4 +22,4 @@ def compact(name: Annotated[Path, typer.Argument(help="The collection.", metavar
     saved = (before["database_bytes"] + before["index_bytes"] - after["database_bytes"] - after["index_bytes"]) / 1e6
     # an index that was missing and is there again takes room
     told = f"{saved:,.1f} MB freed" if saved >= 0 else f"rebuilt indexes take {-saved:,.1f} MB more"
-    typer.echo(f"{name}: {before['deleted_rows']:,} deleted rows dropped, {told}.")
+    click.echo(f"{name}: {before['deleted_rows']:,} deleted rows dropped, {told}.")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
+
+from codomain.cli.parameters import PATH
 
 SEARCHES = (
     ("edit photographs taken with a digital camera", None),
@@ -14,11 +15,11 @@ SEARCHES = (
 )
 
 
-def demo(
-    into: Annotated[Path, typer.Option("--into", "-i", help="Where to make the collection; remade each time.")] = Path(
-        "codomain-demo"
-    ),
-) -> None:
+@click.command()
+@click.option(
+    "--into", "-i", type=PATH, default=Path("codomain-demo"), help="Where to make the collection; remade each time."
+)
+def demo(into: Path) -> None:
     """Index 10,000 descriptions of Debian packages, run three searches, and time every step."""
     import shutil
     import time
@@ -38,7 +39,7 @@ def demo(
 
     def step(what: str) -> None:
         nonlocal started
-        typer.echo(f"{(time.perf_counter() - started) * 1000:9.1f} ms  {what}")
+        click.echo(f"{(time.perf_counter() - started) * 1000:9.1f} ms  {what}")
         started = time.perf_counter()
 
     try:
@@ -57,6 +58,6 @@ def demo(
             step(f"searched: {query}" + (f"  where {where}" if where else ""))
             for rank, hit in enumerate(hits, 1):
                 branches = "  ".join(f"{name.split('(')[0]} #{r} {s:.3f}" for name, (r, s) in hit.branches.items())
-                typer.echo(f"              {rank}. {hit.score:6.3f}  {hit.id}: {hit.text[:90]}...  [{branches}]")
+                click.echo(f"              {rank}. {hit.score:6.3f}  {hit.id}: {hit.text[:90]}...  [{branches}]")
             started = time.perf_counter()
-    typer.echo(f'\nTry your own: codomain search {into} "..."    codomain index FOLDER --into notes')
+    click.echo(f'\nTry your own: codomain search {into} "..."    codomain index FOLDER --into notes')

@@ -6,32 +6,36 @@ import shutil
 import sys
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import typer
+import click
 
+from codomain.cli.parameters import PATH
 from codomain.cli.terminal import shown
 
 
+@click.command()
+@click.argument("name", type=PATH, metavar="NAME", help="A collection, or a data set.")
+@click.option("--queries", type=PATH, help="Queries: JSON lines with _id and text, or lines id<tab>text.")
+@click.option("--qrels", type=PATH, help="Judgments, in BEIR's or TREC's columns.")
+@click.option("--encoder", help="Of a data set, else static(); a collection has its own.")
+@click.option("--against", type=PATH, help="Another collection or data set: has the data moved?")
+@click.option("--against-encoder", help="Another encoder: would it find the same?")
+@click.option("--sample", default=10000, help="Passages that the slower figures are measured on.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, help="Of the samples.")
+@click.option("--html", type=PATH, help="Write the report as a page.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def diagnose(
-    name: Annotated[Path, typer.Argument(help="A collection, or a data set.", metavar="NAME")],
-    queries: Annotated[
-        Path | None, typer.Option("--queries", help="Queries: JSON lines with _id and text, or lines id<tab>text.")
-    ] = None,
-    qrels: Annotated[Path | None, typer.Option("--qrels", help="Judgments, in BEIR's or TREC's columns.")] = None,
-    encoder: Annotated[
-        str | None, typer.Option("--encoder", help="Of a data set, else static(); a collection has its own.")
-    ] = None,
-    against: Annotated[
-        Path | None, typer.Option("--against", help="Another collection or data set: has the data moved?")
-    ] = None,
-    against_encoder: Annotated[
-        str | None, typer.Option("--against-encoder", help="Another encoder: would it find the same?")
-    ] = None,
-    sample: Annotated[int, typer.Option("--sample", help="Passages that the slower figures are measured on.")] = 10_000,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the samples.")] = 0,
-    html: Annotated[Path | None, typer.Option("--html", help="Write the report as a page.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    name: Path,
+    queries: Path | None,
+    qrels: Path | None,
+    encoder: str | None,
+    against: Path | None,
+    against_encoder: str | None,
+    sample: int,
+    seed: int,
+    html: Path | None,
+    as_json: bool,
 ) -> None:
     """Report on isotropy, dimension, hubs, duplicates, compressibility and more, and advise."""
     import codomain as cd
@@ -67,12 +71,12 @@ def diagnose(
     if html is not None:
         report.write(html)
     if as_json:
-        typer.echo(report.json())
+        click.echo(report.json())
     else:
         lines = report.lines(shutil.get_terminal_size((100, 24)).columns, ascii_only=not _can_show("█"))
-        typer.echo("\n".join(shown(line) for line in lines))
+        click.echo("\n".join(shown(line) for line in lines))
     if html is not None and not as_json:
-        typer.echo(f"Written: {html}.")
+        click.echo(f"Written: {html}.")
 
 
 def _can_show(text: str) -> bool:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import typer
+import click
 
+from codomain.cli.parameters import PATH
 from codomain.cli.terminal import shown
 
 if TYPE_CHECKING:
@@ -19,25 +20,35 @@ _BATCH = 1_024
 _SAMPLE = 20_000
 
 
+@click.command()
+@click.argument("pipeline", help='Encoder and transforms, e.g. "minilm() >> truncate(128)".')
+@click.argument(
+    "paths",
+    nargs=-1,
+    metavar="PATH...",
+    help="Files, folders and tables as for index; - or nothing: a text a line on standard input.",
+)
+@click.option(
+    "--to", "-o", type=PATH, help="A .npy, .parquet or .jsonl file; without it JSON lines on standard output."
+)
+@click.option(
+    "--as",
+    "form",
+    type=click.Choice(["list", "base64"]),
+    default="list",
+    help="In JSON lines: a list of numbers, or float32 as base64.",
+)
+@click.option("--queries", is_flag=True, help="Encode the texts as queries.")
+@click.option("--text-field", help="The field of a table's texts.")
+@click.option("--id-field", help="The field of a table's ids.")
 def embed(
-    pipeline: Annotated[str, typer.Argument(help='Encoder and transforms, e.g. "minilm() >> truncate(128)".')],
-    paths: Annotated[
-        list[str] | None,
-        typer.Argument(
-            help="Files, folders and tables as for index; - or nothing: a text a line on standard input.",
-            metavar="PATH...",
-        ),
-    ] = None,
-    to: Annotated[
-        Path | None,
-        typer.Option("--to", "-o", help="A .npy, .parquet or .jsonl file; without it JSON lines on standard output."),
-    ] = None,
-    form: Annotated[
-        Literal["list", "base64"], typer.Option("--as", help="In JSON lines: a list of numbers, or float32 as base64.")
-    ] = "list",
-    queries: Annotated[bool, typer.Option("--queries", help="Encode the texts as queries.")] = False,
-    text_field: Annotated[str | None, typer.Option("--text-field", help="The field of a table's texts.")] = None,
-    id_field: Annotated[str | None, typer.Option("--id-field", help="The field of a table's ids.")] = None,
+    pipeline: str,
+    paths: tuple[str, ...],
+    to: Path | None,
+    form: Literal["list", "base64"],
+    queries: bool,
+    text_field: str | None,
+    id_field: str | None,
 ) -> None:
     """Encode texts and write their vectors, one for each text, with its id where the file has a place for it.
 
@@ -54,22 +65,22 @@ def embed(
         raise cd.CodomainError(f"{pipe} does not start from texts.")
     with bars() as progress:
         skipped = _Skipped()
-        texts = _texts(paths or [], text_field, id_field, skipped)
+        texts = _texts(paths, text_field, id_field, skipped)
         batches = _encoded(pipe, texts, queries, counter(progress, "embedding", 0))
         if to is None:
             count = write_lines(sys.stdout, batches, form == "base64")
         else:
             count = write_vectors(to, batches, form == "base64")
     if to is not None:
-        typer.echo(f"{to}: {count:,} vectors.")
+        click.echo(f"{to}: {count:,} vectors.")
     if not count:
-        typer.echo("codomain: there are no texts to encode.", err=True)
+        click.echo("codomain: there are no texts to encode.", err=True)
     for sentence in skipped.sentences():
-        typer.echo(f"codomain: {sentence}", err=True)
+        click.echo(f"codomain: {sentence}", err=True)
     if skipped.faults:
-        raise typer.Exit(3)
+        raise SystemExit(3)
     if not count:
-        raise typer.Exit(1)
+        raise SystemExit(1)
 
 
 @dataclass
@@ -94,7 +105,7 @@ class _Skipped:
 
 
 def _texts(
-    paths: list[str], text_field: str | None, id_field: str | None, skipped: _Skipped
+    paths: Sequence[str], text_field: str | None, id_field: str | None, skipped: _Skipped
 ) -> Iterator[tuple[str, str]]:
     """Id and text of each item."""
     for id, text in _read(paths, text_field, id_field, skipped):
@@ -103,9 +114,9 @@ def _texts(
 
 
 def _read(
-    paths: list[str], text_field: str | None, id_field: str | None, skipped: _Skipped
+    paths: Sequence[str], text_field: str | None, id_field: str | None, skipped: _Skipped
 ) -> Iterator[tuple[str, str]]:
-    if not paths or paths == ["-"]:
+    if not paths or list(paths) == ["-"]:
         from codomain.text import clean
 
         for number, line in enumerate(sys.stdin.buffer):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
+import click
 
 from codomain.cli.terminal import json_line
 
@@ -13,38 +13,42 @@ if TYPE_CHECKING:
     from codomain.measure import Comparison, Dataset, Evaluation
 
 
+@click.command()
+@click.argument("pipeline", metavar="PIPELINE", help="A pipeline expression.")
+@click.argument(
+    "tasks",
+    nargs=-1,
+    required=True,
+    metavar="TASK...",
+    help="Data sets: names, tables, folders in the layout of BEIR or TREC.",
+)
+@click.option("--against", "-a", multiple=True, help="A pipeline to compare with; can be repeated.")
+@click.option(
+    "--metric", "-m", "metrics", multiple=True, help="nDCG@10, nDCG(gain=exp)@10, R@100, RR, AP, Success@5, ..."
+)
+@click.option(
+    "--sample", type=click.IntRange(min=0), default=0, help="At most so many queries or items, drawn at random; 0: all."
+)
+@click.option("--groups", help='Queries that belong together: a file of lines query<tab>group, or "document".')
+@click.option("--run", "run_file", help="Write the ranking as a TREC run file (one task).")
+@click.option(
+    "--exclude-self/--include-self",
+    default=None,
+    help="Leave the document with the query's own id out, as BEIR does; else where their texts are the same.",
+)
+@click.option("--skip-unjudged", is_flag=True, help="Leave out judgments of documents or queries that are not there.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def eval(
-    pipeline: Annotated[str, typer.Argument(help="A pipeline expression.", metavar="PIPELINE")],
-    tasks: Annotated[
-        list[str],
-        typer.Argument(help="Data sets: names, tables, folders in the layout of BEIR or TREC.", metavar="TASK..."),
-    ],
-    against: Annotated[
-        list[str] | None, typer.Option("--against", "-a", help="A pipeline to compare with; can be repeated.")
-    ] = None,
-    metrics: Annotated[
-        list[str] | None,
-        typer.Option("--metric", "-m", help="nDCG@10, nDCG(gain=exp)@10, R@100, RR, AP, Success@5, ..."),
-    ] = None,
-    sample: Annotated[int, typer.Option(help="At most so many queries or items, drawn at random; 0: all.", min=0)] = 0,
-    groups: Annotated[
-        str | None,
-        typer.Option(help='Queries that belong together: a file of lines query<tab>group, or "document".'),
-    ] = None,
-    run_file: Annotated[
-        str | None, typer.Option("--run", help="Write the ranking as a TREC run file (one task).")
-    ] = None,
-    exclude_self: Annotated[
-        bool | None,
-        typer.Option(
-            "--exclude-self/--include-self",
-            help="Leave the document with the query's own id out, as BEIR does; else where their texts are the same.",
-        ),
-    ] = None,
-    skip_unjudged: Annotated[
-        bool, typer.Option("--skip-unjudged", help="Leave out judgments of documents or queries that are not there.")
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    pipeline: str,
+    tasks: tuple[str, ...],
+    against: tuple[str, ...],
+    metrics: tuple[str, ...],
+    sample: int,
+    groups: str | None,
+    run_file: str | None,
+    exclude_self: bool | None,
+    skip_unjudged: bool,
+    as_json: bool,
 ) -> None:
     """Measure a pipeline on data sets with judgments, alone or against others."""
 
@@ -55,7 +59,7 @@ def eval(
 
     if run_file is not None and len(tasks) != 1:
         raise InputError("--run needs exactly one task.")
-    pipes = {str(pipe): pipe for pipe in (cd.pipeline(one) for one in (pipeline, *(against or ())))}
+    pipes = {str(pipe): pipe for pipe in (cd.pipeline(one) for one in (pipeline, *against))}
     if against and len(pipes) != len(against) + 1:
         raise InputError("--against names a pipeline twice.")
     found: dict[str, dict[str, Evaluation]] = {name: {} for name in pipes}
@@ -72,16 +76,16 @@ def eval(
             if as_json:
                 facts = {"pipeline": name, "task": task, "metrics": outcome.rows(), "seconds": outcome.run.seconds}
                 facts |= {"notes": outcome.notes} if outcome.notes else {}
-                typer.echo(json_line(facts))
+                click.echo(json_line(facts))
                 continue
             for row in outcome.rows():
-                typer.echo(
+                click.echo(
                     f"{task}: {row['metric']} {row['mean']:.4f} [{row['low']:.4f}, {row['high']:.4f}] "
                     f"over {row['queries']:,}{f'  {name}' if against else ''}"
                 )
             if name == next(iter(pipes)):
                 for note in outcome.notes:
-                    typer.echo(f"{task}: {note}")
+                    click.echo(f"{task}: {note}")
     if against:
         mine, *_ = found
         _report(mine, compare_evaluations(found[mine], {n: e for n, e in found.items() if n != mine}), as_json)
@@ -106,14 +110,14 @@ def _report(mine: str, comparisons: dict[tuple[str, str, str], Comparison], as_j
         for (metric, task, other), one in comparisons.items():
             found = {name: value if isfinite(value or 0) else None for name, value in asdict(one).items()}
             facts = {"pipeline": mine, "against": other, "task": task, "metric": metric, **found}
-            typer.echo(json_line(facts))
+            click.echo(json_line(facts))
         return
     width = max(len(f"{task} {metric}") for metric, task, _ in comparisons)
-    typer.echo(
+    click.echo(
         f"\n{mine} minus the others (p by Holm over the lines of a metric; won/tied/lost; detectable difference)"
     )
     for (metric, task, other), one in comparisons.items():
-        typer.echo(
+        click.echo(
             f"{f'{task} {metric}':{width}}  {one.difference:+.4f} [{one.low:+.4f}, {one.high:+.4f}]  p {one.p:.3g}, "
             f"corrected {one.corrected_p:.3g}  {one.wins}/{one.ties}/{one.losses}  {one.min_detectable:.4f}  {other}"
         )

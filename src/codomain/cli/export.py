@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
 
-from codomain.cli.namespaces import InNamespace, inside
+from codomain.cli.namespaces import in_namespace, inside
+from codomain.cli.parameters import PATH
 from codomain.cli.terminal import escaped
 
 
-def export(
-    name: Annotated[Path, typer.Argument(help="The collection.", metavar="NAME")],
-    to: Annotated[Path, typer.Argument(help="A .jsonl or .parquet file, or - for JSON lines on standard output.")],
-    where: Annotated[str | None, typer.Option("--where", "-w", help="Only what a filter matches.")] = None,
-    vectors: Annotated[bool, typer.Option("--vectors", help="With a vector a document, as it is stored.")] = False,
-    namespace: InNamespace = None,
-    all_namespaces: Annotated[
-        bool, typer.Option("--all-namespaces", help="Of all namespaces, one after the other; import keeps them apart.")
-    ] = False,
-) -> None:
+@click.command()
+@click.argument("name", type=PATH, metavar="NAME", help="The collection.")
+@click.argument("to", type=PATH, help="A .jsonl or .parquet file, or - for JSON lines on standard output.")
+@click.option("--where", "-w", help="Only what a filter matches.")
+@click.option("--vectors", is_flag=True, help="With a vector a document, as it is stored.")
+@in_namespace
+@click.option("--all-namespaces", is_flag=True, help="Of all namespaces, one after the other; import keeps them apart.")
+def export(name: Path, to: Path, where: str | None, vectors: bool, namespace: str | None, all_namespaces: bool) -> None:
     """Write documents with their ids, titles and metadata to a file that codomain import reads."""
     import codomain as cd
     from codomain.cli.progress import bars
@@ -34,7 +32,7 @@ def export(
         others = opened.namespaces() if not all_namespaces and namespace is None else {}
         others.pop("", None)
         if others:
-            typer.echo(
+            click.echo(
                 f"note: {sum(others.values()):,} documents in {len(others):,} other namespaces are left out; --namespace "
                 "names one, --all-namespaces takes them all.",
                 err=True,
@@ -45,7 +43,7 @@ def export(
             return
         with bars() as progress:
             count = export_file(collection, to, where, progress, vectors, all_namespaces)
-    typer.echo(f"{to}: {count:,} documents.")
+    click.echo(f"{to}: {count:,} documents.")
 
 
 class _Terminal:

@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
 
+from codomain.cli.parameters import PATH
 from codomain.cli.terminal import json_line
 
 
+@click.command()
+@click.argument("name", metavar="NAME|FOLDER", help="minilm, or a sentence-transformers model by folder or hub name.")
+@click.argument(
+    "out",
+    type=PATH,
+    required=False,
+    metavar="OUT",
+    help="The folder to make; where minilm() and st() find it by themselves if not given.",
+)
+@click.option("--onnx", is_flag=True, default=True, help="As ONNX, the only form so far.")
+@click.option(
+    "--int8", is_flag=True, help="Quantise to int8: a quarter of the size, about twice as fast, other vectors."
+)
+@click.option("--floor", type=float, help="The least cosine to the original; 0.9999, with --int8 0.98.")
+@click.option("--texts", type=PATH, help="Texts to compare on, one a line; 100 that codomain ships if not given.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def export_model(
-    name: Annotated[str, typer.Argument(help="minilm, or a sentence-transformers model by folder or hub name.", metavar="NAME|FOLDER")],
-    out: Annotated[Path | None, typer.Argument(help="The folder to make; where minilm() and st() find it by themselves if not given.", metavar="OUT")] = None,
-    onnx: Annotated[bool, typer.Option("--onnx", help="As ONNX, the only form so far.")] = True,
-    int8: Annotated[bool, typer.Option("--int8", help="Quantise to int8: a quarter of the size, about twice as fast, other vectors.")] = False,
-    floor: Annotated[float | None, typer.Option("--floor", help="The least cosine to the original; 0.9999, with --int8 0.98.")] = None,
-    texts: Annotated[Path | None, typer.Option("--texts", help="Texts to compare on, one a line; 100 that codomain ships if not given.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-) -> None:  # fmt: skip
+    name: str, out: Path | None, onnx: bool, int8: bool, floor: float | None, texts: Path | None, as_json: bool
+) -> None:
     """Export a sentence-transformers model, for use as onnx("OUT") without torch; its vectors are compared first."""
     from dataclasses import asdict
 
@@ -33,9 +43,9 @@ def export_model(
             raise cd.CodomainError(f"{texts} cannot be read: {getattr(error, 'strerror', None) or error}.") from None
     made = export(name, out, int8=int8, texts=sample, floor=floor)
     if as_json:
-        typer.echo(json_line(asdict(made) | {"folder": str(made.folder)}))
+        click.echo(json_line(asdict(made) | {"folder": str(made.folder)}))
         return
     for line in made.lines():
-        typer.echo(line)
+        click.echo(line)
     also = " minilm() and st() of these weights run it where it is faster." if out is None else ""
-    typer.echo(f'use it as onnx("{made.folder}").{also}')
+    click.echo(f'use it as onnx("{made.folder}").{also}')

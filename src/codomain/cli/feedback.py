@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
+import click
 
-from codomain.cli.namespaces import InNamespace, inside
+from codomain.cli.namespaces import in_namespace, inside
+from codomain.cli.parameters import PATH
 from codomain.cli.terminal import json_line, shown
 
 if TYPE_CHECKING:
@@ -16,26 +17,30 @@ if TYPE_CHECKING:
     from codomain.store import Collection
 
 
+@click.command()
+@click.argument("name", type=PATH, metavar="NAME", help="The collection.")
+@click.option("--query", "-q", help="What was looked for.")
+@click.option("--good", multiple=True, metavar="ID", help="Id of a document that was right; may be repeated.")
+@click.option("--bad", multiple=True, metavar="ID", help="Id of a document that was wrong; may be repeated.")
+@click.option(
+    "--from", "source", type=PATH, metavar="FILE", help="Enter a journal that --json has printed, from a file."
+)
+@click.option("--forget", type=int, multiple=True, help="Take back an entry of the journal; may be repeated.")
+@click.option("--forget-all", is_flag=True, help="Take back the whole journal.")
+@click.option("--replay", is_flag=True, help="Recompute the corrected vectors from the journal.")
+@in_namespace
+@click.option("--json", "as_json", is_flag=True, help="Print the journal as JSON lines.")
 def feedback(
-    name: Annotated[Path, typer.Argument(help="The collection.", metavar="NAME")],
-    query: Annotated[str | None, typer.Option("--query", "-q", help="What was looked for.")] = None,
-    good: Annotated[
-        list[str] | None, typer.Option("--good", help="Id of a document that was right; may be repeated.", metavar="ID")
-    ] = None,
-    bad: Annotated[
-        list[str] | None, typer.Option("--bad", help="Id of a document that was wrong; may be repeated.", metavar="ID")
-    ] = None,
-    source: Annotated[
-        Path | None,
-        typer.Option("--from", help="Enter a journal that --json has printed, from a file.", metavar="FILE"),
-    ] = None,
-    forget: Annotated[
-        list[int] | None, typer.Option("--forget", help="Take back an entry of the journal; may be repeated.")
-    ] = None,
-    forget_all: Annotated[bool, typer.Option("--forget-all", help="Take back the whole journal.")] = False,
-    replay: Annotated[bool, typer.Option("--replay", help="Recompute the corrected vectors from the journal.")] = False,
-    namespace: InNamespace = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the journal as JSON lines.")] = False,
+    name: Path,
+    query: str | None,
+    good: tuple[str, ...],
+    bad: tuple[str, ...],
+    source: Path | None,
+    forget: tuple[int, ...],
+    forget_all: bool,
+    replay: bool,
+    namespace: str | None,
+    as_json: bool,
 ) -> None:
     """Move documents towards queries that they were right for, away from others; with NAME alone, show the journal."""
     import codomain as cd
@@ -49,7 +54,7 @@ def feedback(
     with cd.open(name) as opened:
         collection = inside(opened, namespace)
         if query is not None:
-            entries = collection.feedback(query, good or (), bad or ())
+            entries = collection.feedback(query, good, bad)
             told = f"{len(entries)} entered, {_waits(collection)}"
         elif source is not None:
             told = _enter(collection, source)
@@ -61,7 +66,7 @@ def feedback(
             _show(collection.feedback_journal(), as_json)
             return
         left = len(collection.feedback_journal())
-    typer.echo(f"{name}: {told}; {left} in the journal.")
+    click.echo(f"{name}: {told}; {left} in the journal.")
 
 
 def _waits(collection: Collection) -> str:
@@ -106,12 +111,12 @@ def _show(journal: list[dict[str, Any]], as_json: bool) -> None:
 
     for entry in journal:
         if as_json:
-            typer.echo(json_line(entry))
+            click.echo(json_line(entry))
             continue
         at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(entry["at"]))
         query = "a vector" if entry["query"] is None else repr(entry["query"])
-        typer.echo(
+        click.echo(
             f"{entry['entry']:>6}  {at}  {'good' if entry['liked'] else 'bad ':4}  {shown(entry['id'])}  for {shown(query)}"
         )
     if not journal and not as_json:
-        typer.echo("no feedback yet: codomain feedback NAME --query TEXT --good ID")
+        click.echo("no feedback yet: codomain feedback NAME --query TEXT --good ID")

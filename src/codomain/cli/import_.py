@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
+
+from codomain.cli.parameters import PATH
 
 
-def import_(
-    file: Annotated[Path, typer.Argument(help="A .jsonl or .parquet file that codomain export wrote.")],
-    into: Annotated[Path, typer.Option("--into", "-i", help="The collection: a folder, made if it is not there.")],
-    pipeline: Annotated[str | None, typer.Option("--pipeline", "-p", help="For a new collection.")] = None,
-    namespace: Annotated[
-        str | None,
-        typer.Option("--namespace", "-N", help="Into this namespace, not into those of the file.", metavar="NAME"),
-    ] = None,
-) -> None:
+@click.command()
+@click.argument("file", type=PATH, help="A .jsonl or .parquet file that codomain export wrote.")
+@click.option("--into", "-i", type=PATH, required=True, help="The collection: a folder, made if it is not there.")
+@click.option("--pipeline", "-p", help="For a new collection.")
+@click.option("--namespace", "-N", metavar="NAME", help="Into this namespace, not into those of the file.")
+def import_(file: Path, into: Path, pipeline: str | None, namespace: str | None) -> None:
     """Add the documents of an export, with ids, titles and metadata as they were."""
     from codomain.cli.opening import open_or_create
     from codomain.cli.progress import bars
@@ -26,6 +24,6 @@ def import_(
         with bars() as progress:
             added = import_file(collection, file, progress, namespace)
         collection.reindex()
-        typer.echo(
+        click.echo(
             f"{into}: {added.added} new, {added.updated} changed, {added.unchanged} unchanged; {sum(collection.namespaces().values())} documents."
         )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
+import click
 
+from codomain.cli.parameters import PATH
 from codomain.cli.terminal import json_line, shown
 
 if TYPE_CHECKING:
@@ -18,81 +19,68 @@ if TYPE_CHECKING:
 _SHOWN = 10
 
 
+@click.command()
+@click.argument(
+    "paths",
+    nargs=-1,
+    required=True,
+    metavar="PATH...",
+    help="Files, folders, web pages, sitemaps, databases, or - for standard input.",
+)
+@click.option("--into", "-i", type=PATH, required=True, help="The collection: a folder, made if it is not there.")
+@click.option("--pipeline", "-p", help="For a new collection; see codomain stages.")
+@click.option("--format", help="Read every file as this: jsonl, csv, markdown, ...")
+@click.option("--text-field", help="The field or column that holds the text; several: a,b; nested: a.b.")
+@click.option("--id-field", help="The field or column that holds the id.")
+@click.option(
+    "--vector-field", help="Where the pipeline starts from vectors(): the field or column that holds them, else vector."
+)
+@click.option("--title-field", help="The field or column that holds the title.")
+@click.option("--delimiter", help="What stands between the cells of a CSV: one character, or tab.")
+@click.option("--encoding", help="The encoding of texts that do not say it, such as koi8-r.")
+@click.option("--include", multiple=True, help="Of folders, only files of this pattern; may be repeated.")
+@click.option("--exclude", multiple=True, help="Of folders, no files of this pattern; may be repeated.")
+@click.option("--hidden", is_flag=True, help="Of folders, hidden files too.")
+@click.option("--no-gitignore", is_flag=True, help="Of folders, what .gitignore leaves out, too.")
+@click.option("--sql", metavar="QUERY", help="The query whose rows are read from a database.")
+@click.option("--delay", type=click.FloatRange(min=0), help="Seconds between two requests to a web server.")
+@click.option("--chunk-size", type=int, help="Tokens a chunk, for a new collection.")
+@click.option("--window", type=int, help="Tokens a chunk with its title, in place of what the encoders read.")
+@click.option("--overlap", type=int, help="Tokens that neighbouring chunks share.")
+@click.option("--situate", type=float, help="Share of the document in a chunk's vector.")
+@click.option("--skip-bad", is_flag=True, help="Count broken lines and files, go on, and exit with 0.")
+@click.option("--force", is_flag=True, help="Read every file again, and bring back what rm has deleted.")
+@click.option("--watch", is_flag=True, help="Go on and read files as they change, until Ctrl-C.")
+@click.option("--no-reindex", is_flag=True, help="Leave the indexes; new rows are searched exactly.")
+@click.option("--namespace", "-N", metavar="NAME", help="Into this namespace, not the default one.")
+@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
 def index(
-    paths: Annotated[
-        list[str],
-        typer.Argument(
-            help="Files, folders, web pages, sitemaps, databases, or - for standard input.", metavar="PATH..."
-        ),
-    ],
-    into: Annotated[Path, typer.Option("--into", "-i", help="The collection: a folder, made if it is not there.")],
-    pipeline: Annotated[
-        str | None, typer.Option("--pipeline", "-p", help="For a new collection; see codomain stages.")
-    ] = None,
-    format: Annotated[
-        str | None, typer.Option("--format", help="Read every file as this: jsonl, csv, markdown, ...")
-    ] = None,
-    text_field: Annotated[
-        str | None,
-        typer.Option("--text-field", help="The field or column that holds the text; several: a,b; nested: a.b."),
-    ] = None,
-    id_field: Annotated[str | None, typer.Option("--id-field", help="The field or column that holds the id.")] = None,
-    vector_field: Annotated[
-        str | None,
-        typer.Option(
-            "--vector-field",
-            help="Where the pipeline starts from vectors(): the field or column that holds them, else vector.",
-        ),
-    ] = None,
-    title_field: Annotated[
-        str | None, typer.Option("--title-field", help="The field or column that holds the title.")
-    ] = None,
-    delimiter: Annotated[
-        str | None, typer.Option("--delimiter", help="What stands between the cells of a CSV: one character, or tab.")
-    ] = None,
-    encoding: Annotated[
-        str | None, typer.Option("--encoding", help="The encoding of texts that do not say it, such as koi8-r.")
-    ] = None,
-    include: Annotated[
-        list[str] | None, typer.Option("--include", help="Of folders, only files of this pattern; may be repeated.")
-    ] = None,
-    exclude: Annotated[
-        list[str] | None, typer.Option("--exclude", help="Of folders, no files of this pattern; may be repeated.")
-    ] = None,
-    hidden: Annotated[bool, typer.Option("--hidden", help="Of folders, hidden files too.")] = False,
-    no_gitignore: Annotated[
-        bool, typer.Option("--no-gitignore", help="Of folders, what .gitignore leaves out, too.")
-    ] = False,
-    sql: Annotated[
-        str | None, typer.Option("--sql", help="The query whose rows are read from a database.", metavar="QUERY")
-    ] = None,
-    delay: Annotated[
-        float | None, typer.Option("--delay", help="Seconds between two requests to a web server.", min=0)
-    ] = None,
-    chunk_size: Annotated[
-        int | None, typer.Option("--chunk-size", help="Tokens a chunk, for a new collection.")
-    ] = None,
-    window: Annotated[
-        int | None, typer.Option("--window", help="Tokens a chunk with its title, in place of what the encoders read.")
-    ] = None,
-    overlap: Annotated[int | None, typer.Option("--overlap", help="Tokens that neighbouring chunks share.")] = None,
-    situate: Annotated[
-        float | None, typer.Option("--situate", help="Share of the document in a chunk's vector.")
-    ] = None,
-    skip_bad: Annotated[
-        bool, typer.Option("--skip-bad", help="Count broken lines and files, go on, and exit with 0.")
-    ] = False,
-    force: Annotated[
-        bool, typer.Option("--force", help="Read every file again, and bring back what rm has deleted.")
-    ] = False,
-    watch: Annotated[bool, typer.Option("--watch", help="Go on and read files as they change, until Ctrl-C.")] = False,
-    no_reindex: Annotated[
-        bool, typer.Option("--no-reindex", help="Leave the indexes; new rows are searched exactly.")
-    ] = False,
-    namespace: Annotated[
-        str | None, typer.Option("--namespace", "-N", help="Into this namespace, not the default one.", metavar="NAME")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
+    paths: tuple[str, ...],
+    into: Path,
+    pipeline: str | None,
+    format: str | None,
+    text_field: str | None,
+    id_field: str | None,
+    vector_field: str | None,
+    title_field: str | None,
+    delimiter: str | None,
+    encoding: str | None,
+    include: tuple[str, ...],
+    exclude: tuple[str, ...],
+    hidden: bool,
+    no_gitignore: bool,
+    sql: str | None,
+    delay: float | None,
+    chunk_size: int | None,
+    window: int | None,
+    overlap: int | None,
+    situate: float | None,
+    skip_bad: bool,
+    force: bool,
+    watch: bool,
+    no_reindex: bool,
+    namespace: str | None,
+    as_json: bool,
 ) -> None:
     """Read documents into a collection: new and changed ones are encoded, vanished ones removed, the rest left alone.
 
@@ -110,9 +98,9 @@ def index(
     chosen = {name: value for name, value in settings.items() if value is not None}
 
     def selection() -> Selection:
-        return Selection(include or (), exclude or (), hidden, not no_gitignore)
+        return Selection(include, exclude, hidden, not no_gitignore)
 
-    with open_or_create(into, paths, pipeline, chosen, fields | {"skip_bad": skip_bad}) as collection:
+    with open_or_create(into, [*paths], pipeline, chosen, fields | {"skip_bad": skip_bad}) as collection:
         inside = collection.namespace(namespace)
         if watch:
             _watch(
@@ -136,13 +124,13 @@ def index(
             collection.reindex()
         _show(report, into, len(inside), time.perf_counter() - started, as_json, notes)
     if report.faults and not skip_bad:
-        raise typer.Exit(3)
+        raise SystemExit(3)
 
 
 def _watch(
     collection: Collection,
     inside: Collection,
-    paths: list[str],
+    paths: tuple[str, ...],
     into: Path,
     selection: Any,
     no_reindex: bool,
@@ -186,11 +174,11 @@ def _show(report: IndexReport, into: Path, documents: int, seconds: float, as_js
             "bad": bad,
             "notes": notes,
         }
-        typer.echo(json_line(outcome))
+        click.echo(json_line(outcome))
         return
     _show_notes(report)
     for note in notes:
-        typer.echo(f"note: {note}", err=True)
+        click.echo(f"note: {note}", err=True)
     parts = [
         f"{added.added} new",
         f"{added.updated} changed",
@@ -207,7 +195,7 @@ def _show(report: IndexReport, into: Path, documents: int, seconds: float, as_js
             f", {(added.added + added.updated) / seconds:,.0f} documents/s, {added.chunks / seconds:,.0f} chunks/s, "
             f"{report.bytes / 1e6 / seconds:,.2f} MB/s"
         )
-    typer.echo(f"{into}: {', '.join(parts)}; {documents} documents in {seconds:.2f} s{rates}.")
+    click.echo(f"{into}: {', '.join(parts)}; {documents} documents in {seconds:.2f} s{rates}.")
 
 
 def _worst_first(report: IndexReport) -> list[ReadFault]:
@@ -223,29 +211,29 @@ def _show_notes(report: IndexReport) -> None:
     faults = report.faults
     if faults:
         files = len({fault.path for fault in faults})
-        typer.echo(f"{files} {'file was' if files == 1 else 'files were'} not read, or not whole:", err=True)
+        click.echo(f"{files} {'file was' if files == 1 else 'files were'} not read, or not whole:", err=True)
     told = _worst_first(report)[:_SHOWN]
     for bad in told:
-        typer.echo(f"{'skipped' if bad in faults else 'note'}: {shown(str(bad))}", err=True)
+        click.echo(f"{'skipped' if bad in faults else 'note'}: {shown(str(bad))}", err=True)
     if len(report.bad) > len(told):
         kinds = ", ".join(f"{n} {kind}" for kind, n in Counter(bad.kind for bad in report.bad).most_common())
-        typer.echo(f"note: {len(report.bad)} such notes in all ({kinds}); --json lists them.", err=True)
+        click.echo(f"note: {len(report.bad)} such notes in all ({kinds}); --json lists them.", err=True)
     if report.ignored:
-        typer.echo(
+        click.echo(
             f"note: {report.ignored} files or folders are left out by .gitignore; --no-gitignore reads them.", err=True
         )
     if report.not_chosen:
-        typer.echo(f"note: {report.not_chosen} files are left out by --include and --exclude.", err=True)
+        click.echo(f"note: {report.not_chosen} files are left out by --include and --exclude.", err=True)
     if report.excluded:
-        typer.echo(f"note: {report.excluded} documents stay deleted; codomain rm --undo brings them back.", err=True)
+        click.echo(f"note: {report.excluded} documents stay deleted; codomain rm --undo brings them back.", err=True)
     if report.left_sitemap:
-        typer.echo(
+        click.echo(
             f"note: {len(report.left_sitemap)} pages are not in their sitemap any more, and were removed: "
             f"{shown(report.left_sitemap[0])}{', ...' if len(report.left_sitemap) > 1 else ''}.",
             err=True,
         )
     if report.gone_elsewhere:
-        typer.echo(
+        click.echo(
             f"note: {len(report.gone_elsewhere)} files are gone, their documents are not: {report.gone_elsewhere[0]}"
             f"{', ...' if len(report.gone_elsewhere) > 1 else ''}; codomain rm --gone deletes them.",
             err=True,

@@ -1,50 +1,51 @@
-"""codomain learn: make encoders."""
+"""codomain learn: make encoders, and transforms of their vectors."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
 
+from codomain.cli import learn_maps
+from codomain.cli.parameters import PATH
 from codomain.cli.terminal import json_line
 
-app = typer.Typer(help="Make better or smaller encoders from data.", no_args_is_help=True, rich_markup_mode=None)
+
+@click.group()
+def app() -> None:
+    """Make better or smaller encoders, and transforms of their vectors, from data."""
 
 
-@app.callback()
-def _learn() -> None:
-    """Make better or smaller encoders from data."""
+for _command in (
+    learn_maps.align,
+    learn_maps.unpaired_align,
+    learn_maps.relative,
+    learn_maps.low_rank_adapter,
+    learn_maps.siamese,
+):
+    app.add_command(_command)
 
 
 @app.command("static")
-def static(
-    out: Annotated[Path, typer.Option("--out", "-o", help="The folder for the table.")],
-    teacher: Annotated[str, typer.Option("--teacher", help="minilm, or a sentence-transformers model.")] = "minilm",
-    recipe: Annotated[
-        Path | None, typer.Option("--recipe", help="A TOML file; codomain's own recipe if not given.")
-    ] = None,
-    data: Annotated[
-        list[Path] | None, typer.Option("--data", help="A folder with the recipe's texts; may be repeated.")
-    ] = None,
-    seed: Annotated[
-        int | None, typer.Option("--seed", help="Seed of everything random; the recipe's if not given.")
-    ] = None,
-    device: Annotated[
-        str, typer.Option("--device", help="Where the teacher runs: auto, cpu, cuda, cuda:1, mps.")
-    ] = "auto",
-) -> None:
+@click.option("--out", "-o", type=PATH, required=True, help="The folder for the table.")
+@click.option("--teacher", default="minilm", help="minilm, or a sentence-transformers model.")
+@click.option("--recipe", type=PATH, help="A TOML file; codomain's own recipe if not given.")
+@click.option("--data", type=PATH, multiple=True, help="A folder with the recipe's texts; may be repeated.")
+@click.option("--seed", type=int, help="Seed of everything random; the recipe's if not given.")
+@click.option("--device", default="auto", help="Where the teacher runs: auto, cpu, cuda, cuda:1, mps.")
+def static(out: Path, teacher: str, recipe: Path | None, data: tuple[Path, ...], seed: int | None, device: str) -> None:
     """Distil a sentence encoder into a table of token vectors, for use as static("FOLDER")."""
     from codomain.cli.progress import bars
     from codomain.learn.static import distil_static
 
     with bars(keep=True) as progress:
         distil_static(out, teacher=teacher, recipe=recipe, data=data, seed=seed, progress=progress, device=device)
-    typer.echo(f'{out}: use it as static("{out}").')
+    click.echo(f'{out}: use it as static("{out}").')
 
 
 @app.command("recipes")
-def recipes(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def recipes(as_json: bool) -> None:
     """List the recipes, what each trains, its papers, the parts that it names and the expected effect."""
 
     from codomain.learn.recipes.recipe import PARTS
@@ -55,9 +56,9 @@ def recipes(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")]
         parts = {role: recipe.settings[role]["name"] for role in PARTS if role in recipe.settings}
         if as_json:
             about = {"summary": recipe.summary, "papers": list(recipe.papers), "effect": recipe.effect}
-            typer.echo(json_line({"name": name, **about, "parts": parts, "path": str(recipe.path)}))
+            click.echo(json_line({"name": name, **about, "parts": parts, "path": str(recipe.path)}))
             continue
         papers = f"  [papers {', '.join(map(str, recipe.papers))}]" if recipe.papers else ""
-        typer.echo(f"{name}: {recipe.summary}{papers}")
-        typer.echo(f"    {', '.join(f'{role} {part}' for role, part in parts.items()) or 'no registered parts'}")
-        typer.echo(f"    expected: {recipe.effect}")
+        click.echo(f"{name}: {recipe.summary}{papers}")
+        click.echo(f"    {', '.join(f'{role} {part}' for role, part in parts.items()) or 'no registered parts'}")
+        click.echo(f"    expected: {recipe.effect}")

@@ -3,33 +3,38 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
 
-from codomain.cli.namespaces import InNamespace, inside
+from codomain.cli.namespaces import in_namespace, inside
+from codomain.cli.parameters import PATH
 from codomain.cli.terminal import json_line, shown
 
 
+@click.command()
+@click.argument("name", type=PATH, metavar="NAME", help="The collection.")
+@click.option("--html", type=PATH, default=Path("map.html"), help="Write the page here.")
+@click.option("--field", "-f", multiple=True, help="Color and filter by this field; else by those that many have.")
+@click.option("--where", "-w", help="Only what a filter matches.")
+@click.option("--title", help="Instead of the collection's name.")
+@click.option(
+    "--most", type=click.IntRange(min=1), default=200000, help="Documents at most; of more of them a sample is drawn."
+)
+@click.option("--seed", type=click.IntRange(min=0), default=0, help="Of the sample.")
+@click.option("--atlas", type=PATH, metavar="FOLDER", help="Write a page of embedding-atlas into this folder instead.")
+@in_namespace
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def map_(
-    name: Annotated[Path, typer.Argument(help="The collection.", metavar="NAME")],
-    html: Annotated[Path, typer.Option("--html", help="Write the page here.")] = Path("map.html"),
-    field: Annotated[
-        list[str] | None,
-        typer.Option("--field", "-f", help="Color and filter by this field; else by those that many have."),
-    ] = None,
-    where: Annotated[str | None, typer.Option("--where", "-w", help="Only what a filter matches.")] = None,
-    title: Annotated[str | None, typer.Option("--title", help="Instead of the collection's name.")] = None,
-    most: Annotated[
-        int, typer.Option("--most", min=1, help="Documents at most; of more of them a sample is drawn.")
-    ] = 200_000,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the sample.")] = 0,
-    atlas: Annotated[
-        Path | None,
-        typer.Option("--atlas", help="Write a page of embedding-atlas into this folder instead.", metavar="FOLDER"),
-    ] = None,
-    namespace: InNamespace = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    name: Path,
+    html: Path,
+    field: tuple[str, ...],
+    where: str | None,
+    title: str | None,
+    most: int,
+    seed: int,
+    atlas: Path | None,
+    namespace: str | None,
+    as_json: bool,
 ) -> None:
     """Draw a map: like documents near each other, labeled, in one page that needs no server."""
     import codomain as cd
@@ -47,9 +52,9 @@ def map_(
     size = written.stat().st_size if written.is_file() else None
     if as_json:
         facts = {"path": str(written), "bytes": size, "documents": len(drawn), "notes": drawn.notes}
-        typer.echo(json_line({**facts, "fields": [column.name for column in drawn.fields]}))
+        click.echo(json_line({**facts, "fields": [column.name for column in drawn.fields]}))
         return
     large = "" if size is None else f", {size / 1e6:.1f} MB"
-    typer.echo(shown(f"Written: {written} ({len(drawn):,} documents{large})."))
+    click.echo(shown(f"Written: {written} ({len(drawn):,} documents{large})."))
     for note in drawn.notes:
-        typer.echo(shown(note), err=True)
+        click.echo(shown(note), err=True)

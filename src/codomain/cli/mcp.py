@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
+import click
 
 
-def mcp(
-    names: Annotated[list[str], typer.Argument(help="Collections.", metavar="NAME...")],
-    writable: Annotated[bool, typer.Option("--writable", help="Let the client add and delete documents, too.")] = False,
-) -> None:
+@click.command()
+@click.argument("names", nargs=-1, required=True, metavar="NAME...", help="Collections.")
+@click.option("--writable", is_flag=True, help="Let the client add and delete documents, too.")
+def mcp(names: tuple[str, ...], writable: bool) -> None:
     """Serve collections to a program that speaks MCP over standard input and output; `codomain serve` has them at /mcp."""
     import asyncio
 
@@ -22,4 +20,4 @@ def mcp(
         raise MissingExtra("codomain mcp", "mcp") from None
     from codomain.serve.mcp import run_stdio
 
-    asyncio.run(run_stdio(names, writable))
+    asyncio.run(run_stdio([*names], writable))

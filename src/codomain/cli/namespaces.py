@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
 if TYPE_CHECKING:
     from codomain.store import Collection
 
-InNamespace = Annotated[
-    str | None, typer.Option("--namespace", "-N", help="Of this namespace, not of the default one.", metavar="NAME")
-]
+in_namespace = click.option("--namespace", "-N", metavar="NAME", help="Of this namespace, not of the default one.")
 
 
 def inside(collection: Collection, namespace: str | None) -> Collection:
     """A namespace of a collection that is read; one without documents is named."""
     found = collection if namespace is None else collection.namespace(namespace)
     if found.name and not len(found):
-        typer.echo(f"note: {collection.folder} has no documents in the namespace {found.name}.", err=True)
+        click.echo(f"note: {collection.folder} has no documents in the namespace {found.name}.", err=True)
     return found

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
+import click
 
 from codomain.cli.terminal import json_line
 
 
-def papers(
-    status: Annotated[str | None, typer.Option("--status", help="Only measured or planned.")] = None,
-    verdict: Annotated[
-        str | None,
-        typer.Option(
-            "--verdict",
-            help='Only one verdict: "holds", "holds in part", "does not hold" or "not tested at its scale".',
-        ),
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-) -> None:
+@click.command()
+@click.option("--status", help="Only measured or planned.")
+@click.option(
+    "--verdict", help='Only one verdict: "holds", "holds in part", "does not hold" or "not tested at its scale".'
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def papers(status: str | None, verdict: str | None, as_json: bool) -> None:
     """List the papers behind the stages: claim, what was measured, verdict, components and proof."""
     from dataclasses import asdict
 
@@ -34,9 +28,9 @@ def papers(
         if status not in (None, paper.status) or verdict not in (None, paper.verdict):
             continue
         if as_json:
-            typer.echo(json_line({"status": paper.status, **asdict(paper)}))
+            click.echo(json_line({"status": paper.status, **asdict(paper)}))
             continue
-        typer.echo(f"{paper.number:>3}  {paper.verdict or paper.status:<23}  {paper.title}")
+        click.echo(f"{paper.number:>3}  {paper.verdict or paper.status:<23}  {paper.title}")
         if paper.verdict:
-            typer.echo(f"     claim: {paper.claim}\n     measured: {paper.measured}")
-        typer.echo(f"     {', '.join(paper.components)}{f'; {paper.proof}' if paper.proof else ''}")
+            click.echo(f"     claim: {paper.claim}\n     measured: {paper.measured}")
+        click.echo(f"     {', '.join(paper.components)}{f'; {paper.proof}' if paper.proof else ''}")

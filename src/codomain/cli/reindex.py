@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
+
+from codomain.cli.parameters import PATH
 
 
-def reindex(name: Annotated[Path, typer.Argument(help="The collection.", metavar="NAME")]) -> None:
+@click.command()
+@click.argument("name", type=PATH, metavar="NAME", help="The collection.")
+def reindex(name: Path) -> None:
     """Build the indexes for all rows, so that none has to be searched row by row."""
     import time
 
@@ -19,6 +22,6 @@ def reindex(name: Annotated[Path, typer.Argument(help="The collection.", metavar
         notes = collection.notes()
         built = collection.reindex()
     for note in notes:
-        typer.echo(f"note: {note}", err=True)
+        click.echo(f"note: {note}", err=True)
     what = f"indexes built in {time.perf_counter() - started:.2f} s" if built else "all indexes were up to date"
-    typer.echo(f"{name}: {what}.")
+    click.echo(f"{name}: {what}.")

@@ -3,31 +3,38 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
 
-from codomain.cli.namespaces import InNamespace, inside
+from codomain.cli.namespaces import in_namespace, inside
+from codomain.cli.parameters import PATH
 from codomain.cli.terminal import shown
 
 
+@click.command()
+@click.argument("name", type=PATH, metavar="NAME", help="The collection.")
+@click.argument("ids", nargs=-1, metavar="ID...", help="Ids of documents.")
+@click.option("--where", "-w", help="Delete all that a filter matches.")
+@in_namespace
+@click.option(
+    "--all", "all_", is_flag=True, help="Delete all documents of the namespace, and what is remembered of its files."
+)
+@click.option("--undo", is_flag=True, help="Let the next index bring back deleted documents: these, or all.")
+@click.option("--gone", is_flag=True, help="Delete the documents of all files that are gone.")
+@click.option(
+    "--erase", is_flag=True, help="Leave nothing of them in any file of the collection; takes as long as compact."
+)
+@click.option("--list", "excluded", is_flag=True, help="List deleted documents that index leaves out.")
 def rm(
-    name: Annotated[Path, typer.Argument(help="The collection.", metavar="NAME")],
-    ids: Annotated[list[str] | None, typer.Argument(help="Ids of documents.", metavar="ID...")] = None,
-    where: Annotated[str | None, typer.Option("--where", "-w", help="Delete all that a filter matches.")] = None,
-    namespace: InNamespace = None,
-    all_: Annotated[
-        bool, typer.Option("--all", help="Delete all documents of the namespace, and what is remembered of its files.")
-    ] = False,
-    undo: Annotated[
-        bool, typer.Option("--undo", help="Let the next index bring back deleted documents: these, or all.")
-    ] = False,
-    gone: Annotated[bool, typer.Option("--gone", help="Delete the documents of all files that are gone.")] = False,
-    erase: Annotated[
-        bool,
-        typer.Option("--erase", help="Leave nothing of them in any file of the collection; takes as long as compact."),
-    ] = False,
-    excluded: Annotated[bool, typer.Option("--list", help="List deleted documents that index leaves out.")] = False,
+    name: Path,
+    ids: tuple[str, ...],
+    where: str | None,
+    namespace: str | None,
+    all_: bool,
+    undo: bool,
+    gone: bool,
+    erase: bool,
+    excluded: bool,
 ) -> None:
     """Delete documents by id or by a filter; the original files are not touched.
 
@@ -45,16 +52,16 @@ def rm(
         collection = inside(opened, namespace)
         if excluded:
             for key in sorted(deleted(collection)):
-                typer.echo(shown(key))
+                click.echo(shown(key))
             return
         if undo:
             count = take_back(collection, ids or None)
-            typer.echo(f"{name}: the next index brings {count} documents back.")
+            click.echo(f"{name}: the next index brings {count} documents back.")
         elif gone:
             from codomain.store.sources.vanished import remove_gone
 
             count = remove_gone(collection)
-            typer.echo(f"{name}: {count} documents of files that are gone deleted, {len(collection)} documents left.")
+            click.echo(f"{name}: {count} documents of files that are gone deleted, {len(collection)} documents left.")
         else:
             if all_:
                 count = opened.delete_namespace(namespace, erase=erase)
@@ -62,6 +69,6 @@ def rm(
                 count = collection.erase(ids if ids else collection.ids(where or ""))
             else:
                 count = collection.delete(ids) if ids else collection.delete_where(where or "")
-            typer.echo(f"{name}: {count} {'erased' if erase else 'deleted'}, {len(collection)} documents left.")
+            click.echo(f"{name}: {count} {'erased' if erase else 'deleted'}, {len(collection)} documents left.")
     if not count:
-        raise typer.Exit(1)
+        raise SystemExit(1)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, cast
 
-import typer
+import click
 
-from codomain.cli.namespaces import InNamespace, inside
+from codomain.cli.namespaces import in_namespace, inside
+from codomain.cli.parameters import PATH
 from codomain.cli.terminal import json_line, shown
 
 if TYPE_CHECKING:
@@ -20,39 +21,40 @@ if TYPE_CHECKING:
     from codomain.store.reading.search import Syntax
 
 
+@click.command()
+@click.argument("name", type=PATH, metavar="NAME", help="The collection.")
+@click.argument("query", help="What to look for; - reads one query a line from standard input.")
+@click.option("--top", "-k", "k", default=10, help="How many documents.")
+@click.option("--where", "-w", help="A filter, e.g. \"year > 2020 and tags contains 'x'\", or JSON.")
+@click.option("--explain", "-e", is_flag=True, help="Show the rank and score of every branch, the plan and its cost.")
+@click.option("--feedback/--no-feedback", default=True, help="Whether to search the vectors that feedback corrected.")
+@click.option("--offset", default=0, help="Leave out so many of the best.")
+@click.option("--sort", metavar="FIELD", help="Order the hits by a field; -FIELD from the highest.")
+@click.option("--min-score", type=float, help="Leave out hits with a lower score.")
+@click.option("--min-similarity", type=float, help="Leave out hits with a lower score in the dense branch.")
+@click.option("--max-per-source", type=int, help="So many documents of one file at most.")
+@click.option("--context", default=0, help="Show so many characters around the passage.")
+@click.option("--syntax", default="plain", help='plain, or query: "a phrase", +must, -not, begin*, title:word.')
+@click.option("--typos", is_flag=True, help="A word that no document holds stands for those one letter away, too.")
+@in_namespace
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line and hit.")
 def search(
-    name: Annotated[Path, typer.Argument(help="The collection.", metavar="NAME")],
-    query: Annotated[str, typer.Argument(help="What to look for; - reads one query a line from standard input.")],
-    k: Annotated[int, typer.Option("--top", "-k", help="How many documents.")] = 10,
-    where: Annotated[
-        str | None, typer.Option("--where", "-w", help="A filter, e.g. \"year > 2020 and tags contains 'x'\", or JSON.")
-    ] = None,
-    explain: Annotated[
-        bool, typer.Option("--explain", "-e", help="Show the rank and score of every branch, the plan and its cost.")
-    ] = False,
-    feedback: Annotated[
-        bool, typer.Option("--feedback/--no-feedback", help="Whether to search the vectors that feedback corrected.")
-    ] = True,
-    offset: Annotated[int, typer.Option("--offset", help="Leave out so many of the best.")] = 0,
-    sort: Annotated[
-        str | None, typer.Option("--sort", help="Order the hits by a field; -FIELD from the highest.", metavar="FIELD")
-    ] = None,
-    min_score: Annotated[float | None, typer.Option("--min-score", help="Leave out hits with a lower score.")] = None,
-    min_similarity: Annotated[
-        float | None, typer.Option("--min-similarity", help="Leave out hits with a lower score in the dense branch.")
-    ] = None,
-    max_per_source: Annotated[
-        int | None, typer.Option("--max-per-source", help="So many documents of one file at most.")
-    ] = None,
-    context: Annotated[int, typer.Option("--context", help="Show so many characters around the passage.")] = 0,
-    syntax: Annotated[
-        str, typer.Option("--syntax", help='plain, or query: "a phrase", +must, -not, begin*, title:word.')
-    ] = "plain",
-    typos: Annotated[
-        bool, typer.Option("--typos", help="A word that no document holds stands for those one letter away, too.")
-    ] = False,
-    namespace: InNamespace = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line and hit.")] = False,
+    name: Path,
+    query: str,
+    k: int,
+    where: str | None,
+    explain: bool,
+    feedback: bool,
+    offset: int,
+    sort: str | None,
+    min_score: float | None,
+    min_similarity: float | None,
+    max_per_source: int | None,
+    context: int,
+    syntax: str,
+    typos: bool,
+    namespace: str | None,
+    as_json: bool,
 ) -> None:
     """Search a collection by meaning and by words."""
     import codomain as cd
@@ -91,9 +93,9 @@ def search(
         if explain:
             # beside the lines of JSON, not among them
             for line in report.lines():
-                typer.echo(line, err=as_json)
+                click.echo(line, err=as_json)
     if not found:
-        raise typer.Exit(1)
+        raise SystemExit(1)
 
 
 def _from_stdin() -> list[str]:
@@ -127,7 +129,7 @@ def print_json(hits: list[Hit], query: str | None = None, explain: bool = False)
             line["query"] = query
         if explain:
             line["branches"] = {b: {"rank": r, "score": round(s, 6)} for b, (r, s) in hit.branches.items()}
-        typer.echo(json_line(line))
+        click.echo(json_line(line))
 
 
 def print_table(hits: list[Hit], query: str, collection: Collection, explain: bool = False) -> None:

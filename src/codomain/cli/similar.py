@@ -3,42 +3,50 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
 
-from codomain.cli.namespaces import InNamespace, inside
+from codomain.cli.namespaces import in_namespace, inside
+from codomain.cli.parameters import PATH
 
 
+@click.command()
+@click.argument("name", type=PATH, metavar="NAME", help="The collection.")
+@click.argument("ids", nargs=-1, required=True, metavar="ID...", help="Ids of documents; --weight gives each its own.")
+@click.option(
+    "--weight",
+    "weights",
+    type=float,
+    multiple=True,
+    help="The weight of each id, in their order; negative: away from it.",
+)
+@click.option("--top", "-k", "k", default=10, help="How many documents.")
+@click.option("--where", "-w", help="Only what a filter matches.")
+@in_namespace
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line and hit.")
 def similar(
-    name: Annotated[Path, typer.Argument(help="The collection.", metavar="NAME")],
-    ids: Annotated[
-        list[str],
-        typer.Argument(help="Ids of documents; --weight gives each its own.", metavar="ID..."),
-    ],
-    weights: Annotated[
-        list[float] | None,
-        typer.Option("--weight", help="The weight of each id, in their order; negative: away from it."),
-    ] = None,
-    k: Annotated[int, typer.Option("--top", "-k", help="How many documents.")] = 10,
-    where: Annotated[str | None, typer.Option("--where", "-w", help="Only what a filter matches.")] = None,
-    namespace: InNamespace = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line and hit.")] = False,
+    name: Path,
+    ids: tuple[str, ...],
+    weights: tuple[float, ...],
+    k: int,
+    where: str | None,
+    namespace: str | None,
+    as_json: bool,
 ) -> None:
     """Find documents like one or several others, by their vectors; the others themselves are left out."""
     import codomain as cd
     from codomain.cli.search import print_json, print_table
     from codomain.text import clean
 
-    ids = [clean(id) for id in ids]
-    if weights and len(weights) != len(ids):
-        raise cd.CodomainError(f"there are {len(ids)} ids and {len(weights)} weights: give one --weight for each.")
+    liked = [clean(id) for id in ids]
+    if weights and len(weights) != len(liked):
+        raise cd.CodomainError(f"there are {len(liked)} ids and {len(weights)} weights: give one --weight for each.")
     with cd.open(name) as opened:
         collection = inside(opened, namespace)
-        hits = collection.search(like=dict(zip(ids, weights or [1.0] * len(ids), strict=True)), k=k, where=where)
+        hits = collection.search(like=dict(zip(liked, weights or [1.0] * len(liked), strict=True)), k=k, where=where)
         if as_json:
             print_json(hits)
         else:
-            print_table(hits, " ".join(ids), collection)
+            print_table(hits, " ".join(liked), collection)
     if not hits:
-        raise typer.Exit(1)
+        raise SystemExit(1)

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
+import click
 
 from codomain.cli.terminal import json_line
 
 
-def stages(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def stages(as_json: bool) -> None:
     """List every stage with its arguments, what it takes and gives, and its papers."""
     import inspect
 
     from codomain.registry import all_stages
     from codomain.stage import usage
 
-    known = list(all_stages(broken=lambda error: typer.echo(str(error), err=True)))
+    known = list(all_stages(broken=lambda error: click.echo(str(error), err=True)))
     if as_json:
         rows = [
             {
@@ -31,9 +31,9 @@ def stages(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
             }
             for cls in known
         ]
-        typer.echo(json_line(rows))
+        click.echo(json_line(rows))
         return
     for cls in known:
-        typer.echo(f"{cls.name}{usage(cls)}")
+        click.echo(f"{cls.name}{usage(cls)}")
         papers = f"  [papers {', '.join(map(str, cls.papers))}]" if cls.papers else ""
-        typer.echo(f"    {' or '.join((*cls.takes, *cls.modalities))} -> {cls.gives}: {cls.summary}{papers}")
+        click.echo(f"    {' or '.join((*cls.takes, *cls.modalities))} -> {cls.gives}: {cls.summary}{papers}")

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
+import click
 
+from codomain.cli.parameters import PATH
 from codomain.cli.terminal import json_line
 from codomain.cli.tune_options import amount_in, bytes_in, chunks_in, lines_of, model_in, prices_in, sizes_in
 
@@ -19,114 +20,103 @@ if TYPE_CHECKING:
     from codomain.tuning.trials.outcome import Outcome
 
 
+@click.command()
+@click.argument("name", type=PATH, metavar="NAME", help="A collection, or a data set with judgments.")
+@click.option("--queries", type=PATH, help="Queries: JSON lines with _id and text (or vector), or lines id<tab>text.")
+@click.option("--qrels", type=PATH, help="Judgments, in BEIR's or TREC's columns.")
+@click.option("--where", help="Ask every query with this filter; a query of a JSON line may have its own: where.")
+@click.option("--synthetic", is_flag=True, help="Without judgments: ask for documents by sentences taken out of them.")
+@click.option("--first-lines", is_flag=True, help="With --synthetic: by their titles or first lines instead.")
+@click.option("--feedback", is_flag=True, help="The queries and judgments of the collection's feedback.")
+@click.option(
+    "--clicks", type=PATH, help="A log, JSON lines with query, clicked and shown: what was clicked is relevant."
+)
+@click.option("--fidelity", is_flag=True, help="Without judgments: agreement with exact float32 search.")
+@click.option(
+    "--judge",
+    help="A language model that grades what pipelines find for --queries: gpt-4o-mini, ollama:llama3.2. --judge-url for other servers.",
+)
+@click.option("--judge-url", help="The address of the model's server: http://localhost:8000/v1.")
+@click.option("--judge-key-env", help="The environment variable with its key.")
+@click.option("--judge-calls", type=click.IntRange(min=1), default=1000, help="Pairs that it grades at most.")
+@click.option("--encoders", multiple=True, help="An encoder to try; give it several times.")
+@click.option("--pipelines", type=PATH, help="Try those of this file, one a line, instead of the usual ones.")
+@click.option("--ranker", "rankers", multiple=True, help="A ranker to try behind each pipeline; give it several times.")
+@click.option(
+    "--chunks", multiple=True, help="Also cut documents into chunks of so many tokens, so many shared: 128/16."
+)
+@click.option("--most", type=click.IntRange(min=1), default=500, help="Pipelines to try at most.")
+@click.option("--now", help="The pipeline that a data set is searched with now, to compare with.")
+@click.option(
+    "--exclude-self/--include-self",
+    default=None,
+    help="Whether the document with a query's id is left out of its ranking; else where most queries are documents.",
+)
+@click.option("--metric", default="nDCG@10", help="nDCG@10, RR, AP, R@10, Success@1, ...")
+@click.option("--budget", help="When to stop trying: 90s, 10m, 1h.")
+@click.option("--max-latency", help="For 95 of 100 queries, on one thread: 20ms.")
+@click.option("--max-bytes", help="Held for a document: 256, 256/doc.")
+@click.option(
+    "--price",
+    "prices",
+    multiple=True,
+    help="Dollars that an encoder takes for a million tokens: ENCODER=0.02; several times.",
+)
+@click.option("--max-usd", help="For the documents and 1,000 queries: what costs more is not tried.")
+@click.option("--margin", type=float, default=0.01, help="A loss of the metric that does not matter.")
+@click.option("--prefer", default="bytes", help="What is cheap: bytes or latency.")
+@click.option("--engine", default="local", help="local, or ray: trials spread over a cluster.")
+@click.option("--sizes", help="Compare the recommended and the present pipeline on so many documents: 1000,10000,all.")
+@click.option(
+    "--workers", type=click.IntRange(min=1), default=1, help="Trials to run at a time, in processes of their own."
+)
+@click.option("--max-memory", help="For all that run at a time: 4g, 800m.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, help="Of the split of the queries.")
+@click.option("--apply", type=int, help="Rebuild the collection with this row of the last table.")
+@click.option(
+    "--rechunk",
+    "again",
+    is_flag=True,
+    help="With --apply: cut documents again whose chunks the encoders do not read whole.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def tune(
-    name: Annotated[Path, typer.Argument(help="A collection, or a data set with judgments.", metavar="NAME")],
-    queries: Annotated[
-        Path | None,
-        typer.Option("--queries", help="Queries: JSON lines with _id and text (or vector), or lines id<tab>text."),
-    ] = None,
-    qrels: Annotated[Path | None, typer.Option("--qrels", help="Judgments, in BEIR's or TREC's columns.")] = None,
-    where: Annotated[
-        str | None,
-        typer.Option(
-            "--where", help="Ask every query with this filter; a query of a JSON line may have its own: where."
-        ),
-    ] = None,
-    synthetic: Annotated[
-        bool, typer.Option("--synthetic", help="Without judgments: ask for documents by sentences taken out of them.")
-    ] = False,
-    first_lines: Annotated[
-        bool, typer.Option("--first-lines", help="With --synthetic: by their titles or first lines instead.")
-    ] = False,
-    feedback: Annotated[
-        bool, typer.Option("--feedback", help="The queries and judgments of the collection's feedback.")
-    ] = False,
-    clicks: Annotated[
-        Path | None,
-        typer.Option("--clicks", help="A log, JSON lines with query, clicked and shown: what was clicked is relevant."),
-    ] = None,
-    fidelity: Annotated[
-        bool, typer.Option("--fidelity", help="Without judgments: agreement with exact float32 search.")
-    ] = False,
-    judge: Annotated[
-        str | None,
-        typer.Option(
-            "--judge",
-            help="A language model that grades what pipelines find for --queries: gpt-4o-mini, ollama:llama3.2. --judge-url for other servers.",
-        ),
-    ] = None,
-    judge_url: Annotated[
-        str | None, typer.Option("--judge-url", help="The address of the model's server: http://localhost:8000/v1.")
-    ] = None,
-    judge_key_env: Annotated[
-        str | None, typer.Option("--judge-key-env", help="The environment variable with its key.")
-    ] = None,
-    judge_calls: Annotated[int, typer.Option("--judge-calls", min=1, help="Pairs that it grades at most.")] = 1000,
-    encoders: Annotated[
-        list[str] | None, typer.Option("--encoders", help="An encoder to try; give it several times.")
-    ] = None,
-    pipelines: Annotated[
-        Path | None, typer.Option("--pipelines", help="Try those of this file, one a line, instead of the usual ones.")
-    ] = None,
-    rankers: Annotated[
-        list[str] | None, typer.Option("--ranker", help="A ranker to try behind each pipeline; give it several times.")
-    ] = None,
-    chunks: Annotated[
-        list[str] | None,
-        typer.Option("--chunks", help="Also cut documents into chunks of so many tokens, so many shared: 128/16."),
-    ] = None,
-    most: Annotated[int, typer.Option("--most", min=1, help="Pipelines to try at most.")] = 500,
-    now: Annotated[
-        str | None, typer.Option("--now", help="The pipeline that a data set is searched with now, to compare with.")
-    ] = None,
-    exclude_self: Annotated[
-        bool | None,
-        typer.Option(
-            "--exclude-self/--include-self",
-            help="Whether the document with a query's id is left out of its ranking; else where most queries are documents.",
-        ),
-    ] = None,
-    metric: Annotated[str, typer.Option("--metric", help="nDCG@10, RR, AP, R@10, Success@1, ...")] = "nDCG@10",
-    budget: Annotated[str | None, typer.Option("--budget", help="When to stop trying: 90s, 10m, 1h.")] = None,
-    max_latency: Annotated[
-        str | None, typer.Option("--max-latency", help="For 95 of 100 queries, on one thread: 20ms.")
-    ] = None,
-    max_bytes: Annotated[str | None, typer.Option("--max-bytes", help="Held for a document: 256, 256/doc.")] = None,
-    prices: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--price", help="Dollars that an encoder takes for a million tokens: ENCODER=0.02; several times."
-        ),
-    ] = None,
-    max_usd: Annotated[
-        str | None, typer.Option("--max-usd", help="For the documents and 1,000 queries: what costs more is not tried.")
-    ] = None,
-    margin: Annotated[float, typer.Option("--margin", help="A loss of the metric that does not matter.")] = 0.01,
-    prefer: Annotated[str, typer.Option("--prefer", help="What is cheap: bytes or latency.")] = "bytes",
-    engine: Annotated[str, typer.Option("--engine", help="local, or ray: trials spread over a cluster.")] = "local",
-    sizes: Annotated[
-        str | None,
-        typer.Option(
-            "--sizes", help="Compare the recommended and the present pipeline on so many documents: 1000,10000,all."
-        ),
-    ] = None,
-    workers: Annotated[
-        int, typer.Option("--workers", min=1, help="Trials to run at a time, in processes of their own.")
-    ] = 1,
-    max_memory: Annotated[
-        str | None, typer.Option("--max-memory", help="For all that run at a time: 4g, 800m.")
-    ] = None,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the split of the queries.")] = 0,
-    apply: Annotated[
-        int | None, typer.Option("--apply", help="Rebuild the collection with this row of the last table.")
-    ] = None,
-    again: Annotated[
-        bool,
-        typer.Option(
-            "--rechunk", help="With --apply: cut documents again whose chunks the encoders do not read whole."
-        ),
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    name: Path,
+    queries: Path | None,
+    qrels: Path | None,
+    where: str | None,
+    synthetic: bool,
+    first_lines: bool,
+    feedback: bool,
+    clicks: Path | None,
+    fidelity: bool,
+    judge: str | None,
+    judge_url: str | None,
+    judge_key_env: str | None,
+    judge_calls: int,
+    encoders: tuple[str, ...],
+    pipelines: Path | None,
+    rankers: tuple[str, ...],
+    chunks: tuple[str, ...],
+    most: int,
+    now: str | None,
+    exclude_self: bool | None,
+    metric: str,
+    budget: str | None,
+    max_latency: str | None,
+    max_bytes: str | None,
+    prices: tuple[str, ...],
+    max_usd: str | None,
+    margin: float,
+    prefer: str,
+    engine: str,
+    sizes: str | None,
+    workers: int,
+    max_memory: str | None,
+    seed: int,
+    apply: int | None,
+    again: bool,
+    as_json: bool,
 ) -> None:
     """Try pipelines, and recommend the cheapest that is as good as the best; what is shared is done once."""
     import codomain as cd
@@ -166,10 +156,10 @@ def tune(
             "queries and their judgments are needed: give --queries and --qrels, --feedback or --clicks, --queries and --judge, or --synthetic or --fidelity, which do not need them."
         )
     options: dict[str, Any] = {
-        "encoders": encoders or (),
+        "encoders": encoders,
         "space": None if pipelines is None else lines_of(pipelines),
-        "rankers": rankers or (),
-        "chunks": chunks_in(chunks or ()),
+        "rankers": rankers,
+        "chunks": chunks_in(chunks),
         "most": most,
         "now": now,
         "metric": metric,
@@ -177,7 +167,7 @@ def tune(
         "budget": amount_in("--budget", budget, {"s": 1, "m": 60, "h": 3600}),
         "max_latency": amount_in("--max-latency", max_latency, {"ms": 1, "s": 1000}),
         "max_bytes": amount_in("--max-bytes", max_bytes, {"/doc": 1, "b/doc": 1, "b": 1}),
-        "prices": prices_in(prices or ()),
+        "prices": prices_in(prices),
         "max_usd": amount_in("--max-usd", max_usd, {"usd": 1, "$": 1}),
         "margin": margin,
         "prefer": prefer,
@@ -211,21 +201,21 @@ def _tune(on: Collection | str, name: Path, options: dict[str, Any], as_json: bo
         with bars(keep=True) as step, _interruptible():
             tuned = tune(on, on_event=_Progress(step), **options)
     except KeyboardInterrupt:
-        typer.echo("Interrupted before the first pipeline was measured: there is nothing to report.", err=True)
-        raise typer.Exit(130) from None
+        click.echo("Interrupted before the first pipeline was measured: there is nothing to report.", err=True)
+        raise SystemExit(130) from None
     if as_json:
-        typer.echo(json_line(tuned.as_json()))
+        click.echo(json_line(tuned.as_json()))
     else:
         chosen = None if tuned.choice is None else tuned.choice.recommended.expression
         grown = growth_table(tuned.growth, tuned.metric, chosen)
         for line in (*table(tuned.rows, tuned.metric, tuned.bills), *(grown or [""]), *tuned.sentences):
-            typer.echo(line)
-        typer.echo(f"Written: {', '.join(map(str, tuned.files))}.")
+            click.echo(line)
+        click.echo(f"Written: {', '.join(map(str, tuned.files))}.")
         if not isinstance(on, str) and (tuned.recommended not in (None, tuned.now) or tuned.recommended_chunks):
             number = next(row.number for row in tuned.rows if "recommended" in row.marks)
-            typer.echo(f"codomain tune {name} --apply {number} rebuilds the collection with it.")
+            click.echo(f"codomain tune {name} --apply {number} rebuilds the collection with it.")
     if tuned.interrupted:
-        raise typer.Exit(130)
+        raise SystemExit(130)
 
 
 @contextmanager
@@ -238,7 +228,7 @@ def _interruptible() -> Iterator[None]:
         pressed += 1
         if pressed != 2:
             raise KeyboardInterrupt
-        typer.echo("The report of what was measured is being made; once more ends without it.", err=True)
+        click.echo("The report of what was measured is being made; once more ends without it.", err=True)
 
     before = signal.signal(signal.SIGINT, handle)
     try:
@@ -286,17 +276,17 @@ def _apply(collection: Collection, number: int, quiet: bool, again: bool) -> Non
         encoders = [branch.encoder for branch in branches(plan(wanted)) if branch.encoder is not None]
         with bars(quiet) as progress:
             cut = rechunk(collection, encoders, progress, *chunks)
-        typer.echo(f"{collection.folder}: {cut:,} documents were cut into chunks of {chunks} tokens.")
+        click.echo(f"{collection.folder}: {cut:,} documents were cut into chunks of {chunks} tokens.")
     if wanted == str(collection.pipeline):
         if chunks is not None:
             collection.reindex()
-        typer.echo(f"{collection.folder}: {wanted} is what it has already.")
+        click.echo(f"{collection.folder}: {wanted} is what it has already.")
         return
     collection.upgrade(wanted, mode="reembed", rechunk=again)
     with bars(quiet) as progress:
         collection.continue_upgrade(progress)
     collection.reindex()
-    typer.echo(
+    click.echo(
         f"{collection.folder}: {wanted}. What it had before is kept: codomain upgrade {collection.folder} --rollback goes "
         "back to it, --drop-old forgets it."
     )

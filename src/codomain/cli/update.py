@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import typer
+import click
 
-from codomain.cli.namespaces import InNamespace, inside
+from codomain.cli.namespaces import in_namespace, inside
+from codomain.cli.parameters import PATH
 
 _NO_NUMBERS = {"nan", "-nan", "+nan", "inf", "-inf", "+inf", "infinity", "-infinity", "+infinity"}
 """What is written for a number that is none."""
 
 
+@click.command()
+@click.argument("name", type=PATH, metavar="NAME", help="The collection.")
+@click.argument("ids", nargs=-1, metavar="ID...", help="Ids of documents.")
+@click.option("--where", "-w", help="All that a filter matches.")
+@click.option(
+    "--set", "assignments", multiple=True, metavar="FIELD=VALUE", help="FIELD=VALUE; the value is JSON, or else a text."
+)
+@click.option("--unset", "removed", multiple=True, metavar="FIELD", help="Remove a field.")
+@in_namespace
+@click.option("--text", help="Another text for one document, which is encoded.")
+@click.option("--title", help="Another title for one document.")
 def update(
-    name: Annotated[Path, typer.Argument(help="The collection.", metavar="NAME")],
-    ids: Annotated[list[str] | None, typer.Argument(help="Ids of documents.", metavar="ID...")] = None,
-    where: Annotated[str | None, typer.Option("--where", "-w", help="All that a filter matches.")] = None,
-    assignments: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="FIELD=VALUE; the value is JSON, or else a text.", metavar="FIELD=VALUE"),
-    ] = None,
-    removed: Annotated[list[str] | None, typer.Option("--unset", help="Remove a field.", metavar="FIELD")] = None,
-    namespace: InNamespace = None,
-    text: Annotated[str | None, typer.Option("--text", help="Another text for one document, which is encoded.")] = None,
-    title: Annotated[str | None, typer.Option("--title", help="Another title for one document.")] = None,
+    name: Path,
+    ids: tuple[str, ...],
+    where: str | None,
+    assignments: tuple[str, ...],
+    removed: tuple[str, ...],
+    namespace: str | None,
+    text: str | None,
+    title: str | None,
 ) -> None:
     """Change documents that are there. Other metadata costs no encoding; another text or title is encoded."""
     import codomain as cd
@@ -32,26 +42,26 @@ def update(
 
     if bool(ids) == (where is not None):
         raise cd.CodomainError("update needs either ids or --where.")
-    changes = {**_changes(assignments or []), **dict.fromkeys(removed or [])}
+    changes = {**_changes(assignments), **dict.fromkeys(removed)}
     contents = {name: value for name, value in (("text", text), ("title", title)) if value is not None}
     if not changes and not contents:
         raise cd.CodomainError("update needs something to change: --set, --unset, --text or --title.")
-    if contents and (where is not None or len(ids or []) != 1):
+    if contents and (where is not None or len(ids) != 1):
         raise cd.CodomainError("--text and --title change one document, by its id.")
     with cd.open(name) as opened:
         collection = inside(opened, namespace)
         if where is not None:
             changed = collection.update_where(where, changes)
         else:
-            changed = len(ids or [])
-            for id in ids or []:
+            changed = len(ids)
+            for id in ids:
                 collection.update(clean(id), changes, **contents)
-        typer.echo(f"{name}: {changed} updated.")
+        click.echo(f"{name}: {changed} updated.")
     if not changed:
-        raise typer.Exit(1)
+        raise SystemExit(1)
 
 
-def _changes(assignments: list[str]) -> dict[str, Any]:
+def _changes(assignments: Sequence[str]) -> dict[str, Any]:
     """Fields from FIELD=VALUE, values as JSON where they are JSON."""
     import json
 

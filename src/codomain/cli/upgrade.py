@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-import typer
+import click
 
+from codomain.cli.parameters import PATH
 from codomain.cli.terminal import json_line
 
 if TYPE_CHECKING:
@@ -16,44 +17,46 @@ if TYPE_CHECKING:
     from codomain.store import Collection
 
 
+@click.command()
+@click.argument("name", type=PATH, metavar="NAME", help="The collection.")
+@click.option("--to", help="An encoder (minilm), transforms (pca(192) >> float8()) or a whole pipeline.")
+@click.option(
+    "--mode", default="bridge", help="bridge: ask the old vectors with the new encoder; reembed: embed all rows first."
+)
+@click.option("--sample", default=2000, help="Rows to fit and measure the bridge on.")
+@click.option(
+    "--floor",
+    type=float,
+    help="Share of the old nDCG@10 that the bridge must reach with its interval, else nothing is changed: 0.9, with --offline 0.5.",
+)
+@click.option(
+    "--offline",
+    help="An encoder of this machine (static) that answers while the server of the collection's own is away.",
+)
+@click.option("--continue", "go_on", is_flag=True, help="Embed what is left, then answer with it alone.")
+@click.option("--background", is_flag=True, help="Embed what is left in a process of its own, and return at once.")
+@click.option("--rollback", is_flag=True, help="Go back to the pipeline before the upgrade.")
+@click.option("--drop-old", is_flag=True, help="Forget the vectors of the pipeline before.")
+@click.option(
+    "--rechunk",
+    "again",
+    is_flag=True,
+    help="Cut documents again whose chunks are longer than what the encoders read, new and old.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
 def upgrade(
-    name: Annotated[Path, typer.Argument(help="The collection.", metavar="NAME")],
-    to: Annotated[
-        str | None,
-        typer.Option("--to", help="An encoder (minilm), transforms (pca(192) >> float8()) or a whole pipeline."),
-    ] = None,
-    mode: Annotated[
-        str,
-        typer.Option("--mode", help="bridge: ask the old vectors with the new encoder; reembed: embed all rows first."),
-    ] = "bridge",
-    sample: Annotated[int, typer.Option("--sample", help="Rows to fit and measure the bridge on.")] = 2_000,
-    floor: Annotated[
-        float | None,
-        typer.Option(
-            "--floor",
-            help="Share of the old nDCG@10 that the bridge must reach with its interval, else nothing is changed: 0.9, with --offline 0.5.",
-        ),
-    ] = None,
-    offline: Annotated[
-        str | None,
-        typer.Option(
-            "--offline",
-            help="An encoder of this machine (static) that answers while the server of the collection's own is away.",
-        ),
-    ] = None,
-    go_on: Annotated[bool, typer.Option("--continue", help="Embed what is left, then answer with it alone.")] = False,
-    background: Annotated[
-        bool, typer.Option("--background", help="Embed what is left in a process of its own, and return at once.")
-    ] = False,
-    rollback: Annotated[bool, typer.Option("--rollback", help="Go back to the pipeline before the upgrade.")] = False,
-    drop_old: Annotated[bool, typer.Option("--drop-old", help="Forget the vectors of the pipeline before.")] = False,
-    again: Annotated[
-        bool,
-        typer.Option(
-            "--rechunk", help="Cut documents again whose chunks are longer than what the encoders read, new and old."
-        ),
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
+    name: Path,
+    to: str | None,
+    mode: str,
+    sample: int,
+    floor: float | None,
+    offline: str | None,
+    go_on: bool,
+    background: bool,
+    rollback: bool,
+    drop_old: bool,
+    again: bool,
+    as_json: bool,
 ) -> None:
     """Move a collection to another encoder or pipeline without a pause; with NAME alone, report its progress."""
     import codomain as cd
@@ -87,7 +90,7 @@ def upgrade(
                     _print_bridge(report)
                 raise
             if as_json:
-                typer.echo(json_line({"pipeline": str(collection.pipeline), "offline": reports}))
+                click.echo(json_line({"pipeline": str(collection.pipeline), "offline": reports}))
             else:
                 for report in reports:
                     _print_bridge(report)
@@ -97,7 +100,7 @@ def upgrade(
                 done = collection.rechunk(progress)
             collection.reindex()
             if not as_json:
-                typer.echo(f"{name}: {done:,} documents cut again.")
+                click.echo(f"{name}: {done:,} documents cut again.")
         if background:
             _in_a_process_of_its_own(name)
         elif go_on or (to is not None and mode == "reembed"):
@@ -132,32 +135,32 @@ def _show(name: Path, facts: dict[str, Any], told: bool, background: bool, as_js
 
     state = facts["upgrade"]
     if as_json:
-        typer.echo(json_line({"pipeline": facts["pipeline"], "upgrade": state}))
+        click.echo(json_line({"pipeline": facts["pipeline"], "upgrade": state}))
         return
     if state is None:
-        typer.echo(f"{name}: {facts['pipeline']}; no upgrade is under way.")
+        click.echo(f"{name}: {facts['pipeline']}; no upgrade is under way.")
         return
     for report in state["bridges"] if told else ():
         _print_bridge(report)
     if state["done"]:
-        typer.echo(f"{name}: {facts['pipeline']}. The vectors of {state['from']} are kept: --drop-old or --rollback.")
+        click.echo(f"{name}: {facts['pipeline']}. The vectors of {state['from']} are kept: --drop-old or --rollback.")
         return
     asked = state["to"] if state["mode"] == "bridge" else state["from"]
     share = f"{state['rows_embedded']:,} of {state['rows']:,} rows embedded for {state['to']}"
     then = f"see {name / 'upgrade.log'}" if background else "--continue embeds the rest, --rollback goes back"
-    typer.echo(f"{name}: {share}; queries go to {asked}; {then}.")
+    click.echo(f"{name}: {share}; queries go to {asked}; {then}.")
 
 
 def _print_bridge(report: dict[str, Any]) -> None:
     how = f"{report['method']} on {report['pairs']}" if report["method"] else "the same encoder"
-    typer.echo(f"bridge     {report['from']} -> {report['branch']}: {how}")
-    typer.echo(f"measured   {report['queries']} held-out queries of a sample of {report['sample']:,} rows, nDCG@10:")
+    click.echo(f"bridge     {report['from']} -> {report['branch']}: {how}")
+    click.echo(f"measured   {report['queries']} held-out queries of a sample of {report['sample']:,} rows, nDCG@10:")
     interval = f"{report['ratio_low']:.2f} to {report['ratio_high']:.2f}"
-    typer.echo(
+    click.echo(
         f"  old space {report['old_ndcg@10']:.3f}   through the bridge {report['ndcg@10']:.3f}   "
         f"all re-encoded {report['new_ndcg@10']:.3f}"
     )
-    typer.echo(
+    click.echo(
         f"  the bridge keeps {report['ratio_to_old']:.2f} ({interval}) of the old, {report['ratio_to_new']:.2f} of the new; "
         f"of their ten nearest {report['recall_of_old@10']:.2f} and {report['recall_of_new@10']:.2f}"
     )

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
 
+from codomain.cli.parameters import PATH
 from codomain.cli.terminal import shown
 
 
-def verify(name: Annotated[Path, typer.Argument(help="The collection.", metavar="NAME")]) -> None:
+@click.command()
+@click.argument("name", type=PATH, metavar="NAME", help="The collection.")
+def verify(name: Path) -> None:
     """Check database, documents, vectors and indexes; exit code 1 when there is a fault. Notes say what no vector holds."""
     import codomain as cd
 
@@ -19,9 +21,9 @@ def verify(name: Annotated[Path, typer.Argument(help="The collection.", metavar=
         count = 0 if faults else len(collection)
         notes = [] if faults else collection.notes(count=True)
     for fault in faults:
-        typer.echo(shown(fault))
+        click.echo(shown(fault))
     if faults:
-        raise typer.Exit(1)
+        raise SystemExit(1)
     for note in notes:
-        typer.echo(f"note: {shown(note)}", err=True)
-    typer.echo(f"{name}: {count:,} documents, no fault found.")
+        click.echo(f"note: {shown(note)}", err=True)
+    click.echo(f"{name}: {count:,} documents, no fault found.")

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from codomain.arrays import Floats, as_float32
 from codomain.codecs.codebooks import bin_codes, byte_tables, code_bits, nearest_codes, pack, packed_width, table_rows
-from codomain.codecs.float8 import SMALL, round_to_byte
+from codomain.codecs.float8 import SMALL, round_to_byte, widened
 from codomain.errors import InputError
 
 CodecKind = Literal[
@@ -239,11 +239,7 @@ class Codec:
             if not exact:  # the last byte has room for more dimensions than there are
                 out[:] = whole[:, : self.dim]
         else:
-            small = SMALL[self.kind]
-            bits = out.view(np.int32)
-            bits[:] = codes.view(small.integer)
-            bits <<= small.shift
-            bits &= np.uint32(small.mask).view(np.int32)
+            widened(codes, self.kind, out)
         return out
 
     def query_form(self, queries: Floats) -> QueryForm:
@@ -251,9 +247,7 @@ class Codec:
         gain, base = self.affine
         queries = queries if self.rotation is None else _rotated(queries, self.rotation)
         unit = np.ones(len(queries), np.float32)
-        if self.kind in SMALL and len(queries):  # gain is near 2^120: bring large queries to one first
-            unit = np.exp2(np.ceil(np.log2(np.abs(queries).max(axis=1).clip(1e-30)))).astype(np.float32)
-        weights = np.ascontiguousarray(queries / unit[:, None] * gain, np.float32)
+        weights = np.ascontiguousarray(queries * gain, np.float32)
         bias = np.zeros(len(queries), np.float32) if base is None else (queries @ base).astype(np.float32)
         return QueryForm(weights, unit, bias)
 
@@ -355,7 +349,7 @@ class Codec:
             return self.scale, self.scale * np.float32(-(2**self.planes - 1) / 2)
         if self.kind == "float32":
             return np.float32(1), None
-        return np.float32(2.0 ** (SMALL[self.kind].exponent - self._float8_shift)), None
+        return np.float32(2.0**-self._float8_shift), None
 
 
 def _rotated(vectors: Floats, rotation: Floats) -> Floats:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy.stats import binomtest
 
 from codomain.arrays import Floats, Rows
 from codomain.diagnosis.costs import FEW, answers, cheap, lost, relevant_documents, said
@@ -13,7 +12,7 @@ from codomain.diagnosis.report import Section
 from codomain.diagnosis.subject import Subject
 from codomain.errors import InputError
 from codomain.index.flat import Flat
-from codomain.measure.metrics.significance import interval
+from codomain.measure.metrics.intervals import interval, wilson
 from codomain.measure.space.geometry import (
     effective_rank,
     intrinsic_dimension,
@@ -165,15 +164,15 @@ def near_duplicates(subject: Subject) -> Section:
     rows = subject.some[np.linspace(0, len(subject.some) - 1, min(_AROUND, len(subject.some))).astype(int)]
     hits = nearest(subject.units, 1, rows)
     close = hits.scores[:, 0] >= NEAR
-    among = binomtest(int(close.sum()), len(close)).proportion_ci(method="wilson")
+    low, high = wilson(int(close.sum()), len(close))
     near = found.add(
         "near_duplicates",
         f"passages with another at cosine {NEAR} or more",
         float(close.mean()),
         f"{len(rows):,} passages among {n:,}",
         share=True,
-        low=float(among.low),
-        high=float(among.high),
+        low=low,
+        high=high,
     )
     found.add("nearest_cosine", "median cosine to the nearest other", float(np.median(hits.scores)))
     own, others = subject.rows[rows[close]], subject.rows[hits.rows[close, 0]]

@@ -3,6 +3,7 @@
 base.py         what a collection asks of an index, with the answers of most
 flat.py         `flat()`: every row is scored
 scan.py         exact scoring of stored codes, block by block
+coarse.py       candidates by products with rows as they are stored
 rescore.py      scores of candidates pair by pair, so that ties do not depend on the batch
 hnsw.py         `hnsw()`: graph search, FAISS's
 ivf.py          `ivf()` and `ivfpq()`: lists around centroids, FAISS's
@@ -10,9 +11,8 @@ faiss_index.py  what indexes of FAISS share: stored form, filters, the guarantee
 auto.py         `auto()`: the index by size and target recall
 sdc.py          `sdc()`: symmetric distances between multi-bit binary codes
 tiered.py       `tiered()`: candidates from small codes, full vectors decide
-vocabulary.py   terms of an index by their first letters, and those one typing error away
 bm25.py         `bm25()`: lexical search
-postings.py     posting lists of terms
+lexical/        what `bm25()` is made of: posting lists, terms, scores
 filtered/       filtered search, and how far any search looks
 multi/          many vectors for each item: late interaction
 sparse/         sparse vectors

@@ -16,14 +16,14 @@ from codomain.analyzer.forms import folded, normal
 from codomain.analyzer.language import SAMPLE, Evidence
 from codomain.analyzer.syntax import LexicalQuery
 from codomain.analyzer.terms import EXACT
-from codomain.arrays import Floats, Hits, Rows, allowed_rows
+from codomain.arrays import Hits, Rows, allowed_rows
 from codomain.contracts import RowReader
 from codomain.errors import InputError
 from codomain.index.array_files import fitting, need, need_kinds, need_rows, need_starts, open_arrays, save_arrays
 from codomain.index.base import IndexStage, Views
-from codomain.index.postings import Segment, merge, segment
-from codomain.index.scan import best_rows
-from codomain.index.vocabulary import beginning_with, holds, near
+from codomain.index.lexical.postings import Segment, merge, segment
+from codomain.index.lexical.scorer import Group, Scorer
+from codomain.index.lexical.vocabulary import beginning_with, holds, near
 from codomain.progress import Progress, counter
 from codomain.registry import stage
 from codomain.stage import check_float
@@ -74,7 +74,6 @@ class BM25(IndexStage):
         self._segments: list[Segment]
         self._removed: Rows
         self._stored: int
-        self._saturation: Floats | None
         self._reset([], np.zeros(0, np.int64))
 
     @property
@@ -136,25 +135,39 @@ class BM25(IndexStage):
 
     def search(self, queries: Sequence[str], k: int, allow: np.ndarray | None = None) -> Hits:
         """The k best allowed rows for each query; fewer where fewer rows hold a word of it."""
-        allowed = allowed_rows(allow, self._stored)
-        hits = Hits.empty(len(queries), k)
-        matches = self._stored if allowed is None else len(allowed)
+        mask = self._mask(allow)
+        matches = self._stored if mask is None else int(np.count_nonzero(mask))
         record(queries=len(queries), plan=FilterChoice("posting lists", matches, self._stored))
-        for i, query in enumerate(queries if k else ()):
-            scores = self._scores(query)
-            rows = np.flatnonzero(scores > 0) if allowed is None else allowed[scores[allowed] > 0]
-            best, best_scores = best_rows(scores[rows], rows, k)
-            hits.rows[i, : len(best)], hits.scores[i, : len(best)] = best, best_scores
-        return hits
+        return self._scorer.search([self._groups(query) for query in queries], k, mask)
+
+    def _mask(self, allow: np.ndarray | None) -> NDArray[np.bool_] | None:
+        """The rows (n,) that a filter allows; None where it allows all."""
+        if allow is None:
+            return None
+        mask = np.asarray(allow)
+        if mask.dtype == bool and len(mask) == self._stored:
+            return mask
+        allowed = allowed_rows(allow, self._stored)
+        mask = np.zeros(self._stored, bool)
+        mask[allowed] = True
+        return mask
+
+    def _groups(self, query: str) -> list[Group]:
+        """What a query asks for, each once with how often it does."""
+        groups: list[Group] = []
+        for (forms, exact), times in Counter(self.asked(query)).items():
+            groups.append((forms, times))
+            if exact is not None:
+                groups.append(((exact,), EXACT * times))
+        return groups
 
     def within(self, rows: NDArray[np.bool_]) -> BM25:
         """The index as if only some rows, a mask (n,), were there: their words alone are counted."""
 
         def make() -> BM25:
             view = copy(self)
-            view._alive = rows[: self._stored]
-            view._removed = np.flatnonzero(~view._alive)
-            view._saturation = None
+            view._removed = np.flatnonzero(~rows[: self._stored])
+            view._scorer = Scorer(self._segments, view._removed, self.k1, self.b)
             return view
 
         return self._views.of(rows, make)
@@ -165,21 +178,13 @@ class BM25(IndexStage):
             raise InputError(f"there is no row {row}: the index holds {self._stored}.")
         parts: dict[str, float] = {}
         for asked, times in Counter(self.asked(query)).items():
-            found = {term: score for term in asked.forms if (score := self._score(term, row))}
+            found = {term: score for term in asked.forms if (score := self._scorer.score(term, row))}
             best = max(found, key=found.__getitem__, default=None)
             if best is not None:
                 parts[best] = parts.get(best, 0.0) + times * found[best]
-            if asked.exact is not None and (score := self._score(asked.exact, row)):
+            if asked.exact is not None and (score := self._scorer.score(asked.exact, row)):
                 parts[asked.exact] = parts.get(asked.exact, 0.0) + times * EXACT * score
         return parts
-
-    def _score(self, term: str, row: int) -> float:
-        """What one occurrence of a term in a query adds to the score of a row."""
-        rows, counts = self._postings(term)
-        at = np.searchsorted(rows, row)
-        if at == len(rows) or rows[at] != row:
-            return 0.0
-        return float(self._idf(rows) * self._weights(rows[at : at + 1], counts[at : at + 1])[0])
 
     def asked(self, query: str) -> list[QueryTerm]:
         """What a query asks for; of a `LexicalQuery` with the words that its beginnings and typing errors may stand for."""
@@ -195,7 +200,7 @@ class BM25(IndexStage):
 
     def _forgiven(self, asked: QueryTerm) -> QueryTerm:
         """A word with those that one typing error makes of it, where no row holds it as it is."""
-        if any(len(self._postings(form)[0]) for form in asked.forms):
+        if any(len(self._scorer.postings(form)[0]) for form in asked.forms):
             return asked
         others = {other: None for form in asked.forms for other in near(self._segments, form)}
         return QueryTerm((*asked.forms, *others), asked.exact)
@@ -208,7 +213,7 @@ class BM25(IndexStage):
 
     def rows_with(self, terms: Iterable[str]) -> Rows:
         """The rows (n,), ascending, that hold one of some terms."""
-        found = [self._postings(term)[0] for term in terms]
+        found = [self._scorer.postings(term)[0] for term in terms]
         return np.unique(np.concatenate(found)).astype(np.int64) if found else np.zeros(0, np.int64)
 
     @property
@@ -226,6 +231,11 @@ class BM25(IndexStage):
 
     def __len__(self) -> int:
         return self._stored - len(self._removed)
+
+    @property
+    def words(self) -> int:
+        """Words of all rows, without stop words."""
+        return sum(int(part.lengths.sum(dtype=np.int64)) for part in self._segments)
 
     @property
     def nbytes(self) -> int:
@@ -269,8 +279,7 @@ class BM25(IndexStage):
     def _reset(self, segments: list[Segment], removed: Rows) -> None:
         self._segments, self._removed = segments, removed
         self._stored = sum(len(part.lengths) for part in segments)
-        self._saturation = None
-        self._alive: np.ndarray | None = None
+        self._scorer = Scorer(segments, removed, self.k1, self.b)
         self._views: Views[BM25] = Views()
 
     def _append(self, part: Segment) -> None:
@@ -280,61 +289,6 @@ class BM25(IndexStage):
             last = segments.pop()
             segments[-1] = merge(segments[-1], last)
         self._reset(segments, self._removed)
-
-    def _postings(self, term: str) -> tuple[np.ndarray, np.ndarray]:
-        """Rows that hold the term, without the removed ones, and its counts in them."""
-        found = [part.postings(term) for part in self._segments]
-        if not found:
-            return np.zeros(0, np.int32), np.zeros(0, np.uint16)
-        rows, counts = found[0] if len(found) == 1 else (np.concatenate(side) for side in zip(*found, strict=True))
-        if len(self._removed):
-            if self._alive is None:
-                self._alive = np.ones(self._stored, bool)
-                self._alive[self._removed] = False
-            kept = self._alive[rows]
-            rows, counts = rows[kept], counts[kept]
-        return rows, counts
-
-    def _scores(self, query: str) -> Floats:
-        """Scores (n,) of all rows; 0 where no term of the query occurs."""
-        scores = np.zeros(self._stored, np.float32)
-        for (forms, exact), times in Counter(self.asked(query)).items():
-            if len(forms) == 1:
-                rows, weights = self._weighted(forms[0], times)
-                scores[rows] += weights
-            else:  # forms that stand for each other: the best one counts
-                best = np.zeros(self._stored, np.float32)
-                for form in forms:
-                    rows, weights = self._weighted(form, times)
-                    best[rows] = np.maximum(best[rows], weights)
-                scores += best
-            if exact is not None:
-                rows, weights = self._weighted(exact, EXACT * times)
-                scores[rows] += weights
-        return scores
-
-    def _weighted(self, term: str, times: float) -> tuple[np.ndarray, Floats]:
-        """The rows of a term, and what it adds to their scores."""
-        rows, counts = self._postings(term)
-        record(scored=len(rows))
-        if not len(rows):
-            return rows, np.zeros(0, np.float32)
-        return rows, np.float32(times * self._idf(rows)) * self._weights(rows, counts)
-
-    def _idf(self, rows: np.ndarray) -> float:
-        # ln(1 + (N - df + 0.5) / (df + 0.5))
-        return float(np.log1p((len(self) - len(rows) + 0.5) / (len(rows) + 0.5)))
-
-    def _weights(self, rows: np.ndarray, counts: np.ndarray) -> Floats:
-        # tf / (tf + k1 (1 - b + b dl / avgdl))
-        if self._saturation is None:
-            lengths = np.concatenate([part.lengths for part in self._segments]).astype(np.float32)
-            average = (lengths.sum(dtype=np.float64) - lengths[self._removed].sum(dtype=np.float64)) / max(len(self), 1)
-            ratio = lengths / np.float32(max(average, 1e-9))
-            self._saturation = np.asarray(self.k1 * (1 - self.b + self.b * ratio), np.float32)
-        tf = counts.astype(np.float32)
-        weights: Floats = tf / (tf + self._saturation[rows])
-        return weights
 
 
 def _check(segments: list[Segment], removed: Rows) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from functools import cached_property, partial
 from itertools import count
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -35,6 +35,18 @@ SCAN = "exact scan"
 _TIES = 16
 """Rows that FAISS is asked for beyond k, to see whether the k-th ties with others."""
 _ALIGNED = 64
+_FILTERS = 4
+"""Masks of which is kept what was made of them."""
+_EARLY = 4096
+_EFFORTS = 64
+
+
+class _Filter(NamedTuple):
+    """A mask, the rows that were removed when it came, and what they let pass."""
+
+    given: np.ndarray | None
+    removed: Rows
+    allowed: Allowed
 
 
 class FaissIndex(IndexStage):
@@ -64,7 +76,7 @@ class FaissIndex(IndexStage):
         self.codec = codec
         self._removed = np.zeros(0, np.int64)
         self._mapped = False
-        self.__dict__.pop("costs", None)
+        self._forget()
         self._index: Any = self._make(codes)
         self._insert(codes)
         return self
@@ -81,6 +93,11 @@ class FaissIndex(IndexStage):
             self._index, self._mapped = self._copy(), False
         self._insert(codes)
 
+    def _forget(self) -> None:
+        """Drop what was measured and made for the rows that were there."""
+        for name in ("costs", "_filters", "_plain"):
+            self.__dict__.pop(name, None)
+
     def remove(self, rows: Rows) -> None:
         """Leave rows out of every later search; they stay in the structure until the next build."""
         wanted = allowed_rows(rows, self._stored)
@@ -90,16 +107,35 @@ class FaissIndex(IndexStage):
     def search(self, queries: Floats, k: int, allow: np.ndarray | None = None) -> Hits:
         """The k best of the allowed rows for each query (q, d), approximately, and never fewer than min(k, matches)."""
         queries = as_float32(queries, dim=self.codec.dim, what="queries")
-        allowed = Allowed(allow, self._stored, self._removed)
+        allowed = self._allowed(allow)
         wanted = min(k, allowed.matches)
-        hits = Hits.empty(len(queries), k)
-        if wanted == 0 or len(queries) == 0:
-            return hits
+        if wanted <= 0 or len(queries) == 0:
+            return Hits.empty(len(queries), k)
         if self.metric == "cosine":
             queries = unit(queries)
         record(queries=len(queries))
-        hits.rows[:, :wanted], hits.scores[:, :wanted] = self._answer(queries, wanted, allowed)
+        answer = self._answer(queries, wanted, allowed)
+        if wanted == k:
+            return answer
+        hits = Hits.empty(len(queries), k)
+        hits.rows[:, :wanted], hits.scores[:, :wanted] = answer
         return hits
+
+    def _allowed(self, allow: np.ndarray | None) -> Allowed:
+        """What a filter lets pass; of the last few masks what was made of them is kept, for as long as no row changes."""
+        stored, removed = self._stored, self._removed
+        mask = isinstance(allow, np.ndarray) and allow.dtype == bool and len(allow) == stored
+        if (allow is None and not len(removed)) or not (allow is None or mask):
+            return Allowed(allow, stored, removed)
+        known: list[_Filter] = self.__dict__.get("_filters", [])  # threads replace the list, none changes it
+        for made in known:
+            # a mask is known by what it says: its owner may have changed it, or made the same again
+            if made.removed is removed and made.allowed.stored == stored and _same(made.given, allow):
+                return made.allowed
+        given = None if allow is None else allow.copy()
+        fresh = _Filter(given, removed, Allowed(given, stored, removed))
+        self._filters = [fresh, *known[: _FILTERS - 1]]
+        return fresh.allowed
 
     def _answer(self, queries: Floats, k: int, allowed: Allowed) -> Hits:
         """k hits for each query, k no more than the matches."""
@@ -115,8 +151,8 @@ class FaissIndex(IndexStage):
 
     def _completed(self, hits: Hits, queries: Floats, allowed: Allowed) -> Hits:
         """The same hits; a query that came back short of k is scanned."""
-        short = np.flatnonzero((hits.rows < 0).any(axis=1))
-        if len(short):
+        if hits.rows[:, -1].min() < 0:  # what is missing stands at the end
+            short = np.flatnonzero(hits.rows[:, -1] < 0)
             record(plan=FilterChoice(f"{SCAN}, as a search came back short", allowed.matches, allowed.stored))
             hits.rows[short], hits.scores[short] = self._scan(queries[short], hits.rows.shape[1], allowed)
         return hits
@@ -193,7 +229,7 @@ class FaissIndex(IndexStage):
         except RuntimeError as error:
             raise InputError(f"{Path(folder) / _FILE} is damaged ({str(error)[:80]}): rebuild the index.") from None
         self._mapped = True
-        self.__dict__.pop("costs", None)
+        self._forget()
         self._relearn(arrays, settings["learnt"])
         return self
 
@@ -212,21 +248,33 @@ class FaissIndex(IndexStage):
 
     def _near(self, queries: Floats, k: int, allowed: Allowed, way: Way) -> Hits:
         """FAISS's own search, among the allowed rows only."""
-        chosen = None if allowed.everything else selector(allowed.mask)
-        effort = self._effort(chosen, way.effort)
+        effort = self._settings(allowed, way.effort)
 
         def found(some: Floats, depth: int) -> Hits:
             return self._hits(*self._index.search(some, depth, params=effort))
 
         return by_row(found, queries, k, self._deepest(k, allowed.matches))
 
+    def _settings(self, allowed: Allowed, effort: int) -> Any:
+        """FAISS's parameters for a search with some effort among the allowed rows; made once for a filter."""
+        settings = allowed.settings if not allowed.everything else self.__dict__.setdefault("_plain", {})
+        found = settings.get(effort)
+        if found is None:
+            chosen = None if allowed.everything else selector(allowed.mask)
+            if len(settings) >= _EFFORTS:
+                settings.clear()
+            found = settings[effort] = self._effort(chosen, effort)
+        return found
+
     def _deepest(self, k: int, matches: int) -> int:
         """How many rows FAISS is asked for at most when the k-th ties with others."""
         return matches
 
     def _hits(self, distances: np.ndarray, found: np.ndarray) -> Hits:
-        scores = -distances if self.metric == "l2" else distances
-        return Hits(found.astype(np.int64), np.where(found < 0, -np.inf, scores).astype(np.float32))
+        scores = np.negative(distances, out=distances) if self.metric == "l2" else distances
+        if found[:, -1].min() < 0:
+            scores[found < 0] = -np.inf
+        return Hits(found, scores)
 
     def _make(self, codes: np.ndarray) -> Any:
         raise NotImplementedError
@@ -333,18 +381,29 @@ def by_row(found: Callable[[Any, int], Hits], queries: Any, k: int, most: int) -
     FAISS scores each row by itself, so equal rows have equal scores, but of those that tie it returns any. So it is asked
     for more, until the last is not as good as the k-th or there are `most`.
     """
+    depth = min(k + _TIES, most)
+    rows, scores = found(queries, depth)
+    if not (scores[:, 1:] == scores[:, :-1]).any():
+        return Hits(rows[:, :k], scores[:, :k])
     hits = Hits.empty(len(queries), k)
-    left, depth = np.arange(len(queries)), min(k + _TIES, most)
-    while len(left):
-        rows, scores = found(queries[left], depth)
-        if (scores[:, 1:] == scores[:, :-1]).any():
-            order = np.lexsort((rows, -scores), axis=1)
-            rows, scores = np.take_along_axis(rows, order, axis=1), np.take_along_axis(scores, order, axis=1)
+    left = np.arange(len(queries))
+    while True:
+        order = np.lexsort((rows, -scores), axis=1)
+        rows, scores = np.take_along_axis(rows, order, axis=1), np.take_along_axis(scores, order, axis=1)
         hits.rows[left], hits.scores[left] = rows[:, :k], scores[:, :k]
         tied = (rows[:, -1] >= 0) & (scores[:, -1] == scores[:, k - 1])
         left = left[tied & (depth < most)]
+        if not len(left):
+            return hits
         depth = min(4 * depth, most)
-    return hits
+        rows, scores = found(queries[left], depth)
+
+
+def _same(one: np.ndarray | None, other: np.ndarray | None) -> bool:
+    """Whether two masks of one length say the same; most that do not differ early."""
+    if one is None or other is None:
+        return one is other
+    return bool((one[:_EARLY] == other[:_EARLY]).all()) and bool((one == other).all())
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:

@@ -24,6 +24,7 @@ from codomain.index.array_files import (
     saved_codec,
 )
 from codomain.index.base import IndexStage
+from codomain.index.coarse import longest_steps
 from codomain.index.scan import Metric, check_bits, check_metric, codes_of, scan
 from codomain.registry import stage
 from codomain.stage import Stage
@@ -139,8 +140,12 @@ class Flat(IndexStage):
         return np.zeros(0, np.float32)
 
     def _length(self, codes: np.ndarray) -> float:
-        """The length of the longest row, for the formats that leave it open and are quickly read."""
-        if self.codec.kind not in ("float16", "float32") or self.metric != "ip" or not len(codes):
+        """The length of the longest row, for the formats that leave it open; of int8 in steps from the middle of its codes."""
+        if not len(codes) or (self.metric != "ip" and self.codec.kind != "int8"):
+            return 0.0
+        if self.codec.kind == "int8":
+            return longest_steps(codes)
+        if not self.codec.kind.startswith("float"):
             return 0.0
         squares = np.vecdot(codes, codes) if self.codec.kind == "float32" else self.codec.squared_norms(codes)
         return math.sqrt(squares.max())

@@ -13,7 +13,7 @@ import numpy as np
 
 from codomain.arrays import Floats, Hits, Rows
 from codomain.codecs.codec import Codec
-from codomain.index.faiss_index import FaissIndex, by_row, calibrate, scalar_storage, selector
+from codomain.index.faiss_index import FaissIndex, by_row, calibrate, scalar_storage
 from codomain.index.filtered.effort import steps
 from codomain.index.filtered.planner import Allowed, QueryCosts, Way, milliseconds
 from codomain.index.rescore import are_merged
@@ -94,9 +94,8 @@ class HNSW(FaissIndex):
             hits = super()._near(queries, k, allowed, way)
             return self._as_scanned(queries, hits) if are_merged() else hits
         bits = np.packbits(queries > 0, axis=1)  # queries come centred
-        chosen = None if allowed.everything else selector(allowed.mask)
         wanted = min(k if self.metric == "hamming" else 4 * k, allowed.matches)
-        effort = self._effort(chosen, max(way.effort, wanted))
+        effort = self._settings(allowed, max(way.effort, wanted))
 
         def found(some: np.ndarray, depth: int) -> Hits:
             distances, rows = self._index.search(some, depth, params=effort)

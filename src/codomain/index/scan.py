@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
+import sys
 from collections.abc import Sequence
 from functools import cache
 from importlib.util import find_spec
@@ -13,8 +15,9 @@ import numpy as np
 from codomain.arrays import Floats, Hits, Rows, top_k
 from codomain.codecs.codebooks import table_rows
 from codomain.codecs.codec import Codec, QueryForm
+from codomain.codecs.float8 import has_numkong
 from codomain.errors import InputError
-from codomain.index._kernels import float16_scan as half
+from codomain.index import coarse
 from codomain.index.rescore import Candidates, PairScorer, are_merged, best_places, rescored
 from codomain.stage import Stage
 
@@ -28,6 +31,10 @@ to thirty times slower than not using them.
 """
 _WHOLE = 1 << 24
 """Stored float32 numbers from which one product over all of them, with all threads, pays for waking them once."""
+_LONG = 64
+"""Dimensions from which rows are read from memory faster one by one: by one thread, twice as fast as by a product with one query."""
+_CORES = 4
+"""Processor cores up to which that is faster than all threads."""
 _SCORES = 1 << 24
 """Scores held at a time: queries are taken in groups of this many divided by the rows."""
 _GATHER_BELOW = 0.25
@@ -42,6 +49,12 @@ _SHARED = 4
 """Dimensions of a byte from which that saves time."""
 _COMPILED = 1 << 22
 """Bytes of codes from which a compiled kernel reads the table, which takes half a second to load and saves milliseconds."""
+_TIES = 16
+"""Rows that FAISS is asked for beyond k, to see whether the k-th ties with others."""
+_HEAP = 1 << 10
+"""Hits up to which its heaps are quick."""
+_LOADED = 1 << 23
+"""Numbers that take as long to widen as FAISS to load."""
 _WORD_ROWS = 1 << 14
 """Rows whose bits are compared at a time: what is counted stays in the cache."""
 
@@ -72,15 +85,21 @@ def scan(
 
     The order is the same whatever k, the other queries and the other rows are (`rescore`).
     `norms` (n,) are the squared lengths of what the codes stand for; only cosine and l2 read them. `longest`, the length
-    of the longest row, lets inner products with float16 rows be found in one pass.
+    of the longest row (of int8 in steps from the middle of its codes), lets hits be found by products with rows as they
+    are stored.
     """
     n = len(codes) if rows is None else len(rows)
     hits = Hits.empty(len(queries), k)
     if n == 0 or k == 0 or not len(queries):
         return hits
-    one_pass = longest is not None and codec.kind == "float16" and metric == "ip" and len(queries) <= _FEW
+    if metric == "hamming":
+        return _nearest_bits(queries, codes, k, rows)
+    half = None
+    if longest is not None and codec.kind == "float16" and metric == "ip" and len(queries) <= _FEW:
+        half = _half(codes.size, k)
+    one_pass = half is not None
     everything = rows is None or n > (_GATHER_HALF_BELOW if one_pass else _GATHER_BELOW) * len(codes)
-    if one_pass and everything:
+    if half is not None and everything:
         assert longest is not None
         found = [Candidates(*half.candidates(query, codes, rows, longest, k)) for query in queries]
         return rescored(
@@ -88,16 +107,22 @@ def scan(
         )
     scored = len(codes) if everything else n
     group = max(1, _SCORES // scored)
+    mask = None
+    if rows is not None and everything:
+        mask = np.zeros(len(codes), bool)
+        mask[rows] = True
     for start in range(0, len(queries), group):
         part = slice(start, start + group)
+        if everything and coarse.serves(codec, metric, len(codes), len(queries[part]), longest):
+            hits_here = _coarse(queries[part], codes, codec, metric, norms, k, mask, longest)
+            if hits_here is not None:
+                hits.rows[part], hits.scores[part] = hits_here
+                continue
         scores = _scores(queries[part], codes, codec, metric, norms, None if everything else rows)
         if rows is not None and everything:
             scores = scores[:, rows]
-        if metric == "hamming":  # counts are exact
-            hits.rows[part], hits.scores[part] = _counted(scores, rows, k)
-            continue
         scorer = PairScorer(queries[part], codec, metric)
-        lengths = _lengths(codec, metric, norms, longest, len(scores))
+        lengths = _lengths(codec, metric, norms, longest if codec.code_length is None else None, len(scores))
         if lengths is None:  # those of the rows that the scores speak for
             some = [best_places(row, k) for row in scores]
             lengths = _lengths_of(codes, codec, metric, some if rows is None else [rows[places] for places in some])
@@ -106,6 +131,47 @@ def scan(
         candidates = [Candidates(p if rows is None else rows[p], s[p]) for p, s in zip(chosen, scores, strict=True)]
         hits.rows[part], hits.scores[part] = rescored(scorer, codes, k, candidates, slack, every=are_merged())
     return hits
+
+
+def _coarse(
+    queries: Floats,
+    codes: np.ndarray,
+    codec: Codec,
+    metric: Metric,
+    norms: Floats | None,
+    k: int,
+    mask: np.ndarray | None,
+    longest: float | None,
+) -> Hits | None:
+    """The same by products with rows as they are stored; None where these decide too little."""
+    if not queries.any(axis=1).all():
+        return None
+    scorer = PairScorer(queries, codec, metric)
+    lengths = _lengths(codec, metric, norms, longest if codec.code_length is None else None, len(queries))
+    if lengths is None:  # cosine: the shortest row that is not zero
+        assert norms is not None
+        lengths = np.full(len(queries), math.sqrt(norms[norms > 0].min(initial=np.inf)))
+    found = coarse.candidates(queries, codes, codec, metric, norms, k, mask, longest, scorer.doubt(lengths))
+    if found is None:
+        return None
+    return rescored(scorer, codes, k, found, np.zeros(len(queries), np.float32), every=True)
+
+
+def _half(numbers: int, k: int) -> Any:
+    """What finds the best of float16 rows as they are stored: FAISS where it is loaded or worth it, numkong, or None."""
+    if k <= _HEAP and (numbers >= _LOADED or "faiss" in sys.modules):
+        from codomain.index._kernels import half_rows
+
+        if half_rows.IS_THERE:
+            return half_rows
+    return _float16_scan() if has_numkong() else None
+
+
+@cache
+def _float16_scan() -> Any:
+    from codomain.index._kernels import float16_scan
+
+    return float16_scan
 
 
 def _chosen(query: Floats, scores: Floats, slack: float, k: int) -> Rows:
@@ -135,11 +201,41 @@ def _lengths_of(codes: np.ndarray, codec: Codec, metric: Metric, chosen: list[Ro
     return np.sqrt([some.max() for some in squares])
 
 
-def _counted(scores: Floats, rows: Rows | None, k: int) -> Hits:
-    hits = Hits.empty(len(scores), k)
-    for i, row in enumerate(scores):
-        best, best_scores = best_rows(row, rows, k)
-        hits.rows[i, : len(best)], hits.scores[i, : len(best)] = best, best_scores
+def _nearest_bits(queries: Floats, codes: np.ndarray, k: int, rows: Rows | None) -> Hits:
+    """The rows with the fewest bits that differ from the signs of queries, which are centred already; counts are exact."""
+    bits = np.packbits(queries > 0, axis=1)
+    n = len(codes) if rows is None else len(rows)
+    depth = min(k + _TIES, n)
+    if depth > _HEAP or not _faiss_pays(codes):
+        return _counted(bits, codes, k, rows)
+    import faiss
+
+    # one thread a query: the rows are looked at once for all queries
+    distances, found = faiss.knn_hamming(bits, codes if rows is None else codes[rows], depth)
+    order = np.lexsort((found, distances), axis=1)[:, :k]
+    best = np.take_along_axis(found, order, axis=1)
+    hits = Hits.empty(len(queries), k)
+    hits.rows[:, : best.shape[1]] = best if rows is None else rows[best]
+    hits.scores[:, : best.shape[1]] = -np.take_along_axis(distances, order, axis=1)
+    # of rows that tie with the last that FAISS gives, it may have left out lower ones
+    open_end = np.flatnonzero((distances.max(axis=1) == -hits.scores[:, min(k, n) - 1]) & (depth < n))
+    for i in open_end:
+        hits.rows[i], hits.scores[i] = (side[0] for side in _counted(bits[i : i + 1], codes, k, rows))
+    return hits
+
+
+def _faiss_pays(codes: np.ndarray) -> bool:
+    return (codes.nbytes >= _COMPILED or "faiss" in sys.modules) and _has("faiss")
+
+
+def _counted(bits: np.ndarray, codes: np.ndarray, k: int, rows: Rows | None) -> Hits:
+    """The same with numpy."""
+    hits = Hits.empty(len(bits), k)
+    group = max(1, _SCORES // len(codes))
+    for start in range(0, len(bits), group):
+        for i, scores in enumerate(_hamming(bits[start : start + group], codes, rows), start):
+            best, best_scores = best_rows(scores, rows, k)
+            hits.rows[i, : len(best)], hits.scores[i, : len(best)] = best, best_scores
     return hits
 
 
@@ -157,10 +253,8 @@ def _scores(
     queries: Floats, codes: np.ndarray, codec: Codec, metric: Metric, norms: Floats | None, rows: Rows | None
 ) -> Floats:
     """Scores (q, n) of queries against all codes or the chosen rows."""
-    if metric == "hamming":
-        return _hamming(queries, codes, rows)
-    if codec.kind == "float16" and len(queries) <= _FEW:
-        scores = half.products(queries, codes if rows is None else codes[rows])
+    if codec.kind == "float16" and len(queries) <= _FEW and has_numkong():
+        scores: Floats = _float16_scan().products(queries, codes if rows is None else codes[rows])
     elif len(queries) <= _LOOK_UP and codec.byte_dims >= (2 if (compiled := _compiled(codes)) else _SHARED):
         scores = _looked_up(queries, codes, codec, rows, compiled)
     else:
@@ -172,12 +266,12 @@ def _scores(
     squared = np.einsum("ij,ij->i", queries, queries)
     if metric == "cosine":
         product = np.sqrt(squared)[:, None] * np.sqrt(lengths)
-        return np.asarray(np.divide(scores, product, out=np.zeros_like(scores), where=product > 0))
+        return np.asarray(np.divide(scores, product, out=np.zeros_like(scores), where=product > 0), np.float32)
     # -|q - x|^2 = 2 <q, x> - |x|^2 - |q|^2
     scores *= 2
     scores -= lengths
     scores -= squared[:, None]
-    return np.minimum(scores, 0, out=scores)
+    return np.asarray(np.minimum(scores, 0, out=scores), np.float32)
 
 
 def _inner_products(form: QueryForm, codes: np.ndarray, codec: Codec, rows: Rows | None) -> Floats:
@@ -185,8 +279,12 @@ def _inner_products(form: QueryForm, codes: np.ndarray, codec: Codec, rows: Rows
     weights, unit, bias = form
     n = len(codes) if rows is None else len(rows)
     one = len(weights) == 1
-    if codec.kind == "float32" and rows is None and codes.size >= _WHOLE:
-        return np.asarray(weights @ codes.T)
+    if codec.kind == "float32" and rows is None:
+        row_by_row = one and codec.dim >= _LONG
+        if codes.size >= _WHOLE and not (row_by_row and (os.cpu_count() or 1) <= _CORES):
+            return np.asarray(weights @ codes.T)
+        if row_by_row:
+            return np.asarray(np.vecdot(codes, weights[0]), np.float32)[None]
     scores = np.empty((len(weights), n), np.float32)
     size = max(1, _BLOCK // max(codec.dim, 1))
     wide = np.empty((min(size, n), codec.dim), np.float32)
@@ -226,7 +324,12 @@ def _looked_up(queries: Floats, codes: np.ndarray, codec: Codec, rows: Rows | No
 
 
 def _compiled(codes: np.ndarray) -> bool:
-    return codes.nbytes >= _COMPILED and find_spec("numba") is not None
+    return codes.nbytes >= _COMPILED and _has("numba")
+
+
+@cache
+def _has(package: str) -> bool:
+    return find_spec(package) is not None
 
 
 @cache
@@ -236,11 +339,10 @@ def _add_up() -> Any:
     return add_up
 
 
-def _hamming(queries: Floats, codes: np.ndarray, rows: Rows | None) -> Floats:
-    """Minus the number of bits that differ from the signs of the queries, which are centred already."""
-    bits = np.packbits(queries > 0, axis=1)
+def _hamming(bits: np.ndarray, codes: np.ndarray, rows: Rows | None) -> Floats:
+    """Minus the numbers of bits (q, n) in which rows differ from queries."""
     words, query_words = _as_words(codes if rows is None else codes[rows]), _as_words(bits)
-    scores = np.empty((len(queries), len(words)), np.float32)
+    scores = np.empty((len(bits), len(words)), np.float32)
     differing = np.empty(_WORD_ROWS, np.int32)
     for start in range(0, len(words), _WORD_ROWS):
         columns = words[start : start + _WORD_ROWS].T

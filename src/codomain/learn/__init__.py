@@ -6,6 +6,7 @@ batching/       which rows share a batch
 mining/         which documents serve as negatives
 synthesis/      texts to train on that a model writes
 recipes/        trainings as data, one TOML file each
+fitting/        transforms of vectors, fitted on files, collections, texts, pairs and feedback
 trainer.py      a model, an objective and a batcher, joined by the one training loop
 callbacks.py    the local dimension of a model's token vectors, watched while a trainer of transformers runs
 soft_prompt.py  vectors in words, by an adapter in front of a frozen language model

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from codomain.errors import InputError
+from codomain.errors import InputError, MissingExtra
 from codomain.maps.box import Box
 from codomain.maps.density import density
 from codomain.maps.fields import fields_of
@@ -48,8 +49,11 @@ def build_map(
     >>> len(drawn), drawn.places.shape, drawn.notes
     (40, (40, 2), [])
 
-    Raises InputError for a collection without documents, or a field that none has; PipelineError for one without dense vectors.
+    Raises InputError for a collection without documents, or a field that none has; PipelineError for one without dense vectors;
+    MissingExtra without scipy.
     """
+    if find_spec("scipy") is None:
+        raise MissingExtra("a map", "map")
     if isinstance(fields, str):
         fields = [fields]
     if isinstance(most, bool) or not isinstance(most, int) or most < 1:

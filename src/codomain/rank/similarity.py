@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from codomain.arrays import Ragged, unit_rows
 from codomain.pipeline import Pipeline, pipeline
@@ -28,7 +27,7 @@ def similarities(query: Any, documents: Any) -> NDArray[np.float64]:
         best = unit_rows(query.values) @ unit_rows(documents.values).T  # (query tokens, all tokens)
         ends = pairwise(documents.offsets.tolist())
         return np.array([best[:, i:j].max(axis=1).mean() if j > i else 0.0 for i, j in ends], np.float64)
-    if sparse.issparse(documents):
+    if not isinstance(documents, np.ndarray):  # sparse
         return np.asarray((documents @ query.T).todense(), np.float64).ravel()
     return np.asarray(unit_rows(documents).astype(np.float64) @ unit_rows(query)[0].astype(np.float64))
 

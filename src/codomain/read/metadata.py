@@ -65,8 +65,10 @@ def _flatten(
         if kind is str:
             if "\0" in value or not value.isascii():
                 value = clean(value)
-        elif kind is int and value in _INT64:
+        elif kind is bool or value is None or (kind is int and value in _INT64):
             pass
+        elif kind is list and {*map(type, value)} <= {str} and "".join(value).isascii() and "\0" not in "".join(value):
+            value = value[:]
         elif isinstance(value, Mapping):
             inner = _flatten(value, f"{full}.", missing, refused)
             count += len(inner)

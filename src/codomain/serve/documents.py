@@ -18,8 +18,8 @@ from codomain.serve.dialects.answers import Served, answer
 from codomain.serve.errors import Refusal, openai, refusal_of
 from codomain.serve.keys import charge
 from codomain.store import Collection
+from codomain.store.writing import UNCHANGED
 from codomain.store.writing.ingest import AddReport
-from codomain.store.writing.update import UNCHANGED
 
 router = APIRouter(tags=["collections"])
 

@@ -6,11 +6,12 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast, overload
 from weakref import WeakSet
 
-from codomain import files
+import codomain.files as files
 from codomain.arrays import Floats, Rows
 from codomain.errors import InputError, PipelineError, StoreError
 from codomain.items import Item as Passage
@@ -25,8 +26,7 @@ from codomain.store.backend.errors import DiskFull, closed
 from codomain.store.backend.values import ChunkFields, Event
 from codomain.store.branches.branch import MOST_TO_FIT, StoredBranch
 from codomain.store.exchange.tables import to_arrow, to_pandas, to_polars
-from codomain.store.filters.masks import notice_unknown
-from codomain.store.filters.where import Where, fields_of, parse_where
+from codomain.store.filters.where import Where, parse_where
 from codomain.store.ids import DocumentId, document_ids
 from codomain.store.reading.by_vector import VectorQuery, Weighted, given_vector, like_documents, with_vector
 from codomain.store.reading.hits import Answers
@@ -35,7 +35,7 @@ from codomain.store.reading.passages import items_of, passages_of
 from codomain.store.reading.search import Syntax, Wanted, search_by_vector, search_many
 from codomain.store.settings import Settings
 from codomain.store.state import CollectionState
-from codomain.store.writing.update import UNCHANGED, update, update_where
+from codomain.store.writing import UNCHANGED
 
 if TYPE_CHECKING:
     from codomain.pipeline import Pipeline
@@ -241,12 +241,16 @@ class Collection:
 
         Other metadata alone costs no encoding: vectors and feedback stay. Raises InputError for a document that is not there.
         """
+        from codomain.store.writing.update import update
+
         update(self._in(namespace), id, metadata, text, title)
 
     def update_where(
         self, where: str | Mapping[str, Any] | Where, metadata: Mapping[str, Any], *, namespace: str | None = None
     ) -> int:
         """Change fields of all documents that a filter matches (None removes one); nothing is encoded; how many there were."""
+        from codomain.store.writing.update import update_where
+
         return update_where(self._in(namespace), where, metadata)
 
     def delete(self, ids: DocumentId | Iterable[DocumentId], *, namespace: str | None = None) -> int:
@@ -260,11 +264,7 @@ class Collection:
         """Delete the documents that a filter matches; how many there were."""
         parsed = parse_where(where)
 
-        def choose(backend: Backend) -> list[int]:
-            notice_unknown(backend, fields_of(parsed))
-            return backend.documents.matching(parsed)
-
-        return self._in(namespace)._delete(choose)
+        return self._in(namespace)._delete(partial(self.state.documents_where, parsed))
 
     def erase(self, ids: DocumentId | Iterable[DocumentId], *, namespace: str | None = None) -> int:
         """Delete documents so that no file of the collection holds a part of them; how many. Takes as long as `compact`.

@@ -81,11 +81,10 @@ def compact(collection: Collection) -> None:
             backend.history.add("compacted", f"{len(live)} rows")
         detail(f"{collection.folder}: compacted to {len(live)} rows.")
         collection.state.changed()
-        for index_files in (  # of rows as they were numbered before: their room may be what the next step needs
-            collection.state.filters.index_files,
-            *(b.index_files for b in (*collection.branches, *collection.state.others)),
-        ):
-            index_files.clear()
+        # of rows as they were numbered before: their room may be what the next step needs
+        collection.state.filters.clear()
+        for branch in (*collection.branches, *collection.state.others):
+            branch.index_files.clear()
         refused = None
         try:
             collection.backend.shrink()

@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
+import numpy as np
+
+from codomain.arrays import Rows
 from codomain.endpoints.usage import Usage
 from codomain.errors import StoreError, notice
 from codomain.pipeline import Pipeline, pipeline
@@ -14,6 +17,7 @@ from codomain.store.backend import Backend
 from codomain.store.branches.branch import StoredBranch
 from codomain.store.branches.index_files import IndexFiles
 from codomain.store.filters.masks import Filters
+from codomain.store.filters.where import Where
 from codomain.store.settings import Settings
 from codomain.store.trust import check_trusted, lock, models_in, untrusted
 from codomain.store.upgrade.roles import branch_roles
@@ -27,6 +31,10 @@ if TYPE_CHECKING:
 
 _shared: WeakValueDictionary[str, Stage] = WeakValueDictionary()
 """Encoders by expression that all collections of the process use: a table of words takes some megabytes. None from a file, which may change."""
+
+
+_FEW = 1 / 16
+"""Rows of a filter, as a part of all, whose documents are looked up one by one."""
 
 
 class CollectionState:
@@ -59,9 +67,13 @@ class CollectionState:
     words: tuple[tuple[int, int], BM25] | None
     """An index of the words for queries that filter by them, of a collection whose pipeline has none: rows and epoch, index."""
 
+    known_words: tuple[Any, Any] | None
+    """What such queries have learnt, with the version of the collection and the namespace (`codomain.store.filters.words`)."""
+
     def __init__(self, backend: Backend, root: PlanNode | None = None) -> None:
         self.backend = backend
         self.words = None
+        self.known_words = None
         self.spent: dict[str, Usage] = {}
         self.offline: dict[str, Any] = {}
         self.rows = 0
@@ -100,6 +112,11 @@ class CollectionState:
         for branch in branches(root) if locked else ():
             lock(branch.stages[0], self.backend.database, allowed)
         return root
+
+    @property
+    def version(self) -> tuple[int, int] | None:
+        """Another one after every change, by whomever; None where the state is not up to date."""
+        return self._synced
 
     @property
     def upgrading(self) -> bool:
@@ -171,9 +188,10 @@ class CollectionState:
             if not branch.index_files.whole():
                 branch.forget()
                 self._told(branch.index_files)
-        if not self.filters.index_files.whole():
-            self.filters.forget()
-            self._told(self.filters.index_files)
+        for files in (self.filters.index_files, self.filters.newer_files):
+            if not files.whole():
+                self.filters.forget()
+                self._told(files)
 
     def let_go(self, everything: bool = False) -> None:
         """Close indexes that are mapped files, or all; while nobody uses them. The next `sync` opens what is there then."""
@@ -182,9 +200,8 @@ class CollectionState:
                 branch.forget()
                 branch.index_files.let_go()
                 self._synced = None
-        if everything or self.filters.index_files.mapped:
-            self.filters.forget()
-            self.filters.index_files.let_go()
+        if everything or self.filters.mapped():
+            self.filters.close()
             self._synced = None
 
     def _told(self, files: IndexFiles) -> None:
@@ -212,3 +229,22 @@ class CollectionState:
             searched.sync(self.rows, self.epoch)
         self.filters.sync(self.rows, self.epoch)
         self._synced = (seen, self._changes)
+
+    def documents_where(self, where: Where, backend: Backend) -> list[int]:
+        """Numbers of the documents in the namespace of `backend` that a filter matches, in order; inside a transaction.
+
+        Every document has a row. The indexes are not brought up to date, only the filters.
+        """
+        return sorted({*backend.rows.owners(self._rows_where(where, backend)).values()})
+
+    def count_where(self, where: Where, backend: Backend) -> int:
+        """How many these are."""
+        rows = self._rows_where(where, backend)
+        if len(rows) > _FEW * self.filters.rows:  # the documents of so many rows are counted in less time without them
+            return backend.documents.count(where)
+        return len({*backend.rows.owners(rows).values()})
+
+    def _rows_where(self, where: Where, backend: Backend) -> Rows:
+        self.filters.sync(self.backend.rows.next(), self._number("epoch"))
+        self._synced = None
+        return np.flatnonzero(self.filters.mask(where, backend))

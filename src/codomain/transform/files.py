@@ -28,6 +28,9 @@ _KINDS = {
 }
 """What a file may name: codomain's own transforms from dense vectors to dense vectors, and nothing else."""
 
+_NAMED = ("align", "unpaired_align", "relative", "low_rank_adapter", "siamese")
+"""Those that have a stage of their own, in codomain.transform.fitted."""
+
 _MARK = "codomain transform 1"
 
 
@@ -134,6 +137,8 @@ class FittedTransform(Estimator):
 
     reads: ClassVar[str] = "path"
     needs_fit: ClassVar[bool] = False
+    holds: ClassVar[str] = ""
+    """The only transform that the file may hold; empty: any."""
 
     def __init__(self, path: str) -> None:
         if not isinstance(path, (str, Path)) or not str(path):
@@ -143,7 +148,7 @@ class FittedTransform(Estimator):
 
     def output_dim(self, dim: int | None) -> int:
         """What the transform inside gives; raises ValueError for dimensions that it was not fitted on."""
-        header = _header(Path(self.path))
+        header = self._header()
         if dim not in (None, header.takes):
             raise ValueError(f"needs the {header.takes} dimensions that it was fitted on")
         return header.gives
@@ -151,7 +156,15 @@ class FittedTransform(Estimator):
     @cached_property
     def inner(self) -> Estimator:
         """The transform that the file holds."""
+        self._header()
         return load_transform(self.path)
+
+    def _header(self) -> _Header:
+        header = _header(Path(self.path))
+        if self.holds and header.name != self.holds:
+            stage = header.name if header.name in _NAMED else "fitted"
+            raise InputError(f"{self.path} holds {header.name}, not {self.holds}: write {stage}({self.path!r}).")
+        return header
 
     @property
     def fingerprint(self) -> str:

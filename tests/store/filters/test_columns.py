@@ -140,3 +140,80 @@ def test_damaged_columns_are_told_of_and_not_used(notes: Any) -> None:
 
 def test_a_filter_printed_and_read_is_one_entry(notes: Any) -> None:
     assert notes.state.filters.mask(parse_where("n>3")) is notes.state.filters.mask(parse_where({"n": {"$gt": 3}}))
+
+
+WHERES = [
+    "n >= 30 and n < 260",
+    "tags contains 't1'",
+    "not n > 5",
+    "kind == 'new'",
+    "kind is null",
+    "kind != 'new' and n in [3, 39, 201, 203]",
+]
+
+
+def test_what_is_new_gets_columns_of_its_own_until_there_is_much_of_it(tmp_path: Path) -> None:
+    def folders() -> dict[str, int]:
+        """Inode of the arrays of each folder of columns."""
+        return {
+            p.name: (p / "starts.npy").stat().st_ino
+            for p in (c.folder / "derived").iterdir()
+            if (p / "starts.npy").exists()
+        }
+
+    def check(way: str) -> None:
+        filters = c.state.filters
+        with c.snapshot():
+            for where in map(parse_where, WHERES):
+                with collect() as report:
+                    found = np.flatnonzero(filters.mask(where))
+                assert report.parts["where"].plans[0].choice == way
+                assert found.tolist() == sorted(c.backend.fields.rows_where(where).tolist()), where
+
+    def item(i: int) -> dict[str, Any]:
+        return {"id": f"d{i}", "text": f"word{i} common", "metadata": {"n": i, "tags": [f"t{i % 3}"]}}
+
+    with cd.create(tmp_path / "c", "bm25()") as c:
+        c.add(item(i) for i in range(200))
+        c.reindex()
+        [first] = folders().items()
+        c.add(item(i) for i in range(200, 205))
+        c.update_where("n in [3, 7, 201]", {"kind": "new", "n": 250})
+        c.delete(["d8", "d202"])
+        check("filter by columns and database")
+        assert c.reindex() is True and c.reindex() is False
+        assert len(folders()) == 2 and first in folders().items()
+        check("filter by columns")
+        c.update("d3", {"kind": None, "n": 4})  # what was changed is changed again
+        c.add([item(300)])
+        check("filter by columns and database")
+        with cd.open(c.folder) as other:  # as another process sees it
+            assert {hit.id for hit in other.search("common", k=9, where="kind == 'new'")} == {"d7", "d201"}
+        assert c.reindex() is True
+        assert len(folders()) == 2 and first in folders().items()
+        check("filter by columns")
+        c.update_where("n < 60", {"kind": "old"})  # more than an eighth
+        assert c.reindex() is True
+        assert len(folders()) == 1 and first not in folders().items()
+        check("filter by columns")
+        c.add([item(301)])
+        c.reindex()
+        c.compact()
+        check("filter by columns")
+        assert c.verify() == []
+
+
+def test_damaged_newer_columns_are_told_of_and_made_again(notes: Any) -> None:
+    notes.add([{"id": f"e{i}", "text": "common", "metadata": {"n": 1000 + i}} for i in range(100)])
+    notes.reindex()
+    notes.add([{"id": "f", "text": "common", "metadata": {"n": 2000}}])
+    notes.reindex()
+    [folder] = [p for p in (notes.folder / "derived").iterdir() if (p / "places.npy").exists()]
+    data = bytearray((folder / "rows.npy").read_bytes())
+    data[-1] ^= 1
+    (folder / "rows.npy").write_bytes(data)
+    with cd.open(notes.folder) as again:
+        assert {hit.id for hit in again.search("common", k=60, where="n >= 1099")} == {"e99", "f"}
+        assert sum("columns" in fault for fault in again.verify()) == 1
+        assert again.reindex() is True and again.verify() == []
+        assert {hit.id for hit in again.search("common", k=60, where="n >= 1099")} == {"e99", "f"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -65,10 +66,11 @@ _POOLED: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
 }  # fmt: skip
 
 
-def _gelu(x: np.ndarray) -> np.ndarray:
-    from scipy.special import erf
+_ERF = np.frompyfunc(math.erf, 1, 1)
 
-    found: np.ndarray = 0.5 * x * (1 + erf(x / np.sqrt(2)))
+
+def _gelu(x: np.ndarray) -> np.ndarray:
+    found: np.ndarray = 0.5 * x * (1 + _ERF(x / np.sqrt(2)).astype(x.dtype))
     return found
 
 

@@ -4,7 +4,8 @@ static.py       mean of token rows; ships with codomain, needs neither download 
 tokens.py       the tokens of texts with their places
 wordpiece.py    the tokenizer of static tables, one dictionary look-up a word
 tensors.py      safetensors files as memory maps
-transformer.py  `st(name)` for any sentence-transformers model, `minilm()` for the one that a package carries
+transformer.py  `st(name)` for any sentence-transformers model, `minilm()` for all-MiniLM-L6-v2
+minilm_weights.py  where its weights are: the hub's cache, a package, the hub
 lexical.py      hashed character n-grams and hashed word counts: sparse, nothing learnt
 splade.py       `splade(name)`: any sparse encoder of sentence-transformers
 late.py         `late(name)`: one vector a token

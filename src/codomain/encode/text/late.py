@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from codomain.devices.place import check_device
-from codomain.encode.text.transformer import CHUNK, SentenceTransformerStage, minilm_folder
+from codomain.encode.text.minilm_weights import minilm_folder
+from codomain.encode.text.transformer import CHUNK, SentenceTransformerStage
 from codomain.progress import Progress, counter
 from codomain.registry import stage
 from codomain.stage import check_float, check_int

@@ -7,6 +7,7 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 BUNDLED = Path(__file__).with_name("data") / "static"
 CHUNK_CHARACTERS = 20_000  # a longer text is tokenised in pieces of this size
 BATCH_CHARACTERS = 4_000_000
+FEW_TEXTS = 16  # that share a dense product without scipy: more of them have more zeros in it
 FEW_TOKENS = 2_000  # up to here only the rows that occur are dequantised; beyond it the whole table is, once
 
 
@@ -241,8 +243,11 @@ class StaticEncoder(TextEncoder):
         return sums
 
     def _many(self, ids: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-        """The same sums as one sparse product, counts (n, V) ** repeat @ table (V, d)."""
+        """The same sums as one sparse product, counts (n, V) ** repeat @ table (V, d); without scipy as dense ones."""
         import numpy as np
+
+        if find_spec("scipy") is None:
+            return self._some_at_a_time(ids, lengths)
         from scipy.sparse import csr_array
 
         ends = np.concatenate([[0], np.cumsum(lengths)])
@@ -251,6 +256,27 @@ class StaticEncoder(TextEncoder):
             counts.sum_duplicates()
             counts.data **= np.float32(self._repeat)
         return np.asarray(counts @ self._floats)
+
+    def _some_at_a_time(self, ids: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+        """The same sums, a dense product for each few texts: counts of the tokens that they have @ the rows of those."""
+        import numpy as np
+
+        sums = np.zeros((len(lengths), self._full), np.float32)
+        place = np.zeros(len(self._floats), np.int64)  # of a token among those of the few texts
+        ends = np.concatenate([[0], np.cumsum(lengths)])
+        for start in range(0, len(lengths), FEW_TEXTS):
+            stop = min(start + FEW_TEXTS, len(lengths))
+            tokens = ids[ends[start] : ends[stop]]
+            place[tokens] = 1
+            used = np.flatnonzero(place)
+            place[used] = np.arange(len(used))
+            cells = np.repeat(np.arange(stop - start) * len(used), lengths[start:stop]) + place[tokens]
+            counts: Any = np.bincount(cells, minlength=(stop - start) * len(used))
+            if self._repeat != 1:
+                counts = (np.arange(counts.max(initial=0) + 1, dtype=np.float32) ** np.float32(self._repeat))[counts]
+            sums[start:stop] = counts.reshape(stop - start, len(used)).astype(np.float32) @ self._floats[used]
+            place[used] = 0
+        return sums
 
 
 def _pieces(texts: Sequence[str]) -> tuple[Sequence[str], list[int]]:

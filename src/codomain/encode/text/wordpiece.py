@@ -27,7 +27,7 @@ class WordCache(dict[str, int]):
     """Word -> its token id, or vocabulary size + j for a word that is `runs[j]`, a run of several pieces; fills itself."""
 
     def __init__(self, vocab: dict[str, int], unknown: int) -> None:
-        super().__init__((word, i) for word, i in vocab.items() if not word.startswith("##"))
+        super().__init__(vocab)  # with the pieces inside of words, too: `WORDS` finds no word that begins with ##
         self.vocab, self.unknown, self.runs = vocab, unknown, []  # type: ignore[var-annotated]
 
     def __missing__(self, word: str) -> int:

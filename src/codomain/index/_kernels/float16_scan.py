@@ -11,10 +11,9 @@ import numkong
 import numpy as np
 
 from codomain.arrays import Floats, Rows
+from codomain.index._kernels import ROUNDING
 
 _RESIDUAL = np.float32(2048)
-_ROUNDING = np.float32(1e-5)
-"""Relative error of summing in float32, with a margin."""
 
 
 def products(queries: Floats, rows: np.ndarray) -> Floats:
@@ -37,7 +36,9 @@ def candidates(query: Floats, codes: np.ndarray, allowed: Rows | None, longest: 
         coarse = coarse[allowed]
     found = np.arange(len(coarse))
     if len(coarse) > k:
-        error = longest * (np.linalg.norm(low) / _RESIDUAL + _ROUNDING * np.linalg.norm(high.astype(np.float32)))
+        error = longest * (
+            np.linalg.norm(low) / _RESIDUAL + np.float32(ROUNDING) * np.linalg.norm(high.astype(np.float32))
+        )
         least = np.partition(coarse, len(coarse) - k)[len(coarse) - k]
         found = np.flatnonzero(coarse >= least - 2 * error)
     return found if allowed is None else allowed[found], coarse[found] * unit[0]

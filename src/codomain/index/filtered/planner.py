@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -27,6 +27,8 @@ class Allowed:
         self._given = allow
         self._removed = removed
         self.everything = allow is None and not len(removed)
+        self.settings: dict[int, Any] = {}
+        """What an index has made of the mask to search with, by effort."""
 
     @cached_property
     def mask(self) -> np.ndarray:

@@ -56,7 +56,7 @@ class Seismic:
 
     def __init__(self, path: Path, n: int, dims: np.ndarray) -> None:
         if not is_installed():
-            raise MissingExtra("sparse(backend='seismic')", "engines")
+            raise MissingExtra("sparse(backend='seismic')", "seismic")
         import seismic
 
         kind = getattr(seismic, _kind(dims))
@@ -73,7 +73,7 @@ class Seismic:
     def build(cls, vectors: csr_array, settings: SparseSettings) -> Self:
         """Index vectors (n, d) without negative values; raises CodomainError when the library fails."""
         if not is_installed():
-            raise MissingExtra("sparse(backend='seismic')", "engines")
+            raise MissingExtra("sparse(backend='seismic')", "seismic")
         dims, columns = np.unique(vectors.indices, return_inverse=True)
         dims = dims.astype(np.int32)
         n = vectors.shape[0]

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
 
-from codomain.errors import InputError
+from codomain.errors import InputError, MissingExtra
 
 Values = NDArray[np.float64]
 
@@ -106,6 +107,19 @@ def _bounded(
     return max(bounds[0], min(float(low), mean)), min(bounds[1], max(float(high), mean))
 
 
+def wilson(successes: int, n: int, level: float = 0.95) -> tuple[float, float]:
+    """The interval of a share of n independent trials (Wilson 1927).
+
+    >>> [round(bound, 4) for bound in wilson(2, 20)]
+    [0.0279, 0.301]
+    """
+    z = NormalDist().inv_cdf((1 + level) / 2)
+    share = successes / n
+    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
 def _resampled(sums: Values, sizes: Values, level: float, draws: int, seed: int) -> tuple[float, float]:
     """Percentiles; below 100 clusters mean -+ q s, q the quantile of |mean* - mean| / s* over resamples, at least Student's t."""
     c, mean, error = len(sums), float(sums.sum() / sizes.sum()), standard_error(sums, sizes)
@@ -115,7 +129,10 @@ def _resampled(sums: Values, sizes: Values, level: float, draws: int, seed: int)
     if c >= _FEW:
         low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
         return float(low), float(high)
-    from scipy.special import stdtrit
+    try:
+        from scipy.special import stdtrit
+    except ImportError:
+        raise MissingExtra("an interval from few values", "measure") from None
 
     student = float(stdtrit(c - 1, (1 + level) / 2))
     off = np.abs(means - mean)

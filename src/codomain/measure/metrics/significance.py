@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from codomain.errors import InputError
+from codomain.errors import InputError, MissingExtra
 from codomain.measure.metrics.intervals import Groups as Groups
 from codomain.measure.metrics.intervals import Values as Values
 from codomain.measure.metrics.intervals import clusters, difference_interval, standard_error
@@ -196,7 +196,10 @@ def lower_bound(differences: Values, level: float = 0.95) -> float:
     n = len(differences)
     if n < 2:
         return -math.inf
-    from scipy.special import stdtrit
+    try:
+        from scipy.special import stdtrit
+    except ImportError:
+        raise MissingExtra("an interval from few values", "measure") from None
 
     return float(differences.mean() - stdtrit(n - 1, level) * differences.std(ddof=1) / math.sqrt(n))
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from codomain.errors import InputError
+from codomain.errors import InputError, MissingExtra
 
 States = NDArray[np.floating]
 
@@ -55,7 +55,10 @@ class Parts:
 
     def smoothness(self, frequencies: int = 10) -> float:
         """The share of the position part in its lowest cosine frequencies (DCT): near 1 where neighbours are alike."""
-        from scipy.fft import dct
+        try:
+            from scipy.fft import dct
+        except ImportError:
+            raise MissingExtra("the share of low frequencies", "measure") from None
 
         energy = np.square(dct(self.position, axis=0, norm="ortho")).sum(axis=1)
         return float(energy[:frequencies].sum() / energy.sum()) if energy.sum() > 0 else math.nan

@@ -17,6 +17,7 @@ from codomain.arrays import Floats, Rows, unit_rows
 from codomain.contracts import Encoder
 from codomain.errors import InputError, MissingExtra
 from codomain.index.flat import Flat
+from codomain.measure.metrics.intervals import wilson
 from codomain.measure.probes.perturbations import DEFAULT, Perturbation
 
 Decision = Literal["neighbors", "centroid", "logistic"]
@@ -94,8 +95,6 @@ def _flipped(
     strength: int,
     seed: int,
 ) -> Flip:
-    from scipy.stats import binomtest
-
     rng = np.random.default_rng(seed)
     edited = [perturbation.edit(text, rng, strength) for text in texts]
     rows = np.array([i for i, (old, new) in enumerate(zip(texts, edited, strict=True)) if old != new], np.int64)
@@ -103,7 +102,7 @@ def _flipped(
         return Flip(perturbation.name, perturbation.meaning, strength, 0, *[float("nan")] * 5)
     Z = unit_rows(encoder.encode_documents([edited[i] for i in rows]))
     flips, overlap = judge.flips(rows, Z)
-    among = binomtest(int(flips.sum()), len(rows)).proportion_ci(method="wilson")
+    low, high = wilson(int(flips.sum()), len(rows))
     cosine = float(np.einsum("nd,nd->n", X[rows], Z).mean())
     return Flip(
         perturbation.name,
@@ -111,8 +110,8 @@ def _flipped(
         strength,
         len(rows),
         float(flips.mean()),
-        float(among.low),
-        float(among.high),
+        low,
+        high,
         cosine,
         overlap,
     )

@@ -82,7 +82,10 @@ def depth_test(F: Floats, G: Floats, alternative: Alternative = "two-sided", dis
     >>> depth_test(cloud, far).value < 0.1
     True
     """
-    from scipy.stats import mannwhitneyu
+    try:
+        from scipy.stats import mannwhitneyu
+    except ImportError:
+        raise MissingExtra("a test of drift", "measure") from None
 
     if alternative not in ("two-sided", "outlying"):
         raise InputError(f"the alternative is 'two-sided' or 'outlying', not {alternative!r}.")
@@ -126,7 +129,10 @@ def classifier_test(F: Floats, G: Floats, seed: int = 0) -> Drift:
     """
     if find_spec("sklearn") is None:
         raise MissingExtra("the classifier test", "measure")
-    from scipy.stats import mannwhitneyu
+    try:
+        from scipy.stats import mannwhitneyu
+    except ImportError:
+        raise MissingExtra("a test of drift", "measure") from None
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import StratifiedKFold, cross_val_predict
     from sklearn.pipeline import make_pipeline

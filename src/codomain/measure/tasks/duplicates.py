@@ -168,9 +168,6 @@ def vectors_of(collection: Collection, where: Any) -> tuple[list[str], Floats, l
 
 
 def _groups(ids: Sequence[str], lengths: Sequence[int], pairs: Pairs, keep: Keep) -> Iterator[Group]:
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
     best: dict[int, float] = {}
     edges: list[tuple[int, int]] = []
     for one, other, similarity in pairs:
@@ -179,12 +176,18 @@ def _groups(ids: Sequence[str], lengths: Sequence[int], pairs: Pairs, keep: Keep
             best[place] = max(best.get(place, 0.0), similarity)
     if not edges:
         return
-    rows, columns = np.array(edges).T
-    graph = coo_array((np.ones(len(edges)), (rows, columns)), shape=(len(ids), len(ids)))
-    _, component = connected_components(graph, directed=False)
+    above = list(range(len(ids)))  # a place of the same group, at last the first one found
+
+    def head(place: int) -> int:
+        while above[place] != place:
+            above[place] = place = above[above[place]]
+        return place
+
+    for one, other in edges:
+        above[head(one)] = head(other)
     members: dict[int, list[int]] = {}
     for place in sorted(best):
-        members.setdefault(int(component[place]), []).append(place)
+        members.setdefault(head(place), []).append(place)
     for places in sorted(members.values(), key=lambda places: (-len(places), places)):
         kept = {"first": places[0], "last": places[-1], "longest": max(places, key=lambda place: lengths[place])}[keep]
         yield Group(ids[kept], [(ids[place], best[place]) for place in places if place != kept])

@@ -12,7 +12,6 @@ from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 
 from codomain.arrays import Ragged
 from codomain.serve.about.telemetry import span
@@ -160,4 +159,8 @@ def _joined(parts: list[Any]) -> Any:
         return parts[0]
     if isinstance(parts[0], Ragged):
         return Ragged.join(parts)
-    return sparse.vstack(parts, format="csr") if sparse.issparse(parts[0]) else np.concatenate(parts)
+    if isinstance(parts[0], np.ndarray):
+        return np.concatenate(parts)
+    from scipy import sparse
+
+    return sparse.vstack(parts, format="csr")

@@ -195,8 +195,10 @@ class Fields(Protocol):
         """The chunks of all documents, or of those that a filter matches, by document and row."""
         ...
 
-    def rows_by_document(self, stop: int) -> np.ndarray[Any, Any]:
-        """Document and row (n, 2) of the chunks below `stop`, by document and row."""
+    def rows_by_document(self, stop: int, start: int = 0, changed_since: int | None = None) -> np.ndarray[Any, Any]:
+        """Document and row (n, 2) of the chunks below `stop`, by document and row: those from `start` on, and those whose
+        metadata is of a later version.
+        """
         ...
 
     def facets(self, field: str, where: Where | None) -> list[tuple[Any, int]]:
@@ -211,8 +213,8 @@ class Fields(Protocol):
         """Whether some document has a field."""
         ...
 
-    def metadata(self) -> Iterator[tuple[int, str]]:
-        """Number and metadata of every document, as a JSON object."""
+    def metadata(self, start: int = 0, changed_since: int | None = None) -> Iterator[tuple[int, str]]:
+        """Number and metadata, as a JSON object, of every document, or of those with chunks that `rows_by_document` tells of."""
         ...
 
 

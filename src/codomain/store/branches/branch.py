@@ -32,6 +32,10 @@ from codomain.store.reading.passages import items_of, passages, passages_of
 
 LEAST_TO_FIT = 1_000
 MOST_TO_FIT = 50_000
+_LARGE = 100_000
+"""Rows of an index from which it is not written again for few rows."""
+_FEW_ROWS, _FEW_TEXTS = 100, 1_000
+"""Such an index has one row in so many beside it at most: vectors are scanned there, texts are read when it is opened."""
 _SCANNED_BYTES = 1 << 26
 """Rows of flat() that are read from the database when the collection is opened; more are mapped from a file beside it."""
 
@@ -339,6 +343,8 @@ class StoredBranch:
         if damaged:  # and what was read from it with it
             self.forget()
             self.sync(rows, epoch)
+        if not damaged and self._nearly_all(rows, epoch):
+            return False
         index: Any = self.index
         grown = self._grows and 2 * self._opened >= rows  # else what it learnt of the rows is of too few
         if self.plan.encoder is None:
@@ -354,6 +360,11 @@ class StoredBranch:
         self.index_files.publish(index, rows, self._index_fingerprint, epoch)
         self.forget()
         return True
+
+    def _nearly_all(self, rows: int, epoch: int) -> bool:
+        """Whether so few rows are beside a large index that searching them costs less than writing all of it again."""
+        few = self._opened // (_FEW_TEXTS if self.plan.encoder is None else _FEW_ROWS)
+        return self._opened >= _LARGE and rows - self._opened <= few and bool(self._indexes(epoch))
 
     @property
     def _scanned(self) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -75,10 +76,14 @@ class _Held(NamedTuple):
 
 
 class Columns:
-    """The fields of the rows 0 .. rows - 1; `mask(where)` returns what a filter matches. Saved and opened like an index."""
+    """The fields of the rows 0 .. rows - 1; `mask(where)` returns what a filter matches. Saved and opened like an index.
+
+    `version` is that of the metadata. `base` are rows and version of other columns, which these continue, see `build_newer`.
+    """
 
     def __init__(self) -> None:
         self.rows = self.version = 0
+        self.base: tuple[int, int] | None = None
         self._fields: dict[str, dict[str, Any]] = {}
         self._arrays: dict[str, np.ndarray[Any, Any]] = {}
         self._moments: dict[tuple[str, str], np.ndarray[Any, Any]] = {}
@@ -96,25 +101,50 @@ class Columns:
         owner, row = owners.T
         documents, starts = np.unique(owner, return_index=True)
         place = {document: i for i, document in enumerate(documents.tolist())}
-        fields: dict[str, _Held] = {}
-        inexact: set[str] = set()
+        having: dict[
+            str, tuple[list[Any], list[int]]
+        ] = {}  # of each field the values, and the documents that have them
         for document, stored in metadata:
             if stored != "{}" and document in place:
+                at = place[document]
                 for name, value in json.loads(stored).items():
-                    held = fields.setdefault(name, _Held.empty())
-                    if value is not None and not _hold(held, value, place[document]):
-                        inexact.add(name)
+                    held = having.get(name)
+                    if held is None:
+                        held = having[name] = ([], [])
+                    held[0].append(value)
+                    held[1].append(at)
         lengths = np.diff(np.append(starts, len(row)))
-        pools = _Pools()
-        for name in fields.keys() - inexact:
-            self._fields[name] = _written(fields[name], pools, rows, row, starts, lengths)
+        pools, inexact = _Pools(), []
+        for name, (values, at_documents) in having.items():
+            fields = _held(values, at_documents)
+            if fields is None:
+                inexact.append(name)
+            else:
+                self._fields[name] = _written(fields, pools, rows, row, starts, lengths)
         self._known = sorted(inexact)
         self._arrays = pools.arrays()
         return self
 
+    def build_newer(
+        self, owners: np.ndarray[Any, Any], metadata: Iterable[tuple[int, str]], version: int, base: Columns
+    ) -> Self:
+        """Take in what came after other columns: rows that they lack, and rows whose metadata has changed; see `update`."""
+        places = np.sort(owners[:, 1])
+        numbered = np.stack([owners[:, 0], np.searchsorted(places, owners[:, 1])], axis=1)
+        self.build(numbered, metadata, len(places), version)
+        self._arrays["places"] = places
+        self.base = (base.rows, base.version)
+        return self
+
+    def update(self, mask: Mask, where: Where) -> None:
+        """Write what a filter matches over the mask (rows,) of all rows, where these columns are newer than others."""
+        mask[self._arrays["places"]] = self.mask(where)
+
     def save(self, folder: Path) -> None:
         """Write everything to a folder."""
         settings = {"rows": self.rows, "version": self.version, "fields": self._fields, "inexact": self._known}
+        if self.base is not None:
+            settings["base"] = self.base
         save_arrays(folder, "columns", self._arrays, settings)
 
     def load(self, folder: Path) -> Self:
@@ -122,6 +152,7 @@ class Columns:
         self._arrays, settings = open_arrays(folder, "columns")
         self.rows, self.version = settings["rows"], settings["version"]
         self._fields, self._known = settings["fields"], settings["inexact"]
+        self.base = tuple(settings["base"]) if "base" in settings else None
         return self
 
     def mask(self, where: Where) -> Mask:
@@ -259,6 +290,31 @@ def _span(op: str, left: Any, right: Any, n: int) -> tuple[int, int]:
     return int(low), int(high)
 
 
+def _held(values: list[Any], documents: list[int]) -> _Held | None:
+    """The values of a field; None when a column cannot hold one of them exactly. Values of one kind are taken together."""
+    held, kinds = _Held.empty(), {*map(type, values)}
+    if kinds == {str}:
+        held.texts[:] = zip(_nfc(values), documents, strict=True)
+    elif kinds <= {int, float}:
+        held.numbers[:] = zip(values, documents, strict=True)
+        if not all(map(_is_exact, values)):
+            return None
+    elif kinds == {list} and {*map(type, chain.from_iterable(values))} <= {str}:
+        of_members = chain.from_iterable(map(repeat, documents, map(len, values)))
+        held.members[:] = zip(_nfc([*chain.from_iterable(values)]), of_members, strict=True)
+    else:
+        for value, document in zip(values, documents, strict=True):
+            if value is not None and not _hold(held, value, document):
+                return None
+        return held
+    held.present[:] = documents
+    return held
+
+
+def _nfc(texts: list[str]) -> list[str]:
+    return texts if all(map(str.isascii, texts)) else [*map(nfc, texts)]
+
+
 def _hold(held: _Held, value: Any, document: int) -> bool:
     """Enter a value; False when a column cannot hold it exactly."""
     held.present.append(document)
@@ -302,10 +358,12 @@ def _written(held: _Held, pools: _Pools, rows: int, row: Any, starts: Any, lengt
         order = np.lexsort((having, expanded))
         return having[order], expanded[order]
 
-    def terms(entries: list[tuple[str, int]]) -> dict[str, list[int]]:
-        vocabulary = sorted({text.encode() for text, _ in entries})
-        number = {term: i for i, term in enumerate(vocabulary)}
-        having, codes = ordered(entries, np.array([number[text.encode()] for text, _ in entries], np.int64))
+    def written(entries: list[tuple[str, int]]) -> dict[str, list[int]]:
+        texts = [text for text, _ in entries]
+        terms = sorted({*texts})  # by code points, which is the order of their bytes in UTF-8
+        number = dict(zip(terms, range(len(terms)), strict=True))
+        having, codes = ordered(entries, np.fromiter(map(number.__getitem__, texts), np.int64, len(texts)))
+        vocabulary = [term.encode() for term in terms]
         ends = np.cumsum([0, *map(len, vocabulary)])
         return {
             "letters": pools.put("letters", np.frombuffer(b"".join(vocabulary), np.uint8)),
@@ -324,8 +382,8 @@ def _written(held: _Held, pools: _Pools, rows: int, row: Any, starts: Any, lengt
     return {
         "numbers": [pools.put("values", values), pools.put("rows", number_rows)],
         "by_row": pools.put("values", by_row) if 2 * len(values) >= len(row) else None,
-        "texts": terms(held.texts),
-        "members": terms(held.members),
+        "texts": written(held.texts),
+        "members": written(held.members),
         "listed": [pools.put("values", listed), pools.put("rows", listed_rows)],
         "yes": pools.put("rows", rows_of(held.yes)[0]),
         "no": pools.put("rows", rows_of(held.no)[0]),

@@ -19,12 +19,15 @@ from codomain.analyzer.words import words as words_of
 from codomain.arrays import Rows
 from codomain.errors import CodomainWarning
 from codomain.index.bm25 import BM25
+from codomain.index.lexical.sequences import Sequences
 from codomain.store.reading.passages import passages
 
 if TYPE_CHECKING:
     from codomain.store.collection import Collection
 
 _AT_ONCE = 1_024
+_WORDS = 1 << 26
+"""Words of all documents up to which where they stand is kept in memory: half a gigabyte."""
 
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
 
@@ -33,16 +36,35 @@ class QueryWarning(CodomainWarning):
     """A query that cannot find anything as it is written."""
 
 
+class _Known:
+    """What queries that filter by words have learnt of a collection, until it changes."""
+
+    def __init__(self, collection: Collection) -> None:
+        by_document = collection.backend.fields.rows_by_document(collection.rows)
+        self.owner = np.full(collection.rows, -1, np.int64)
+        self.owner[by_document[:, 1]] = by_document[:, 0]
+        self.documents = np.unique(by_document[:, 0])
+        self.read = 0
+        """Documents whose texts were read to look for words."""
+        self.sequences: Sequences | None = None
+
+
 class WordFilter:
-    """The words of a collection's documents, by the index of a branch, else by one of its own; inside a snapshot."""
+    """The words of a collection's documents, by the index of a branch, else by one of its own; inside a snapshot.
+
+    Texts are read until as many were as there are documents; then where their words stand is kept in memory, until the
+    collection changes.
+    """
 
     def __init__(self, collection: Collection) -> None:
         self.backend = collection.backend
-        self.rows = collection.rows
         self.index = _index_of(collection)
-        by_document = self.backend.fields.rows_by_document(self.rows)
-        self.owner = np.full(self.rows, -1, np.int64)
-        self.owner[by_document[:, 1]] = by_document[:, 0]
+        state = collection.state
+        key = (state.version, self.backend.namespace)
+        if state.version is None or state.known_words is None or state.known_words[0] != key:
+            state.known_words = (key, _Known(collection))
+        self.known: _Known = state.known_words[1]
+        self.owner = self.known.owner
 
     def mask(self, parsed: Parsed) -> Mask | None:
         """The rows (rows,) of documents that have what must be there and lack what must not; None where all are allowed."""
@@ -51,20 +73,29 @@ class WordFilter:
             return None
         allowed = self.owner >= 0
         for clause in clauses:
-            inside = np.isin(self.owner, self.documents(clause))
-            allowed &= ~inside if clause.sign == "-" else inside
+            inside = np.zeros(int(self.owner.max(initial=-1)) + 2, bool)  # the last stands for rows without a document
+            inside[self.documents(clause)] = True
+            allowed &= ~inside[self.owner] if clause.sign == "-" else inside[self.owner]
         return allowed
 
     def documents(self, clause: Clause) -> Rows:
         """The numbers of the documents that have what a clause names."""
-        found = self._candidates(clause)
         analyzer = self.index.analyzer
-        several = len(analyzer.sequence(clause.text)) > 1
         if clause.prefix:
-            return self._kept(found, clause, _has_beginning(clause.text))
-        if clause.title or several or not analyzer.query(clause.text):
-            return self._kept(found, clause, self._has_sequence(clause.text))
-        return found
+            return self._kept(self._candidates(clause), clause, _has_beginning(clause.text))
+        if clause.title or len(analyzer.sequence(clause.text)) > 1 or not analyzer.query(clause.text):
+            if self.known.sequences is None:
+                found = self._candidates(clause)
+                if self.known.read + len(found) <= len(self.known.documents) or not self._fits_in_memory():
+                    self.known.read += len(found)
+                    return self._kept(found, clause, self._has_sequence(clause.text))
+                everything = ((one.number, one.title or "", one.text) for one in self.backend.documents.all())
+                self.known.sequences = Sequences(analyzer, everything)
+            return self.known.sequences.documents(clause.text, title=clause.title)
+        return self._candidates(clause)
+
+    def _fits_in_memory(self) -> bool:
+        return self.index.words <= _WORDS
 
     def _candidates(self, clause: Clause) -> Rows:
         """Documents that have every word of a clause; all where its words are not indexed."""
@@ -72,10 +103,12 @@ class WordFilter:
             asked = [tuple(self.index.beginning_with(clause.text))]
         else:
             asked = [term.forms for term in self.index.analyzer.query(clause.text)]
-        found = np.unique(self.owner[self.owner >= 0])
+        found: Rows | None = None
         for forms in asked:
-            found = np.intersect1d(found, self.owner[self.index.rows_with(forms)])
-        return found
+            owners = np.unique(self.owner[self.index.rows_with(forms)])
+            owners = owners[owners >= 0]
+            found = owners if found is None else np.intersect1d(found, owners, assume_unique=True)
+        return self.known.documents if found is None else found
 
     def _kept(self, documents: Rows, clause: Clause, fits: Callable[[str], bool]) -> Rows:
         """Those of some documents whose title, or title and text, fits."""

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from codomain.arrays import Floats, Rows
+import numpy as np
+
+from codomain.arrays import Floats, Hits, Rows
 from codomain.errors import StoreError
 from codomain.plan import BranchScores
 from codomain.store.backend import Backend
 from codomain.store.backend.errors import damaged_document
+from codomain.store.backend.values import ChunkHit
 
 _SHOWN = 300
 """Characters of a passage that a notebook shows."""
@@ -59,15 +63,34 @@ class Answers(list[Hit]):
         return f"<table><tr><th>#</th><th>score</th><th>document</th><th>passage</th></tr>{rows}</table>"
 
 
-def best_documents(backend: Backend, rows: Rows, scores: Floats, k: int, max_per_source: int | None = None) -> Found:
-    """The first k documents among one query's hits, so many of a source at most; documents without a source are not counted."""
+def first_owners(backend: Backend, hits: Hits, k: int) -> dict[int, int]:
+    """The documents of the first rows of all queries: most often enough for k of each."""
+    first = {*hits.rows[:, : _FIRST * k].ravel().tolist()} - {-1}  # np.unique would import numpy.ma
+    return backend.rows.owners(np.array(sorted(first), np.int64))
+
+
+def best_documents(
+    backend: Backend,
+    rows: Rows,
+    scores: Floats,
+    k: int,
+    max_per_source: int | None = None,
+    owners: Mapping[int, int] | None = None,
+) -> Found:
+    """The first k documents among one query's hits, so many of a source at most; documents without a source are not counted.
+
+    `owners` are the `first_owners` of several queries.
+    """
     number = int((rows >= 0).sum())
     taken: Counter[int] = Counter()
     found: Found = {}
     start, stop = 0, min(_FIRST * k, number)
     while start < number and len(found) < k:  # most often the first rows are of enough documents
-        owner = backend.rows.owners(rows[start:stop])
-        sources = {} if max_per_source is None else backend.documents.sources(sorted({*owner.values()}))
+        owner = backend.rows.owners(rows[start:stop]) if start or owners is None else owners
+        sources = {}
+        if max_per_source is not None:
+            seen = (owner.get(row) for row in rows[start:stop].tolist())
+            sources = backend.documents.sources(sorted({document for document in seen if document is not None}))
         for row, score in zip(rows[start:stop].tolist(), scores[start:stop].tolist(), strict=True):
             if len(found) == k:
                 break
@@ -84,10 +107,9 @@ def best_documents(backend: Backend, rows: Rows, scores: Floats, k: int, max_per
 
 
 def as_hits(
-    backend: Backend, found: Found, trace: BranchScores, query: int, similar: str | None, context: int
+    shown: Mapping[int, ChunkHit], found: Found, trace: BranchScores, query: int, similar: str | None
 ) -> list[Hit]:
-    """Documents as hits, with their place in each branch, and so many characters of the text around the chunk."""
-    shown = backend.rows.hits([row for row, _ in found.values()], context)
+    """Documents as hits, with their place in each branch; `shown` has the chunk of each row."""
     places = trace.of_rows(query, [row for row, _ in found.values()])
     hits = []
     for row, score in found.values():

@@ -106,8 +106,13 @@ def _vector(collection: Collection, number: int) -> Any:
 
 def count(collection: Collection, where: Filter | None) -> int:
     """How many documents a filter matches, all without one."""
-    with collection.held() as backend:
-        return backend.documents.count(parsed_filter(backend, where))
+    if where is None:
+        with collection.held() as backend:
+            return backend.documents.count()
+    parsed = parse_where(where)
+    with collection.held() as backend, backend.reading():
+        collection.state.refresh()
+        return collection.state.count_where(parsed, backend)
 
 
 def facets(collection: Collection, field: str, where: Filter | None) -> list[tuple[Any, int]]:

@@ -15,7 +15,7 @@ from codomain.errors import InputError, StoreError
 from codomain.items import Item, texts_of
 from codomain.plan import Branch, BranchScores, EncodedOnce, as_queries, encode_queries, first_dense, run
 from codomain.store.filters.where import Where, parse_where
-from codomain.store.reading.hits import Answers, Hit, as_hits, best_documents
+from codomain.store.reading.hits import Answers, Hit, as_hits, best_documents, first_owners
 from codomain.store.reading.listing import sort_field, sort_key
 from codomain.text import brief, clean
 
@@ -186,8 +186,9 @@ def _answers(collection: Collection, search: SearchRows, queries: int, wanted: W
     while True:
         trace = BranchScores()
         hits = search(min(depth, max(collection.rows, 1)), trace)
+        owners = first_owners(backend, hits, most)
         found = [
-            best_documents(backend, rows, scores, most, wanted.max_per_source)
+            best_documents(backend, rows, scores, most, wanted.max_per_source, owners)
             for rows, scores in zip(hits.rows, hits.scores, strict=True)
         ]
         # several chunks of one document count once: look deeper until k documents are there or all rows were seen
@@ -197,11 +198,11 @@ def _answers(collection: Collection, search: SearchRows, queries: int, wanted: W
         depth *= 4
     dense = first_dense(collection.state.root)
     similar = None if dense is None else dense.name
-    shown = []
-    for number in range(queries):
-        chosen = dict(list(found[number].items())[wanted.offset :])
-        shown.append(Answers(_kept(as_hits(backend, chosen, trace, number, similar, wanted.context), wanted)))
-    return shown
+    chosen = [dict(list(one.items())[wanted.offset :]) for one in found]
+    chunks = backend.rows.hits(sorted({row for one in chosen for row, _ in one.values()}), wanted.context)
+    return [
+        Answers(_kept(as_hits(chunks, chosen[number], trace, number, similar), wanted)) for number in range(queries)
+    ]
 
 
 def _kept(hits: list[Hit], wanted: Wanted) -> list[Hit]:

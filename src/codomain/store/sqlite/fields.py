@@ -25,9 +25,8 @@ class SqliteFields(Scoped):
 
     def rows_where(self, where: Where, start: int = 0, changed_since: int | None = None) -> Rows:
         condition, parameters = to_sql(where)
-        asked, values = "c.row >= ?", [start]
-        if changed_since is not None:
-            asked, values = f"({asked} OR d.id IN ({_CHANGED}))", [start, changed_since]
+        asked, values = self._newer(start, changed_since)
+        asked = asked.replace("row", "c.row", 1)
         found = self.db.execute(f"SELECT c.row {_CHUNKS} WHERE {asked} AND {condition}", [*values, *parameters])
         return np.fromiter((row for (row,) in found), np.int64)
 
@@ -60,11 +59,12 @@ class SqliteFields(Scoped):
         )
         return [ChunkFields._make(row) for row in self.db.execute(sql, parameters)]
 
-    def rows_by_document(self, stop: int) -> np.ndarray[Any, Any]:
+    def rows_by_document(self, stop: int, start: int = 0, changed_since: int | None = None) -> np.ndarray[Any, Any]:
+        newer, values = self._newer(start, changed_since)
         among = self.scope.among("d.")
         joined = "" if among == "1" else "c JOIN documents d ON d.id = c.document"
-        sql = f"SELECT document, row FROM chunks {joined} WHERE row < ? AND {among} ORDER BY document, row"
-        listing = self.db.execute(sql, [stop])
+        sql = f"SELECT document, row FROM chunks {joined} WHERE row < ? AND {newer} AND {among} ORDER BY document, row"
+        listing = self.db.execute(sql, [stop, *values])
         return np.array(listing.fetchall(), np.int64).reshape(-1, 2)
 
     def facets(self, field: str, where: Where | None) -> list[tuple[Any, int]]:
@@ -93,5 +93,17 @@ class SqliteFields(Scoped):
         sql = f"SELECT 1 FROM documents d WHERE json_type(d.metadata, ?) IS NOT NULL AND {among} LIMIT 1"
         return self.db.execute(sql, [json_path(field)]).fetchone() is not None
 
-    def metadata(self) -> Iterator[tuple[int, str]]:
-        return self.db.execute("SELECT id, metadata FROM documents")
+    def metadata(self, start: int = 0, changed_since: int | None = None) -> Iterator[tuple[int, str]]:
+        newer, values = self._newer(start, changed_since)
+        some = "" if newer == "1" else f" WHERE id IN (SELECT document FROM chunks WHERE {newer})"
+        return self.db.execute(f"SELECT id, metadata FROM documents{some}", values)
+
+    def _newer(self, start: int, changed_since: int | None) -> tuple[str, list[int]]:
+        """A condition on chunks with its parameters: rows from `start` on, or of documents that were changed later."""
+        if not start:
+            return "1", []
+        if changed_since is None or self.version() <= changed_since:
+            return "row >= ?", [start]
+        # OR would let SQLite go through all chunks
+        of_changed = f"SELECT row FROM chunks WHERE document IN ({_CHANGED})"
+        return f"row IN (SELECT row FROM chunks WHERE row >= ? UNION {of_changed})", [start, changed_since]

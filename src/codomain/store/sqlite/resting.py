@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 from weakref import ref
 
-from codomain import files
+import codomain.files as files
 
 _FILES = 3
 """Descriptors of an open database: itself, its log, the index of the log."""

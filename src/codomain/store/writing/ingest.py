@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from dataclasses import field as dataclass_field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -245,9 +246,14 @@ def _batches(items: Iterable[Item], root: PlanNode) -> Iterator[list[Record]]:
         yield batch
 
 
+@lru_cache(maxsize=4_096)
+def _is_odd(name: str) -> bool:
+    return ODD_NAME.search(name) is not None
+
+
 def _check_fields(record: Record) -> None:
     for name in record.metadata:
-        if ODD_NAME.search(name):
+        if _is_odd(name):
             raise InputError(
                 f"the metadata field {name!r:.60} of the document {record.id!r:.60} "
                 "has a name with a quote, a backslash or a control character, or none."

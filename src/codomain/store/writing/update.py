@@ -9,18 +9,15 @@ from typing import TYPE_CHECKING, Any
 from codomain.errors import InputError
 from codomain.read.metadata import ODD_NAME, flatten
 from codomain.read.record import Record
-from codomain.store.filters.masks import notice_unknown
-from codomain.store.filters.where import Where, fields_of, parse_where
+from codomain.store.filters.where import Where, parse_where
 from codomain.store.ids import DocumentId, document_id
+from codomain.store.writing import UNCHANGED
 from codomain.store.writing.ingest import add_records, has_headings
 
 if TYPE_CHECKING:
     from codomain.store.backend import Backend
     from codomain.store.backend.values import StoredDocument
     from codomain.store.collection import Collection
-
-UNCHANGED: Any = object()
-"""What stands for a part that is left as it is."""
 
 
 def update(
@@ -62,8 +59,7 @@ def update_where(collection: Collection, where: str | Mapping[str, Any] | Where,
     parsed, changes = parse_where(where), _checked(metadata)
     with collection.held():
         with collection.writing() as backend:
-            notice_unknown(backend, fields_of(parsed))
-            numbers = backend.documents.matching(parsed)
+            numbers = collection.state.documents_where(parsed, backend)
             _change(backend, numbers, changes)
         collection.state.changed()
     return len(numbers)

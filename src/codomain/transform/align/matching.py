@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codomain.arrays import Floats
+from codomain.errors import MissingExtra
 from codomain.transform.align.maps import Doubles, unit
 
 _SINKHORN_ROWS = 2000
@@ -130,7 +131,10 @@ def sinkhorn(scores: Doubles, eps: float, iterations: int = 100) -> Doubles:
     array([[0.5, 0. ],
            [0. , 0.5]])
     """
-    from scipy.special import logsumexp
+    try:
+        from scipy.special import logsumexp
+    except ImportError:
+        raise MissingExtra("matching without pairs", "engines") from None
 
     n, m = scores.shape
     S = scores / eps
@@ -161,7 +165,10 @@ def mutual_nearest(A: Floats, B: Floats) -> NDArray[np.int64]:
 
 def _means(rows: NDArray[np.int64], y: Floats) -> Floats:
     """The mean of the rows of y named in each line of `rows`, as one sparse product: y[rows] would be k times y."""
-    from scipy.sparse import csr_array
+    try:
+        from scipy.sparse import csr_array
+    except ImportError:
+        raise MissingExtra("matching without pairs", "engines") from None
 
     n, k = rows.shape
     weights = np.full(n * k, 1 / k, np.float32)

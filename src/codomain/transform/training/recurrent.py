@@ -143,12 +143,16 @@ def train(
     hidden: int = 1024,
     epochs: int = 10,
     seed: int = 0,
+    old: Floats | None = None,
 ) -> RecurrentNetwork:
     """A network for vectors (n, d) that makes codes of `bits` bits for each of `dim` dimensions, by default d.
 
     Two-way InfoNCE between the codes of a vector and of its pair, row for row in `pairs` (n, d), or without them of the
     same vector with noise, over the 5 hardest negatives of the batch; SGD whose rate falls to a tenth after six tenths
-    of the epochs. Raises InputError for fewer than two vectors, or pairs of another shape.
+    of the epochs. `old` (n, dim) are codes of the same rows by an older binariser, as they stand for values: new codes then
+    learn to find them too, by the same loss, so that new queries search old codes ("compatible training"); `dim` is theirs.
+
+    Raises InputError for fewer than two vectors, pairs of another shape, or old codes of another number of rows.
     """
     X = as_float32(X)
     check_int("bits", bits, 2, 4)
@@ -156,6 +160,11 @@ def train(
         raise InputError(f"training needs two vectors at least, not {len(X)}.")
     if pairs is not None and np.shape(pairs) != X.shape:
         raise InputError(f"pairs of shape {np.shape(pairs)} do not go with vectors of shape {X.shape}: give one a row.")
+    if old is not None and (np.ndim(old) != 2 or len(old) != len(X) or (dim or np.shape(old)[1]) != np.shape(old)[1]):
+        raise InputError(f"old codes of shape {np.shape(old)} do not go with {len(X)} vectors: give one a row.")
+    if old is not None:
+        old, dim = _unit(as_float32(old, what="old codes")), np.shape(old)[1]
+    frozen = None if old is None else torch.from_numpy(old)
     rows, noise = torch.from_numpy(_unit(X)), _NOISE / X.shape[1] ** 0.5
     others = None if pairs is None else torch.from_numpy(as_float32(pairs, dim=X.shape[1], what="pairs"))
     falls = max(1, round(0.6 * epochs)) / max(epochs, 1)
@@ -169,7 +178,9 @@ def train(
             x = rows[batch]
             other = others[batch] if others is not None else x + torch.randn_like(x) * noise
             codes = network(torch.cat([x, normalize(other, dim=1)]))
-            return _infonce(*normalize(codes, dim=1).chunk(2))
+            new, others_new = normalize(codes, dim=1).chunk(2)
+            found = _infonce(new, others_new)
+            return found if frozen is None else found + _infonce(new, frozen[batch])
 
         optimizer = torch.optim.SGD(network.parameters(), _RATE, _MOMENTUM, weight_decay=_DECAY)
         Loop(

@@ -31,12 +31,17 @@ class Segment(NamedTuple):
 
     def postings(self, term: str) -> tuple[NDArray[np.int32], NDArray[np.uint16]]:
         """Rows that hold the term, ascending, and how often each does."""
-        wanted = term.encode()
-        i = bisect_left(range(len(self.ends) - 1), wanted, key=self.term)
-        if i == len(self.ends) - 1 or self.term(i) != wanted:
+        i = self.find(term)
+        if i < 0:
             return self.rows[:0], self.counts[:0]
         span = slice(int(self.starts[i]), int(self.starts[i + 1]))
         return self.rows[span], self.counts[span]
+
+    def find(self, term: str) -> int:
+        """The place of a term; -1 where no row holds it."""
+        wanted = term.encode()
+        i = bisect_left(range(len(self.ends) - 1), wanted, key=self.term)
+        return -1 if i == len(self.ends) - 1 or self.term(i) != wanted else i
 
     def terms(self) -> list[bytes]:
         """All terms, sorted."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from codomain.index.postings import Segment
+from codomain.index.lexical.postings import Segment
 
 _LEAST = 4
 """Letters of a word in which a typing error is looked for."""
