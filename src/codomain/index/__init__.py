@@ -18,6 +18,7 @@ filtered/       filtered search, and how far any search looks
 multi/          many vectors for each item: late interaction
 sparse/         sparse vectors
 recompute/      an index without stored vectors
+rabitq/         a few bits a dimension, estimated without bias
 prototypes/     a tree of prototypes
 stores/         where full vectors are read from
 _kernels/       compiled functions over flat arrays

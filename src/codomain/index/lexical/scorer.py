@@ -266,7 +266,8 @@ def _best(
     rows = np.concatenate(touched)
     some = rows if allowed is None else rows[allowed[rows]]
     # a row stands in as many lists as there are at most
-    some = np.unique(some[best_places(scores[some], k * len(touched))])
+    some = np.sort(some[best_places(scores[some], k * len(touched))])
+    some = some[np.diff(some, prepend=-1) > 0]  # np.unique would import numpy.ma
     best = top_k(scores[some], some, k)
     scores[rows] = 0
     return best
