@@ -60,6 +60,7 @@ from codomain.transform.product import PQ as pq
 from codomain.index.prototypes.prototypes import Prototypes as prototypes
 from codomain.transform.quantize import QuantileBins as quantile_bins
 from codomain.transform.quantize import QuantileBins as bins
+from codomain.index.rabitq.rabitq import RaBitQ as rabitq
 from codomain.transform.project import RandomProjection as random_projection
 from codomain.index.recompute.recompute import Recompute as recompute
 from codomain.transform.recurrent import RecurrentBinary as recurrent_binary
@@ -167,6 +168,7 @@ __all__ = [
     "pq",
     "prototypes",
     "quantile_bins",
+    "rabitq",
     "random_projection",
     "rank",
     "read",

@@ -71,6 +71,7 @@ _BUILT_IN: dict[Role, dict[str, str]] = {
         "ivf_attr": "codomain.index.filtered.ivf_attr",
         "tiered": "codomain.index.tiered",
         "sdc": "codomain.index.sdc",
+        "rabitq": "codomain.index.rabitq.rabitq",
         "recompute": "codomain.index.recompute.recompute",
         "prototypes": "codomain.index.prototypes.prototypes",
         "bm25": "codomain.index.bm25",

@@ -196,3 +196,34 @@ def test_every_code_is_read_as_what_it_stands_for(kind, exponent, kernels, monke
     assert np.array_equal(out[stored], values[stored].astype(np.float32))
     # a matrix product is given no subnormal float32
     assert (np.abs(out[stored & (values != 0)]) >= np.finfo(np.float32).tiny).all()
+
+
+@pytest.mark.parametrize("count", [1, 4])
+def test_int8_by_faiss_gives_the_same_hits_as_numpy(count, monkeypatch):
+    pytest.importorskip("faiss")
+    from codomain.index._kernels import half_rows
+
+    if not half_rows.IS_THERE:
+        pytest.skip("this FAISS cannot search rows that are not its own")
+    monkeypatch.setattr(scan, "has_numkong", lambda: False)
+    monkeypatch.setattr(coarse, "has_numkong", lambda: False)
+    vectors = data()
+    quantizer = Int8().fit(vectors)
+    index = Flat().build(quantizer.encode(vectors), quantizer.codec)
+    expected = slow(queries(count), quantizer.codec.decode(index._codes.array), "ip")
+    mask = np.random.default_rng(1).random(len(vectors)) < 0.6
+    asked = []
+    original = half_rows.candidates
+    monkeypatch.setattr(half_rows, "candidates", lambda *a: asked.append(a) or original(*a))
+    for k in (1, 10, 200, len(vectors) + 9):
+        for allow in (None, mask):
+            hits = index.search(queries(count), k, allow)
+            with monkeypatch.context() as plain:
+                plain.setattr(scan, "_by_faiss", lambda *a: None)
+                other = index.search(queries(count), k, allow)
+            assert np.array_equal(hits.rows, other.rows)
+            assert np.allclose(hits.scores, other.scores, rtol=1e-5, atol=1e-4)
+            for q in range(count):
+                found = hits.rows[q][hits.rows[q] >= 0]
+                assert np.allclose(hits.scores[q, : len(found)], expected[q, found], rtol=1e-5, atol=1e-4)
+    assert asked

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from codomain.arrays import Packed
-from codomain.index import scan
+from codomain.index import hamming
 from codomain.index.flat import Flat
 
 
@@ -17,7 +17,7 @@ def counted(queries, bits, dim):
 @pytest.mark.parametrize("by_faiss", [True, False])
 def test_hits_are_the_rows_that_differ_least(dim, by_faiss, monkeypatch):
     used = []
-    monkeypatch.setattr(scan, "_faiss_pays", lambda codes: used.append(len(codes)) or by_faiss)
+    monkeypatch.setattr(hamming, "_faiss_pays", lambda codes: used.append(len(codes)) or by_faiss)
     rng = np.random.default_rng(dim)
     bits = np.packbits(rng.random((900, dim)) < 0.5, axis=1)
     bits[500:530] = bits[:30]

@@ -472,3 +472,109 @@ def test_the_first_encoding_that_finds_enough_among_few_is_taken_and_the_next_no
     assert choose({"a": middling, "b": good}, documents, queries, 2_000, 0.0, 0).name == "b"  # 256 of 2,000 are many
     assert choose({"a": bad, "b": middling}, documents, queries, 2_000, 0.0, 0).name == "b"
     assert choose({"a": bad}, documents, queries, 2_000, 0.0, 0).n_candidates == 1_024
+
+
+def test_the_options_of_encodings_are_those_of_the_stage(tmp_path):
+    expression = "multivector('fde', n_candidates=60, fde=(3, 8, 4), whiten=12, d_final=100, fill=True)"
+    index = pipeline(expression).stages[0].build(DOCUMENTS)
+    encoding = FDE(DIM, 3, 8, 4, 100, True, 12, seed=0).fit(DOCUMENTS)
+    asked = encoding.queries(QUERIES) @ encoding.documents(DOCUMENTS).T
+    found = index.candidates_of(QUERIES, 60)
+    np.testing.assert_allclose(found.scores, -np.sort(-asked, axis=1)[:, :60], rtol=2e-2, atol=2e-2)
+    index.save(tmp_path)
+    pipeline(expression).stages[0].load(tmp_path)
+    for other in ("whiten=11", "d_final=99", "fill='auto'"):
+        name = other.partition("=")[0]
+        changed = ", ".join(part for part in ("whiten=12", "d_final=100", "fill=True") if not part.startswith(name))
+        with pytest.raises(InputError, match=f"another {name}"):
+            pipeline(f"multivector('fde', n_candidates=60, fde=(3, 8, 4), {changed}, {other})").stages[0].load(tmp_path)
+    for wrong in ("whiten=0", "d_final=0", "fill='some'"):
+        with pytest.raises(PipelineError, match="multivector"):
+            pipeline(f"multivector({wrong})")
+
+
+def test_an_index_without_these_options_is_that_of_earlier_versions(tmp_path):
+    options = {"candidates": "fde", "n_candidates": 60, "fde": (3, 8, 4)}
+    MultiVector(**options).build(DOCUMENTS).save(tmp_path)
+    path = tmp_path / "meta.json"
+    meta = json.loads(path.read_text())
+    assert {"whiten", "d_final", "fill"} <= set(meta["settings"])
+    opened = MultiVector(**options).load(tmp_path)
+    assert opened.search(QUERIES, 5).rows.min() >= 0
+    with pytest.raises(InputError, match="another whiten"):
+        MultiVector(**options, whiten=8).load(tmp_path)
+
+
+@pytest.mark.parametrize("k", [1, 10, 25, 100])
+def test_what_is_scored_are_the_candidates_of_so_many_answers(k):
+    """A slow version: so many documents for every ten answers by the mean vectors, the best of them by the definition."""
+    index = MultiVector("pooled", n_candidates=30, dtype="float32", ann=pipeline("flat()").stages[0]).build(DOCUMENTS)
+    depth = int(np.ceil(30 * max(k, 10) / 10))
+
+    def mean(lists, i):
+        values = lists.take(np.array([i])).values.astype(float)
+        total = values.sum(axis=0) if len(values) else np.zeros(DIM)
+        return total / max(np.linalg.norm(total), 1e-12)
+
+    coarse = np.array([[mean(QUERIES, i) @ mean(DOCUMENTS, j) for j in range(400)] for i in range(6)])
+    hits = index.search(QUERIES, k)
+    with collect() as report:
+        index.search(QUERIES, k)
+    assert report.scored == 6 * (400 + depth)
+    for i in range(6):
+        near = np.argsort(-coarse[i], kind="stable")[:depth]
+        best = -np.sort(-SLOW[i, near])[:k]
+        np.testing.assert_allclose(hits.scores[i], best, atol=5e-3)
+
+
+@pytest.mark.parametrize("ahead", [0.0, 0.2, 0.5, 1.0])
+def test_reading_begins_with_what_the_first_lists_give(tmp_path, monkeypatch, ahead):
+    """What is begun early are the candidates of the first lists, found again by an index that reads no others."""
+    documents = lists(600, 4, least=1)
+    made = {"candidates": "pooled", "n_candidates": 40, "store": "disk"}
+    MultiVector(**made, ann=pipeline("ivf(nlist=12, nprobe=10)").stages[0]).build(documents).save(tmp_path)
+    index = MultiVector(**made, ahead=ahead, ann=pipeline("ivf(nlist=12, nprobe=10)").stages[0]).load(tmp_path)
+    monkeypatch.setattr("codomain.index.faiss_index.FaissIndex._trivial", 0)
+    begun = []
+    monkeypatch.setattr(index._lists, "prefetch", lambda rows: begun.append(np.sort(rows).tolist()))
+    index.search(QUERIES, 10)
+    coarse = index._coarse
+    fewer = coarse.index.fresh().load(next(tmp_path.glob("candidates*")))
+    for i, rows in enumerate(begun):
+        query = QUERIES.take(np.array([i]))
+        # for k candidates the index reads sqrt(k / 10) times its lists, 20 of 12: a share of them first
+        fewer.nprobe = 1
+        monkeypatch.setattr(fewer, "probes", lambda k, share=1.0: max(1, int(np.ceil(ahead * 20))))
+        expected = fewer.search(coarse.encoding.queries(query), 40).rows[0]
+        assert rows == np.sort(expected[expected >= 0]).tolist()
+    assert len(begun) == 6
+
+
+def test_excerpts_are_runs_of_documents_that_have_vectors():
+    from codomain.index.multi.candidate_selection import _excerpts
+
+    for seed in range(5):
+        queries, own = _excerpts(DOCUMENTS, seed)
+        assert len(own) == len(queries.lengths) == 32 and len(set(own.tolist())) == 32
+        for i, row in enumerate(own):
+            held = DOCUMENTS.take(np.array([row])).values
+            run = queries.take(np.array([i])).values
+            assert len(run) == min(8, len(held)) > 0
+            assert any(np.array_equal(held[s : s + len(run)], run) for s in range(len(held) - len(run) + 1))
+
+
+def test_excerpts_may_not_find_their_own_documents():
+    """Every excerpt's own document would be first: the choice is that of scores without it."""
+    from codomain.index.multi.candidate_selection import _excerpts
+
+    documents = lists(300, 21, least=9, most=14)
+    queries, own = _excerpts(documents, 0)
+    scores = maxsim(queries, documents, 0.0)
+    others = scores.copy()
+    others[np.arange(32), own] = -np.inf
+    # a coarse stage that puts a document's own first, then 40 others that are wrong, then the best
+    wrong = first_ten_among(40, 300, others)
+    wrong[np.arange(32), own] = 1000
+    found = choose({"one": Known(wrong)}, documents, None, 300, 0.0, 0)
+    slow = next(d for d in DEPTHS if min(d - 30, 10) >= 8)
+    assert found.n_candidates == slow == 64 and found.recall == 1.0

@@ -116,3 +116,13 @@ def test_an_index_of_lists_keeps_what_it_measured(tmp_path):
         assert index.probes(10) <= index.probes(100) <= index.probes(1000)
         fixed = pipeline(expression.replace("()", "(nprobe=3)")).stages[0]
         assert [fixed.probes(k) for k in (1, 10, 40)] == [3, 3, 6]
+
+
+def test_an_index_of_lists_that_measured_nothing_reads_what_earlier_versions_read():
+    for expression in ("ivf()", "ivf_attr()"):
+        index = pipeline(expression).stages[0]
+        index.build(VECTORS)
+        index._reach = None  # as in the files of earlier versions
+        assert [index.probes(k) for k in (1, 10, 40)] == [32, 32, 64]
+        assert index.first(0.0).probes(10) == 1
+        assert pipeline(expression).stages[0].first(0.5).probes(10) == 16

@@ -4,6 +4,7 @@ import faiss
 import numpy as np
 import pytest
 
+from codomain.errors import CodomainWarning
 from codomain.transform import OPQ, PCA, PQ, SVD, Int2, Int4, KernelPCA, QuantileBins, RandomProjection, SpectralBand
 from codomain.transform.dimension import auto_dimension
 
@@ -140,3 +141,14 @@ def test_fewer_samples_than_dimensions_are_said(caplog: pytest.LogCaptureFixture
     caplog.clear()
     PCA(4).fit(X)
     assert caplog.text == ""
+
+
+def test_a_band_of_the_vectors_themselves_says_what_it_costs(recwarn: pytest.WarningsRecorder) -> None:
+    X = np.random.default_rng(0).standard_normal((50, 12)).astype(np.float32)
+    SpectralBand(drop="tail").fit(X)
+    SpectralBand(band=(0, 4)).fit(X)
+    SpectralBand.from_unembedding(X).fit(X)
+    assert not recwarn.list
+    for drop in ("edges", "head"):
+        with pytest.warns(CodomainWarning, match="lost 0.07 to 0.18 of nDCG@10"):
+            SpectralBand(drop=drop).fit(X)

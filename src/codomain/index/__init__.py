@@ -3,6 +3,7 @@
 base.py         what a collection asks of an index, with the answers of most
 flat.py         `flat()`: every row is scored
 scan.py         exact scoring of stored codes, block by block
+hamming.py      the rows with the fewest bits that differ
 coarse.py       candidates by products with rows as they are stored
 rescore.py      scores of candidates pair by pair, so that ties do not depend on the batch
 hnsw.py         `hnsw()`: graph search, FAISS's
@@ -17,6 +18,7 @@ filtered/       filtered search, and how far any search looks
 multi/          many vectors for each item: late interaction
 sparse/         sparse vectors
 recompute/      an index without stored vectors
+rabitq/         a few bits a dimension, estimated without bias
 prototypes/     a tree of prototypes
 stores/         where full vectors are read from
 _kernels/       compiled functions over flat arrays

@@ -149,7 +149,7 @@ def longest_steps(codes: np.ndarray) -> float:
     """The length of the longest row of codes of int8, read as steps from their middle.
 
     >>> longest_steps(np.uint8([[127, 128]]))
-    0.7071067690849304
+    0.70710678...
     """
     longest = np.float32(0)
     for start in range(0, len(codes), 1024):

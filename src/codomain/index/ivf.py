@@ -102,7 +102,7 @@ class IVF(FaissIndex):
             lists = steps(PROBES if self.nprobe == "auto" else self.nprobe, k, share)
         else:
             lists = self._reach.lists(k, share)
-        return math.ceil(self._part * lists)
+        return max(1, math.ceil(self._part * lists))
 
     def first(self, share: float) -> IVF:
         """The same contents, of which a search reads the first share of its lists."""

@@ -18,6 +18,7 @@ from codomain.codecs.codec import Codec, QueryForm
 from codomain.codecs.float8 import has_numkong
 from codomain.errors import InputError
 from codomain.index import coarse
+from codomain.index.hamming import nearest_bits
 from codomain.index.rescore import Candidates, PairScorer, are_merged, best_places, rescored
 from codomain.stage import Stage
 
@@ -49,14 +50,10 @@ _SHARED = 4
 """Dimensions of a byte from which that saves time."""
 _COMPILED = 1 << 22
 """Bytes of codes from which a compiled kernel reads the table, which takes half a second to load and saves milliseconds."""
-_TIES = 16
-"""Rows that FAISS is asked for beyond k, to see whether the k-th ties with others."""
 _HEAP = 1 << 10
-"""Hits up to which its heaps are quick."""
+"""Hits up to which the heaps of FAISS are quick."""
 _LOADED = 1 << 23
 """Numbers that take as long to widen as FAISS to load."""
-_WORD_ROWS = 1 << 14
-"""Rows whose bits are compared at a time: what is counted stays in the cache."""
 
 
 def check_metric(metric: str, known: tuple[str, ...] = ("ip", "cosine", "l2", "hamming")) -> None:
@@ -93,10 +90,14 @@ def scan(
     if n == 0 or k == 0 or not len(queries):
         return hits
     if metric == "hamming":
-        return _nearest_bits(queries, codes, k, rows)
+        return nearest_bits(queries, codes, k, rows)
+    if metric == "ip" and codec.kind == "int8" and len(queries) <= _FEW and not has_numkong():
+        by_faiss = _by_faiss(queries, codes, codec, k, rows)
+        if by_faiss is not None:
+            return by_faiss
     half = None
     if longest is not None and codec.kind == "float16" and metric == "ip" and len(queries) <= _FEW:
-        half = _half(codes.size, k)
+        half = _half(codes.size, k, rows is not None)
     one_pass = half is not None
     everything = rows is None or n > (_GATHER_HALF_BELOW if one_pass else _GATHER_BELOW) * len(codes)
     if half is not None and everything:
@@ -157,9 +158,24 @@ def _coarse(
     return rescored(scorer, codes, k, found, np.zeros(len(queries), np.float32), every=True)
 
 
-def _half(numbers: int, k: int) -> Any:
+def _by_faiss(queries: Floats, codes: np.ndarray, codec: Codec, k: int, rows: Rows | None) -> Hits | None:
+    """Inner products with rows of int8 by FAISS, where it is loaded or worth it; None where it is not."""
+    if k > _HEAP or not (codes.size >= _LOADED or "faiss" in sys.modules) or not queries.any(axis=1).all():
+        return None
+    from codomain.index._kernels import half_rows
+
+    if not half_rows.IS_THERE or (rows is not None and len(rows) <= _GATHER_BELOW * len(codes)):
+        return None
+    longest = half_rows.longest_sum(codec)
+    found = [Candidates(*half_rows.candidates(query, codes, rows, longest, k, codec)) for query in queries]
+    scorer = PairScorer(queries, codec, "ip")
+    return rescored(scorer, codes, k, found, np.zeros(len(queries), np.float32), every=True)
+
+
+def _half(numbers: int, k: int, filtered: bool = False) -> Any:
     """What finds the best of float16 rows as they are stored: FAISS where it is loaded or worth it, numkong, or None."""
-    if k <= _HEAP and (numbers >= _LOADED or "faiss" in sys.modules):
+    slow = filtered and has_numkong()  # FAISS takes nearly twice as long with a filter
+    if k <= _HEAP and not slow and (numbers >= _LOADED or "faiss" in sys.modules):
         from codomain.index._kernels import half_rows
 
         if half_rows.IS_THERE:
@@ -199,44 +215,6 @@ def _lengths_of(codes: np.ndarray, codec: Codec, metric: Metric, chosen: list[Ro
     if metric == "cosine":
         return np.sqrt([some[some > 0].min(initial=np.inf) for some in squares])
     return np.sqrt([some.max() for some in squares])
-
-
-def _nearest_bits(queries: Floats, codes: np.ndarray, k: int, rows: Rows | None) -> Hits:
-    """The rows with the fewest bits that differ from the signs of queries, which are centred already; counts are exact."""
-    bits = np.packbits(queries > 0, axis=1)
-    n = len(codes) if rows is None else len(rows)
-    depth = min(k + _TIES, n)
-    if depth > _HEAP or not _faiss_pays(codes):
-        return _counted(bits, codes, k, rows)
-    import faiss
-
-    # one thread a query: the rows are looked at once for all queries
-    distances, found = faiss.knn_hamming(bits, codes if rows is None else codes[rows], depth)
-    order = np.lexsort((found, distances), axis=1)[:, :k]
-    best = np.take_along_axis(found, order, axis=1)
-    hits = Hits.empty(len(queries), k)
-    hits.rows[:, : best.shape[1]] = best if rows is None else rows[best]
-    hits.scores[:, : best.shape[1]] = -np.take_along_axis(distances, order, axis=1)
-    # of rows that tie with the last that FAISS gives, it may have left out lower ones
-    open_end = np.flatnonzero((distances.max(axis=1) == -hits.scores[:, min(k, n) - 1]) & (depth < n))
-    for i in open_end:
-        hits.rows[i], hits.scores[i] = (side[0] for side in _counted(bits[i : i + 1], codes, k, rows))
-    return hits
-
-
-def _faiss_pays(codes: np.ndarray) -> bool:
-    return (codes.nbytes >= _COMPILED or "faiss" in sys.modules) and _has("faiss")
-
-
-def _counted(bits: np.ndarray, codes: np.ndarray, k: int, rows: Rows | None) -> Hits:
-    """The same with numpy."""
-    hits = Hits.empty(len(bits), k)
-    group = max(1, _SCORES // len(codes))
-    for start in range(0, len(bits), group):
-        for i, scores in enumerate(_hamming(bits[start : start + group], codes, rows), start):
-            best, best_scores = best_rows(scores, rows, k)
-            hits.rows[i, : len(best)], hits.scores[i, : len(best)] = best, best_scores
-    return hits
 
 
 def best_rows(scores: Floats, rows: Rows | None, k: int) -> tuple[Rows, Floats]:
@@ -337,30 +315,6 @@ def _add_up() -> Any:
     from codomain.index._kernels.lookup_tables import add_up
 
     return add_up
-
-
-def _hamming(bits: np.ndarray, codes: np.ndarray, rows: Rows | None) -> Floats:
-    """Minus the numbers of bits (q, n) in which rows differ from queries."""
-    words, query_words = _as_words(codes if rows is None else codes[rows]), _as_words(bits)
-    scores = np.empty((len(bits), len(words)), np.float32)
-    differing = np.empty(_WORD_ROWS, np.int32)
-    for start in range(0, len(words), _WORD_ROWS):
-        columns = words[start : start + _WORD_ROWS].T
-        count = differing[: columns.shape[1]]
-        for i, query in enumerate(query_words):
-            count[:] = 0
-            for column, word in zip(columns, query, strict=True):  # ten times as fast as a sum over each row
-                count += np.bitwise_count(column ^ word)
-            scores[i, start : start + len(count)] = count
-    return np.negative(scores, out=scores)
-
-
-def _as_words(bits: np.ndarray) -> np.ndarray:
-    """Bytes (n, width) as the widest unsigned integers that divide them."""
-    for dtype in (np.uint64, np.uint32, np.uint16):
-        if bits.shape[1] % np.dtype(dtype).itemsize == 0:
-            return np.ascontiguousarray(bits).view(dtype)
-    return bits
 
 
 def codes_of(vectors: Any, codec: Codec | None) -> tuple[np.ndarray, Codec]:

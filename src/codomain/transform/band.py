@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any, Literal, Self, get_args
 
 import numpy as np
 
 from codomain.arrays import Floats
-from codomain.errors import InputError
+from codomain.errors import CodomainWarning, InputError
 from codomain.registry import stage
 from codomain.stage import check_float, check_int
 from codomain.transform.estimator import Estimator, VectorError
@@ -15,6 +16,10 @@ from codomain.transform.reduce import principal
 
 Drop = Literal["edges", "head", "tail"]
 
+_COST = (
+    "spectral_band() without an unembedding matrix drops the largest directions of the vectors themselves, which lost 0.07 to 0.18 of "
+    "nDCG@10 on three judged sets: pca() halves the dimensions for 0.02 to 0.04."
+)
 _ROWS = 1 << 14
 """Rows of an unembedding matrix added up at a time."""
 
@@ -25,7 +30,9 @@ class SpectralBand(Estimator):
 
     "Your UnEmbedding Matrix is Secretly a Feature Lens for Text Embeddings" (2026): the states of a language model lean to
     the tokens that are frequent, along the edges of the spectrum of its unembedding matrix; `from_unembedding` fits a
-    band to that. For other encoders `fit` takes the second moments of the vectors themselves, as "All-but-the-Top" (2018).
+    band to that. For other encoders `fit` takes the second moments of the vectors themselves, as "All-but-the-Top" (2018):
+    this loses much, and `fit` warns of it. nDCG@10 of static() on NPL, SciFact and Cranfield is 0.336, 0.564 and 0.449 whole,
+    0.219, 0.492 and 0.269 in half the dimensions without the edges, and 0.320, 0.525 and 0.430 by pca(192).
 
     `drop` says which end goes: "edges" (both, alike), "head" (the largest) or "tail"; `band=(start, stop)` says it in
     directions, the largest first. Put normalize() behind it.
@@ -82,6 +89,8 @@ class SpectralBand(Estimator):
     def fit(self, X: Floats, y: Any = None) -> Self:
         """Learn from vectors (n, d), unless the directions came from an unembedding matrix."""
         if not self._given:
+            if self.drop != "tail" and self.band is None:
+                warnings.warn(_COST, CodomainWarning, stacklevel=2)
             return super().fit(X, y)
         self._checked(X)
         return self

@@ -42,7 +42,7 @@ def test_scores_are_those_of_float64(metric: str, scale: float) -> None:
 def kernel(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Who finds the candidates; the module, or None."""
     found = {"FAISS": half_rows, "numkong": float16_scan, "neither": None}[request.param]
-    monkeypatch.setattr(scan, "_half", lambda numbers, k: found)
+    monkeypatch.setattr(scan, "_half", lambda *asked: found)
     if found is None:
         monkeypatch.setattr(scan, "has_numkong", lambda: False)
         monkeypatch.setattr(coarse, "has_numkong", lambda: False)
@@ -85,6 +85,7 @@ def test_rows_are_read_where_they_are() -> None:
 
 def test_faiss_is_asked_once_it_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert scan._half(1 << 30, 10) is half_rows
+    assert scan._half(1 << 30, 10, True) is float16_scan
     assert scan._half(1, scan._HEAP + 1) is not half_rows
     monkeypatch.delitem(sys.modules, "faiss")
     assert scan._half(1, 10) is not half_rows

@@ -140,6 +140,15 @@ def test_equal_rows_come_by_number():
         assert hits.rows.tolist() == [[50, 60]]
 
 
+def test_a_row_that_stands_in_several_lists_is_one_hit():
+    counts = np.zeros((400, TERMS), int)
+    counts[[10, 20, 30], :3] = 1
+    counts[20, 5], counts[30, 5] = 1, 9  # longer ones score less
+    scorer = scorer_of(counts, np.zeros(0, np.int64))
+    hits = scorer._plain(scorer._prepared(QUERIES), [[((name(i),), 1) for i in range(3)]], 2, None)
+    assert hits.rows.tolist() == [[10, 20]]
+
+
 def test_what_is_borrowed_comes_back_as_zeros():
     pytest.importorskip("numba")
     scorer = scorer_of(counts_of(400, 1), np.zeros(0, np.int64), (100,))

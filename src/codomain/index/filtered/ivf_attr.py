@@ -190,7 +190,7 @@ class IVFAttr(IndexStage):
             lists = steps(PROBES if self.nprobe == "auto" else self.nprobe, k, 1.0)
         else:
             lists = self._reach.lists(k, 1.0)
-        return math.ceil(self._part * lists)
+        return max(1, math.ceil(self._part * lists))
 
     def first(self, share: float) -> IVFAttr:
         """The same contents, of which a search reads the first share of its lists."""

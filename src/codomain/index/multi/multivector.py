@@ -39,7 +39,7 @@ class MultiVector(IndexStage):
     """Late interaction (MaxSim) over many vectors a document: candidates by one vector, then the exact score.
 
     `candidates` are found by "pooled" mean vectors or by "fde" (fixed dimensional encodings, `fde` = k_sim, d_proj,
-    repetitions) in the index `ann`, or all documents are scored ("exact"). "auto" scores all while that takes
+    repetitions; `whiten`, `d_final` and `fill` as of `FDE`) in the index `ann`, or all documents are scored ("exact"). "auto" scores all while that takes
     milliseconds, else takes the stage and the `n_candidates` whose recall, measured at build time on excerpts of
     documents, suffices for ten answers (more answers take more in proportion); `choose(queries)` measures with real ones. `rerank` scores only the first so many candidates.
     Vectors of `dtype` live in "ram", on "disk" once saved, or nowhere ("recompute", from the texts). With lists in `ann`,
@@ -70,6 +70,9 @@ class MultiVector(IndexStage):
         ann: Stage | None = None,
         ahead: float = 0.2,
         seed: int = 0,
+        whiten: int | None = None,
+        d_final: int | None = None,
+        fill: Literal["auto", True, False] = "auto",
     ) -> None:
         if candidates not in ("auto", "pooled", "fde", "exact"):
             raise ValueError(f"needs candidates to be 'auto', 'pooled', 'fde' or 'exact', not {candidates!r}")
@@ -92,6 +95,11 @@ class MultiVector(IndexStage):
         self.ann = ann
         self.ahead = check_float("ahead", ahead, 0, 1)
         self.seed = check_int("seed", seed, 0)
+        self.whiten = None if whiten is None else check_int("whiten", whiten)
+        self.d_final = None if d_final is None else check_int("d_final", d_final)
+        if fill not in ("auto", True, False):
+            raise ValueError(f"needs fill to be 'auto', True or False, not {fill!r}")
+        self.fill = fill
         self._source: RowReader | None = None
         self._coarse: Coarse | None = None
         self.choice: CandidateChoice | None = None
@@ -200,6 +208,7 @@ class MultiVector(IndexStage):
             arrays |= {f"fde_{name}": array for name, array in self._coarse.encoding.state().items()}
             settings["choice"] = [self.choice.name, self.choice.n_candidates, self.choice.recall]
             settings["fde"] = list(self.fde)
+            settings |= self._made()
             settings["fingerprint"] = self._coarse.encoding.fingerprint
         save_arrays(folder, "multivector", arrays | {"removed": self._removed}, settings, files, parts)
         self._lists.saved(folder, "values")
@@ -216,7 +225,8 @@ class MultiVector(IndexStage):
             "ann": str(self.ann),
         }
         if settings["choice"] is not None and settings["choice"][0] == "fde":
-            mine["fde"] = list(self.fde)
+            mine |= {"fde": list(self.fde), **self._made()}
+            settings = {"whiten": None, "d_final": None, "fill": "auto"} | settings  # earlier versions had no others
         differing = [name for name, value in mine.items() if settings[name] != value]
         if differing:
             raise InputError(f"{folder} was saved with another {differing[0]} than {self}: rebuild the index.")
@@ -337,4 +347,9 @@ class MultiVector(IndexStage):
         if name == "pooled":
             return Pooled(self._lists.dim)
         k_sim, d_proj, repetitions = self.fde
-        return FDE(self._lists.dim, k_sim, d_proj, repetitions, seed=self.seed)
+        more: dict[str, Any] = self._made()
+        return FDE(self._lists.dim, k_sim, d_proj, repetitions, seed=self.seed, **more)
+
+    def _made(self) -> dict[str, Any]:
+        """What is asked of encodings beside their sizes."""
+        return {"whiten": self.whiten, "d_final": self.d_final, "fill": self.fill}

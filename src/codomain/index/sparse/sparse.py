@@ -219,7 +219,7 @@ class SparseIndex(IndexStage):
             terms, weights = asked.terms[begin:end], asked.weights[begin:end]
             found: list[tuple[float, int]] = []
             if matches and len(weights) and weights.min() >= 0:
-                cut = self.query_cut if settings is None else settings.query_cut(len(weights))
+                cut = self.query_cut if settings is None else settings.query_cut(len(weights), k)
                 found = self.approximate.search(terms, weights, depth, int(cut), self.heap_factor)
             if mask is not None:
                 found = [(score, row) for score, row in found if mask[row]]
