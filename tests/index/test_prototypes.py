@@ -304,3 +304,10 @@ def test_a_build_says_what_the_tree_costs(recwarn):
     assert not recwarn.list
     with pytest.warns(CodomainWarning, match=r"lost 0.08 to 0.26 of nDCG@10 against flat\(\)"):
         Prototypes(whiten=2).build(few)
+
+
+def test_entropies_of_many_wide_dimensions_stay_finite():
+    from codomain.index.prototypes._kernels import _entropy
+
+    wide = np.full(500, 1e6, np.float32)
+    assert _entropy(wide, 1.0, 0.5) == pytest.approx(0.5 * 500 * np.log(1e6 + 0.5))

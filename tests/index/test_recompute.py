@@ -278,7 +278,13 @@ def test_few_rows_are_all_recomputed_until_there_are_enough_for_a_graph(tmp_path
     index.save(tmp_path)
     index = Recompute().load(tmp_path)
     index.attach(Owner(VECTORS))
-    index.add(VECTORS[900:])
+    assert not index._source.calls  # few rows: nothing is learnt, so nothing is encoded
+    index.add(VECTORS[900:950])
+    assert not index._source.calls and index._codebook is None
+    index.add(VECTORS[950:])
+    assert (
+        sum(index._source.calls) == 950 and len(index._codes) == 3000
+    )  # those that were there are encoded again, once
     with collect() as report:
         check(index, VECTORS, 5, None, np.delete(np.arange(3000), 3))
     assert report.recomputed < 40 * 1000
