@@ -23,7 +23,7 @@ def panels() -> list[Panel]:
     text = BENCHMARKS.read_text(encoding="utf-8")
     encoder = [_cells(text, "`static()`, 384 dimensions"), _cells(text, "model2vec, 384")]
     speed = [_cells(text, "`static()`", "| `static()` | 2"), _cells(text, "model2vec, its faster setting")]
-    scan = [_cells(text, "`flat()`", "| `flat()` | 24"), _cells(text, "LanceDB, no index")]
+    scan = [_cells(text, "`flat()`", "| `flat()` | 8"), _cells(text, "LanceDB, no index")]
     fonts = _cells(text, "section = 'fonts'")
     recall = {
         name: cell.split(" / ")
