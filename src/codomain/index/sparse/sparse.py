@@ -31,6 +31,8 @@ _WORK = 10_000_000
 """Postings that a query reads, from which "auto" takes Seismic: about ten milliseconds."""
 _ENTRIES = 50
 """Entries that such a query has at most: three words as n-grams, an expanded question."""
+_DEEPEST = 100
+"""Answers up to which Seismic is asked: its lists are cut, and at a thousand answers lack one in six."""
 _SHARE = 0.1
 """Share of allowed rows below which they are searched exactly."""
 _FILE = "lists.seismic"
@@ -195,7 +197,7 @@ class SparseIndex(IndexStage):
         if not matches or not k or not queries.shape[0]:
             return Hits.empty(queries.shape[0], k)
         asked = self._weighted(queries)
-        if approximately and matches >= _SHARE * self._stored:
+        if approximately and k <= _DEEPEST and matches >= _SHARE * self._stored:
             return self._search_near(asked, k, allowed, filtered)
         return exact.search(self._weighing(), asked, k, allowed, self._matching)
 
