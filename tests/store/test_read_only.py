@@ -19,7 +19,8 @@ NOBODY = 65_534
 SHOW = f"""
 import os, sys
 if os.geteuid() == 0:
-    import codomain.store, codomain.index.bm25, codomain.store.maintenance, codomain.index, codomain.store.filters.words, numpy
+    import codomain.store, codomain.store.writing.ingest, codomain.store.maintenance, codomain.store.filters.words
+    import codomain.index, codomain.index.bm25, numpy
     os.setgid({NOBODY}); os.setuid({NOBODY})
 import codomain as cd
 try:
