@@ -227,3 +227,24 @@ def test_int8_by_faiss_gives_the_same_hits_as_numpy(count, monkeypatch):
                 found = hits.rows[q][hits.rows[q] >= 0]
                 assert np.allclose(hits.scores[q, : len(found)], expected[q, found], rtol=1e-5, atol=1e-4)
     assert asked
+
+
+@pytest.mark.parametrize("kind", ["int8", "float16"])
+@pytest.mark.parametrize("k", [50, 120, 150, 400])
+def test_many_queries_find_their_best_however_many_groups_of_rows_there_are_for_k(kind, k, always):
+    # 6,400 rows are 100 groups: with more answers than groups their maxima decide nothing
+    vectors = data(6_400, 32)
+    codec_of = {"int8": Int8().fit(vectors)}.get(kind)
+    codes, codec = (
+        (vectors.astype(np.float16), Codec("float16", 32))
+        if codec_of is None
+        else (codec_of.encode(vectors), codec_of.codec)
+    )
+    index = Flat().build(codes, codec)
+    asked = queries(20, 32)
+    hits = index.search(asked, k)
+    exact = slow(asked, codec.decode(codes), "ip")
+    least = -np.sort(-exact, axis=1)[:, k - 1]
+    found = np.take_along_axis(exact, hits.rows, axis=1)
+    assert (found >= least[:, None] - 1e-3 * np.abs(exact).max()).all()
+    assert all(len({*row}) == k for row in hits.rows.tolist())

@@ -17,6 +17,7 @@ from codomain.errors import CodomainError, InputError, MissingExtra, StoreError
 from codomain.store import DEFAULT_PIPELINE, Collection
 from codomain.store.branches import branch as branch_module
 from codomain.store.writing import ingest
+from codomain.transform import Align, save_transform
 
 DENSE = "hashed(64) >> flat()"
 FIT = "hashed(64) >> pca(16) >> int8() >> flat()"
@@ -516,3 +517,28 @@ def test_a_large_index_is_not_written_again_for_few_rows(tmp_path: Path, monkeyp
         c.reindex()
         assert newer() == [4, 0]
         assert {hit.text.split()[1] for hit in c.search("whale heron otter", k=11)} == {"whale", "heron", "otter"}
+
+
+def test_a_transform_file_that_was_replaced_is_noticed(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    old = rng.standard_normal((400, 384)).astype(np.float32)
+
+    def write() -> None:
+        new = old @ np.linalg.qr(rng.standard_normal((384, 384)))[0].astype(np.float32)
+        save_transform(Align("procrustes").fit(new, old), tmp_path / "to-old.map")
+
+    write()
+    kept = (tmp_path / "to-old.map").read_bytes()
+    with cd.create(tmp_path / "c", f"static() >> align('{tmp_path}/to-old.map') >> flat()") as c:
+        c.add(["a red fox", "a blue whale", "a licence"])
+        assert c.search("fox", k=1)[0].text == "a red fox"
+    write()
+    with cd.open(tmp_path / "c") as c:
+        for use in (lambda: c.search("fox"), lambda: c.add(["a green heron"])):
+            with pytest.raises(StoreError, match=r"made with another transform than align.* put the earlier file back"):
+                use()
+        assert len(c) == 3
+    (tmp_path / "to-old.map").write_bytes(kept)
+    with cd.open(tmp_path / "c") as c:
+        c.add(["a green heron"])
+        assert c.search("fox", k=1)[0].text == "a red fox" and c.verify() == []

@@ -53,6 +53,12 @@ from typing import Any, NoReturn
 
 from codomain.devices.waiting import wait_briefly
 
+_EXTRAS = {
+    **dict.fromkeys(("scipy", "numba", "numkong"), "engines"),
+    **dict.fromkeys(("fastapi", "uvicorn", "orjson", "prometheus_client"), "serve"),
+}
+"""The extra that brings a package which a command turns out to need, as a collection that was made elsewhere does."""
+
 
 class Interrupted(BaseException):
     """Ctrl-C. Not a KeyboardInterrupt, which the option parser would turn into the word "Aborted!" and exit code 1."""
@@ -87,9 +93,10 @@ def _run() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     except ModuleNotFoundError as error:
-        if error.name is None or error.name.split(".")[0] != "scipy":
+        extra = _EXTRAS.get((error.name or "").split(".")[0])
+        if extra is None:
             raise
-        _complain(str(MissingExtra("this", "measure")))
+        _complain(str(MissingExtra("this", extra)))
         sys.exit(2)
     except MemoryError:
         _complain("there is not enough memory for this.")

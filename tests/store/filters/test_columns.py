@@ -217,3 +217,39 @@ def test_damaged_newer_columns_are_told_of_and_made_again(notes: Any) -> None:
         assert sum("columns" in fault for fault in again.verify()) == 1
         assert again.reindex() is True and again.verify() == []
         assert {hit.id for hit in again.search("common", k=60, where="n >= 1099")} == {"e99", "f"}
+
+
+def test_newer_columns_are_of_the_columns_that_they_continue(notes: Any) -> None:
+    """Those that continue others of as many rows, but of another version of the metadata, are not used."""
+    notes.add([{"id": f"e{i}", "text": "common", "metadata": {"n": 1000 + i}} for i in range(100)])
+    notes.reindex()
+    notes.update("d1", {"n": 5000})
+    notes.reindex()
+    filters = notes.state.filters
+    with notes.snapshot():
+        assert filters._open() is not None and filters._newer is not None
+        columns = filters._columns[1]
+        columns.version += 1
+        filters._columns, filters._opened = (filters._columns[0], columns), None
+        filters._open()
+        assert filters._newer is None
+        columns.version -= 1
+        filters._opened = None
+        filters._open()
+        assert filters._newer is not None
+
+
+def test_dates_are_those_of_their_own_kind(tmp_path: Path) -> None:
+    """A field with texts and lists of dates: each is compared with its own."""
+    with cd.create(tmp_path / "c", "bm25()") as c:
+        dates = ["2024-01-01", ["2024-03-01", "2024-05-01"], "2024-06-01", ["2023-01-01"], "no date", []]
+        c.add({"id": f"d{i}", "text": "common", "metadata": {"at": at}} for i, at in enumerate(dates))
+        c.reindex()
+        for where, wanted in (
+            ("at >= date('2024-05-01')", {"d1", "d2"}),
+            ("at < date('2024-01-01')", {"d3"}),
+            ("at == date('2024-01-01')", {"d0"}),
+            ("at contains date('2024-03-01')", {"d1"}),
+        ):
+            for _ in range(2):
+                assert {hit.id for hit in c.search("common", k=9, where=where)} == wanted, where

@@ -66,9 +66,7 @@ def _is_whole(folder: Path) -> bool:
 
 @cache
 def _hash(file: Path) -> str:
-    """SHA-256 of a file; the hub's cache names a large file by it, and links to it."""
-    if file.is_symlink() and len(name := file.resolve().name) == 64:
-        return name
+    """SHA-256 of a file: a quarter of a second for these weights, beside seconds to load PyTorch."""
     with file.open("rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 

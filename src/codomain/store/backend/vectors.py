@@ -50,6 +50,10 @@ class Blocks(Protocol):
         """First row and number of rows (n, 2) of each block, ascending."""
         ...
 
+    def fingerprint(self, branch: int) -> str | None:
+        """That of what made the rows of the last block that are no encoder's output; None where there is none."""
+        ...
+
     def end(self, branch: int) -> int:
         """The row after the last stored one."""
         ...

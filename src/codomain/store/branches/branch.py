@@ -115,7 +115,19 @@ class StoredBranch:
                 f"the vectors of {self.folder} were made with another version of {encoder}, and vectors of two encoders "
                 f'cannot be mixed: codomain upgrade {self.folder} --to "{encoder}" moves the collection to this one.'
             )
+        self._check_files()
         self._checked = True
+
+    def _check_files(self) -> None:
+        """Refuse a transform whose file holds another one than that of the stored vectors."""
+        files = [one for one in self.plan.transforms if getattr(one, "reads", "") == "path"]
+        if files and self.fitted and self.blocks.id is not None:
+            stored = self.backend.blocks.fingerprint(self.number)
+            if stored is not None and stored != self.blocks.fingerprint:
+                raise StoreError(
+                    f"the vectors of {self.folder} were made with another transform than "
+                    f"{' and '.join(map(str, files))} now holds: put the earlier file back, or index into a new collection."
+                )
 
     def settle(self) -> None:
         """Take the encoder as it was when the vectors were stored, where it can still be had so."""

@@ -75,6 +75,11 @@ class SqliteBlocks(Tables):
         listing = self.db.execute("SELECT first, count FROM blocks WHERE branch = ? ORDER BY first", [branch])
         return np.array(listing.fetchall(), np.int64).reshape(-1, 2)
 
+    def fingerprint(self, branch: int) -> str | None:
+        sql = "SELECT fingerprint FROM blocks WHERE branch = ? AND NOT raw ORDER BY first DESC LIMIT 1"
+        found = self.db.execute(sql, [branch]).fetchone()
+        return None if found is None else str(found[0])
+
     def end(self, branch: int) -> int:
         sql = "SELECT ifnull(max(first + count), 0) FROM blocks WHERE branch = ?"
         return int(self.db.execute(sql, [branch]).fetchone()[0])
