@@ -113,7 +113,7 @@ class PairScorer:
             if self._base is not None:
                 reach += self._lengths * np.linalg.norm(self._base)
         if self.metric == "cosine":
-            both = self._lengths * lengths
+            both = self._lengths * np.where(self._lengths > 0, lengths, 0)  # of no length: infinity
             reach = np.divide(reach, both, out=np.zeros_like(both), where=both > 0) + (both > 0)
         if self.metric == "l2":  # 2 <q, x> - |x|^2 - |q|^2
             reach = 2 * reach + lengths**2 + self._lengths**2

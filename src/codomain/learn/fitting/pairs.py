@@ -64,16 +64,23 @@ def of_collection(collection: Collection, path: Path | None) -> Pairs:
     """Pairs of a query's text and the id of a document, of a file or, without one, of what users liked.
 
     Vectors are those of the encoder, before any transform. Of a document of several chunks, the chunk that is nearest to the
-    query is the right one; the other chunks, 20,000 at most, are the corpus. Pairs whose document is gone, and feedback on
-    queries that were vectors, are left out and counted.
+    query is the right one; the other chunks, 20,000 at most, are the corpus. Pairs whose document is gone, feedback on
+    queries that were vectors, and what users did not like, are left out and counted.
 
     Raises InputError where nothing is left, PipelineError for a collection without an encoder of dense vectors.
     """
+    disliked = 0
     if path is not None:
-        asked = [(row["query"], str(row["_id"])) for row in _rows(path, "query", "_id")]
+        try:
+            rows = _rows(path, "query", "_id")
+        except InputError as error:  # readers of data sets call it so
+            raise InputError(str(error).replace('"_id"', '"id"')) from None
+        asked = [(row["query"], str(row["_id"])) for row in rows]
         what = str(path)
     else:
-        journal = [entry for entry in collection.feedback_journal() if entry["liked"]]
+        entries = collection.feedback_journal()
+        journal = [entry for entry in entries if entry["liked"]]
+        disliked = len(entries) - len(journal)
         asked, what = [(entry["query"], str(entry["id"])) for entry in journal], f"the feedback of {collection.folder}"
     with collection.snapshot():
         branch = collection.first_dense
@@ -100,7 +107,7 @@ def of_collection(collection: Collection, path: Path | None) -> Pairs:
         chunks = vectors(np.array(rows_of[id], np.int64))
         y[place] = chunks[int((chunks @ X[place]).argmax())]
     live = collection.live_rows()
-    return Pairs(X, y, vectors(live[sampled(len(live), _CORPUS)]), len(asked) - len(kept))
+    return Pairs(X, y, vectors(live[sampled(len(live), _CORPUS)]), len(asked) - len(kept) + disliked)
 
 
 def _rows(path: Path, *needed: str) -> list[dict[str, Any]]:
