@@ -23,19 +23,25 @@ _BYTES = 1 << 18
 _GROUP = 64
 _FEW = 8
 """Queries up to which each is scored and looked through by itself, and float8 is read as it is stored."""
+_MANY = 64
+"""Queries up to which products in float16 take less time than widening all rows for all of them."""
 _SHALLOW = 256
 """Hits up to which one part of a query finds few candidates beside them; it takes half as long as two parts."""
 _MOST = 16
 """Candidates are no more than the rows divided by this: where many rows score nearly the same, products decide sooner."""
 
 
-def serves(codec: Codec, metric: str, rows: int, queries: int, longest: float | None) -> bool:
+def serves(codec: Codec, metric: str, rows: int, queries: int, longest: float | None, k: int) -> bool:
     """Whether queries are best compared with so many rows by products in the rows' own type."""
     if codec.kind not in ("int8", "float16", "float8_e4m3", "float8_e5m2") or codec.rotation is not None:
         return False
     if metric == "ip" and longest is None and codec.kind != "int8":
         return False
     if codec.kind.startswith("float8") and queries > _FEW:
+        return False
+    if queries > _FEW and k > _SHALLOW:  # so many hits to score again take longer than to widen the rows once for all
+        return False
+    if codec.kind == "float16" and queries > _MANY:
         return False
     return rows * codec.dim >= _LEAST and codec.dim < _WIDEST and has_numkong()
 

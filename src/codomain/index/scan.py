@@ -114,7 +114,7 @@ def scan(
         mask[rows] = True
     for start in range(0, len(queries), group):
         part = slice(start, start + group)
-        if everything and coarse.serves(codec, metric, len(codes), len(queries[part]), longest):
+        if everything and coarse.serves(codec, metric, len(codes), len(queries[part]), longest, k):
             hits_here = _coarse(queries[part], codes, codec, metric, norms, k, mask, longest)
             if hits_here is not None:
                 hits.rows[part], hits.scores[part] = hits_here
