@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numba import njit, types
 
+from codomain.index._kernels.heaps import offer, sort
+
 _BLOCK = 64
 """Scores whose maximum is compared at once with the worst hit so far."""
 
@@ -24,54 +26,6 @@ _I4, _I8, _F4, _B1 = (_read(t) for t in (types.int32, types.int64, types.float32
 _ROWS, _SCORES = types.Array(types.int64, 2, "C"), types.Array(types.float32, 2, "C")
 _QUERY = (_I8, _I8, _F4, _I8)
 _POSTINGS = (_I4, _F4, _F4)
-
-
-@njit
-def _is_worse(score: float, row: int, than_score: float, than_row: int) -> bool:
-    return score < than_score or (score == than_score and row > than_row)
-
-
-@njit
-def _settle(scores: np.ndarray, rows: np.ndarray, at: int, size: int) -> None:
-    """Let the entry at the root or below sink to its place in a heap with the worst hit at the root."""
-    score, row = scores[at], rows[at]
-    while True:
-        child = 2 * at + 1
-        if child >= size:
-            break
-        if child + 1 < size and _is_worse(scores[child + 1], rows[child + 1], scores[child], rows[child]):
-            child += 1
-        if not _is_worse(scores[child], rows[child], score, row):
-            break
-        scores[at], rows[at] = scores[child], rows[child]
-        at = child
-    scores[at], rows[at] = score, row
-
-
-@njit
-def _offer(scores: np.ndarray, rows: np.ndarray, size: int, score: float, row: int) -> int:
-    """Put a hit into the heap, or in place of the worst; rows must come in ascending order. The new size."""
-    k = len(scores)
-    if size < k:
-        at = size
-        while at > 0 and _is_worse(score, row, scores[(at - 1) // 2], rows[(at - 1) // 2]):
-            scores[at], rows[at] = scores[(at - 1) // 2], rows[(at - 1) // 2]
-            at = (at - 1) // 2
-        scores[at], rows[at] = score, row
-        return size + 1
-    if score > scores[0]:
-        scores[0], rows[0] = score, row
-        _settle(scores, rows, 0, k)
-    return size
-
-
-@njit
-def _sort(scores: np.ndarray, rows: np.ndarray, size: int) -> None:
-    """Turn the heap into a list, best first."""
-    for last in range(size - 1, 0, -1):
-        scores[0], scores[last] = scores[last], scores[0]
-        rows[0], rows[last] = rows[last], rows[0]
-        _settle(scores, rows, 0, last)
 
 
 @njit(
@@ -126,12 +80,12 @@ def best_of_all(
             if above or bar[0] < 0:
                 for row in range(_BLOCK * b, min(_BLOCK * (b + 1), n)):
                     if scores[row] > bar[0] and (len(allowed) == 0 or allowed[row]):
-                        size = _offer(best, best_rows, size, scores[row], row)
+                        size = offer(best, best_rows, size, scores[row], row)
                         if size == len(best):
                             bar[0] = max(bar[0], best[0])
             for j in range(_BLOCK):  # for the next query, while the block is in the cache
                 blocks[b, j] = 0
-        _sort(best, best_rows, size)
+        sort(best, best_rows, size)
 
 
 @njit(
